@@ -1,0 +1,265 @@
+"""Starts the real adit, reads its start line and its log, and ends it the way an operator would.
+
+Every end is checked: exit status 0 within a bound, nothing left in its process group, and no
+sanitizer report on stderr. A test that ends adit itself says so with stop() or wait().
+"""
+
+import os
+import re
+import shutil
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+START_LINE = re.compile(r"^adit (\S+) listening on (.+) \((\d+) workers?\)", re.MULTILINE)
+SANITIZER = re.compile(r"(ERROR: \w+Sanitizer|WARNING: ThreadSanitizer|runtime error:)")
+START_TIMEOUT_S = 15
+STOP_TIMEOUT_S = 20
+# What a process in an /etc of its own still needs from the machine's.
+ETC_KEPT = ("ld.so.cache", "passwd", "group", "nsswitch.conf", "localtime", "protocols", "services")
+
+
+def binary():
+    """The adit under test: $ADIT, default build/adit."""
+    return str(Path(os.environ.get("ADIT", ROOT / "build" / "adit")).resolve())
+
+
+def is_sanitized():
+    """Whether the binary was built with a sanitizer (its memory figures mean nothing then)."""
+    with open(binary(), "rb") as file:
+        return b"__asan_init" in file.read()
+
+
+def split_address(text):
+    """'127.0.0.1:80' or '[::1]:80' -> (host, port)."""
+    host, _, port = text.rpartition(":")
+    return host.strip("[]"), int(port)
+
+
+UNESCAPE = {"n": "\n", "r": "\r", "t": "\t"}
+
+
+def unescape(text):
+    def one(match):
+        token = match.group(1)
+        if token[0] in "xu" and len(token) > 1:
+            return chr(int(token[1:], 16))
+        return UNESCAPE.get(token, token)
+
+    return re.sub(r"\\(x[0-9a-fA-F]{2}|u[0-9a-fA-F]{4}|.)", one, text)
+
+
+PAIR = re.compile(r'(?:^| )([A-Za-z0-9_]+)=("(?:[^"\\]|\\.)*"|[^" ]*)(?= |$)')
+
+
+def parse_logfmt(line):
+    """One logfmt line -> dict, or None when any byte of the line is not key=value."""
+    fields, position = {}, 0
+    for match in PAIR.finditer(line):
+        if match.start() != position:
+            return None
+        position = match.end()
+        value = match.group(2)
+        fields[match.group(1)] = unescape(value[1:-1]) if value.startswith('"') else value
+    return fields if fields and position == len(line) else None
+
+
+def children_of(pid):
+    try:
+        text = Path(f"/proc/{pid}/task/{pid}/children").read_text()
+    except FileNotFoundError:
+        return []
+    return [int(word) for word in text.split()]
+
+
+class Etc:
+    """A private /etc: adit sees it as /etc, the test sees a folder and may rename files in it.
+
+    resolv_conf=None: the file is missing.
+    """
+
+    def __init__(self, folder, resolv_conf=None, hosts="127.0.0.1 localhost\n"):
+        self.folder = Path(folder)
+        self.folder.mkdir()
+        for name in ETC_KEPT:
+            if Path("/etc", name).exists():
+                shutil.copy(Path("/etc", name), self.folder / name)
+        if resolv_conf is not None:
+            self.write("resolv.conf", resolv_conf)
+        if hosts is not None:
+            self.write("hosts", hosts)
+
+    def write(self, name, text):
+        """Replace the file as an editor does: a new file, renamed over the old one."""
+        fresh = self.folder / (name + ".new")
+        fresh.write_text(text)
+        fresh.replace(self.folder / name)
+
+    def rewrite(self, name, text):
+        """Change the file in place, as `echo >>` does."""
+        (self.folder / name).write_text(text)
+
+    def remove(self, name):
+        (self.folder / name).unlink()
+
+    def wrap(self, command):
+        script = 'mount --bind "$1" /etc && shift && exec "$@"'
+        return ["unshare", "--mount", "sh", "-c", script, "sh", str(self.folder), *command]
+
+
+class Adit:
+    """A running adit.
+
+    address   "127.0.0.1:40123", the first listener       listeners   all of them
+    host, port    the first listener, apart                workers     the number it printed
+    pid, worker_pid    supervisor and its one child        url         for --proxy
+    socket_path        the control socket                  stderr_path its log
+    """
+
+    def __init__(self, folder, *args, env=None, etc=None, prefix=(), clean_env=None, stderr=None,
+                 stdin=subprocess.DEVNULL, wait=True):
+        self.folder = Path(folder)
+        self.stderr_path = self.folder / "stderr"
+        self.stdout_path = self.folder / "stdout"
+        args = [str(arg) for arg in args]
+        if "-l" not in args:
+            args = ["-l", "127.0.0.1:0", *args]
+        if "-s" not in args:
+            args = [*args, "-s", str(self.folder / "sock")]
+        self.socket_path = args[args.index("-s") + 1]
+        self.command = [binary(), *args]
+        command = [*prefix, *self.command]
+        if etc is not None:
+            command = etc.wrap(command)
+        environment = dict(os.environ, **(env or {})) if clean_env is None else clean_env
+        self.is_stopped = False
+        with open(self.stdout_path, "wb") as out, open(self.stderr_path, "wb") as err:
+            self.process = subprocess.Popen(
+                command, stdin=stdin, stdout=out, stderr=err if stderr is None else stderr,
+                env=environment, start_new_session=True, cwd=self.folder)
+        self.pid = self.process.pid
+        self.listeners = []
+        if wait:
+            self.wait_for_start()
+
+    def wait_for_start(self):
+        deadline = time.monotonic() + START_TIMEOUT_S
+        while True:
+            match = START_LINE.search(self.stderr())
+            if match:
+                break
+            if self.process.poll() is not None:
+                self.is_stopped = True
+                raise AssertionError(
+                    f"adit ended with {self.process.returncode}: {self.stderr()}")
+            assert time.monotonic() < deadline, f"no start line: {self.stderr()!r}"
+            time.sleep(0.01)
+        self.listeners = match.group(2).split(", ")
+        self.workers = int(match.group(3))
+        self.address = self.listeners[0]
+        self.host, self.port = split_address(self.address)
+        self.url = f"http://{self.address}/"
+
+    # -- what it says
+
+    def stderr(self):
+        return self.stderr_path.read_text(errors="surrogateescape")
+
+    def log_lines(self, **fields):
+        """The access log so far, as dicts; only those lines whose fields are as given."""
+        lines = [parse_logfmt(line) for line in self.stderr().split("\n")[:-1]]
+        return [line for line in lines
+                if line and "event" in line and _matches(line, fields)]
+
+    def wait_for_log(self, timeout=5, count=1, **fields):
+        """The first log line with these fields, waited for; with count, that many as a list."""
+        deadline = time.monotonic() + timeout
+        while True:
+            lines = self.log_lines(**fields)
+            if len(lines) >= count:
+                return lines[0] if count == 1 else lines
+            assert time.monotonic() < deadline, (
+                f"{len(lines)} of {count} log lines with {fields} in:\n{self.stderr()[-4000:]}")
+            time.sleep(0.02)
+
+    # -- what it is made of
+
+    @property
+    def worker_pid(self):
+        children = children_of(self.pid)
+        assert len(children) == 1, f"the supervisor has children {children}"
+        return children[0]
+
+    def descriptors(self):
+        return len(os.listdir(f"/proc/{self.worker_pid}/fd"))
+
+    def rss_kb(self):
+        for line in Path(f"/proc/{self.worker_pid}/status").read_text().splitlines():
+            if line.startswith("VmRSS:"):
+                return int(line.split()[1])
+        raise AssertionError("no VmRSS")
+
+    def control(self, *args, timeout=20):
+        """Run a command of adit (stats, drain, ...) against this one."""
+        return run_adit(*args, "-s", self.socket_path, timeout=timeout)
+
+    # -- how it ends
+
+    def signal(self, number):
+        self.process.send_signal(number)
+
+    def wait(self, timeout=STOP_TIMEOUT_S):
+        """Wait for an end that the test brought about; returns the exit status, all else checked."""
+        status = self.process.wait(timeout)
+        self.is_stopped = True
+        self._check_end()
+        return status
+
+    def stop(self):
+        """SIGTERM, and once more when live tunnels keep it draining; exit status must be 0."""
+        if self.is_stopped:
+            return
+        self.is_stopped = True
+        self.process.send_signal(signal.SIGTERM)
+        try:
+            self.process.wait(0.5)
+        except subprocess.TimeoutExpired:
+            self.process.send_signal(signal.SIGTERM)
+        try:
+            status = self.process.wait(STOP_TIMEOUT_S)
+        except subprocess.TimeoutExpired:
+            os.killpg(self.pid, signal.SIGKILL)
+            self.process.wait()
+            raise AssertionError(f"adit did not end on SIGTERM:\n{self.stderr()[-4000:]}")
+        self._check_end()
+        assert status == 0, f"adit ended with {status}:\n{self.stderr()[-4000:]}"
+
+    def _check_end(self):
+        report = SANITIZER.search(self.stderr())
+        assert not report, self.stderr()[max(0, report.start() - 200):report.start() + 6000]
+        deadline = time.monotonic() + 2
+        while _group_lives(self.pid):
+            if time.monotonic() > deadline:
+                os.killpg(self.pid, signal.SIGKILL)
+                raise AssertionError("a child of adit outlived it")
+            time.sleep(0.02)
+
+
+def _matches(line, fields):
+    return all(line.get(key) == str(value) for key, value in fields.items())
+
+
+def _group_lives(group):
+    try:
+        os.killpg(group, 0)
+        return True
+    except ProcessLookupError:
+        return False
+
+
+def run_adit(*args, timeout=20, **options):
+    """Run an adit that ends by itself: a CompletedProcess with text."""
+    return subprocess.run([binary(), *map(str, args)], stdin=subprocess.DEVNULL,
+                          capture_output=True, text=True, timeout=timeout, **options)
