@@ -1,0 +1,29 @@
+/* Contracts: what must hold, checked in every build.
+ *
+ * REQUIRE states what the caller owes, ENSURE what we owe. Both stay on in release builds: a broken
+ * invariant in a proxy is a security hole, and the supervisor replaces a worker that died.
+ */
+#ifndef BASE_CONTRACT_H
+#define BASE_CONTRACT_H
+
+#include <assert.h>
+#include <stddef.h>
+
+#ifdef NDEBUG
+#error "contracts stay on: do not define NDEBUG"
+#endif
+
+#define REQUIRE(condition) assert(condition)
+#define ENSURE(condition) assert(condition)
+
+/* The caller may not ignore the result. */
+#define MUST_CHECK __attribute__((warn_unused_result))
+
+#define PRINTF_LIKE(format, arguments) __attribute__((format(printf, format, arguments)))
+
+/* The struct that embeds `member` at address `pointer`. */
+#define container_of(pointer, type, member) ((type *)((char *)(pointer) - offsetof(type, member)))
+
+#define ARRAY_LENGTH(array) (sizeof(array) / sizeof((array)[0]))
+
+#endif

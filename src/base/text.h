@@ -1,0 +1,29 @@
+/* A bounded text under construction in memory that the caller owns.
+ *
+ * Whatever does not fit is cut and `is_truncated` says so; the bytes written are never more than
+ * `size` and are always followed by a NUL inside `size` (size >= 1).
+ */
+#ifndef BASE_TEXT_H
+#define BASE_TEXT_H
+
+#include "base/contract.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct text {
+    char *start;
+    size_t size;
+    size_t length; /* without the NUL */
+    bool is_truncated;
+};
+
+void text_init(struct text *text, char *buffer, size_t size);
+void text_add(struct text *text, const char *string);
+void text_add_bytes(struct text *text, const char *bytes, size_t length);
+void text_add_char(struct text *text, char byte);
+void text_add_decimal(struct text *text, uint64_t number);
+/* At least `width` digits, zero-padded. */
+void text_add_padded(struct text *text, uint64_t number, unsigned width);
+
+#endif

@@ -1,0 +1,80 @@
+/* Names to addresses: c-ares behind a TTL cache, one resolver a thread.
+ *
+ * A and AAAA are asked apart and answered apart (RFC 8305 3): a query's callback comes once a family.
+ * One question per name and family is in flight, whoever asks; answers are cached (TTL 1-300 s,
+ * negative 5-30 s, 4,096 names). /etc/hosts and `localhost` never cause a question. Nothing is opened
+ * or read here: the supervisor sends the contents of the files.
+ */
+#ifndef DNS_RESOLVER_H
+#define DNS_RESOLVER_H
+
+#include "base/contract.h"
+#include "base/ip_address.h"
+#include "base/list.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct loop;
+struct resolver;
+
+#define RESOLVER_ADDRESSES_MAX 16 /* a family; further records of an answer are dropped */
+
+enum resolver_status {
+    RESOLVER_OK,        /* at least one address */
+    RESOLVER_NO_DATA,   /* the name exists, but has no address of this family */
+    RESOLVER_NXDOMAIN,  /* no such name */
+    RESOLVER_SERVFAIL,  /* the name server failed or refused */
+    RESOLVER_TIMEOUT,   /* nobody answered in time */
+    RESOLVER_FAILED,    /* out of memory, malformed answer, no name server reachable */
+    RESOLVER_STATUS_COUNT,
+};
+
+struct resolver_answer {
+    enum ip_family family;
+    enum resolver_status status;
+    const struct ip_address *addresses; /* valid during the callback */
+    size_t count;
+};
+
+/* One name being asked for both families. Embedded in its owner. Members are private. */
+struct resolver_query {
+    struct list links[2];
+    struct resolver *resolver;
+    /* Called at most twice, once a family, possibly from within resolver_ask. */
+    void (*on_answer)(struct resolver_query *query, const struct resolver_answer *answer);
+    uint8_t is_waiting_bits;
+    bool is_starting;
+};
+
+struct resolver_counters {
+    uint64_t cache_hits;
+    uint64_t cache_misses;
+    uint64_t questions; /* sent to name servers */
+};
+
+/* Creates the c-ares channel and everything else that needs descriptors or libc's files. `timeout_ms`
+ * bounds one question in all. 0 or -errno. */
+int resolver_create(struct loop *loop, uint64_t timeout_ms, struct resolver **ret_resolver) MUST_CHECK;
+/* No query may be waiting. */
+void resolver_destroy(struct resolver *resolver);
+
+/* Contents of resolv.conf: its `nameserver` lines (none: 127.0.0.1, as libc does; at most 8). Questions in flight
+ * go on. */
+void resolver_set_servers(struct resolver *resolver, const char *text, size_t length);
+/* Contents of hosts. Replaces what was known. 0 or -ENOMEM (the old contents stay). */
+int resolver_set_hosts(struct resolver *resolver, const char *text, size_t length) MUST_CHECK;
+
+/* `name` is normalised (wire/authority.h) and copied as needed. On 0, `on_answer` comes once a family unless the
+ * query is cancelled; answers that are known already come before this returns. -ENOMEM: no callback. */
+int resolver_ask(struct resolver *resolver, struct resolver_query *query, const char *name,
+                 void (*on_answer)(struct resolver_query *,
+                                   const struct resolver_answer *)) MUST_CHECK;
+/* No callback comes afterwards. Harmless on a query that is done; may be called from on_answer. */
+void resolver_cancel(struct resolver_query *query);
+
+const char *resolver_status_name(enum resolver_status status); /* "ok", "nxdomain", ... */
+void resolver_read_counters(const struct resolver *resolver, struct resolver_counters *ret_counters);
+
+#endif

@@ -1,0 +1,31 @@
+/* Front-ends: each speaks one client protocol, parses a request, calls tunnel_open, writes one reply.
+ *
+ * A row in front.def is a front-end. This header is what the process's owner sees of them.
+ */
+#ifndef FRONT_FRONT_H
+#define FRONT_FRONT_H
+
+#include "base/contract.h"
+#include "base/ip_address.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct front; /* a thread's front-ends and their connections */
+struct tunnel_env;
+
+struct front_timeouts {
+    uint64_t head_ms; /* absolute, from accept */
+};
+
+int front_create(struct tunnel_env *env, const struct front_timeouts *timeouts,
+                 struct front **ret_front) MUST_CHECK;
+/* Closes whatever connections are left. */
+void front_destroy(struct front *front);
+/* Takes an accepted, non-blocking descriptor. Reads at once. Over capacity or while draining
+ * (env->is_draining) the connection gets its 503. */
+void front_accept(struct front *front, int fd, const struct ip_endpoint *client, unsigned listener);
+/* Connections that are not yet, or never became, tunnels (lingering ones included). */
+size_t front_connection_count(const struct front *front);
+
+#endif

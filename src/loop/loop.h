@@ -1,0 +1,109 @@
+/* The event loop: one per thread, edge-triggered epoll, deadlines, work for the next turn, letters
+ * from other threads.
+ *
+ * The rules:
+ *  1. A watch is embedded in its owner and reached by container_of. The loop allocates nothing a watch.
+ *  2. A descriptor is registered once, for everything (IN, OUT, RDHUP, PRI; edge-triggered), and leaves
+ *     by watch_close. There is no epoll_ctl in between.
+ *  3. The clock is read once a turn; loop_now_ms is the same in all of a turn.
+ *  4. Close marks, the end of the turn frees: after watch_close no handler of the watch is called any
+ *     more, but its memory must live until loop_free_later has it freed.
+ *  5. A handler that could go on for long stops at its budget and puts a task into the next turn.
+ *  6. Everything but letter_post and loop_stop is for the loop's own thread.
+ */
+#ifndef LOOP_LOOP_H
+#define LOOP_LOOP_H
+
+#include "base/contract.h"
+#include "base/list.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct loop;
+
+/* 0 or -errno. */
+int loop_create(struct loop **ret_loop) MUST_CHECK;
+/* Nothing may be watched, set or posted any more; frees what loop_free_later still holds. */
+void loop_destroy(struct loop *loop);
+/* Turns until loop_stop. 0 or -errno of epoll_wait. */
+int loop_run(struct loop *loop) MUST_CHECK;
+/* One turn: waits for events at most until the next deadline. 0 or -errno. */
+int loop_turn(struct loop *loop) MUST_CHECK;
+/* From any thread: loop_run returns after the current turn. */
+void loop_stop(struct loop *loop);
+/* CLOCK_MONOTONIC when the turn began, in milliseconds. */
+uint64_t loop_now_ms(const struct loop *loop);
+
+/* ---- descriptors ---- */
+
+struct watch {
+    int fd; /* -1: not watched */
+    /* `events` are EPOLL* bits. */
+    void (*on_events)(struct watch *watch, uint32_t events);
+};
+
+/* Edge-triggered, for everything. Takes the descriptor on success. 0 or -errno. */
+int watch_open(struct loop *loop, struct watch *watch, int fd,
+               void (*on_events)(struct watch *, uint32_t)) MUST_CHECK;
+/* Level-triggered EPOLLIN; with `is_shared`, EPOLLEXCLUSIVE: a listener that several loops watch.
+ * Takes the descriptor too. */
+int watch_open_input(struct loop *loop, struct watch *watch, int fd, bool is_shared,
+                     void (*on_events)(struct watch *, uint32_t)) MUST_CHECK;
+/* Stops watching and hands the descriptor back, open (costs an epoll_ctl). */
+int watch_take_fd(struct loop *loop, struct watch *watch);
+/* Stops watching and closes the descriptor. Harmless on a closed watch. */
+void watch_close(struct watch *watch);
+
+/* ---- deadlines ---- */
+
+struct deadline {
+    struct list link;
+    uint64_t at_ms;
+    void (*on_passed)(struct deadline *deadline);
+};
+
+void deadline_init(struct deadline *deadline, void (*on_passed)(struct deadline *));
+/* (Re)arms; passes once, not before `at_ms` (loop_now_ms time) and within 2 ms of it. */
+void deadline_set(struct loop *loop, struct deadline *deadline, uint64_t at_ms);
+/* Harmless when not armed. */
+void deadline_cancel(struct loop *loop, struct deadline *deadline);
+bool deadline_is_set(const struct deadline *deadline);
+
+/* ---- work for the next turn, which then does not wait ---- */
+
+struct task {
+    struct list link;
+    void (*run)(struct task *task);
+};
+
+void task_init(struct task *task, void (*run)(struct task *));
+/* Harmless when it already waits. */
+void task_post(struct loop *loop, struct task *task);
+void task_cancel(struct task *task);
+
+/* ---- memory that events of this turn may still name ---- */
+
+struct garbage {
+    struct garbage *next;
+    void (*destroy)(struct garbage *garbage);
+};
+
+/* Contract: takes the memory that embeds `garbage`; `destroy` is called at the end of the turn. */
+void loop_free_later(struct loop *loop, struct garbage *garbage,
+                     void (*destroy)(struct garbage *));
+
+/* ---- letters: from any thread to the loop's ---- */
+
+struct letter {
+    struct list link;
+    void (*deliver)(struct letter *letter); /* runs on the loop's thread; may free the letter */
+};
+
+void letter_init(struct letter *letter, void (*deliver)(struct letter *));
+/* From any thread. The letter must stay until it was delivered or taken back. */
+void letter_post(struct loop *loop, struct letter *letter);
+/* On the loop's thread: true if it had not been delivered yet and now won't be. */
+bool letter_take_back(struct loop *loop, struct letter *letter);
+
+#endif

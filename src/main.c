@@ -1,0 +1,5 @@
+/* The entry: everything is in daemon/. */
+int main(void)
+{
+    return 0;
+}

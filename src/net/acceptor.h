@@ -1,0 +1,35 @@
+/* Accepts on listening sockets that several loops share (EPOLLEXCLUSIVE), a bounded number a turn.
+ *
+ * Out of descriptors or memory (EMFILE, ENFILE, ENOBUFS, ENOMEM): gives up its reserve descriptor to
+ * serve one connection (which gets its 503 from the owner), pauses 100 ms, counts and logs (rate-limited).
+ */
+#ifndef NET_ACCEPTOR_H
+#define NET_ACCEPTOR_H
+
+#include "base/contract.h"
+#include "base/ip_address.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+struct acceptor;
+struct counters;
+struct log_ring;
+struct loop;
+
+struct acceptor_owner {
+    /* Takes `fd` (non-blocking, close-on-exec). `is_last_descriptor`: accepted on the reserve; refuse it. */
+    void (*accepted)(void *self, int fd, const struct ip_endpoint *client, unsigned listener,
+                     bool is_last_descriptor);
+    void *self;
+};
+
+/* `fds` stay the caller's: watched here, never closed. 0 or -errno. */
+int acceptor_create(struct loop *loop, const int *fds, size_t count,
+                    const struct acceptor_owner *owner, struct counters *counters,
+                    struct log_ring *log, struct acceptor **ret_acceptor) MUST_CHECK;
+/* Accepts what still waits in the queues (at most `limit` connections), then stops watching. */
+void acceptor_stop(struct acceptor *acceptor, unsigned limit);
+void acceptor_destroy(struct acceptor *acceptor);
+
+#endif

@@ -1,0 +1,70 @@
+/* The access log: one line an event, fields as DESIGN.md names them, logfmt.
+ *
+ * Outside bytes are escaped: a value with anything but letters, digits and `-._:/[]@%+,` is quoted,
+ * with \" \\ \n \r \t and \xNN inside. A line can't be forged. Empty and absent fields are left out.
+ */
+#ifndef OBSERVE_ACCESS_LOG_H
+#define OBSERVE_ACCESS_LOG_H
+
+#include "base/contract.h"
+#include "base/ip_address.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct log_ring;
+struct text;
+
+enum access_event { ACCESS_OPEN, ACCESS_CLOSE, ACCESS_DENY, ACCESS_EVENT_COUNT };
+
+enum closed_by {
+    CLOSED_BY_CLIENT_EOF,
+    CLOSED_BY_TARGET_EOF,
+    CLOSED_BY_CLIENT_RESET,
+    CLOSED_BY_TARGET_RESET,
+    CLOSED_BY_IDLE_TIMEOUT,
+    CLOSED_BY_HALF_CLOSED_TIMEOUT,
+    CLOSED_BY_STUCK_TIMEOUT,
+    CLOSED_BY_DRAINED,
+    CLOSED_BY_COUNT,
+};
+
+struct access_record {
+    enum access_event event;
+    uint64_t id;
+    struct ip_endpoint client;
+    const struct ip_endpoint *listener; /* may be NULL */
+    const char *http;                   /* "1.0", "1.1"; NULL if unknown */
+    const char *target;                 /* as asked for, `target_length` outside bytes; NULL if none */
+    size_t target_length;
+    const struct ip_endpoint *address;  /* dialled; NULL if none */
+    const char *verdict;                /* "allow", "deny"; NULL when policy was not asked */
+    const char *rule;
+    unsigned status;                    /* HTTP status; 0: left out */
+    const char *error;                  /* RFC 9209 token; NULL: none */
+    const char *reason;                 /* for a person; NULL: none */
+    int64_t dns_ms, dial_ms;            /* -1: did not happen */
+    uint64_t up_bytes, down_bytes;      /* written on close only */
+    uint64_t duration_ms;               /* close only */
+    enum closed_by closed_by;           /* close only */
+};
+
+/* An id that is unique across threads and restarts: made from a start stamp, a thread and a count. */
+struct access_ids {
+    uint64_t next;
+};
+void access_ids_init(struct access_ids *ids, uint64_t process_seed, unsigned thread);
+uint64_t access_ids_take(struct access_ids *ids);
+
+/* Formats and writes one line; the clock is CLOCK_REALTIME, UTC, milliseconds. */
+void access_log_write(struct log_ring *ring, const struct access_record *record);
+/* The same without the ring, for tests: `wall_ms` is the time since the epoch. */
+void access_log_format(struct text *out, const struct access_record *record, uint64_t wall_ms);
+/* The short string that `id` is shown as. */
+void access_id_print(struct text *out, uint64_t id);
+
+const char *closed_by_name(enum closed_by closed_by);
+const char *access_event_name(enum access_event event);
+
+#endif

@@ -1,0 +1,67 @@
+/* A tunnel: judged, resolved, dialled, answered once, relayed, accounted. The core of adit.
+ *
+ * A front-end that parsed a request calls tunnel_open and waits for one of two calls:
+ *   ops->established: write the success, then call tunnel_relay (or tunnel_cancel if that failed);
+ *   ops->refused: write the refusal; the tunnel is gone and was logged.
+ * The client stream stays the front-end's until tunnel_relay takes it. The front-end knows nothing of
+ * policy, DNS, dialling, metrics or logs.
+ */
+#ifndef TUNNEL_TUNNEL_H
+#define TUNNEL_TUNNEL_H
+
+#include "base/contract.h"
+#include "tunnel/tunnel_error.h"
+#include "wire/authority.h"
+
+#include <stddef.h>
+
+struct stream;
+struct tunnel;
+struct tunnel_env;
+
+/* Views need to live only during the call. */
+struct tunnel_request {
+    struct ip_endpoint client;
+    unsigned listener; /* index into env->listeners */
+    const char *http;  /* static text: "1.0", "1.1" */
+    const struct authority *authority;
+    const void *early_bytes; /* what came behind the request head: sent to the target first */
+    size_t early_length;
+};
+
+struct tunnel_refusal {
+    enum tunnel_error error;
+    const char *rcode;   /* for dns_error, else NULL; static */
+    const char *details; /* one line for a person; lives during the call */
+};
+
+struct tunnel_ops {
+    void (*established)(void *self);
+    void (*refused)(void *self, const struct tunnel_refusal *refusal);
+};
+
+/* Never calls an op before it returns... except that `refused` may come from within, with *ret_tunnel NULL. */
+void tunnel_open(struct tunnel_env *env, const struct tunnel_request *request,
+                 const struct tunnel_ops *ops, void *self, struct tunnel **ret_tunnel);
+/* The client left before the answer was written. No op is called any more. */
+void tunnel_cancel(struct tunnel *tunnel);
+/* After ops->established, when the success was written: takes the stream. Bytes of the target follow
+ * in a later turn. */
+void tunnel_relay(struct tunnel *tunnel, struct stream *client);
+
+/* For a request that never became a tunnel (malformed, wrong method, too slow): counts and logs it. */
+struct tunnel_rejection {
+    struct ip_endpoint client;
+    unsigned listener;
+    const char *http;     /* NULL: not known */
+    const char *target;   /* outside bytes; NULL: not known */
+    size_t target_length;
+    enum tunnel_error error;
+    const char *details; /* NULL: the row's text */
+};
+void tunnel_reject(struct tunnel_env *env, const struct tunnel_rejection *rejection);
+
+/* Ends every relaying tunnel of the thread (drain timeout). */
+void tunnel_close_all(struct tunnel_env *env);
+
+#endif

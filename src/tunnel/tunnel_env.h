@@ -1,0 +1,54 @@
+/* What all tunnels of one thread share. Made by the thread's owner, passed to tunnel_open. */
+#ifndef TUNNEL_TUNNEL_ENV_H
+#define TUNNEL_TUNNEL_ENV_H
+
+#include "base/ip_address.h"
+#include "base/list.h"
+#include "observe/access_log.h"
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct counters;
+struct dial_gate;
+struct log_ring;
+struct loop;
+struct policy;
+struct relay_env;
+struct resolver;
+
+/* Times in milliseconds; the defaults are in config/settings.h. */
+struct tunnel_timeouts {
+    uint64_t dial_ms;
+    uint64_t idle_ms;
+    uint64_t half_closed_ms;
+    uint64_t stuck_ms;
+};
+
+/* How many client connections a process may hold: shared by its threads. */
+struct capacity {
+    _Atomic uint32_t taken;
+    uint32_t limit;
+};
+
+/* Contract: nothing in here is owned by the env but the list; all outlive the tunnels. */
+struct tunnel_env {
+    struct loop *loop;
+    struct resolver *resolver;
+    const struct policy *policy;
+    struct dial_gate *dial_gate; /* shared by all threads */
+    struct relay_env *relays;
+    struct capacity *capacity; /* shared by all threads */
+    struct counters *counters;
+    struct log_ring *log;
+    const struct ip_endpoint *listeners; /* the addresses bound, by listener index */
+    size_t listener_count;
+    struct tunnel_timeouts timeouts;
+    struct access_ids ids;
+    struct list tunnels; /* all that live, for tunnel_close_all */
+    bool is_draining;
+};
+
+#endif

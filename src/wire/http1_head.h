@@ -1,0 +1,66 @@
+/* The strict reader of an HTTP/1 request head (RFC 9112). Bytes in, views out; no memory of its own.
+ *
+ * Two steps, so that a head split at any byte costs linear time: `http1_scan` looks at new bytes only
+ * and finds the end of the head, and refuses what can never become a head (controls, bare CR, a TLS
+ * hello); `http1_head_parse` then reads the complete head once.
+ */
+#ifndef WIRE_HTTP1_HEAD_H
+#define WIRE_HTTP1_HEAD_H
+
+#include "base/contract.h"
+#include "wire/authority.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define HTTP1_HEAD_MAX 16384
+#define HTTP1_FIELDS_MAX 100
+
+/* A piece of the caller's bytes. */
+struct view {
+    const char *start;
+    size_t length;
+};
+
+enum http1_result {
+    HTTP1_OK,
+    HTTP1_MORE,               /* scan only: give it more bytes */
+    HTTP1_BAD,                /* 400 */
+    HTTP1_METHOD_NOT_ALLOWED, /* 405: a method that HTTP knows, not CONNECT */
+    HTTP1_METHOD_UNKNOWN,     /* 501 */
+    HTTP1_TARGET_TOO_LONG,    /* 414: no line end within HTTP1_HEAD_MAX */
+    HTTP1_HEAD_TOO_LARGE,     /* 431: over HTTP1_HEAD_MAX bytes or HTTP1_FIELDS_MAX fields */
+    HTTP1_VERSION,            /* 505 */
+    HTTP1_RESULT_COUNT,
+};
+
+/* Progress of a scan. All zero at the start; private to http1_head.c. */
+struct http1_scan {
+    uint32_t offset;     /* bytes looked at */
+    uint32_t line_start; /* of the line that `offset` is in */
+    uint32_t line_count;
+    const char *problem; /* set with HTTP1_BAD: one line for a person, no full stop; static */
+};
+
+/* `bytes` is the whole head so far, from its first byte, at one stable content. Leading empty lines
+ * are skipped (RFC 9112 2.2). On HTTP1_OK `*ret_head_length` counts the bytes up to and including the
+ * empty line; what is behind belongs to the tunnel. */
+enum http1_result http1_scan(struct http1_scan *scan, const char *bytes, size_t length,
+                             size_t *ret_head_length) MUST_CHECK;
+
+struct http1_head {
+    struct view method;
+    struct view target;
+    struct authority authority; /* valid with HTTP1_OK */
+    uint8_t minor_version;      /* of HTTP/1.x */
+    bool is_head_method;        /* the answer must not have a body (RFC 9110 9.3.2) */
+    struct view proxy_authorization; /* value of the field, empty if none; never logged */
+    const char *problem;        /* set unless HTTP1_OK: one line for a person; static */
+};
+
+/* `bytes[0..length)` is a complete head as http1_scan found it. Fills as many members as it could
+ * read, also on failure (method and target then serve the log). */
+enum http1_result http1_head_parse(const char *bytes, size_t length,
+                                   struct http1_head *ret_head) MUST_CHECK;
+
+#endif

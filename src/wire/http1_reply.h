@@ -1,0 +1,29 @@
+/* The proxy's own answers over HTTP/1: exact bytes, built in the caller's buffer. */
+#ifndef WIRE_HTTP1_REPLY_H
+#define WIRE_HTTP1_REPLY_H
+
+#include "base/contract.h"
+#include "base/text.h"
+
+#include <stdbool.h>
+
+/* The one success: no field at all (some clients match the text, some choke on fields). */
+#define HTTP1_ESTABLISHED "HTTP/1.1 200 Connection established\r\n\r\n"
+
+/* Room for any refusal: `details` may have up to 512 bytes. */
+#define HTTP1_REPLY_SIZE 2048
+
+struct http1_refusal {
+    unsigned status;           /* 400-599 */
+    const char *proxy_error;   /* RFC 9209 token, e.g. "connection_refused" */
+    const char *rcode;         /* for dns_error: "NXDOMAIN"; else NULL */
+    const char *details;       /* one line for a person: body, and escaped as the sf-string details */
+    unsigned retry_after_s;    /* 0: no Retry-After */
+    bool is_body_omitted;      /* answer to HEAD: Content-Length stays, the body does not */
+};
+
+/* Status line, Connection: close, Content-Type, exact Content-Length, Allow (405), Retry-After,
+ * Proxy-Status: adit; error=TOKEN; details="..." (RFC 9209), empty line, `adit: details\n`. */
+void http1_reply_refusal(struct text *out, const struct http1_refusal *refusal);
+
+#endif
