@@ -5,7 +5,7 @@ from pathlib import Path
 
 import trustme
 
-NAMES = ("localhost", "*.localhost", "*.test", "127.0.0.1", "::1")
+NAMES = ("localhost", "app.localhost", "*.localhost", "*.test", "127.0.0.1", "::1")
 
 
 class Certificates:
