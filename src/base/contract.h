@@ -19,7 +19,7 @@
 /* The caller may not ignore the result. */
 #define MUST_CHECK __attribute__((warn_unused_result))
 
-#define PRINTF_LIKE(format, arguments) __attribute__((format(printf, format, arguments)))
+#define PRINTF_LIKE(at, arguments) __attribute__((format(printf, at, arguments)))
 
 /* The struct that embeds `member` at address `pointer`. */
 #define container_of(pointer, type, member) ((type *)((char *)(pointer) - offsetof(type, member)))

@@ -1,7 +1,8 @@
 /* The access log: one line an event, fields as DESIGN.md names them, logfmt.
  *
  * Outside bytes are escaped: a value with anything but letters, digits and `-._:/[]@%+,` is quoted,
- * with \" \\ \n \r \t and \xNN inside. A line can't be forged. Empty and absent fields are left out.
+ * with \" \\ \n \r \t and \xNN inside. A line can't be forged. Empty and absent fields are left
+ * out.
  */
 #ifndef OBSERVE_ACCESS_LOG_H
 #define OBSERVE_ACCESS_LOG_H
@@ -36,21 +37,22 @@ struct access_record {
     struct ip_endpoint client;
     const struct ip_endpoint *listener; /* may be NULL */
     const char *http;                   /* "1.0", "1.1"; NULL if unknown */
-    const char *target;                 /* as asked for, `target_length` outside bytes; NULL if none */
+    const char *target; /* as asked for, `target_length` outside bytes; NULL if none */
     size_t target_length;
-    const struct ip_endpoint *address;  /* dialled; NULL if none */
-    const char *verdict;                /* "allow", "deny"; NULL when policy was not asked */
+    const struct ip_endpoint *address; /* dialled; NULL if none */
+    const char *verdict;               /* "allow", "deny"; NULL when policy was not asked */
     const char *rule;
-    unsigned status;                    /* HTTP status; 0: left out */
-    const char *error;                  /* RFC 9209 token; NULL: none */
-    const char *reason;                 /* for a person; NULL: none */
-    int64_t dns_ms, dial_ms;            /* -1: did not happen */
-    uint64_t up_bytes, down_bytes;      /* written on close only */
-    uint64_t duration_ms;               /* close only */
-    enum closed_by closed_by;           /* close only */
+    unsigned status;               /* HTTP status; 0: left out */
+    const char *error;             /* RFC 9209 token; NULL: none */
+    const char *reason;            /* for a person; NULL: none */
+    int64_t dns_ms, dial_ms;       /* -1: did not happen */
+    uint64_t up_bytes, down_bytes; /* written on close only */
+    uint64_t duration_ms;          /* close only */
+    enum closed_by closed_by;      /* close only */
 };
 
-/* An id that is unique across threads and restarts: made from a start stamp, a thread and a count. */
+/* An id that is unique across threads and restarts: made from a start stamp, a thread and a count.
+ * `process_seed` is the wall clock in ms when the process began; `thread` is below 256. */
 struct access_ids {
     uint64_t next;
 };

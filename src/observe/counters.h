@@ -1,6 +1,7 @@
 /* Counters: one set a thread, written without locks by that thread, summed by whoever reads.
  *
- * The rows stand in metrics.def: METRIC(enum suffix, exposed name, label name or NULL, label value, help).
+ * The rows stand in metrics.def: METRIC(enum suffix, exposed name, label name or NULL, label value,
+ * help).
  */
 #ifndef OBSERVE_COUNTERS_H
 #define OBSERVE_COUNTERS_H
@@ -27,7 +28,8 @@ static inline void counter_add(struct counters *counters, enum counter counter, 
 }
 
 /* A gauge goes down by adding -1 modulo 2^64; the sum over the threads is right again. */
-static inline void counter_subtract(struct counters *counters, enum counter counter, uint64_t amount)
+static inline void counter_subtract(struct counters *counters, enum counter counter,
+                                    uint64_t amount)
 {
     counter_add(counters, counter, (uint64_t)0 - amount);
 }

@@ -1,9 +1,11 @@
 /* Log lines that never block whoever writes them.
  *
- * Every thread has a bounded ring of its own; one writer thread empties the rings into one descriptor
- * in batches. The first line after a pause wakes the writer (within 10 ms it stands in a healthy sink).
- * A line that finds its ring full is dropped and counted; the writer reports the count once it can.
- * The sink is never made non-blocking (it may be an inherited stderr): only the writer may hang on it.
+ * Every thread has a bounded ring of its own; one writer thread empties the rings into one
+ * descriptor in batches. The first line after a pause wakes the writer (within 10 ms it stands in a
+ * healthy sink). A line that finds its ring full is dropped and counted; the writer reports the
+ * count once it can. The sink is never made non-blocking (it may be an inherited stderr): only the
+ * writer may hang on it. A sink that fails (full disk, nobody reads) is tried again every 100 ms.
+ * The process ignores SIGPIPE.
  */
 #ifndef OBSERVE_LOG_H
 #define OBSERVE_LOG_H
@@ -18,10 +20,12 @@ struct log_ring; /* one a producing thread */
 
 #define LOG_LINE_MAX 2048 /* with the newline; longer lines are cut */
 
-/* `ring_count` rings of `ring_size` bytes each (a power of two). Does not start the writer. 0 or -errno. */
+/* `ring_count` rings of `ring_size` bytes each (a power of two, at least LOG_LINE_MAX). `sink_fd`
+ * stays the caller's and must outlive the writer. Does not start the writer. 0 or -errno. */
 int log_create(int sink_fd, size_t ring_count, size_t ring_size, struct log **ret_log) MUST_CHECK;
 int log_start(struct log *log) MUST_CHECK; /* starts the writer thread; signals blocked in it */
-/* Writes what the rings hold, at most for `patience_ms` if the sink hangs, then ends the writer. */
+/* Writes what the rings hold, at most for `patience_ms` if the sink hangs, then ends the writer.
+ * The producers are done by then. Without a started writer the caller's thread writes. */
 void log_finish(struct log *log, uint64_t patience_ms);
 void log_destroy(struct log *log);
 
@@ -29,9 +33,16 @@ void log_destroy(struct log *log);
 struct log_ring *log_ring_at(struct log *log, size_t index);
 /* `line` without newline. Never blocks, never allocates. */
 void log_write(struct log_ring *ring, const char *line, size_t length);
-/* A line about the process: `time=... level=notice message="..."`. Of one `topic` (a small number that
- * the caller chooses, below LOG_TOPIC_COUNT) at most one line per 5 s is written; the next says how many were held back. */
-enum log_topic { LOG_TOPIC_GENERAL, LOG_TOPIC_DESCRIPTORS, LOG_TOPIC_DNS, LOG_TOPIC_PIPES, LOG_TOPIC_COUNT };
+/* A line about the process: `time=... level=notice message="..."`. Of one `topic` at most one line
+ * per 5 s is written, by all threads together; the next says how many were held back.
+ * LOG_TOPIC_GENERAL is for what happens once and is not limited. */
+enum log_topic {
+    LOG_TOPIC_GENERAL,
+    LOG_TOPIC_DESCRIPTORS,
+    LOG_TOPIC_DNS,
+    LOG_TOPIC_PIPES,
+    LOG_TOPIC_COUNT
+};
 void log_notice(struct log_ring *ring, enum log_topic topic, const char *format, ...)
     PRINTF_LIKE(3, 4);
 uint64_t log_dropped(const struct log *log); /* lines, all rings */

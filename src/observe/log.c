@@ -1,0 +1,468 @@
+/* The log: a byte ring a producing thread, one writer thread, one sink.
+ *
+ * A producer copies a whole line with its newline into its ring and then publishes it by moving
+ * `head`; only the writer moves `tail`. So a ring always holds whole lines and nobody takes a lock.
+ *
+ * The writer goes round: collect whole lines from all rings into its batch, write the batch, nap
+ * for BATCH_PAUSE_MS, again; when it finds nothing at all it goes to sleep on `is_asleep`, a futex.
+ * A producer that sees it asleep wakes it: the first line after a pause costs a system call, no
+ * other does. (Both sides store, then load the other's word, all sequentially consistent: a line
+ * can't be published unseen between the writer's last look and its sleep.)
+ *
+ * The sink may hang, fail, and heal. It may be a stderr that was inherited and is shared, so its
+ * flags are not touched: the writer polls before it writes, and to anything but a regular file it
+ * writes at most PIPE_BUF bytes of whole lines at once, which a pipe that polls writable takes
+ * without blocking and never tears. What could not be written stays in the batch and is tried
+ * again; meanwhile the rings fill up, producers drop and count, and the writer tells how many as
+ * soon as it can write again.
+ *
+ * The surprise: a writer that hangs in write() in spite of all that (somebody else filled the pipe
+ * after the poll) can't be stopped. log_finish gives up on it and log_destroy then leaves the
+ * memory to it; the process is about to end anyway.
+ */
+#include "observe/log.h"
+
+#include "base/text.h"
+#include "observe/logfmt.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <linux/futex.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+enum {
+    BATCH_SIZE = 65536,
+    BATCH_PAUSE_MS = 5,   /* half of the 10 ms within which a line shall stand in the sink */
+    RETRY_PAUSE_MS = 100, /* after an error of the sink */
+    POLL_SLICE_MS = 100,  /* how often a writer at a hanging sink looks whether it shall end */
+    JOIN_GRACE_MS = 300,  /* beyond the patience: over two slices */
+    TOPIC_PAUSE_MS = 5000,
+    CACHE_LINE = 64,
+};
+
+struct log_ring {
+    struct log *log;
+    char *bytes;
+    size_t size;
+    _Atomic uint64_t dropped;                 /* written by the producer */
+    _Alignas(CACHE_LINE) _Atomic size_t head; /* bytes ever published */
+    _Alignas(CACHE_LINE) _Atomic size_t tail; /* bytes ever collected */
+};
+
+struct topic {
+    _Atomic uint64_t next_ms; /* no line before */
+    _Atomic uint64_t held_back;
+};
+
+struct log {
+    int sink_fd;
+    size_t chunk_max; /* bytes a write */
+    size_t ring_count;
+    struct log_ring *rings;
+    struct topic topics[LOG_TOPIC_COUNT];
+    _Atomic uint32_t is_asleep;    /* futex: the writer waits for a line */
+    _Atomic uint32_t is_finishing; /* futex: naps end early */
+    _Atomic uint64_t give_up_ms;   /* valid once is_finishing */
+    _Atomic uint64_t left_over;    /* lines that could not be written at the end */
+    bool is_started, is_abandoned;
+    pthread_t writer;
+    /* The writer's own. */
+    char *batch;
+    size_t batch_start, batch_end; /* what of it is still to be written */
+    uint64_t reported_drops;
+};
+
+static uint64_t now_ms(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+static struct timespec timespec_from_ms(uint64_t ms)
+{
+    return (struct timespec){.tv_sec = (time_t)(ms / 1000), .tv_nsec = (long)(ms % 1000) * 1000000};
+}
+
+/* Sleeps while `*word` is `value`, at most `timeout_ms` (0: for ever). May wake early. */
+static void futex_wait(_Atomic uint32_t *word, uint32_t value, uint64_t timeout_ms)
+{
+    struct timespec timeout = timespec_from_ms(timeout_ms);
+    (void)syscall(SYS_futex, word, FUTEX_WAIT_PRIVATE, value, timeout_ms != 0 ? &timeout : NULL,
+                  NULL, 0);
+}
+
+static void futex_wake(_Atomic uint32_t *word)
+{
+    (void)syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
+}
+
+/* ---- producers ---- */
+
+static void ring_put(struct log_ring *ring, size_t position, const char *bytes, size_t length)
+{
+    size_t start = position & (ring->size - 1);
+    size_t first = length < ring->size - start ? length : ring->size - start;
+    memcpy(ring->bytes + start, bytes, first);
+    memcpy(ring->bytes, bytes + first, length - first);
+}
+
+void log_write(struct log_ring *ring, const char *line, size_t length)
+{
+    if (length > LOG_LINE_MAX - 1)
+        length = LOG_LINE_MAX - 1;
+    size_t head = atomic_load_explicit(&ring->head, memory_order_relaxed);
+    size_t tail = atomic_load_explicit(&ring->tail, memory_order_acquire);
+    if (ring->size - (head - tail) < length + 1) {
+        uint64_t dropped = atomic_load_explicit(&ring->dropped, memory_order_relaxed);
+        atomic_store_explicit(&ring->dropped, dropped + 1, memory_order_relaxed);
+        return;
+    }
+    ring_put(ring, head, line, length);
+    ring_put(ring, head + length, "\n", 1);
+    atomic_store(&ring->head, head + length + 1);
+    if (atomic_load(&ring->log->is_asleep) && atomic_exchange(&ring->log->is_asleep, 0))
+        futex_wake(&ring->log->is_asleep);
+}
+
+/* True: write it, and say that `*ret_held_back` were not. False: hold this one back. */
+static bool topic_may_speak(struct topic *topic, uint64_t *ret_held_back)
+{
+    uint64_t now = now_ms();
+    uint64_t next = atomic_load(&topic->next_ms);
+    if (now < next ||
+        !atomic_compare_exchange_strong(&topic->next_ms, &next, now + TOPIC_PAUSE_MS)) {
+        atomic_fetch_add(&topic->held_back, 1);
+        return false;
+    }
+    *ret_held_back = atomic_exchange(&topic->held_back, 0);
+    return true;
+}
+
+static void add_message(struct text *out, const char *level, const char *message, size_t length)
+{
+    text_add(out, "time=");
+    logfmt_add_time(out, logfmt_wall_ms());
+    text_add(out, " level=");
+    text_add(out, level);
+    text_add(out, " message=");
+    logfmt_add_value(out, message, length, LOG_LINE_MAX / 2);
+}
+
+void log_notice(struct log_ring *ring, enum log_topic topic, const char *format, ...)
+{
+    char message[LOG_LINE_MAX / 2];
+    char line[LOG_LINE_MAX];
+    uint64_t held_back = 0;
+    struct text text;
+    va_list arguments;
+
+    REQUIRE((unsigned)topic < LOG_TOPIC_COUNT);
+    if (topic != LOG_TOPIC_GENERAL && !topic_may_speak(&ring->log->topics[topic], &held_back))
+        return;
+    va_start(arguments, format);
+    int length = vsnprintf(message, sizeof message, format, arguments);
+    va_end(arguments);
+    if (length < 0)
+        return;
+    text_init(&text, line, sizeof line);
+    add_message(&text, "notice", message, strlen(message));
+    if (held_back != 0) {
+        text_add(&text, " held_back=");
+        text_add_decimal(&text, held_back);
+    }
+    log_write(ring, line, text.length);
+}
+
+uint64_t log_dropped(const struct log *log)
+{
+    uint64_t sum = atomic_load_explicit(&log->left_over, memory_order_relaxed);
+    for (size_t i = 0; i < log->ring_count; i++)
+        sum += atomic_load_explicit(&log->rings[i].dropped, memory_order_relaxed);
+    return sum;
+}
+
+/* ---- the writer: from the rings to the batch ---- */
+
+static bool ring_is_empty(struct log_ring *ring)
+{
+    return atomic_load(&ring->head) == atomic_load_explicit(&ring->tail, memory_order_relaxed);
+}
+
+static bool rings_are_empty(struct log *log)
+{
+    for (size_t i = 0; i < log->ring_count; i++) {
+        if (!ring_is_empty(&log->rings[i]))
+            return false;
+    }
+    return true;
+}
+
+/* The length of `bytes` up to and including its last newline; 0: there is none. */
+static size_t whole_lines(const char *bytes, size_t length)
+{
+    const char *end = memrchr(bytes, '\n', length);
+    return end == NULL ? 0 : (size_t)(end - bytes) + 1;
+}
+
+static void collect_ring(struct log *log, struct log_ring *ring)
+{
+    size_t head = atomic_load_explicit(&ring->head, memory_order_acquire);
+    size_t tail = atomic_load_explicit(&ring->tail, memory_order_relaxed);
+    size_t length = head - tail;
+    size_t room = BATCH_SIZE - log->batch_end;
+    if (length > room)
+        length = room;
+    size_t start = tail & (ring->size - 1);
+    size_t first = length < ring->size - start ? length : ring->size - start;
+    char *batch = log->batch + log->batch_end;
+    memcpy(batch, ring->bytes + start, first);
+    memcpy(batch + first, ring->bytes, length - first);
+    length = whole_lines(batch, length);
+    log->batch_end += length;
+    atomic_store_explicit(&ring->tail, tail + length, memory_order_release);
+}
+
+static void collect_drop_report(struct log *log)
+{
+    static const char message[] = "log lines were dropped because the log could not be written";
+    uint64_t dropped = log_dropped(log);
+    if (dropped == log->reported_drops)
+        return;
+    struct text text;
+    text_init(&text, log->batch + log->batch_end, LOG_LINE_MAX);
+    add_message(&text, "warning", message, strlen(message));
+    text_add(&text, " dropped=");
+    text_add_decimal(&text, dropped - log->reported_drops);
+    text_add_char(&text, '\n');
+    log->batch_end += text.length;
+    log->reported_drops = dropped;
+}
+
+/* Fills the empty batch. False: there was nothing. */
+static bool collect(struct log *log)
+{
+    log->batch_start = 0;
+    log->batch_end = 0;
+    collect_drop_report(log);
+    for (size_t i = 0; i < log->ring_count; i++)
+        collect_ring(log, &log->rings[i]);
+    return log->batch_end != 0;
+}
+
+/* ---- the writer: from the batch to the sink ---- */
+
+static bool must_give_up(struct log *log)
+{
+    return atomic_load(&log->is_finishing) && now_ms() >= atomic_load(&log->give_up_ms);
+}
+
+/* 0: the sink takes bytes, or will say what is wrong with it. -ETIMEDOUT: time to give up. */
+static int wait_for_sink(struct log *log)
+{
+    struct pollfd sink = {.fd = log->sink_fd, .events = POLLOUT};
+    while (poll(&sink, 1, POLL_SLICE_MS) <= 0) {
+        if (must_give_up(log))
+            return -ETIMEDOUT;
+    }
+    return 0;
+}
+
+/* One write. 0, or -errno when the sink failed. */
+static int write_chunk(struct log *log)
+{
+    const char *bytes = log->batch + log->batch_start;
+    size_t length = log->batch_end - log->batch_start;
+    if (length > log->chunk_max) {
+        size_t whole = whole_lines(bytes, log->chunk_max);
+        length = whole != 0 ? whole : log->chunk_max;
+    }
+    ssize_t written = write(log->sink_fd, bytes, length);
+    if (written >= 0) {
+        log->batch_start += (size_t)written;
+        return 0;
+    }
+    /* EAGAIN: somebody else made the sink non-blocking; the next poll waits. */
+    return errno == EAGAIN || errno == EINTR ? 0 : -errno;
+}
+
+static int write_batch(struct log *log)
+{
+    while (log->batch_start < log->batch_end) {
+        int error = wait_for_sink(log);
+        if (error == 0)
+            error = write_chunk(log);
+        if (error != 0)
+            return error;
+    }
+    return 0;
+}
+
+/* Writes all there is. 0, or why the sink did not take it; the rest stays in the batch. */
+static int write_all(struct log *log)
+{
+    int error = write_batch(log);
+    while (error == 0 && collect(log))
+        error = write_batch(log);
+    return error;
+}
+
+static void count_lines_left(struct log *log)
+{
+    uint64_t lines = 0;
+    do {
+        for (size_t i = log->batch_start; i < log->batch_end; i++)
+            lines += log->batch[i] == '\n';
+        log->reported_drops = log_dropped(log); /* nobody will read a report */
+    } while (collect(log));
+    atomic_fetch_add(&log->left_over, lines);
+}
+
+static void sleep_until_line(struct log *log)
+{
+    atomic_store(&log->is_asleep, 1);
+    if (rings_are_empty(log) && !atomic_load(&log->is_finishing))
+        futex_wait(&log->is_asleep, 1, 0);
+    atomic_store(&log->is_asleep, 0);
+}
+
+static bool has_work(struct log *log)
+{
+    return log->batch_start < log->batch_end || !rings_are_empty(log) ||
+           log_dropped(log) != log->reported_drops;
+}
+
+static void *writer_run(void *argument)
+{
+    struct log *log = argument;
+    for (;;) {
+        int error = has_work(log) ? write_all(log) : 0;
+        if (atomic_load(&log->is_finishing) && (error != 0 || !has_work(log)))
+            break;
+        futex_wait(&log->is_finishing, 0, error != 0 ? RETRY_PAUSE_MS : BATCH_PAUSE_MS);
+        if (!has_work(log))
+            sleep_until_line(log);
+    }
+    count_lines_left(log);
+    return NULL;
+}
+
+/* ---- life ---- */
+
+static size_t choose_chunk_max(int sink_fd)
+{
+    struct stat status;
+    bool is_file = fstat(sink_fd, &status) == 0 && S_ISREG(status.st_mode);
+    return is_file ? BATCH_SIZE : PIPE_BUF;
+}
+
+static int rings_create(struct log *log, size_t ring_count, size_t ring_size)
+{
+    log->rings = aligned_alloc(CACHE_LINE, ring_count * sizeof *log->rings);
+    if (log->rings == NULL)
+        return -ENOMEM;
+    memset(log->rings, 0, ring_count * sizeof *log->rings);
+    for (; log->ring_count < ring_count; log->ring_count++) {
+        struct log_ring *ring = &log->rings[log->ring_count];
+        ring->log = log;
+        ring->size = ring_size;
+        ring->bytes = malloc(ring_size);
+        if (ring->bytes == NULL)
+            return -ENOMEM;
+    }
+    return 0;
+}
+
+static void log_free(struct log *log)
+{
+    for (size_t i = 0; i < log->ring_count; i++)
+        free(log->rings[i].bytes);
+    free(log->rings);
+    free(log->batch);
+    free(log);
+}
+
+int log_create(int sink_fd, size_t ring_count, size_t ring_size, struct log **ret_log)
+{
+    REQUIRE(ring_count >= 1);
+    REQUIRE(ring_size >= LOG_LINE_MAX && (ring_size & (ring_size - 1)) == 0);
+    struct log *log = calloc(1, sizeof *log);
+    if (log == NULL)
+        return -ENOMEM;
+    log->sink_fd = sink_fd;
+    log->chunk_max = choose_chunk_max(sink_fd);
+    log->batch = malloc(BATCH_SIZE);
+    if (log->batch == NULL || rings_create(log, ring_count, ring_size) != 0) {
+        log_free(log);
+        return -ENOMEM;
+    }
+    *ret_log = log;
+    return 0;
+}
+
+int log_start(struct log *log)
+{
+    REQUIRE(!log->is_started);
+    sigset_t all, before;
+    sigfillset(&all);
+    int error = pthread_sigmask(SIG_SETMASK, &all, &before);
+    if (error == 0) {
+        error = pthread_create(&log->writer, NULL, writer_run, log);
+        (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
+    }
+    if (error == 0) {
+        log->is_started = true;
+        (void)pthread_setname_np(log->writer, "adit-log");
+    }
+    return -error;
+}
+
+static void join_writer(struct log *log, uint64_t patience_ms)
+{
+    atomic_store(&log->is_asleep, 0);
+    futex_wake(&log->is_asleep);
+    futex_wake(&log->is_finishing);
+    struct timespec until = timespec_from_ms(now_ms() + patience_ms + JOIN_GRACE_MS);
+    if (pthread_clockjoin_np(log->writer, NULL, CLOCK_MONOTONIC, &until) != 0) {
+        (void)pthread_detach(log->writer);
+        log->is_abandoned = true;
+    }
+    log->is_started = false;
+}
+
+void log_finish(struct log *log, uint64_t patience_ms)
+{
+    atomic_store(&log->give_up_ms, now_ms() + patience_ms);
+    atomic_store(&log->is_finishing, 1);
+    if (log->is_started)
+        join_writer(log, patience_ms);
+    else if (!log->is_abandoned)
+        (void)writer_run(log); /* never started: this thread does it */
+}
+
+void log_destroy(struct log *log)
+{
+    if (log == NULL)
+        return;
+    REQUIRE(!log->is_started);
+    if (!log->is_abandoned)
+        log_free(log);
+}
+
+struct log_ring *log_ring_at(struct log *log, size_t index)
+{
+    REQUIRE(index < log->ring_count);
+    return &log->rings[index];
+}

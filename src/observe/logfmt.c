@@ -1,0 +1,150 @@
+/* logfmt values and times.
+ *
+ * The log is read by line-oriented tools, so the one thing that matters is that bytes from outside
+ * can end neither a value nor a line. Bytes of a short safe list stand as they are; as soon as one
+ * other byte is in the value, all of it is quoted, and inside the quotes only printable ASCII other
+ * than the quote and the backslash stands for itself.
+ *
+ * The surprise: gmtime_r and strftime are not used. They may read the time zone's file, which the
+ * worker will not be able to open, and take a lock that all threads share.
+ */
+#include "observe/logfmt.h"
+
+#include "base/contract.h"
+#include "base/text.h"
+
+#include <stdbool.h>
+#include <string.h>
+#include <time.h>
+
+static const char cut_mark[] = "...";
+
+struct date {
+    unsigned year, month, day;
+};
+
+/* Days since 1970-01-01 to a date of the Gregorian calendar. Years begin in March here, so that the
+ * leap day is a year's last; an era is 400 years, which always have 146,097 days. */
+static struct date date_from_days(uint64_t days)
+{
+    uint64_t shifted = days + 719468; /* from 0000-03-01 */
+    uint64_t era = shifted / 146097;
+    unsigned day_of_era = (unsigned)(shifted % 146097);
+    unsigned year_of_era =
+        (day_of_era - day_of_era / 1460 + day_of_era / 36524 - day_of_era / 146096) / 365;
+    unsigned day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    unsigned month_from_march = (5 * day_of_year + 2) / 153;
+    struct date date = {
+        .year = (unsigned)(era * 400) + year_of_era,
+        .month = month_from_march < 10 ? month_from_march + 3 : month_from_march - 9,
+        .day = day_of_year - (153 * month_from_march + 2) / 5 + 1,
+    };
+    if (date.month <= 2)
+        date.year++;
+    return date;
+}
+
+void logfmt_add_time(struct text *out, uint64_t wall_ms)
+{
+    uint64_t seconds = wall_ms / 1000;
+    struct date date = date_from_days(seconds / 86400);
+
+    text_add_padded(out, date.year, 4);
+    text_add_char(out, '-');
+    text_add_padded(out, date.month, 2);
+    text_add_char(out, '-');
+    text_add_padded(out, date.day, 2);
+    text_add_char(out, 'T');
+    text_add_padded(out, seconds / 3600 % 24, 2);
+    text_add_char(out, ':');
+    text_add_padded(out, seconds / 60 % 60, 2);
+    text_add_char(out, ':');
+    text_add_padded(out, seconds % 60, 2);
+    text_add_char(out, '.');
+    text_add_padded(out, wall_ms % 1000, 3);
+    text_add_char(out, 'Z');
+}
+
+static bool is_plain(unsigned char byte)
+{
+    /* clang-format off */
+    static const bool plain[256] = {
+        ['0' ... '9'] = true, ['A' ... 'Z'] = true, ['a' ... 'z'] = true,
+        ['-'] = true, ['.'] = true, ['_'] = true, [':'] = true, ['/'] = true, ['['] = true,
+        [']'] = true, ['@'] = true, ['%'] = true, ['+'] = true, [','] = true,
+    };
+    /* clang-format on */
+    return plain[byte];
+}
+
+static bool is_all_plain(const char *value, size_t length)
+{
+    for (size_t i = 0; i < length; i++) {
+        if (!is_plain((unsigned char)value[i]))
+            return false;
+    }
+    return true;
+}
+
+/* The spelling of one byte inside quotes: 1, 2 or 4 bytes into `spelling`. Returns how many. */
+static size_t spell(unsigned char byte, char spelling[4])
+{
+    static const char digits[] = "0123456789abcdef";
+    static const char named[] = "\"\\\n\r\t";
+    static const char letters[] = "\"\\nrt";
+    const char *found = byte == '\0' ? NULL : strchr(named, byte);
+
+    if (found != NULL) {
+        spelling[0] = '\\';
+        spelling[1] = letters[found - named];
+        return 2;
+    }
+    if (byte >= ' ' && byte < 0x7f) {
+        spelling[0] = (char)byte;
+        return 1;
+    }
+    spelling[0] = '\\';
+    spelling[1] = 'x';
+    spelling[2] = digits[byte >> 4];
+    spelling[3] = digits[byte & 15];
+    return 4;
+}
+
+static void add_quoted(struct text *out, const char *value, size_t length, size_t limit)
+{
+    size_t room = limit - 2 - strlen(cut_mark); /* quotes; the mark may be needed */
+    text_add_char(out, '"');
+    for (size_t i = 0; i < length; i++) {
+        char spelling[4];
+        size_t size = spell((unsigned char)value[i], spelling);
+        if (size > room) {
+            text_add(out, cut_mark);
+            break;
+        }
+        room -= size;
+        text_add_bytes(out, spelling, size);
+    }
+    text_add_char(out, '"');
+}
+
+void logfmt_add_value(struct text *out, const char *value, size_t length, size_t limit)
+{
+    REQUIRE(limit >= 8);
+    /* Bytes beyond the limit are not looked at: outside bytes may be many. */
+    bool is_cut = length > limit;
+    if (!is_all_plain(value, is_cut ? limit : length)) {
+        add_quoted(out, value, length, limit);
+    } else if (is_cut) {
+        text_add_bytes(out, value, limit - strlen(cut_mark));
+        text_add(out, cut_mark);
+    } else {
+        text_add_bytes(out, value, length);
+    }
+}
+
+uint64_t logfmt_wall_ms(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
