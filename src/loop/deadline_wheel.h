@@ -1,0 +1,27 @@
+/* A hierarchical timing wheel with slots of 1, 64, 4096, ... ms: constant time to set and cancel. */
+#ifndef LOOP_DEADLINE_WHEEL_H
+#define LOOP_DEADLINE_WHEEL_H
+
+#include "base/list.h"
+#include "loop/loop.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum { WHEEL_LEVELS = 6, WHEEL_SLOTS = 64 };
+
+struct deadline_wheel {
+    uint64_t time_ms; /* all deadlines up to here have been handed out */
+    uint64_t occupied[WHEEL_LEVELS];
+    struct list slots[WHEEL_LEVELS][WHEEL_SLOTS];
+};
+
+void deadline_wheel_init(struct deadline_wheel *wheel, uint64_t now_ms);
+void deadline_wheel_add(struct deadline_wheel *wheel, struct deadline *deadline);
+void deadline_wheel_remove(struct deadline_wheel *wheel, struct deadline *deadline);
+/* Moves everything due at `now_ms` or before to the end of `due`, in the order of time. */
+void deadline_wheel_advance(struct deadline_wheel *wheel, uint64_t now_ms, struct list *due);
+/* A time at or before which nothing is due; false when nothing is set. */
+bool deadline_wheel_next(const struct deadline_wheel *wheel, uint64_t *ret_at_ms);
+
+#endif

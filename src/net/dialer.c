@@ -1,0 +1,348 @@
+/* The race of RFC 8305, as one function, dial_advance, that looks at what is known and does what is
+ * due: begin an attempt, wait, or give up. Everything that happens (an address comes, an attempt
+ * fails, a delay passes) ends in a call of it.
+ *
+ * The surprise: on_done is never called from within dial_add or dial_start, since their caller is in the
+ * middle of something; a race that is over before it began is reported from a task.
+ */
+#include "net/dialer.h"
+
+#include "loop/loop.h"
+#include "net/stream.h"
+#include "net/tcp_stream.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+/* RFC 8305 section 8 names both values. */
+static const uint64_t resolution_delay_ms = 50;
+static const uint64_t attempt_delay_ms = 250;
+
+enum { FAMILY_COUNT = 2 };
+
+struct attempt {
+    struct dial *dial;
+    struct stream *stream; /* NULL: not under way */
+    struct ip_address address;
+};
+
+struct candidates {
+    struct ip_address addresses[DIAL_ATTEMPTS_MAX];
+    unsigned count;
+    unsigned next;
+    bool is_complete;
+};
+
+struct dial {
+    struct loop *loop;
+    void (*on_done)(void *, const struct dial_result *);
+    void *owner;
+    struct garbage garbage;
+    struct deadline delay; /* resolution delay, then attempt delay */
+    struct deadline total;
+    struct task report;
+    struct candidates families[FAMILY_COUNT]; /* IPv6, IPv4 */
+    struct attempt attempts[DIAL_ATTEMPTS_MAX];
+    unsigned attempt_count; /* begun so far */
+    unsigned open_count;
+    unsigned turn; /* the family whose turn it is */
+    int error;
+    uint16_t port;
+    bool is_started;
+    bool is_done;
+    struct ip_address last_address;
+};
+
+static struct candidates *candidates_of(struct dial *dial, enum ip_family family)
+{
+    return &dial->families[family == IP_V6 ? 0 : 1];
+}
+
+/* Of several failures the client hears of the one that says most about the target. */
+static int error_weight(int error)
+{
+    switch (error) {
+    case 0:
+        return 0;
+    case -ECONNREFUSED:
+        return 5;
+    case -ECONNRESET:
+        return 4;
+    case -ETIMEDOUT:
+        return 3;
+    case -ENETUNREACH:
+    case -EHOSTUNREACH:
+    case -EAFNOSUPPORT:
+        return 1;
+    default:
+        return 2;
+    }
+}
+
+static void note_failure(struct dial *dial, const struct ip_address *address, int error)
+{
+    if (error_weight(error) >= error_weight(dial->error)) {
+        dial->error = error;
+        dial->last_address = *address;
+    }
+}
+
+static void close_attempts(struct dial *dial)
+{
+    for (unsigned i = 0; i < dial->attempt_count; i++) {
+        if (dial->attempts[i].stream != NULL)
+            stream_close(dial->attempts[i].stream, false);
+        dial->attempts[i].stream = NULL;
+    }
+    dial->open_count = 0;
+}
+
+static void stop(struct dial *dial)
+{
+    dial->is_done = true;
+    deadline_cancel(dial->loop, &dial->delay);
+    deadline_cancel(dial->loop, &dial->total);
+    task_cancel(&dial->report);
+}
+
+static void finish(struct dial *dial, struct attempt *winner)
+{
+    struct dial_result result = {.error = winner ? 0 : dial->error};
+
+    result.endpoint.port = dial->port;
+    result.endpoint.address = winner ? winner->address : dial->last_address;
+    if (winner != NULL) {
+        result.stream = winner->stream;
+        winner->stream = NULL;
+    }
+    stop(dial);
+    close_attempts(dial);
+    dial->on_done(dial->owner, &result);
+}
+
+static void advance(struct dial *dial);
+
+static void attempt_ready(struct stream *stream, void *observer)
+{
+    struct attempt *attempt = observer;
+    struct dial *dial = attempt->dial;
+
+    if (!(stream->ready & STREAM_BROKEN)) {
+        finish(dial, attempt);
+        return;
+    }
+    int error = 0;
+    socklen_t size = sizeof(error);
+    if (getsockopt(stream_kernel_fd(stream), SOL_SOCKET, SO_ERROR, &error, &size) < 0)
+        error = errno;
+    note_failure(dial, &attempt->address, error != 0 ? -error : -ECONNRESET);
+    stream_close(stream, false);
+    attempt->stream = NULL;
+    dial->open_count--;
+    deadline_cancel(dial->loop, &dial->delay);
+    advance(dial);
+}
+
+static int connect_to(int fd, const struct ip_address *address, uint16_t port)
+{
+    union {
+        struct sockaddr any;
+        struct sockaddr_in v4;
+        struct sockaddr_in6 v6;
+    } peer;
+    socklen_t size;
+
+    memset(&peer, 0, sizeof(peer));
+    if (address->family == IP_V4) {
+        size = sizeof(peer.v4);
+        peer.v4.sin_family = AF_INET;
+        peer.v4.sin_port = htons(port);
+        memcpy(&peer.v4.sin_addr, address->bytes, sizeof(peer.v4.sin_addr));
+    } else {
+        size = sizeof(peer.v6);
+        peer.v6.sin6_family = AF_INET6;
+        peer.v6.sin6_port = htons(port);
+        memcpy(&peer.v6.sin6_addr, address->bytes, sizeof(peer.v6.sin6_addr));
+    }
+    return connect(fd, &peer.any, size) < 0 && errno != EINPROGRESS ? -errno : 0;
+}
+
+/* A socket on its way to `address`, as a stream. */
+static int open_attempt(struct dial *dial, const struct ip_address *address,
+                        struct stream **ret_stream)
+{
+    int family = address->family == IP_V4 ? AF_INET : AF_INET6;
+    int fd = socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    int on = 1;
+
+    if (fd < 0)
+        return -errno;
+    /* Best effort: without it small writes wait, but nothing breaks. Keepalive comes later, from the
+     * relay, once the tunnel has lived for a while: most tunnels never need it. */
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+    int error = connect_to(fd, address, dial->port);
+    if (error == 0)
+        error = tcp_stream_create(dial->loop, fd, 0, ret_stream);
+    if (error < 0)
+        close(fd);
+    return error;
+}
+
+/* True when it is under way. */
+static bool begin_attempt(struct dial *dial, const struct ip_address *address)
+{
+    struct attempt *attempt = &dial->attempts[dial->attempt_count++];
+    int error = open_attempt(dial, address, &attempt->stream);
+
+    attempt->dial = dial;
+    attempt->address = *address;
+    if (error < 0) {
+        note_failure(dial, address, error);
+        return false;
+    }
+    stream_observe(attempt->stream, attempt_ready, attempt);
+    stream_want(attempt->stream, STREAM_WRITABLE);
+    dial->open_count++;
+    return true;
+}
+
+static const struct ip_address *take_next(struct dial *dial)
+{
+    for (unsigned i = 0; i < FAMILY_COUNT; i++) {
+        struct candidates *family = &dial->families[(dial->turn + i) % FAMILY_COUNT];
+
+        if (family->next < family->count) {
+            dial->turn = (dial->turn + i + 1) % FAMILY_COUNT;
+            return &family->addresses[family->next++];
+        }
+    }
+    return NULL;
+}
+
+/* Only IPv4 is known so far, nothing has begun: IPv6 has 50 ms to be answered. */
+static bool waits_for_ipv6(const struct dial *dial)
+{
+    const struct candidates *v6 = &dial->families[0];
+
+    return dial->attempt_count == 0 && v6->count == 0 && !v6->is_complete;
+}
+
+/* Begins whatever is due. The delay timer must not be running. */
+static void advance(struct dial *dial)
+{
+    while (dial->attempt_count < DIAL_ATTEMPTS_MAX) {
+        const struct ip_address *address = take_next(dial);
+
+        if (address == NULL)
+            break;
+        if (begin_attempt(dial, address)) {
+            deadline_set(dial->loop, &dial->delay, loop_now_ms(dial->loop) + attempt_delay_ms);
+            return;
+        }
+    }
+    bool is_complete = dial->families[0].is_complete && dial->families[1].is_complete;
+    bool is_exhausted = dial->attempt_count == DIAL_ATTEMPTS_MAX;
+    if (dial->open_count == 0 && (is_complete || is_exhausted))
+        task_post(dial->loop, &dial->report);
+}
+
+static void consider(struct dial *dial)
+{
+    if (!dial->is_started || dial->is_done || deadline_is_set(&dial->delay))
+        return;
+    if (waits_for_ipv6(dial)) {
+        if (dial->families[1].count > 0)
+            deadline_set(dial->loop, &dial->delay, loop_now_ms(dial->loop) + resolution_delay_ms);
+        return;
+    }
+    advance(dial);
+}
+
+static void delay_passed(struct deadline *deadline)
+{
+    advance(container_of(deadline, struct dial, delay));
+}
+
+static void total_passed(struct deadline *deadline)
+{
+    struct dial *dial = container_of(deadline, struct dial, total);
+
+    for (unsigned i = 0; i < dial->attempt_count; i++) {
+        if (dial->attempts[i].stream != NULL)
+            note_failure(dial, &dial->attempts[i].address, -ETIMEDOUT);
+    }
+    if (dial->error == 0)
+        dial->error = -ETIMEDOUT;
+    finish(dial, NULL);
+}
+
+static void report_failure(struct task *task)
+{
+    finish(container_of(task, struct dial, report), NULL);
+}
+
+int dial_create(struct loop *loop, uint16_t port,
+                void (*on_done)(void *, const struct dial_result *), void *owner,
+                struct dial **ret_dial)
+{
+    struct dial *dial = calloc(1, sizeof(*dial));
+
+    if (dial == NULL)
+        return -ENOMEM;
+    dial->loop = loop;
+    dial->port = port;
+    dial->on_done = on_done;
+    dial->owner = owner;
+    deadline_init(&dial->delay, delay_passed);
+    deadline_init(&dial->total, total_passed);
+    task_init(&dial->report, report_failure);
+    *ret_dial = dial;
+    return 0;
+}
+
+void dial_add(struct dial *dial, const struct ip_address *address)
+{
+    struct candidates *family = candidates_of(dial, address->family);
+
+    if (family->count == DIAL_ATTEMPTS_MAX)
+        return;
+    family->addresses[family->count++] = *address;
+    /* IPv6 that comes in time need not wait for the rest of IPv4's head start. */
+    if (address->family == IP_V6 && dial->attempt_count == 0)
+        deadline_cancel(dial->loop, &dial->delay);
+    consider(dial);
+}
+
+void dial_family_done(struct dial *dial, enum ip_family family)
+{
+    candidates_of(dial, family)->is_complete = true;
+    if (dial->attempt_count == 0)
+        deadline_cancel(dial->loop, &dial->delay);
+    consider(dial);
+}
+
+void dial_start(struct dial *dial, uint64_t deadline_ms)
+{
+    REQUIRE(!dial->is_started);
+    dial->is_started = true;
+    deadline_set(dial->loop, &dial->total, deadline_ms);
+    consider(dial);
+}
+
+static void dial_free(struct garbage *garbage)
+{
+    free(container_of(garbage, struct dial, garbage));
+}
+
+void dial_destroy(struct dial *dial)
+{
+    stop(dial);
+    close_attempts(dial);
+    loop_free_later(dial->loop, &dial->garbage, dial_free);
+}

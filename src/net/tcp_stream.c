@@ -1,0 +1,166 @@
+/* TCP as a stream, on one edge-triggered watch.
+ *
+ * `ready` replaces asking the kernel: an event sets a bit, a call that came back short clears it. The
+ * surprises: a short read does not mean "empty" once the FIN has arrived (no further edge will come)
+ * or at an urgent mark (reading stops there with bytes behind it); then only EAGAIN or 0 clears it.
+ */
+#include "net/tcp_stream.h"
+
+#include "loop/loop.h"
+#include "net/stream.h"
+
+#include <errno.h>
+#include <linux/sockios.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+
+struct tcp_stream {
+    struct stream stream;
+    struct watch watch;
+    struct loop *loop;
+    struct garbage garbage;
+};
+
+/* In `stream.ready`, beyond what observers know: urgent data was seen. */
+enum { HAS_URGENT = 16 };
+
+static struct tcp_stream *tcp_of(const struct stream *stream)
+{
+    return container_of(stream, struct tcp_stream, stream);
+}
+
+static void tcp_events(struct watch *watch, uint32_t events)
+{
+    struct stream *stream = &container_of(watch, struct tcp_stream, watch)->stream;
+    unsigned bits = 0;
+
+    if (events & EPOLLIN)
+        bits |= STREAM_READABLE;
+    if (events & EPOLLOUT)
+        bits |= STREAM_WRITABLE;
+    if (events & EPOLLPRI)
+        bits |= HAS_URGENT | STREAM_READABLE;
+    if (events & (EPOLLRDHUP | EPOLLHUP))
+        bits |= STREAM_PEER_CLOSED | STREAM_READABLE;
+    if (events & EPOLLERR)
+        bits |= STREAM_BROKEN | STREAM_READABLE | STREAM_WRITABLE;
+    stream->ready |= (uint8_t)bits;
+    if (bits & (stream->wanted | STREAM_BROKEN))
+        stream->on_ready(stream, stream->observer);
+}
+
+static ssize_t tcp_read(struct stream *stream, void *buffer, size_t size)
+{
+    ssize_t count = recv(tcp_of(stream)->watch.fd, buffer, size, 0);
+
+    if (count < 0) {
+        stream->ready &= (uint8_t)~STREAM_READABLE;
+        return -errno;
+    }
+    bool is_short = (size_t)count < size;
+    bool may_hide_more = stream->ready & (STREAM_PEER_CLOSED | HAS_URGENT);
+    if (count == 0 || (is_short && !may_hide_more))
+        stream->ready &= (uint8_t)~STREAM_READABLE;
+    return count;
+}
+
+static ssize_t tcp_write(struct stream *stream, const void *bytes, size_t length)
+{
+    ssize_t count = send(tcp_of(stream)->watch.fd, bytes, length, MSG_NOSIGNAL);
+
+    if (count < 0) {
+        stream->ready &= (uint8_t)~STREAM_WRITABLE;
+        return -errno;
+    }
+    if ((size_t)count < length)
+        stream->ready &= (uint8_t)~STREAM_WRITABLE;
+    return count;
+}
+
+static int tcp_shutdown_write(struct stream *stream)
+{
+    return shutdown(tcp_of(stream)->watch.fd, SHUT_WR) < 0 ? -errno : 0;
+}
+
+static void tcp_free(struct garbage *garbage)
+{
+    free(container_of(garbage, struct tcp_stream, garbage));
+}
+
+static void tcp_close(struct stream *stream, bool is_reset)
+{
+    struct tcp_stream *tcp = tcp_of(stream);
+
+    if (is_reset) {
+        struct linger linger = {.l_onoff = 1, .l_linger = 0};
+        /* Failing leaves an orderly close: nothing better could be done. */
+        setsockopt(tcp->watch.fd, SOL_SOCKET, SO_LINGER, &linger, sizeof(linger));
+    }
+    watch_close(&tcp->watch);
+    loop_free_later(tcp->loop, &tcp->garbage, tcp_free);
+}
+
+static void tcp_want(struct stream *stream, unsigned wanted)
+{
+    stream->wanted = (uint8_t)wanted;
+}
+
+static int tcp_kernel_fd(const struct stream *stream)
+{
+    return tcp_of(stream)->watch.fd;
+}
+
+static size_t tcp_unacknowledged(const struct stream *stream)
+{
+    int count = 0;
+
+    if (ioctl(tcp_of(stream)->watch.fd, SIOCOUTQ, &count) < 0 || count < 0)
+        return 0;
+    return (size_t)count;
+}
+
+static void tcp_keep_alive(struct stream *stream)
+{
+    int fd = tcp_of(stream)->watch.fd;
+    int on = 1, idle_s = 60, interval_s = 10, probes = 6;
+
+    setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &idle_s, sizeof(idle_s));
+    setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &interval_s, sizeof(interval_s));
+    setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &probes, sizeof(probes));
+    setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
+}
+
+static const struct stream_kind tcp_kind = {
+    .read = tcp_read,
+    .write = tcp_write,
+    .shutdown_write = tcp_shutdown_write,
+    .close = tcp_close,
+    .want = tcp_want,
+    .kernel_fd = tcp_kernel_fd,
+    .unacknowledged = tcp_unacknowledged,
+    .keep_alive = tcp_keep_alive,
+};
+
+int tcp_stream_create(struct loop *loop, int fd, unsigned ready_bits, struct stream **ret_stream)
+{
+    struct tcp_stream *tcp = malloc(sizeof(*tcp));
+
+    if (tcp == NULL)
+        return -ENOMEM;
+    *tcp = (struct tcp_stream){
+        .stream = {.kind = &tcp_kind, .ready = (uint8_t)ready_bits},
+        .watch = {.fd = -1},
+        .loop = loop,
+    };
+    int error = watch_open(loop, &tcp->watch, fd, tcp_events);
+    if (error < 0) {
+        free(tcp);
+        return error;
+    }
+    *ret_stream = &tcp->stream;
+    return 0;
+}
