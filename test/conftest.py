@@ -9,6 +9,7 @@
 """
 
 import os
+import resource
 import signal
 import sys
 from pathlib import Path
@@ -26,6 +27,10 @@ TEST_TIMEOUT_S = 120
 
 
 def pytest_configure(config):
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    for name in [name for name in os.environ if name.lower().endswith("_proxy")]:
+        del os.environ[name]
     config.addinivalue_line("markers", "timeout(seconds): this test may take so long, not 120 s")
     if not os.access(binary(), os.X_OK):
         raise pytest.UsageError(f"there is no adit at {binary()}: run make, or set ADIT")

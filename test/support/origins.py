@@ -227,10 +227,11 @@ class SlowReader(Sink):
 class Blackhole:
     """An address that never answers a SYN: a listener whose backlog is full and stays so."""
 
-    def __init__(self, host="127.0.0.1"):
+    def __init__(self, host="127.0.0.1", port=0):
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         self.listener = socket.socket(family, socket.SOCK_STREAM)
-        self.listener.bind((host, 0))
+        self.listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        self.listener.bind((host, port))
         self.listener.listen(0)
         self.host, self.port = self.listener.getsockname()[:2]
         self.authority = f"[{self.host}]:{self.port}" if ":" in host else f"{self.host}:{self.port}"

@@ -1,0 +1,520 @@
+"""From the authority to a connected target: names, addresses, and each way in which it can fail.
+
+Names are asked of servers in a network namespace of the test's own, with an /etc of its own, so the
+machine's resolver and files are neither used nor touched.
+"""
+
+import socket
+import threading
+import time
+
+import pytest
+
+from support.client import ESTABLISHED, Client, connect_head, open_tunnel, request
+from support.names import (NXDOMAIN, REFUSED, SERVFAIL, SILENT, Answer, Dnsmasq, ScriptedNames)
+from support.netns import Namespace
+from support.origins import Blackhole, Echo, Recorder, closed_port
+
+DIAL_TIMEOUT_S = 10
+DNS_TIMEOUT_S = 5
+
+
+class World:
+    """A namespace with a scripted name server and an adit that asks it.
+
+    everything is started inside the namespace: world.start(kind, ...), world.client(...).
+    """
+
+    def __init__(self, namespace, keep, adit, etc, zone, hosts="127.0.0.1 localhost\n",
+                 resolv_conf=None, args=()):
+        self.namespace = namespace
+        self.keep = keep
+        with namespace:
+            self.names = keep(ScriptedNames(zone))
+            self.etc = etc(resolv_conf=resolv_conf or self.names.resolv_conf, hosts=hosts)
+            self.adit = adit(*args, etc=self.etc)
+
+    def start(self, kind, *args, **options):
+        with self.namespace:
+            return self.keep(kind(*args, **options))
+
+    def client(self, target, **options):
+        """A client that has sent its CONNECT."""
+        with self.namespace:
+            client = self.keep(Client(self.adit.address, **options))
+        client.send(connect_head(target))
+        return client
+
+    def answer(self, target):
+        return self.client(target).read_response()
+
+    def opens(self, target):
+        """Whether the tunnel opens and echoes."""
+        client = self.client(target)
+        head = client.read_until(b"\r\n\r\n")
+        if head != ESTABLISHED:
+            return False
+        client.send(b"ping")
+        return client.read_exact(4) == b"ping"
+
+
+@pytest.fixture
+def world(namespace, keep, adit, etc):
+    def make(zone=None, ipv6=True, **options):
+        return World(namespace(ipv6=ipv6), keep, adit, etc, zone if zone is not None else {},
+                     **options)
+
+    return make
+
+
+# -- addresses
+
+@pytest.mark.parametrize("host,literal", [("127.0.0.1", "127.0.0.1"), ("::1", "[::1]")])
+def test_refused(adit, host, literal):
+    proxy = adit()
+    response, _, _ = request(proxy.address, connect_head(f"{literal}:{closed_port(host)}"))
+    assert (response.status, response.error) == (502, "connection_refused")
+
+
+@pytest.mark.parametrize("target", ["203.0.113.5:443", "[2001:db8::5]:443"])
+def test_unreachable(world, target):
+    """No route at all: the namespace has loopback and nothing else."""
+    response = world().answer(target)
+    assert (response.status, response.error) == (502, "destination_ip_unroutable")
+
+
+def test_blackholed(adit, keep):
+    blackhole = keep(Blackhole())
+    started = time.monotonic()
+    response, _, _ = request(adit().address, connect_head(blackhole.authority))
+    assert (response.status, response.error) == (504, "connection_timeout")
+    assert DIAL_TIMEOUT_S - 1 < time.monotonic() - started < DIAL_TIMEOUT_S + 4
+
+
+def test_blackholed_client_has_sent_fin(adit, keep):
+    """A FIN behind a complete head is no departure: the dial goes on and the answer comes."""
+    blackhole = keep(Blackhole())
+    with Client(adit().address) as client:
+        client.send(connect_head(blackhole.authority))
+        client.shutdown_write()
+        assert client.read_response().status == 504
+
+
+def test_reset_of_the_client_cancels_the_dial(adit, keep):
+    blackhole = keep(Blackhole())
+    proxy = adit()
+    request(proxy.address, connect_head("x"))
+    time.sleep(0.3)
+    base = proxy.descriptors()
+    clients = []
+    for _ in range(10):
+        clients.append(Client(proxy.address))
+        clients[-1].send(connect_head(blackhole.authority))
+    deadline = time.monotonic() + 5
+    while proxy.descriptors() < base + 20:
+        assert time.monotonic() < deadline, "the dials did not start"
+        time.sleep(0.02)
+    for client in clients:
+        client.reset()
+    deadline = time.monotonic() + 3
+    while proxy.descriptors() > base:
+        assert time.monotonic() < deadline, "the dials go on without a client"
+        time.sleep(0.05)
+
+
+def test_blackholed_dials_do_not_hold_up_others(adit, origin, keep):
+    """Hundreds that wait for nobody, from one client; another client is served at once."""
+    blackhole = keep(Blackhole())
+    server = origin(Echo)
+    proxy = adit()
+    waiting = []
+    for _ in range(400):
+        client = keep(Client(proxy.address, source="127.0.0.2"))
+        client.send(connect_head(blackhole.authority))
+        waiting.append(client)
+    started = time.monotonic()
+    for _ in range(10):
+        open_tunnel(proxy.address, server.authority).close()
+    assert time.monotonic() - started < 5
+    for client in waiting:
+        assert client.read_response().status == 504
+
+
+def test_one_client_may_open_a_thousand_at_once(adit, origin, keep):
+    """npm does: they wait in line for a dial and none is refused."""
+    server = origin(Echo)
+    proxy = adit()
+    clients = [keep(Client(proxy.address)) for _ in range(1200)]
+    for client in clients:
+        client.send(connect_head(server.authority))
+    for client in clients:
+        assert client.read_until(b"\r\n\r\n") == ESTABLISHED
+
+
+def test_more_than_the_line_holds_is_429(adit, keep):
+    blackhole = keep(Blackhole())
+    proxy = adit()
+    clients = []
+    for _ in range(128 + 2048 + 40):
+        clients.append(keep(Client(proxy.address, source="127.0.0.3")))
+        clients[-1].send(connect_head(blackhole.authority))
+    answers = [client.read_response() for client in clients]
+    statuses = [answer.status for answer in answers]
+    assert set(statuses) == {429, 504}
+    assert 30 <= statuses.count(429) <= 60
+    refused = answers[statuses.index(429)]
+    assert refused.error == "connection_limit_reached"
+    assert int(refused.get("Retry-After")) > 0
+
+
+# -- several addresses
+
+@pytest.mark.parametrize("dead", ["::1", "127.0.0.1"])
+@pytest.mark.parametrize("how", [Blackhole, None])
+def test_one_family_is_dead(world, dead, how):
+    """RFC 8305: the other family is tried a moment later, not after a timeout."""
+    world = world({"both.test": Answer("127.0.0.1", "::1")})
+    good = world.start(Echo, host={"::1": "127.0.0.1", "127.0.0.1": "::1"}[dead])
+    if how:
+        world.start(how, host=dead, port=good.port)
+    started = time.monotonic()
+    assert world.opens(f"both.test:{good.port}")
+    assert time.monotonic() - started < 4
+
+
+def test_several_dead_addresses_before_a_live_one(world):
+    world = world({"many.test": Answer("127.0.0.11", "127.0.0.12", "127.0.0.13", "127.0.0.14")})
+    good = world.start(Echo, host="127.0.0.14")
+    for host in ("127.0.0.11", "127.0.0.12"):
+        world.start(Blackhole, host=host, port=good.port)
+    started = time.monotonic()
+    assert world.opens(f"many.test:{good.port}")
+    assert time.monotonic() - started < 5
+
+
+def test_the_losers_of_the_race_are_closed(world):
+    world = world({"both.test": Answer("127.0.0.1", "::1")})
+    good = world.start(Echo, host="127.0.0.1")
+    world.start(Blackhole, host="::1", port=good.port)
+    world.client("nonsense").read_response()
+    time.sleep(0.3)
+    base = world.adit.descriptors()
+    client = world.client(f"both.test:{good.port}")
+    assert client.read_until(b"\r\n\r\n") == ESTABLISHED
+    time.sleep(0.5)
+    assert world.adit.descriptors() <= base + 2
+    assert good.accepted == 1
+
+
+def test_all_addresses_refuse(world):
+    world = world({"both.test": Answer("127.0.0.1", "::1")})
+    with world.namespace:
+        port = closed_port()
+    response = world.answer(f"both.test:{port}")
+    assert (response.status, response.error) == (502, "connection_refused")
+
+
+def test_one_family_has_no_answer_from_dns(world):
+    """AAAA is never answered: A alone is enough, after the resolution delay."""
+    world = world({"v4.test": {"A": Answer("127.0.0.1"), "AAAA": SILENT}})
+    server = world.start(Echo)
+    started = time.monotonic()
+    assert world.opens(f"v4.test:{server.port}")
+    assert time.monotonic() - started < DNS_TIMEOUT_S - 1
+
+
+def test_only_aaaa(world):
+    world = world({"v6.test": Answer("::1")})
+    assert world.opens(f"v6.test:{world.start(Echo, host='::1').port}")
+
+
+def test_one_family_servfail(world):
+    world = world({"half.test": {"A": Answer("127.0.0.1"), "AAAA": Answer(rcode=SERVFAIL)}})
+    assert world.opens(f"half.test:{world.start(Echo).port}")
+
+
+def test_mapped_answer_is_ipv4(world):
+    world = world({"mapped.test": {"AAAA": Answer("::ffff:127.0.0.1"), "A": Answer()}})
+    server = world.start(Echo)
+    assert world.opens(f"mapped.test:{server.port}")
+    line = world.adit.wait_for_log(event="open")
+    assert line["address"] == f"127.0.0.1:{server.port}"
+
+
+def test_without_ipv6(world):
+    world = world({"both.test": Answer("127.0.0.1", "::1")}, ipv6=False)
+    server = world.start(Echo)
+    assert world.opens(f"both.test:{server.port}")
+    assert world.opens(f"localhost:{server.port}")
+    response = world.answer(f"[::1]:{server.port}")
+    assert (response.status, response.error) == (502, "destination_ip_unroutable")
+
+
+# -- DNS
+
+def test_real_name_server(namespace, keep, adit, etc, tmp_path):
+    """dnsmasq, names with one and with both kinds of address, and one that does not exist."""
+    namespace = namespace()
+    with namespace:
+        names = keep(Dnsmasq(tmp_path, {"one.test": ["127.0.0.1"], "two.test": ["127.0.0.1", "::1"]}))
+        server = keep(Echo())
+        proxy = adit(etc=etc(resolv_conf=names.resolv_conf))
+        for name in ("one.test", "two.test", "ONE.Test", "one.test."):
+            with open_tunnel(proxy.address, f"{name}:{server.port}") as client:
+                client.send(name.encode())
+                assert client.read_exact(len(name)) == name.encode()
+        response, _, _ = request(proxy.address, connect_head("none.test:443"))
+    assert (response.status, response.error) == (502, "dns_error")
+    assert "NXDOMAIN" in response.get("Proxy-Status")
+    assert names.asked("one.test") == 2  # A and AAAA; case and dot make no other name
+
+
+@pytest.mark.parametrize("rcode,word", [(NXDOMAIN, "NXDOMAIN"), (SERVFAIL, "SERVFAIL"),
+                                        (REFUSED, "REFUSED")])
+def test_error_of_the_name_server(world, rcode, word):
+    response = world({"name.test": Answer(rcode=rcode)}).answer("name.test:443")
+    assert (response.status, response.error) == (502, "dns_error")
+    assert f"rcode={word}" in response.get("Proxy-Status").replace('"', "")
+
+
+def test_name_without_address(world):
+    response = world({"empty.test": Answer()}).answer("empty.test:443")
+    assert (response.status, response.error) == (502, "destination_not_found")
+
+
+@pytest.mark.parametrize("answer", [SILENT, Answer("127.0.0.1", wrong_id=True),
+                                    Answer("127.0.0.1", delay=30)])
+def test_no_answer_in_time(world, answer):
+    """Silence, an answer to another question (never believed), an answer 30 s late."""
+    world = world({"name.test": answer})
+    started = time.monotonic()
+    response = world.answer(f"name.test:{world.start(Echo).port}")
+    assert (response.status, response.error) == (504, "dns_timeout")
+    assert DNS_TIMEOUT_S - 1 < time.monotonic() - started < DNS_TIMEOUT_S + 3
+
+
+def test_truncated_answer_is_asked_again_over_tcp(world):
+    world = world({"big.test": Answer("127.0.0.1", truncated=True)})
+    assert world.opens(f"big.test:{world.start(Echo).port}")
+    assert {query[3] for query in world.names.queries} == {"udp", "tcp"}
+
+
+def test_cname_chain(world):
+    world = world({"alias.test": Answer("127.0.0.1", cname="real.test")})
+    assert world.opens(f"alias.test:{world.start(Echo).port}")
+
+
+def test_a_thousand_records(world):
+    addresses = [f"127.1.{number // 250}.{number % 250 + 1}" for number in range(1000)]
+    zone = {"huge.test": {"A": Answer(*addresses, truncated=True), "AAAA": Answer()}}
+    world = world(zone)
+    with world.namespace:
+        port = closed_port()
+    response = world.answer(f"huge.test:{port}")
+    assert (response.status, response.error) == (502, "connection_refused")
+
+
+def test_names_are_absolute(world):
+    """No search list: `short` is asked for as it stands."""
+    world = world({"short.corp.test": Answer("127.0.0.1")},
+                  resolv_conf="search corp.test\nnameserver 127.0.0.53\noptions ndots:5\n")
+    assert world.answer("short:443").status == 502
+    assert world.answer("a.b:443").status == 502
+    assert {query[1] for query in world.names.queries} == {"short", "a.b"}
+
+
+def test_one_question_in_flight(world):
+    """Fifty clients that want one slow name cause one question for each family."""
+    world = world({"slow.test": Answer("127.0.0.1", delay=1)})
+    server = world.start(Echo)
+    clients = [world.client(f"slow.test:{server.port}") for _ in range(50)]
+    for client in clients:
+        assert client.read_until(b"\r\n\r\n") == ESTABLISHED
+    threads = world.adit.workers  # a cache and a resolver for each thread are allowed
+    assert world.names.asked("slow.test", "A") <= threads
+    assert world.names.asked("slow.test", "AAAA") <= threads
+
+
+def test_slow_name_does_not_hold_up_others(world):
+    world = world({"slow.test": SILENT, "quick.test": Answer("127.0.0.1")})
+    server = world.start(Echo)
+    for _ in range(300):
+        world.client("slow.test:443")
+    started = time.monotonic()
+    assert world.opens(f"quick.test:{server.port}")
+    assert time.monotonic() - started < DNS_TIMEOUT_S - 1
+
+
+def test_answers_are_cached_for_their_ttl(world):
+    world = world({"long.test": Answer("127.0.0.1", ttl=60), "short.test": Answer("127.0.0.1", ttl=1),
+                   "zero.test": Answer("127.0.0.1", ttl=0)}, args=["-w", "1"])
+    server = world.start(Echo)
+    names = ("long.test", "short.test", "zero.test")
+    for name in names * 2:
+        assert world.opens(f"{name}:{server.port}")
+    time.sleep(2.5)
+    for name in names * 2:
+        assert world.opens(f"{name}:{server.port}")
+    assert [world.names.asked(name, "A") for name in names] == [1, 2, 2]
+
+
+def test_negative_answers_are_cached(world):
+    world = world(args=["-w", "1"])
+    for _ in range(3):
+        assert world.answer("none.test:443").status == 502
+    assert world.names.asked("none.test", "A") == 1
+
+
+def test_reset_of_the_client_cancels_the_lookup(world):
+    world = world({"slow.test": Answer("127.0.0.1", delay=1.5)})
+    target = world.start(Recorder)
+    for _ in range(5):
+        world.client(f"slow.test:{target.port}").reset()
+    time.sleep(2.5)
+    assert target.accepted == 0
+    assert world.answer("x").status == 400  # alive
+
+
+def test_name_server_returns(world):
+    """It is dead when first asked, and asked again once it lives."""
+    world = world({"late.test": lambda _name, _kind, before: SILENT if before < 1
+                   else Answer("127.0.0.1")}, args=["-w", "1"])
+    server = world.start(Echo)
+    deadline = time.monotonic() + 30
+    while not world.opens(f"late.test:{server.port}"):
+        assert time.monotonic() < deadline
+
+
+# -- /etc
+
+def test_hosts_file(world):
+    world = world(hosts="127.0.0.1 localhost\n# comment 127.0.0.9 not.test\n"
+                        "127.0.0.7\tSeven.test  alias.test # and so on\n::1 six.test\nbroken line\n")
+    seven, six = world.start(Echo, host="127.0.0.7"), world.start(Echo, host="::1")
+    for name in ("seven.test", "SEVEN.TEST", "alias.test."):
+        assert world.opens(f"{name}:{seven.port}")
+    assert world.opens(f"six.test:{six.port}")
+    assert world.answer("not.test:443").error == "dns_error"
+    assert {query[1] for query in world.names.queries} == {"not.test"}
+
+
+def eventually(check, timeout=5):
+    deadline = time.monotonic() + timeout
+    while not check():
+        assert time.monotonic() < deadline, "it never came"
+        time.sleep(0.1)
+
+
+@pytest.mark.parametrize("change", ["write", "rewrite"])
+def test_hosts_file_is_read_again(world, change):
+    """By a file renamed over it, and by a change in place."""
+    world = world(hosts="127.0.0.1 localhost\n127.0.0.7 moving.test\n")
+    old, new = world.start(Echo, host="127.0.0.7"), world.start(Echo, host="127.0.0.8")
+    assert world.opens(f"moving.test:{old.port}")
+    getattr(world.etc, change)("hosts", "127.0.0.8 moving.test\n")
+    eventually(lambda: world.opens(f"moving.test:{new.port}"))
+    world.etc.remove("hosts")
+    eventually(lambda: world.answer(f"moving.test:{new.port}").error == "dns_error")
+    world.etc.write("hosts", "127.0.0.7 moving.test\n")
+    eventually(lambda: world.opens(f"moving.test:{old.port}"))
+
+
+@pytest.mark.parametrize("change", ["write", "rewrite"])
+def test_resolv_conf_is_read_again(world, change):
+    world = world({"name.test": Answer(rcode=SERVFAIL)})
+    server = world.start(Echo)
+    other = world.start(ScriptedNames, {"name.test": Answer("127.0.0.1"),
+                                        "other.test": Answer("127.0.0.1")}, host="127.0.0.99")
+    assert world.answer(f"name.test:{server.port}").error == "dns_error"
+    getattr(world.etc, change)("resolv.conf", other.resolv_conf)
+    eventually(lambda: world.opens(f"other.test:{server.port}"), timeout=40)
+
+
+def test_localhost_is_never_asked_for(world):
+    """RFC 6761: not even when /etc/hosts does not know it."""
+    world = world({"localhost": Answer("127.0.0.66"), "x.localhost": Answer("127.0.0.66")},
+                  hosts="")
+    four, six = world.start(Echo), world.start(Echo, host="::1")
+    for name in ("localhost", "LOCALHOST.", "x.localhost", "a.b.localhost"):
+        assert world.opens(f"{name}:{four.port}")
+        assert world.opens(f"{name}:{six.port}")
+    assert world.names.queries == []
+
+
+@pytest.mark.parametrize("missing", ["resolv.conf", "hosts", "both"])
+def test_missing_files(namespace, adit, etc, keep, missing):
+    namespace = namespace()
+    hosts = None if missing in ("hosts", "both") else "127.0.0.1 localhost\n127.0.0.1 h.test\n"
+    with namespace:
+        server = keep(Echo())
+        resolv_conf = "nameserver 127.0.0.53\n" if missing == "hosts" else None
+        proxy = adit(etc=etc(resolv_conf=resolv_conf, hosts=hosts))
+        for host in ("127.0.0.1", "localhost") + (("h.test",) if hosts else ()):
+            with open_tunnel(proxy.address, f"{host}:{server.port}"):
+                pass
+        response, _, _ = request(proxy.address, connect_head("name.test:443"))
+    assert response.status in (502, 504)
+    assert response.error in ("dns_error", "dns_timeout")
+
+
+def test_second_name_server_is_asked_when_the_first_is_dead(world):
+    world = world({"name.test": Answer("127.0.0.1")},
+                  resolv_conf="nameserver 127.0.0.98\nnameserver 127.0.0.53\n")
+    assert world.opens(f"name.test:{world.start(Echo).port}")
+
+
+# -- loops
+
+LOOPS = ["127.0.0.1", "localhost", "LOCALHOST.", "x.localhost", "[::ffff:127.0.0.1]",
+         "[::ffff:7f00:1]", "0.0.0.0", "me.test", "named-in-hosts.test"]
+
+
+@pytest.mark.parametrize("host", LOOPS)
+def test_own_listener_is_a_loop(world, host):
+    world = world({"me.test": Answer("127.0.0.1")}, hosts="127.0.0.1 named-in-hosts.test\n")
+    response = world.answer(f"{host}:{world.adit.port}")
+    assert (response.status, response.error) == (502, "proxy_loop_detected")
+    with world.namespace, Client(world.adit.address) as client:
+        client.send(b"CONNECT x HTTP/1.1\r\n\r\n")
+        assert client.read_response().status == 400
+
+
+@pytest.mark.parametrize("host", ["[::1]", "[::]", "localhost"])
+def test_own_ipv6_listener_is_a_loop(world, host):
+    world = world(args=["-l", "[::1]:0"])
+    response = world.answer(f"{host}:{world.adit.port}")
+    assert (response.status, response.error) == (502, "proxy_loop_detected")
+
+
+def test_each_listener_is_a_loop_through_the_other(world):
+    world = world(args=["-l", "127.0.0.1:0", "-l", "127.0.0.5:0"])
+    for address in world.adit.listeners:
+        response = world.answer(address)
+        assert (response.status, response.error) == (502, "proxy_loop_detected")
+
+
+@pytest.mark.parametrize("wildcard,hosts", [
+    ("0.0.0.0:0", ["127.0.0.1", "127.9.9.9", "0.0.0.0", "10.77.0.1", "[::ffff:10.77.0.1]",
+                   "mine.test"]),
+    ("[::]:0", ["[::1]", "[::]", "[fd77::1]"]),
+])
+def test_wildcard_listener_is_a_loop_on_every_address(world, wildcard, hosts):
+    world = world({"mine.test": Answer("10.77.0.1")},
+                  args=["-l", wildcard, "--from", "127.0.0.0/8", "--from", "::1/128"])
+    world.namespace.ip("link", "add", "dummy0", "type", "dummy")
+    world.namespace.ip("addr", "add", "10.77.0.1/24", "dev", "dummy0")
+    world.namespace.ip("addr", "add", "fd77::1/64", "dev", "dummy0", "nodad")
+    world.namespace.ip("link", "set", "dummy0", "up")
+    address = ("127.0.0.1" if wildcard.startswith("0") else "::1", world.adit.port)
+    for host in hosts:
+        with world.namespace, Client(address) as client:
+            client.send(connect_head(f"{host}:{world.adit.port}"))
+            response = client.read_response()
+        assert (response.status, response.error) == (502, "proxy_loop_detected"), host
+
+
+def test_another_service_on_another_address_is_no_loop(world):
+    """The same port on 127.0.0.2 is not adit's."""
+    world = world()
+    server = world.start(Echo, host="127.0.0.2", port=world.adit.port)
+    assert world.opens(f"127.0.0.2:{server.port}")
