@@ -42,9 +42,12 @@ int ip_address_parse_v4(const char *text, size_t length, struct ip_address *ret_
 int ip_address_parse_v6(const char *text, size_t length, struct ip_address *ret_address) MUST_CHECK;
 /* Either of the two. */
 int ip_address_parse(const char *text, size_t length, struct ip_address *ret_address) MUST_CHECK;
-/* `1.2.3.4:80` or `[::1]:80`; port 0-65535. 0 or -EINVAL. */
+/* 1-5 digits without sign or leading zero, 0-65535. 0 or -EINVAL. */
+int ip_port_parse(const char *text, size_t length, uint16_t *ret_port) MUST_CHECK;
+/* `1.2.3.4:80` or `[::1]:80`; port as above. 0 or -EINVAL. */
 int ip_endpoint_parse(const char *text, size_t length, struct ip_endpoint *ret_endpoint) MUST_CHECK;
-/* `10.0.0.0/8`, `fc00::/7` or a single address. -EINVAL: not a network; -ERANGE: host bits set. */
+/* `10.0.0.0/8`, `fc00::/7` or a single address. Unmaps: `::ffff:10.0.0.0/104` is `10.0.0.0/8`.
+ * -EINVAL: not a network; -ERANGE: host bits set. */
 int ip_network_parse(const char *text, size_t length, struct ip_network *ret_network) MUST_CHECK;
 
 bool ip_address_equals(const struct ip_address *a, const struct ip_address *b);

@@ -1,8 +1,11 @@
-/* The strict reader of an HTTP/1 request head (RFC 9112). Bytes in, views out; no memory of its own.
+/* The strict reader of an HTTP/1 request head (RFC 9112): bytes in, views out, no memory of its
+ * own.
  *
- * Two steps, so that a head split at any byte costs linear time: `http1_scan` looks at new bytes only
- * and finds the end of the head, and refuses what can never become a head (controls, bare CR, a TLS
- * hello); `http1_head_parse` then reads the complete head once.
+ * Two steps, so that a head split at any byte costs linear time: `http1_scan` looks at new bytes
+ * only and finds the end of the head, and refuses what can never become a head (controls, bare CR,
+ * a TLS hello); `http1_head_parse` then reads the complete head once.
+ * All syntax is the scan's: a bad line is refused as soon as it has ended. Contract: only a head
+ * whose scan said HTTP1_OK may be parsed.
  */
 #ifndef WIRE_HTTP1_HEAD_H
 #define WIRE_HTTP1_HEAD_H
@@ -34,6 +37,8 @@ enum http1_result {
     HTTP1_RESULT_COUNT,
 };
 
+const char *http1_result_name(enum http1_result result); /* "bad", "head-too-large" */
+
 /* Progress of a scan. All zero at the start; private to http1_head.c. */
 struct http1_scan {
     uint32_t offset;     /* bytes looked at */
@@ -43,19 +48,19 @@ struct http1_scan {
 };
 
 /* `bytes` is the whole head so far, from its first byte, at one stable content. Leading empty lines
- * are skipped (RFC 9112 2.2). On HTTP1_OK `*ret_head_length` counts the bytes up to and including the
- * empty line; what is behind belongs to the tunnel. */
+ * are skipped (RFC 9112 2.2). On HTTP1_OK `*ret_head_length` counts the bytes up to and including
+ * the empty line; what is behind belongs to the tunnel. */
 enum http1_result http1_scan(struct http1_scan *scan, const char *bytes, size_t length,
                              size_t *ret_head_length) MUST_CHECK;
 
 struct http1_head {
     struct view method;
     struct view target;
-    struct authority authority; /* valid with HTTP1_OK */
-    uint8_t minor_version;      /* of HTTP/1.x */
-    bool is_head_method;        /* the answer must not have a body (RFC 9110 9.3.2) */
+    struct authority authority;      /* valid with HTTP1_OK */
+    uint8_t minor_version;           /* of HTTP/1.x */
+    bool is_head_method;             /* the answer must not have a body (RFC 9110 9.3.2) */
     struct view proxy_authorization; /* value of the field, empty if none; never logged */
-    const char *problem;        /* set unless HTTP1_OK: one line for a person; static */
+    const char *problem;             /* set unless HTTP1_OK: one line for a person; static */
 };
 
 /* `bytes[0..length)` is a complete head as http1_scan found it. Fills as many members as it could

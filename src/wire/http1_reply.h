@@ -14,12 +14,12 @@
 #define HTTP1_REPLY_SIZE 2048
 
 struct http1_refusal {
-    unsigned status;           /* 400-599 */
-    const char *proxy_error;   /* RFC 9209 token, e.g. "connection_refused" */
-    const char *rcode;         /* for dns_error: "NXDOMAIN"; else NULL */
-    const char *details;       /* one line for a person: body, and escaped as the sf-string details */
-    unsigned retry_after_s;    /* 0: no Retry-After */
-    bool is_body_omitted;      /* answer to HEAD: Content-Length stays, the body does not */
+    unsigned status;         /* 400-599 */
+    const char *proxy_error; /* RFC 9209 token, e.g. "connection_refused" */
+    const char *rcode;       /* for dns_error: "NXDOMAIN"; else NULL */
+    const char *details;     /* one line for a person: body, and escaped as the sf-string details */
+    unsigned retry_after_s;  /* 0: no Retry-After */
+    bool is_body_omitted;    /* answer to HEAD: Content-Length stays, the body does not */
 };
 
 /* Status line, Connection: close, Content-Type, exact Content-Length, Allow (405), Retry-After,

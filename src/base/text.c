@@ -1,0 +1,65 @@
+/* Bounded text.
+ *
+ * Every function ends with a NUL in place and never fails: what does not fit is cut, and
+ * `is_truncated` stays set, so that a caller asks once at the end and not after every step.
+ * The surprise: after a cut, shorter pieces that would still fit are dropped as well. A text is
+ * always a prefix of what was asked for, never a text with a hole.
+ */
+#include "base/text.h"
+
+#include <string.h>
+
+/* 2^64 - 1 has 20 digits. */
+#define DECIMAL_MAX 20
+
+void text_init(struct text *text, char *buffer, size_t size)
+{
+    REQUIRE(size >= 1);
+    text->start = buffer;
+    text->size = size;
+    text->length = 0;
+    text->is_truncated = false;
+    buffer[0] = '\0';
+}
+
+void text_add_bytes(struct text *text, const char *bytes, size_t length)
+{
+    if (text->is_truncated || length == 0)
+        return;
+    size_t room = text->size - 1 - text->length;
+    if (length > room) {
+        length = room;
+        text->is_truncated = true;
+    }
+    memcpy(text->start + text->length, bytes, length);
+    text->length += length;
+    text->start[text->length] = '\0';
+}
+
+void text_add(struct text *text, const char *string)
+{
+    text_add_bytes(text, string, strlen(string));
+}
+
+void text_add_char(struct text *text, char byte)
+{
+    text_add_bytes(text, &byte, 1);
+}
+
+void text_add_decimal(struct text *text, uint64_t number)
+{
+    text_add_padded(text, number, 1);
+}
+
+void text_add_padded(struct text *text, uint64_t number, unsigned width)
+{
+    char digits[DECIMAL_MAX];
+    size_t start = sizeof(digits);
+
+    REQUIRE(width <= DECIMAL_MAX);
+    while (number != 0 || sizeof(digits) - start < width) {
+        digits[--start] = (char)('0' + number % 10);
+        number /= 10;
+    }
+    text_add_bytes(text, digits + start, sizeof(digits) - start);
+}

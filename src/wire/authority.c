@@ -1,0 +1,231 @@
+/* The one place that reads host:port.
+ *
+ * First the text is cut into host and port, then each part is read strictly: a bracketed host is
+ * IPv6 or wrong, another host is a dotted quad or a name. The surprise: what looks like a number
+ * but is no strict quad (`127.1`, `0x7f.1`, `2130706433`, `127.0.0.1.`) is refused instead of being
+ * looked up, because inet_aton somewhere behind us would dial 127.0.0.1 for it.
+ */
+#include "wire/authority.h"
+
+#include <string.h>
+
+#define LABEL_MAX 63
+
+static const char *const error_texts[] = {
+    [AUTHORITY_OK] = "",
+    [AUTHORITY_NO_PORT] = "the target has no port: write host:port, as in example.com:443",
+    [AUTHORITY_BAD_PORT] =
+        "the target must be host:port with a port of 1 to 65535 in plain digits, "
+        "without a sign, leading zeros or anything behind it",
+    [AUTHORITY_USERINFO] = "the target must be host:port without a user name: "
+                           "credentials go into Proxy-Authorization",
+    [AUTHORITY_BARE_IPV6] = "an IPv6 address in the target needs brackets, as in [2001:db8::1]:443",
+    [AUTHORITY_ZONE_ID] = "an IPv6 address in the target can't have a zone id (%...): leave it out",
+    [AUTHORITY_BAD_IPV6] = "what stands in the target's brackets is not an IPv6 address, "
+                           "or something other than :port follows them",
+    [AUTHORITY_NUMERIC_NAME] = "the target's host looks like a number but is not an IPv4 address: "
+                               "write four decimal parts without leading zeros, as in 192.0.2.1",
+    [AUTHORITY_BAD_NAME] =
+        "the target's host is not a DNS name: letters, digits, - and _ in labels "
+        "of 1 to 63 bytes, 253 bytes in all",
+};
+static_assert(ARRAY_LENGTH(error_texts) == AUTHORITY_ERROR_COUNT, "a text for every error");
+
+const char *authority_error_text(enum authority_error error)
+{
+    REQUIRE(error < AUTHORITY_ERROR_COUNT);
+    return error_texts[error];
+}
+
+static bool is_digit(char byte)
+{
+    return byte >= '0' && byte <= '9';
+}
+
+static char lower(char byte)
+{
+    return byte >= 'A' && byte <= 'Z' ? (char)(byte + ('a' - 'A')) : byte;
+}
+
+static bool has_byte(const char *text, size_t length, char byte)
+{
+    return length > 0 && memchr(text, byte, length);
+}
+
+/* The port; 0 is no port to dial. */
+static enum authority_error parse_port(const char *text, size_t length, uint16_t *ret_port)
+{
+    uint16_t port;
+
+    if (length == 0)
+        return AUTHORITY_NO_PORT;
+    if (ip_port_parse(text, length, &port) < 0 || port == 0)
+        return AUTHORITY_BAD_PORT;
+    *ret_port = port;
+    return AUTHORITY_OK;
+}
+
+/* Writes the address's own spelling as the host. */
+static void set_literal(struct authority *authority, const struct ip_address *address)
+{
+    struct text host;
+
+    text_init(&host, authority->host, sizeof(authority->host));
+    ip_address_print(&host, address);
+    authority->host_length = (uint8_t)host.length;
+    authority->address = *address;
+}
+
+/* -- names */
+
+/* What inet_aton or a URL parser reads as a number: all digits, or 0x and hex digits (or none). */
+static bool label_is_number(const char *label, size_t length)
+{
+    bool is_hex = length >= 2 && label[0] == '0' && label[1] == 'x';
+
+    for (size_t i = is_hex ? 2 : 0; i < length; i++) {
+        if (!is_digit(label[i]) && !(is_hex && label[i] >= 'a' && label[i] <= 'f'))
+            return false;
+    }
+    return true;
+}
+
+static bool is_name_byte(char byte)
+{
+    return (byte >= 'a' && byte <= 'z') || is_digit(byte) || byte == '-' || byte == '_';
+}
+
+static enum authority_error parse_name(const char *text, size_t length, struct authority *authority)
+{
+    size_t label_start = 0;
+
+    if (length > 0 && text[length - 1] == '.')
+        length--;
+    if (length == 0 || length > AUTHORITY_HOST_MAX)
+        return AUTHORITY_BAD_NAME;
+    for (size_t i = 0; i < length; i++) {
+        char byte = lower(text[i]);
+        if (byte == '.') {
+            if (i == label_start)
+                return AUTHORITY_BAD_NAME;
+            label_start = i + 1;
+        } else if (!is_name_byte(byte) || i - label_start == LABEL_MAX) {
+            return AUTHORITY_BAD_NAME;
+        }
+        authority->host[i] = byte;
+    }
+    if (label_start == length)
+        return AUTHORITY_BAD_NAME;
+    if (label_is_number(authority->host + label_start, length - label_start))
+        return AUTHORITY_NUMERIC_NAME;
+    authority->host[length] = '\0';
+    authority->host_length = (uint8_t)length;
+    return AUTHORITY_OK;
+}
+
+/* -- the two forms */
+
+static enum authority_error parse_bracketed(const char *text, size_t length,
+                                            struct authority *authority)
+{
+    const char *bracket = memchr(text, ']', length);
+    struct ip_address address;
+
+    if (!bracket)
+        return AUTHORITY_BAD_IPV6;
+    size_t host_length = (size_t)(bracket - text) - 1;
+    const char *rest = bracket + 1;
+    size_t rest_length = length - host_length - 2;
+
+    if (has_byte(text + 1, host_length, '%'))
+        return AUTHORITY_ZONE_ID;
+    if (ip_address_parse_v6(text + 1, host_length, &address) < 0)
+        return AUTHORITY_BAD_IPV6;
+    if (rest_length == 0)
+        return AUTHORITY_NO_PORT;
+    if (rest[0] != ':')
+        return AUTHORITY_BAD_IPV6;
+    set_literal(authority, &address);
+    return parse_port(rest + 1, rest_length - 1, &authority->port);
+}
+
+/* Two colons without brackets: an IPv6 address, with or without a port behind it, or just wrong. */
+static enum authority_error explain_colons(const char *text, size_t length)
+{
+    struct ip_address address;
+    size_t last_colon = length - 1;
+
+    while (text[last_colon] != ':')
+        last_colon--;
+    if (ip_address_parse_v6(text, length, &address) == 0 ||
+        ip_address_parse_v6(text, last_colon, &address) == 0)
+        return AUTHORITY_BARE_IPV6;
+    return has_byte(text, length, '%') ? AUTHORITY_ZONE_ID : AUTHORITY_BAD_PORT;
+}
+
+static enum authority_error parse_plain(const char *text, size_t length,
+                                        struct authority *authority)
+{
+    const char *colon = length > 0 ? memchr(text, ':', length) : NULL;
+    struct ip_address address;
+
+    if (!colon)
+        return AUTHORITY_NO_PORT;
+    size_t host_length = (size_t)(colon - text);
+    size_t port_length = length - host_length - 1;
+    if (has_byte(colon + 1, port_length, ':'))
+        return explain_colons(text, length);
+
+    enum authority_error error = parse_port(colon + 1, port_length, &authority->port);
+    if (error != AUTHORITY_OK)
+        return error;
+    if (ip_address_parse_v4(text, host_length, &address) < 0)
+        return parse_name(text, host_length, authority);
+    set_literal(authority, &address);
+    return AUTHORITY_OK;
+}
+
+enum authority_error authority_parse(const char *text, size_t length,
+                                     struct authority *ret_authority)
+{
+    struct authority authority = {.address.family = IP_NONE};
+    enum authority_error error;
+
+    if (has_byte(text, length, '@'))
+        return AUTHORITY_USERINFO;
+    if (length > 0 && text[0] == '[')
+        error = parse_bracketed(text, length, &authority);
+    else
+        error = parse_plain(text, length, &authority);
+    if (error == AUTHORITY_OK)
+        *ret_authority = authority;
+    return error;
+}
+
+/* -- using them */
+
+void authority_print(struct text *out, const struct authority *authority)
+{
+    bool is_v6 = authority->address.family == IP_V6;
+
+    if (is_v6)
+        text_add_char(out, '[');
+    text_add_bytes(out, authority->host, authority->host_length);
+    if (is_v6)
+        text_add_char(out, ']');
+    text_add_char(out, ':');
+    text_add_decimal(out, authority->port);
+}
+
+bool authority_is_localhost(const struct authority *authority)
+{
+    static const char name[] = "localhost";
+    const size_t length = sizeof(name) - 1;
+    size_t host_length = authority->host_length;
+
+    if (authority->address.family != IP_NONE || host_length < length)
+        return false;
+    if (memcmp(authority->host + host_length - length, name, length) != 0)
+        return false;
+    return host_length == length || authority->host[host_length - length - 1] == '.';
+}

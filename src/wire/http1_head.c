@@ -1,0 +1,354 @@
+/* The request-head reader.
+ *
+ * The scan is a machine over bytes that needs no state but "how far" and "where the line began": a
+ * line feed ends a line, and the line is then checked as a whole. Every byte is looked at twice at
+ * most, whatever the pieces it came in, so a head in 16,384 pieces costs the same as in one. All of
+ * the syntax is checked here, the parse only gives meaning to what is known to be well formed. That
+ * way a bad head is refused at its first bad line, not when its last byte has come.
+ *
+ * The surprise: nothing is checked in the order in which a reader would think of it. Syntax (400)
+ * comes first, for whatever method; then version (505), method (405, 501), fields and target (400).
+ */
+#include "wire/http1_head.h"
+
+#include <string.h>
+
+/* What a byte may stand in: bits of byte_classes. */
+#define TOKEN 1  /* method and field name (RFC 9110 5.6.2) */
+#define TARGET 2 /* request target: visible ASCII */
+#define VALUE 4  /* field value: visible, blank, obs-text */
+
+static const uint8_t byte_classes[256] = {
+    ['\t'] = VALUE,
+    [' '] = VALUE,
+    ['!'] = TOKEN | TARGET | VALUE,
+    ['"'] = TARGET | VALUE,
+    ['#' ... '\''] = TOKEN | TARGET | VALUE,
+    ['(' ... ')'] = TARGET | VALUE,
+    ['*' ... '+'] = TOKEN | TARGET | VALUE,
+    [','] = TARGET | VALUE,
+    ['-' ... '.'] = TOKEN | TARGET | VALUE,
+    ['/'] = TARGET | VALUE,
+    ['0' ... '9'] = TOKEN | TARGET | VALUE,
+    [':' ... '@'] = TARGET | VALUE,
+    ['A' ... 'Z'] = TOKEN | TARGET | VALUE,
+    ['[' ... ']'] = TARGET | VALUE,
+    ['^' ... 'z'] = TOKEN | TARGET | VALUE,
+    ['{'] = TARGET | VALUE,
+    ['|'] = TOKEN | TARGET | VALUE,
+    ['}'] = TARGET | VALUE,
+    ['~'] = TOKEN | TARGET | VALUE,
+    [0x80 ... 0xff] = VALUE,
+};
+
+static bool is_class(char byte, unsigned class)
+{
+    return byte_classes[(uint8_t)byte] & class;
+}
+
+/* How many bytes at the start are of the class. */
+static size_t span(struct view text, unsigned class)
+{
+    size_t length = 0;
+
+    while (length < text.length && is_class(text.start[length], class))
+        length++;
+    return length;
+}
+
+static bool is_blank(char byte)
+{
+    return byte == ' ' || byte == '\t';
+}
+
+static struct view view_behind(struct view text, size_t skip)
+{
+    REQUIRE(skip <= text.length);
+    return (struct view){text.start + skip, text.length - skip};
+}
+
+/* The line without its CRLF or LF; `end` is behind the LF. */
+static struct view line_view(const char *bytes, size_t start, size_t end)
+{
+    size_t length = end - start - 1;
+
+    if (length > 0 && bytes[start + length - 1] == '\r')
+        length--;
+    return (struct view){bytes + start, length};
+}
+
+static const char *const result_names[] = {
+    [HTTP1_OK] = "ok",
+    [HTTP1_MORE] = "more",
+    [HTTP1_BAD] = "bad",
+    [HTTP1_METHOD_NOT_ALLOWED] = "method-not-allowed",
+    [HTTP1_METHOD_UNKNOWN] = "method-unknown",
+    [HTTP1_TARGET_TOO_LONG] = "target-too-long",
+    [HTTP1_HEAD_TOO_LARGE] = "head-too-large",
+    [HTTP1_VERSION] = "version",
+};
+static_assert(ARRAY_LENGTH(result_names) == HTTP1_RESULT_COUNT, "a name for every result");
+
+const char *http1_result_name(enum http1_result result)
+{
+    REQUIRE(result < HTTP1_RESULT_COUNT);
+    return result_names[result];
+}
+
+/* -- syntax, a line at a time: NULL, or what is wrong */
+
+struct request_line {
+    struct view method;
+    struct view target;
+    struct view version; /* `HTTP/d.d` */
+};
+
+/* method SP target SP version. Fills the views as far as it got. */
+static const char *split_request_line(struct view line, struct request_line *parts)
+{
+    static const char shape[] = "the request line must be: CONNECT host:port HTTP/1.1";
+    size_t length = span(line, TOKEN);
+
+    parts->method = (struct view){line.start, length};
+    if (length == 0 || length == line.length || line.start[length] != ' ')
+        return shape;
+    struct view rest = view_behind(line, length + 1);
+
+    length = span(rest, TARGET);
+    parts->target = (struct view){rest.start, length};
+    if (length == 0 || length == rest.length || rest.start[length] != ' ')
+        return shape;
+    parts->version = view_behind(rest, length + 1);
+
+    struct view version = parts->version;
+    if (version.length != 8 || memcmp(version.start, "HTTP/", 5) != 0 || version.start[6] != '.')
+        return "the request line must end in HTTP/1.1 or HTTP/1.0, with one space before it";
+    if (version.start[5] < '0' || version.start[5] > '9' || version.start[7] < '0' ||
+        version.start[7] > '9')
+        return "the HTTP version must be one digit, a dot and one digit";
+    return NULL;
+}
+
+static const char *field_problem(struct view line)
+{
+    size_t length = span(line, TOKEN);
+
+    if (is_blank(line.start[0]))
+        return "a line starts with a blank: a field must stand on one line, unfolded";
+    if (length == line.length)
+        return "a field line has no colon: write Name: value";
+    if (line.start[length] == ':')
+        return length == 0 ? "a field line has no name before the colon: write Name: value" : NULL;
+    if (is_blank(line.start[length]))
+        return "a field name is followed by a blank: the colon must come at once";
+    return "a field name holds a character that is not allowed there: use letters, digits and -";
+}
+
+/* -- the scan */
+
+/* What is wrong with the byte at scan->offset, by itself and the one before it. */
+static const char *byte_problem(const struct http1_scan *scan, const char *bytes)
+{
+    uint32_t offset = scan->offset;
+    char byte = bytes[offset];
+
+    if (offset == 0 && byte == 0x16)
+        return "this is a TLS hello on a plain HTTP port: write http://, not https://, in the "
+               "proxy's address";
+    if (byte == '\n')
+        return NULL;
+    if (offset > scan->line_start && bytes[offset - 1] == '\r')
+        return "a carriage return stands alone: lines end in CR LF";
+    if (byte == '\r')
+        return NULL;
+    if (scan->line_count > 0)
+        return is_class(byte, VALUE) ? NULL : "a field holds a NUL or control character";
+    if (is_class(byte, TARGET) || byte == ' ')
+        return NULL;
+    return "the request line holds a character that is not printable ASCII";
+}
+
+/* A line ended: scan->offset is behind its LF. HTTP1_MORE: the head goes on. */
+static enum http1_result end_line(struct http1_scan *scan, const char *bytes)
+{
+    struct view line = line_view(bytes, scan->line_start, scan->offset);
+    struct request_line parts;
+
+    scan->line_start = scan->offset;
+    if (line.length == 0)
+        return scan->line_count == 0 ? HTTP1_MORE : HTTP1_OK;
+    if (scan->line_count == 0)
+        scan->problem = split_request_line(line, &parts);
+    else
+        scan->problem = field_problem(line);
+    if (scan->problem)
+        return HTTP1_BAD;
+    scan->line_count++;
+    return scan->line_count > 1 + HTTP1_FIELDS_MAX ? HTTP1_HEAD_TOO_LARGE : HTTP1_MORE;
+}
+
+enum http1_result http1_scan(struct http1_scan *scan, const char *bytes, size_t length,
+                             size_t *ret_head_length)
+{
+    size_t limit = length < HTTP1_HEAD_MAX ? length : HTTP1_HEAD_MAX;
+
+    while (scan->offset < limit) {
+        scan->problem = byte_problem(scan, bytes);
+        if (scan->problem)
+            return HTTP1_BAD;
+        if (bytes[scan->offset++] != '\n')
+            continue;
+        enum http1_result result = end_line(scan, bytes);
+        if (result == HTTP1_OK)
+            *ret_head_length = scan->offset;
+        if (result != HTTP1_MORE)
+            return result;
+    }
+    if (limit < HTTP1_HEAD_MAX)
+        return HTTP1_MORE;
+    /* Nothing but empty lines is no long target. */
+    bool is_in_request_line = scan->line_count == 0 && scan->line_start < limit;
+    return is_in_request_line ? HTTP1_TARGET_TOO_LONG : HTTP1_HEAD_TOO_LARGE;
+}
+
+/* -- meaning */
+
+static bool view_is(struct view text, const char *word)
+{
+    return text.length == strlen(word) && memcmp(text.start, word, text.length) == 0;
+}
+
+/* Field names are case-insensitive; `name` is in lower case. */
+static bool name_is(struct view text, const char *name)
+{
+    if (text.length != strlen(name))
+        return false;
+    for (size_t i = 0; i < text.length; i++) {
+        char byte = text.start[i];
+        if (byte >= 'A' && byte <= 'Z')
+            byte = (char)(byte + ('a' - 'A'));
+        if (byte != name[i])
+            return false;
+    }
+    return true;
+}
+
+static bool is_known_method(struct view method)
+{
+    static const char *const methods[] = {"GET",    "HEAD",    "POST",  "PUT",
+                                          "DELETE", "OPTIONS", "TRACE", "PATCH"};
+
+    for (size_t i = 0; i < ARRAY_LENGTH(methods); i++) {
+        if (view_is(method, methods[i]))
+            return true;
+    }
+    return false;
+}
+
+static struct view trim(struct view text)
+{
+    while (text.length > 0 && is_blank(text.start[0]))
+        text = view_behind(text, 1);
+    while (text.length > 0 && is_blank(text.start[text.length - 1]))
+        text.length--;
+    return text;
+}
+
+/* The next line of the head; false at the empty line that ends it. */
+static bool next_line(struct view *rest, struct view *ret_line)
+{
+    const char *feed = memchr(rest->start, '\n', rest->length);
+
+    REQUIRE(feed); /* a complete head: the scan saw its end */
+    size_t size = (size_t)(feed - rest->start) + 1;
+    *ret_line = line_view(rest->start, 0, size);
+    *rest = view_behind(*rest, size);
+    return ret_line->length > 0;
+}
+
+static const char *content_length_problem(struct view value)
+{
+    if (value.length == 0)
+        return "Content-Length is empty: CONNECT has no body, leave the field out";
+    for (size_t i = 0; i < value.length; i++) {
+        if (value.start[i] < '0' || value.start[i] > '9')
+            return "Content-Length is not a number: CONNECT has no body, leave the field out";
+    }
+    /* Only 0 is left, so two of them can't differ. */
+    for (size_t i = 0; i < value.length; i++) {
+        if (value.start[i] != '0')
+            return "CONNECT has no body: Content-Length must be 0 or absent";
+    }
+    return NULL;
+}
+
+/* Fields that matter to CONNECT; all others are none of our business. */
+static const char *read_fields(struct view rest, struct http1_head *head)
+{
+    struct view line;
+    unsigned host_count = 0;
+
+    while (next_line(&rest, &line)) {
+        struct view name = {line.start, span(line, TOKEN)};
+        struct view value = trim(view_behind(line, name.length + 1));
+        const char *problem = NULL;
+
+        if (name_is(name, "host") && ++host_count > 1)
+            problem = "two Host fields: send one";
+        else if (name_is(name, "content-length"))
+            problem = content_length_problem(value);
+        else if (name_is(name, "transfer-encoding"))
+            problem = "CONNECT has no body: Transfer-Encoding must be absent";
+        else if (name_is(name, "proxy-authorization") && head->proxy_authorization.length == 0)
+            head->proxy_authorization = value; /* the first one counts */
+        if (problem)
+            return problem;
+    }
+    return NULL;
+}
+
+static enum http1_result read_connect(struct view fields, struct http1_head *head)
+{
+    head->problem = read_fields(fields, head);
+    if (head->problem)
+        return HTTP1_BAD;
+    enum authority_error error =
+        authority_parse(head->target.start, head->target.length, &head->authority);
+    if (error == AUTHORITY_OK)
+        return HTTP1_OK;
+    head->problem = authority_error_text(error);
+    return HTTP1_BAD;
+}
+
+enum http1_result http1_head_parse(const char *bytes, size_t length, struct http1_head *ret_head)
+{
+    struct view rest = {bytes, length};
+    struct request_line parts = {0};
+    struct view line;
+
+    memset(ret_head, 0, sizeof(*ret_head));
+    while (!next_line(&rest, &line))
+        continue; /* leading empty lines */
+    ret_head->problem = split_request_line(line, &parts);
+    ret_head->method = parts.method;
+    ret_head->target = parts.target;
+    ret_head->is_head_method = view_is(parts.method, "HEAD");
+    if (ret_head->problem)
+        return HTTP1_BAD;
+
+    ret_head->minor_version = (uint8_t)(parts.version.start[7] - '0');
+    if (parts.version.start[5] != '1') {
+        ret_head->problem = "this proxy speaks HTTP/1.0 and HTTP/1.1";
+        return HTTP1_VERSION;
+    }
+    if (view_is(parts.method, "CONNECT"))
+        return read_connect(rest, ret_head);
+    if (is_known_method(parts.method)) {
+        ret_head->problem =
+            "this proxy only opens tunnels (CONNECT): use https:// or curl -p; for apt set "
+            "Acquire::http::Proxy \"DIRECT\"";
+        return HTTP1_METHOD_NOT_ALLOWED;
+    }
+    ret_head->problem = "unknown method: this proxy only opens tunnels (CONNECT)";
+    return HTTP1_METHOD_UNKNOWN;
+}

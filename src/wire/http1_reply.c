@@ -1,0 +1,107 @@
+/* Refusals over HTTP/1.
+ *
+ * The reason goes to three readers: the body for a person, `details` for clients that hide the body
+ * of a refused CONNECT (curl), the status for programs. Details may quote outside bytes, so both
+ * places replace what is not printable ASCII; the field also escapes what an sf-string must (RFC
+ * 8941 3.3.3). The body is built from `details` alone, so its length is known before it is written.
+ */
+#include "wire/http1_reply.h"
+
+#include <string.h>
+
+#define DETAILS_MAX 512
+
+static const char body_prefix[] = "adit: ";
+
+struct status_reason {
+    unsigned status;
+    const char *reason;
+};
+
+/* RFC 9110 15 and RFC 6585. */
+static const struct status_reason status_reasons[] = {
+    {400, "Bad Request"},           {403, "Forbidden"},
+    {405, "Method Not Allowed"},    {407, "Proxy Authentication Required"},
+    {408, "Request Timeout"},       {414, "URI Too Long"},
+    {429, "Too Many Requests"},     {431, "Request Header Fields Too Large"},
+    {500, "Internal Server Error"}, {501, "Not Implemented"},
+    {502, "Bad Gateway"},           {503, "Service Unavailable"},
+    {504, "Gateway Timeout"},       {505, "HTTP Version Not Supported"},
+};
+
+static const char *reason_of(unsigned status)
+{
+    for (size_t i = 0; i < ARRAY_LENGTH(status_reasons); i++) {
+        if (status_reasons[i].status == status)
+            return status_reasons[i].reason;
+    }
+    return "Refused";
+}
+
+static char printable(char byte)
+{
+    return byte >= ' ' && byte <= '~' ? byte : '?';
+}
+
+/* An sf-string with its quotes. */
+static void add_string(struct text *out, const char *bytes, size_t length)
+{
+    text_add_char(out, '"');
+    for (size_t i = 0; i < length; i++) {
+        if (bytes[i] == '"' || bytes[i] == '\\')
+            text_add_char(out, '\\');
+        text_add_char(out, printable(bytes[i]));
+    }
+    text_add_char(out, '"');
+}
+
+static void add_number_field(struct text *out, const char *name, unsigned long number)
+{
+    text_add(out, name);
+    text_add(out, ": ");
+    text_add_decimal(out, number);
+    text_add(out, "\r\n");
+}
+
+static void add_proxy_status(struct text *out, const struct http1_refusal *refusal,
+                             size_t details_length)
+{
+    text_add(out, "Proxy-Status: adit; error=");
+    text_add(out, refusal->proxy_error);
+    if (refusal->rcode) {
+        text_add(out, "; rcode=");
+        add_string(out, refusal->rcode, strlen(refusal->rcode));
+    }
+    text_add(out, "; details=");
+    add_string(out, refusal->details, details_length);
+    text_add(out, "\r\n");
+}
+
+void http1_reply_refusal(struct text *out, const struct http1_refusal *refusal)
+{
+    size_t details_length = strlen(refusal->details);
+
+    REQUIRE(refusal->status >= 400 && refusal->status <= 599);
+    if (details_length > DETAILS_MAX)
+        details_length = DETAILS_MAX;
+
+    text_add(out, "HTTP/1.1 ");
+    text_add_decimal(out, refusal->status);
+    text_add_char(out, ' ');
+    text_add(out, reason_of(refusal->status));
+    text_add(out, "\r\nConnection: close\r\nContent-Type: text/plain; charset=utf-8\r\n");
+    add_number_field(out, "Content-Length", sizeof(body_prefix) - 1 + details_length + 1);
+    if (refusal->status == 405)
+        text_add(out, "Allow: CONNECT\r\n");
+    if (refusal->retry_after_s > 0)
+        add_number_field(out, "Retry-After", refusal->retry_after_s);
+    add_proxy_status(out, refusal, details_length);
+    text_add(out, "\r\n");
+
+    if (refusal->is_body_omitted)
+        return;
+    text_add(out, body_prefix);
+    for (size_t i = 0; i < details_length; i++)
+        text_add_char(out, printable(refusal->details[i]));
+    text_add_char(out, '\n');
+}
