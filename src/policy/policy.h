@@ -65,9 +65,10 @@ void policy_destroy(struct policy *policy);
 void policy_evaluate(const struct policy *policy, const struct policy_facts *facts,
                      struct verdict *ret_verdict);
 
-/* True when a wildcard listener has the target's port, so that `is_local_address` is worth finding. */
+/* True when a wildcard listener has the target's port: `is_local_address` is worth finding out. */
 bool policy_needs_local_check(const struct policy *policy, uint16_t port);
 
 const char *policy_action_name(enum policy_action action); /* "deny", "allow" */
+const char *policy_reason_name(enum policy_reason reason); /* "rule", "loop" */
 
 #endif

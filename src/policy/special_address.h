@@ -1,4 +1,4 @@
-/* Special-purpose addresses: what an allow by name never reaches (IANA registries; see the table). */
+/* Special-purpose addresses: what an allow by name never reaches (IANA's registries). */
 #ifndef POLICY_SPECIAL_ADDRESS_H
 #define POLICY_SPECIAL_ADDRESS_H
 

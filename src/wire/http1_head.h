@@ -1,5 +1,4 @@
-/* The strict reader of an HTTP/1 request head (RFC 9112): bytes in, views out, no memory of its
- * own.
+/* The strict reader of an HTTP/1 request head (RFC 9112): bytes in, views out, no memory.
  *
  * Two steps, so that a head split at any byte costs linear time: `http1_scan` looks at new bytes
  * only and finds the end of the head, and refuses what can never become a head (controls, bare CR,
