@@ -63,6 +63,12 @@ def program(request, client):
     return run
 
 
+# Not everyone can: LWP and http.client ask for ::1:443 without brackets, which is a 400 because
+# it can be read in two ways; PHP and Java's HttpClient trip over the brackets in their own TLS.
+IPV6 = ("python-requests", "python-aiohttp", "node-undici", "node-https-proxy-agent",
+        "java-url-connection", "go-net-http")
+
+
 @pytest.mark.timeout(300)  # the first one may have to build Go's standard library
 @pytest.mark.parametrize("name", COMMANDS)
 @pytest.mark.parametrize("host", ["localhost", "127.0.0.1"])
@@ -87,3 +93,14 @@ def test_put(adit, origin, certificates, program, tunnelled, tmp_path, name):
                    file)
     assert done.stdout.decode() == f"{sha256(data)} {len(data)}\n"
     tunnelled(proxy, server)
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("name", IPV6)
+def test_get_from_ipv6_literal(adit, origin, certificates, program, tunnelled, tmp_path, name):
+    server = origin(HttpsOrigin, host="::1")
+    proxy = adit()
+    file = tmp_path / "down"
+    program(name, proxy.address, certificates.ca, "GET", server.url(f"/bytes/{PAYLOAD}"), file)
+    assert file.read_bytes() == pattern(PAYLOAD)
+    tunnelled(proxy, server, "[::1]")
