@@ -74,6 +74,7 @@ struct log {
     struct topic topics[LOG_TOPIC_COUNT];
     _Atomic uint32_t is_asleep;    /* futex: the writer waits for a line */
     _Atomic uint32_t is_finishing; /* futex: naps end early */
+    _Atomic uint32_t is_done;      /* futex: the writer touches nothing any more but this word */
     _Atomic uint64_t give_up_ms;   /* valid once is_finishing */
     _Atomic uint64_t left_over;    /* lines that could not be written at the end */
     bool is_started, is_abandoned;
@@ -222,7 +223,7 @@ static void collect_ring(struct log *log, struct log_ring *ring)
     size_t head = atomic_load_explicit(&ring->head, memory_order_acquire);
     size_t tail = atomic_load_explicit(&ring->tail, memory_order_relaxed);
     size_t length = head - tail;
-    size_t room = BATCH_SIZE - log->batch_end;
+    size_t room = BATCH_SIZE - LOG_LINE_MAX - log->batch_end; /* the drop report comes last */
     if (length > room)
         length = room;
     size_t start = tail & (ring->size - 1);
@@ -256,9 +257,9 @@ static bool collect(struct log *log)
 {
     log->batch_start = 0;
     log->batch_end = 0;
-    collect_drop_report(log);
     for (size_t i = 0; i < log->ring_count; i++)
         collect_ring(log, &log->rings[i]);
+    collect_drop_report(log);
     return log->batch_end != 0;
 }
 
@@ -356,6 +357,8 @@ static void *writer_run(void *argument)
             sleep_until_line(log);
     }
     count_lines_left(log);
+    atomic_store(&log->is_done, 1);
+    futex_wake(&log->is_done);
     return NULL;
 }
 
@@ -434,11 +437,14 @@ static void join_writer(struct log *log, uint64_t patience_ms)
     atomic_store(&log->is_asleep, 0);
     futex_wake(&log->is_asleep);
     futex_wake(&log->is_finishing);
-    struct timespec until = timespec_from_ms(now_ms() + patience_ms + JOIN_GRACE_MS);
-    if (pthread_clockjoin_np(log->writer, NULL, CLOCK_MONOTONIC, &until) != 0) {
+    uint64_t until = now_ms() + patience_ms + JOIN_GRACE_MS;
+    for (uint64_t now = now_ms(); now < until && !atomic_load(&log->is_done); now = now_ms())
+        futex_wait(&log->is_done, 0, until - now);
+    log->is_abandoned = !atomic_load(&log->is_done);
+    if (log->is_abandoned)
         (void)pthread_detach(log->writer);
-        log->is_abandoned = true;
-    }
+    else
+        (void)pthread_join(log->writer, NULL);
     log->is_started = false;
 }
 
