@@ -44,25 +44,29 @@ static struct date date_from_days(uint64_t days)
     return date;
 }
 
+/* Exactly `width` digits of `number`; higher ones are left out. */
+static void put_digits(char *out, unsigned width, uint64_t number)
+{
+    while (width-- > 0) {
+        out[width] = (char)('0' + number % 10);
+        number /= 10;
+    }
+}
+
 void logfmt_add_time(struct text *out, uint64_t wall_ms)
 {
-    uint64_t seconds = wall_ms / 1000;
-    struct date date = date_from_days(seconds / 86400);
+    char time[] = "0000-00-00T00:00:00.000Z";
+    unsigned seconds = (unsigned)(wall_ms / 1000 % 86400);
+    struct date date = date_from_days(wall_ms / 86400000);
 
-    text_add_padded(out, date.year, 4);
-    text_add_char(out, '-');
-    text_add_padded(out, date.month, 2);
-    text_add_char(out, '-');
-    text_add_padded(out, date.day, 2);
-    text_add_char(out, 'T');
-    text_add_padded(out, seconds / 3600 % 24, 2);
-    text_add_char(out, ':');
-    text_add_padded(out, seconds / 60 % 60, 2);
-    text_add_char(out, ':');
-    text_add_padded(out, seconds % 60, 2);
-    text_add_char(out, '.');
-    text_add_padded(out, wall_ms % 1000, 3);
-    text_add_char(out, 'Z');
+    put_digits(time, 4, date.year);
+    put_digits(time + 5, 2, date.month);
+    put_digits(time + 8, 2, date.day);
+    put_digits(time + 11, 2, seconds / 3600);
+    put_digits(time + 14, 2, seconds / 60 % 60);
+    put_digits(time + 17, 2, seconds % 60);
+    put_digits(time + 20, 3, wall_ms % 1000);
+    text_add_bytes(out, time, sizeof time - 1);
 }
 
 static bool is_plain(unsigned char byte)
