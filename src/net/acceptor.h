@@ -1,7 +1,8 @@
 /* Accepts on listening sockets that several loops share (EPOLLEXCLUSIVE), a bounded number a turn.
  *
- * Out of descriptors or memory (EMFILE, ENFILE, ENOBUFS, ENOMEM): gives up its reserve descriptor to
- * serve one connection (which gets its 503 from the owner), pauses 100 ms, counts and logs (rate-limited).
+ * Out of descriptors or memory (EMFILE, ENFILE, ENOBUFS, ENOMEM): counts and logs (rate-limited), gives
+ * up its reserve descriptor to answer some that wait (each gets its 503 from the owner, at once), takes
+ * the reserve back and pauses 100 ms.
  */
 #ifndef NET_ACCEPTOR_H
 #define NET_ACCEPTOR_H
@@ -18,7 +19,8 @@ struct log_ring;
 struct loop;
 
 struct acceptor_owner {
-    /* Takes `fd` (non-blocking, close-on-exec). `is_last_descriptor`: accepted on the reserve; refuse it. */
+    /* Takes `fd` (non-blocking, close-on-exec). Contract: `is_last_descriptor` says that it was
+     * accepted on the reserve: refuse it and close it before returning. */
     void (*accepted)(void *self, int fd, const struct ip_endpoint *client, unsigned listener,
                      bool is_last_descriptor);
     void *self;

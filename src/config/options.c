@@ -1,0 +1,512 @@
+/* The command line, driven by command.def.
+ *
+ * Options and operands may stand in any order: a first pass over the words takes options (each row
+ * has a function that stores its operand) and collects operands; only then it is known which
+ * command was asked for, and whether every option given goes with it. `--help` and `--version` win
+ * over all that, but not over a malformed word before them.
+ *
+ * A message names the word, what is wrong with it and what would be right. Words come from a
+ * person, but may hold anything: they are quoted with their controls replaced, and cut.
+ */
+#include "config/options.h"
+
+#include <errno.h>
+#include <string.h>
+
+enum option {
+#define COMMAND(suffix, word, operand, summary, manual)
+#define OPTION(suffix, name, operand, commands, summary, manual) OPTION_##suffix,
+#include "config/command.def"
+#undef OPTION
+#undef COMMAND
+    OPTION_COUNT,
+};
+
+enum command_bits {
+#define COMMAND(suffix, word, operand, summary, manual) FOR_##suffix = 1 << COMMAND_##suffix,
+#define OPTION(suffix, name, operand, commands, summary, manual)
+#include "config/command.def"
+#undef OPTION
+#undef COMMAND
+    FOR_ALL = (1 << COMMAND_COUNT) - 1,
+};
+
+struct command_row {
+    const char *word;
+    const char *operand;
+    const char *summary;
+    const char *manual;
+};
+
+struct option_row {
+    const char *name; /* with its dashes */
+    const char *operand;
+    unsigned commands;
+    const char *summary;
+    const char *manual;
+};
+
+static const struct command_row command_rows[] = {
+#define COMMAND(suffix, word, operand, summary, manual) {word, operand, summary, manual},
+#define OPTION(suffix, name, operand, commands, summary, manual)
+#include "config/command.def"
+#undef OPTION
+#undef COMMAND
+};
+static_assert(ARRAY_LENGTH(command_rows) == COMMAND_COUNT, "a row for every command");
+
+static const struct option_row option_rows[] = {
+#define COMMAND(suffix, word, operand, summary, manual)
+#define OPTION(suffix, name, operand, commands, summary, manual)                                   \
+    {name, operand, commands, summary, manual},
+#include "config/command.def"
+#undef OPTION
+#undef COMMAND
+};
+static_assert(ARRAY_LENGTH(option_rows) == OPTION_COUNT, "a row for every option");
+
+/* help COMMAND is the longest: a command and its operand. */
+enum { OPERANDS_MAX = 2, QUOTE_MAX = 80, SUGGESTION_LENGTH_MAX = 16, SUGGESTION_EDITS_MAX = 2 };
+
+struct parse {
+    struct options *options;
+    struct text *message;
+    unsigned given; /* a bit an option */
+    const char *operands[OPERANDS_MAX];
+    size_t operand_count;
+};
+
+/* -- messages */
+
+static void quote(struct text *out, const char *word)
+{
+    text_add_char(out, '\'');
+    for (size_t i = 0; word[i] != '\0'; i++) {
+        if (i == QUOTE_MAX) {
+            text_add(out, "...");
+            break;
+        }
+        bool is_control = (unsigned char)word[i] < ' ' || word[i] == 0x7f;
+        text_add_char(out, is_control ? '?' : word[i]);
+    }
+    text_add_char(out, '\'');
+}
+
+/* BEFORE 'WORD'AFTER. Always -EINVAL, for the caller to return. */
+static int fail(struct text *message, const char *before, const char *word, const char *after)
+{
+    text_add(message, before);
+    text_add_char(message, ' ');
+    quote(message, word);
+    text_add(message, after);
+    return -EINVAL;
+}
+
+static size_t smaller(size_t a, size_t b)
+{
+    return a < b ? a : b;
+}
+
+/* Levenshtein's distance; `a` has at most SUGGESTION_LENGTH_MAX bytes. */
+static size_t count_edits(const char *a, const char *b)
+{
+    size_t width = strlen(a);
+    size_t row[SUGGESTION_LENGTH_MAX + 1];
+
+    for (size_t i = 0; i <= width; i++)
+        row[i] = i;
+    for (size_t line = 1; b[line - 1] != '\0'; line++) {
+        size_t diagonal = row[0];
+
+        row[0] = line;
+        for (size_t i = 1; i <= width; i++) {
+            size_t replaced = diagonal + (a[i - 1] != b[line - 1]);
+            diagonal = row[i];
+            row[i] = smaller(replaced, smaller(row[i], row[i - 1]) + 1);
+        }
+    }
+    return row[width];
+}
+
+/* Whether `word` may be a slip of the keyboard for `name`, or its short form (`-h` for `--help`).
+ */
+static bool is_similar(const char *name, const char *word)
+{
+    size_t length = strlen(name);
+
+    if (word[0] == '-' && word[1] != '-' && word[1] != '\0' && word[2] == '\0')
+        return strncmp(name, "--", 2) == 0 && name[2] == word[1];
+    return length <= SUGGESTION_LENGTH_MAX && length > SUGGESTION_EDITS_MAX &&
+           strlen(word) <= SUGGESTION_LENGTH_MAX && count_edits(name, word) <= SUGGESTION_EDITS_MAX;
+}
+
+static void suggest(struct text *message, const char *name)
+{
+    text_add(message, "; did you mean '");
+    text_add(message, name);
+    text_add(message, "'?");
+}
+
+static int fail_unknown_option(struct text *message, const char *word)
+{
+    fail(message, "unknown option", word, "");
+    for (size_t i = 0; i < OPTION_COUNT; i++) {
+        if (is_similar(option_rows[i].name, word)) {
+            suggest(message, option_rows[i].name);
+            return -EINVAL;
+        }
+    }
+    text_add(message, "; see 'adit --help'");
+    return -EINVAL;
+}
+
+static int fail_unknown_command(struct text *message, const char *word)
+{
+    fail(message, "unknown command", word, "");
+    for (size_t i = 0; i < COMMAND_COUNT; i++) {
+        if (is_similar(command_rows[i].word, word)) {
+            suggest(message, command_rows[i].word);
+            return -EINVAL;
+        }
+    }
+    text_add(message, "; see 'adit --help'");
+    return -EINVAL;
+}
+
+/* -- operands of options */
+
+static const char *explain_bad_endpoint(const char *word)
+{
+    const char *colon = strchr(word, ':');
+    struct ip_address address;
+
+    if (ip_address_parse_v6(word, strlen(word), &address) == 0)
+        return ": an IPv6 address needs brackets and a port; write [::1]:10800";
+    if (word[0] != '[' && colon == NULL)
+        return ": ADDR and PORT are both needed; write 127.0.0.1:10800";
+    if (word[0] == ':')
+        return ": ADDR is missing; write 127.0.0.1:10800, or 0.0.0.0:10800 for every address";
+    if (word[0] != '[' && ip_address_parse_v4(word, (size_t)(colon - word), &address) < 0)
+        return ": ADDR must be an IP address, not a name; write 127.0.0.1:10800 or [::1]:10800";
+    return ": write an IP address and a port from 0 to 65535, as in 127.0.0.1:10800 or [::1]:10800";
+}
+
+static int take_listener(struct parse *parse, const char *word)
+{
+    struct settings *settings = &parse->options->settings;
+    struct ip_endpoint endpoint;
+
+    if (ip_endpoint_parse(word, strlen(word), &endpoint) < 0)
+        return fail(parse->message, "-l", word, explain_bad_endpoint(word));
+    for (size_t i = 0; i < settings->listener_count; i++) {
+        const struct ip_endpoint *other = &settings->listeners[i];
+
+        if (endpoint.port != 0 && endpoint.port == other->port &&
+            ip_address_equals(&endpoint.address, &other->address))
+            return fail(parse->message, "-l", word, " is given twice");
+    }
+    if (settings->listener_count == SETTINGS_LISTENERS_MAX)
+        return fail(parse->message, "-l", word, ": more than 64 listeners");
+    settings->listeners[settings->listener_count++] = endpoint;
+    return 0;
+}
+
+static int take_workers(struct parse *parse, const char *word)
+{
+    unsigned number = 0;
+
+    for (size_t i = 0; word[i] >= '0' && word[i] <= '9' && number <= SETTINGS_WORKERS_MAX; i++) {
+        number = number * 10 + (unsigned)(word[i] - '0');
+        if (word[i + 1] == '\0' && number >= 1 && number <= SETTINGS_WORKERS_MAX) {
+            parse->options->settings.workers = number;
+            return 0;
+        }
+    }
+    return fail(parse->message, "-w", word, ": write a number of threads from 1 to 256");
+}
+
+static int take_socket(struct parse *parse, const char *word)
+{
+    if (word[0] == '\0')
+        return fail(parse->message, "-s", word, ": write the path of the control socket");
+    parse->options->settings.control_path = word;
+    return 0;
+}
+
+/* The network that was probably meant by an address with host bits. */
+static int fail_host_bits(struct text *message, const char *word)
+{
+    const char *slash = strchr(word, '/');
+    struct ip_address address;
+    unsigned bits = 0;
+
+    for (const char *digit = slash + 1; *digit != '\0'; digit++)
+        bits = bits * 10 + (unsigned)(*digit - '0');
+    fail(message, "--from", word, ": bits are set behind the prefix");
+    /* A mapped address has lost its prefix's first 96 bits: no suggestion then. */
+    if (ip_address_parse(word, (size_t)(slash - word), &address) < 0 ||
+        bits > (address.family == IP_V4 ? 32 : 128))
+        return -EINVAL;
+    for (unsigned bit = bits; bit < 8 * sizeof(address.bytes); bit++)
+        address.bytes[bit / 8] &= (uint8_t) ~(0x80 >> bit % 8);
+    text_add(message, "; write ");
+    ip_address_print(message, &address);
+    text_add(message, slash);
+    return -EINVAL;
+}
+
+static int take_from(struct parse *parse, const char *word)
+{
+    struct settings *settings = &parse->options->settings;
+    struct ip_network network;
+    int error = ip_network_parse(word, strlen(word), &network);
+
+    if (error == -ERANGE)
+        return fail_host_bits(parse->message, word);
+    if (error < 0 && strcmp(word, "any") == 0)
+        return fail(parse->message, "--from", word, ": write 0.0.0.0/0 (and ::/0) for everybody");
+    if (error < 0)
+        return fail(parse->message, "--from", word,
+                    ": not a network; write 10.0.0.0/8, fd00::/8 or a single address");
+    if (settings->from_count == SETTINGS_FROM_MAX)
+        return fail(parse->message, "--from", word, ": more than 256 networks");
+    settings->from[settings->from_count++] = network;
+    return 0;
+}
+
+static int take_operand(struct parse *parse, enum option option, const char *word)
+{
+    switch (option) {
+    case OPTION_LISTEN:
+        return take_listener(parse, word);
+    case OPTION_WORKERS:
+        return take_workers(parse, word);
+    case OPTION_SOCKET:
+        return take_socket(parse, word);
+    case OPTION_FROM:
+        return take_from(parse, word);
+    case OPTION_HELP:
+    case OPTION_VERSION:
+    case OPTION_COUNT:
+        break;
+    }
+    return 0;
+}
+
+/* -- words */
+
+/* The option that `word` begins with, or OPTION_COUNT; `*ret_attached` is the operand in the same
+ * word (`-lADDR`, `--from=CIDR`), or NULL. */
+static enum option find_option(const char *word, const char **ret_attached)
+{
+    for (size_t i = 0; i < OPTION_COUNT; i++) {
+        const char *name = option_rows[i].name;
+        size_t length = strlen(name);
+        bool is_long = name[1] == '-';
+
+        if (strncmp(word, name, length) != 0)
+            continue;
+        *ret_attached = NULL;
+        if (word[length] == '\0')
+            return (enum option)i;
+        if (is_long && word[length] != '=')
+            continue;
+        *ret_attached = word + length + (is_long ? 1 : 0);
+        return (enum option)i;
+    }
+    return OPTION_COUNT;
+}
+
+/* `*next` is the word behind `word`, or NULL; set to NULL when it was taken as the operand. */
+static int take_option(struct parse *parse, const char *word, const char **next)
+{
+    const char *operand;
+    enum option option = find_option(word, &operand);
+
+    if (option == OPTION_COUNT)
+        return fail_unknown_option(parse->message, word);
+    const struct option_row *row = &option_rows[option];
+    parse->given |= 1U << option;
+    if (row->operand[0] == '\0')
+        return operand == NULL ? 0 : fail(parse->message, "option", word, " takes no operand");
+    if (operand == NULL) {
+        operand = *next;
+        *next = NULL;
+    }
+    if (operand == NULL) {
+        fail(parse->message, "option", row->name, " lacks its operand; write ");
+        text_add(parse->message, row->name);
+        text_add_char(parse->message, ' ');
+        text_add(parse->message, row->operand);
+        return -EINVAL;
+    }
+    return take_operand(parse, option, operand);
+}
+
+static int take_words(struct parse *parse, size_t count, char *const words[])
+{
+    bool is_behind_options = false;
+
+    for (size_t i = 0; i < count; i++) {
+        const char *next = i + 1 < count ? words[i + 1] : NULL;
+        bool had_next = next != NULL;
+
+        if (!is_behind_options && strcmp(words[i], "--") == 0) {
+            is_behind_options = true;
+        } else if (!is_behind_options && words[i][0] == '-' && words[i][1] != '\0') {
+            int error = take_option(parse, words[i], &next);
+            if (error < 0)
+                return error;
+            if (had_next && next == NULL)
+                i++;
+        } else if (parse->operand_count < OPERANDS_MAX) {
+            parse->operands[parse->operand_count++] = words[i];
+        } else {
+            return fail(parse->message, "unexpected operand", words[i], "; see 'adit --help'");
+        }
+    }
+    return 0;
+}
+
+static int find_command(struct text *message, const char *word, enum command *ret_command)
+{
+    for (size_t i = 0; i < COMMAND_COUNT; i++) {
+        if (word[0] != '\0' && strcmp(word, command_rows[i].word) == 0) {
+            *ret_command = (enum command)i;
+            return 0;
+        }
+    }
+    return fail_unknown_command(message, word);
+}
+
+static int check_options_of_command(struct parse *parse)
+{
+    enum command command = parse->options->command;
+
+    for (size_t i = 0; i < OPTION_COUNT; i++) {
+        if (!(parse->given & 1U << i) || option_rows[i].commands & 1U << command)
+            continue;
+        fail(parse->message, "option", option_rows[i].name, " does not go with");
+        return fail(parse->message, "", command_rows[command].word, "; see 'adit --help'");
+    }
+    return 0;
+}
+
+static int decide_command(struct parse *parse)
+{
+    struct options *options = parse->options;
+    bool is_help_asked = parse->given & 1U << OPTION_HELP;
+
+    options->is_version_asked = parse->given & 1U << OPTION_VERSION;
+    if (parse->operand_count > 0) {
+        int error = find_command(parse->message, parse->operands[0], &options->command);
+        if (error < 0)
+            return error;
+    }
+    int error = check_options_of_command(parse);
+    if (error < 0)
+        return error;
+    if (is_help_asked && options->command != COMMAND_HELP) {
+        options->topic = options->command;
+        options->command = COMMAND_HELP;
+    }
+    if (parse->operand_count < 2)
+        return 0;
+    if (strcmp(parse->operands[0], command_rows[COMMAND_HELP].word) == 0)
+        return find_command(parse->message, parse->operands[1], &options->topic);
+    return fail(parse->message, "unexpected operand", parse->operands[1], "; see 'adit --help'");
+}
+
+int options_parse(size_t count, char *const words[], struct options *ret_options,
+                  struct text *message)
+{
+    struct parse parse = {.options = ret_options, .message = message};
+
+    memset(ret_options, 0, sizeof(*ret_options));
+    ret_options->command = COMMAND_RUN;
+    ret_options->topic = COMMAND_RUN;
+    settings_init(&ret_options->settings);
+    int error = take_words(&parse, count, words);
+    if (error == 0)
+        error = decide_command(&parse);
+    settings_use_default_listener(&ret_options->settings);
+    return error;
+}
+
+/* -- help */
+
+/* `  LEFT  RIGHT`, RIGHT in a column of its own. */
+static void add_row(struct text *out, const char *name, const char *operand, const char *summary)
+{
+    enum { COLUMN = 18 };
+    size_t start = out->length;
+
+    text_add(out, "  ");
+    text_add(out, name);
+    if (operand[0] != '\0') {
+        text_add_char(out, ' ');
+        text_add(out, operand);
+    }
+    do
+        text_add_char(out, ' ');
+    while (out->length < start + COLUMN && !out->is_truncated);
+    text_add(out, summary);
+    text_add_char(out, '\n');
+}
+
+static void add_options(struct text *out, enum command command)
+{
+    text_add(out, "\noptions:\n");
+    for (size_t i = 0; i < OPTION_COUNT; i++) {
+        const struct option_row *row = &option_rows[i];
+
+        if (row->commands & 1U << command)
+            add_row(out, row->name, row->operand, row->summary);
+    }
+}
+
+static void add_overview(struct text *out)
+{
+    text_add(out, "usage: adit [OPTION...]           run the proxy\n"
+                  "       adit COMMAND [OPTION...]   talk to the running one\n"
+                  "\n"
+                  "adit is an HTTP CONNECT proxy: it opens tunnels. Try it:\n"
+                  "  curl -v --proxy http://127.0.0.1:10800/ https://example.com/\n"
+                  "\ncommands:\n");
+    for (size_t i = 0; i < COMMAND_COUNT; i++) {
+        if (command_rows[i].word[0] != '\0')
+            add_row(out, command_rows[i].word, command_rows[i].operand, command_rows[i].summary);
+    }
+    add_options(out, COMMAND_RUN);
+    text_add(out,
+             "\nexit status: 0 done, 1 it failed, 2 unknown or malformed words. See adit(8).\n");
+}
+
+void options_help(struct text *out, enum command topic)
+{
+    const struct command_row *row = &command_rows[topic];
+
+    if (topic == COMMAND_RUN) {
+        add_overview(out);
+        return;
+    }
+    text_add(out, "usage: adit ");
+    text_add(out, row->word);
+    if (row->operand[0] != '\0') {
+        text_add_char(out, ' ');
+        text_add(out, row->operand);
+    }
+    text_add(out, " [OPTION...]\n\n");
+    text_add(out, row->word);
+    text_add(out, ": ");
+    text_add(out, row->summary);
+    text_add(out, "\n");
+    text_add(out, row->manual);
+    text_add(out, "\n");
+    add_options(out, topic);
+}
+
+const char *command_name(enum command command)
+{
+    return command == COMMAND_RUN ? "run" : command_rows[command].word;
+}

@@ -1,0 +1,41 @@
+/* The command line as a value. Pure: words in, options or a message out. The table is command.def.
+ */
+#ifndef CONFIG_OPTIONS_H
+#define CONFIG_OPTIONS_H
+
+#include "base/contract.h"
+#include "base/text.h"
+#include "config/settings.h"
+
+enum command {
+#define COMMAND(suffix, word, operand, summary, manual) COMMAND_##suffix,
+#define OPTION(suffix, name, operand, commands, summary, manual)
+#include "config/command.def"
+#undef OPTION
+#undef COMMAND
+    COMMAND_COUNT,
+};
+
+struct options {
+    enum command command;
+    enum command topic;       /* of COMMAND_HELP; COMMAND_RUN: the overview */
+    bool is_version_asked;    /* print the version and nothing else */
+    struct settings settings; /* with the default listener when none was named */
+};
+
+/* Room for any message of options_parse (the words quoted in it are cut). */
+#define OPTIONS_MESSAGE_SIZE 512
+/* Room for any help text. */
+#define OPTIONS_HELP_SIZE 4096
+
+/* `words` are the arguments without the program's name; texts in `ret_options` point into them.
+ * 0, or -EINVAL and in `message` one line: what was wrong and what is right. */
+int options_parse(size_t count, char *const words[], struct options *ret_options,
+                  struct text *message) MUST_CHECK;
+
+/* COMMAND_RUN: the overview. */
+void options_help(struct text *out, enum command topic);
+
+const char *command_name(enum command command); /* "run", "stats", ... */
+
+#endif

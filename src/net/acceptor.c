@@ -1,0 +1,243 @@
+/* Level-triggered and shared: while connections wait, epoll wakes some loop that watches the
+ * listener, so taking only a few a turn loses nothing and leaves the rest to the other threads.
+ *
+ * Two states: watching, and paused (for want of descriptors or memory, 100 ms; all watches are out
+ * of the epoll set, since a level-triggered listener would spin). Stopped is paused without a
+ * deadline.
+ *
+ * The surprise is the reserve, an eventfd (reopening it needs no file): at EMFILE it is closed, and
+ * the room of that one descriptor serves to accept, refuse and close connections one after the
+ * other. Clients that find adit out of descriptors get an answer instead of a connection that
+ * hangs.
+ */
+#include "net/acceptor.h"
+
+#include "loop/loop.h"
+#include "net/socket_address.h"
+#include "observe/counters.h"
+#include "observe/log.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+enum {
+    ACCEPTS_PER_TURN = 8,    /* of a listener: a storm is shared by the threads */
+    REFUSALS_PER_PAUSE = 64, /* on the reserve: cheap, and 640 a second empty any queue in time */
+    PAUSE_MS = 100,
+};
+
+struct listener_watch {
+    struct watch watch;
+    struct acceptor *acceptor;
+    int fd; /* the caller's */
+    unsigned index;
+};
+
+struct acceptor {
+    struct loop *loop;
+    struct acceptor_owner owner;
+    struct counters *counters;
+    struct log_ring *log;
+    struct deadline pause;
+    int reserve_fd; /* -1: could not be taken back yet */
+    bool is_stopped;
+    size_t count;
+    struct listener_watch listeners[];
+};
+
+static void take_reserve(struct acceptor *acceptor)
+{
+    if (acceptor->reserve_fd < 0)
+        acceptor->reserve_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+}
+
+static void give_reserve(struct acceptor *acceptor)
+{
+    if (acceptor->reserve_fd >= 0)
+        close(acceptor->reserve_fd);
+    acceptor->reserve_fd = -1;
+}
+
+static void unwatch_all(struct acceptor *acceptor)
+{
+    for (size_t i = 0; i < acceptor->count; i++) {
+        if (acceptor->listeners[i].watch.fd >= 0)
+            watch_take_fd(acceptor->loop, &acceptor->listeners[i].watch);
+    }
+}
+
+/* 0 when a connection was delivered, else -errno. */
+static int accept_one(struct listener_watch *listener, bool is_last_descriptor)
+{
+    struct acceptor *acceptor = listener->acceptor;
+    union socket_address peer;
+    socklen_t size = sizeof(peer);
+    int fd = accept4(listener->fd, &peer.any, &size, SOCK_NONBLOCK | SOCK_CLOEXEC);
+
+    if (fd < 0)
+        return -errno;
+    struct ip_endpoint client = socket_address_to_endpoint(&peer);
+    acceptor->owner.accepted(acceptor->owner.self, fd, &client, listener->index,
+                             is_last_descriptor);
+    return 0;
+}
+
+/* Errors of the connection that would have been accepted, not of ours: the next one may be fine. */
+static bool concerns_one_connection(int error)
+{
+    switch (-error) {
+    case ECONNABORTED:
+    case EINTR:
+    case EPROTO:
+    case EPERM:
+    case ENOPROTOOPT:
+    case EOPNOTSUPP:
+    case ENETDOWN:
+    case ENETUNREACH:
+    case EHOSTDOWN:
+    case EHOSTUNREACH:
+    case ENONET:
+        return true;
+    default:
+        return false;
+    }
+}
+
+static void refuse_on_reserve(struct listener_watch *listener)
+{
+    struct acceptor *acceptor = listener->acceptor;
+
+    if (acceptor->reserve_fd < 0)
+        return;
+    give_reserve(acceptor);
+    for (int i = 0; i < REFUSALS_PER_PAUSE; i++) {
+        int error = accept_one(listener, true);
+        if (error < 0 && !concerns_one_connection(error))
+            break;
+    }
+    take_reserve(acceptor);
+}
+
+static void run_short(struct listener_watch *listener, int error)
+{
+    struct acceptor *acceptor = listener->acceptor;
+
+    counter_add(acceptor->counters, COUNTER_ACCEPT_ERRORS, 1);
+    log_notice(acceptor->log, LOG_TOPIC_DESCRIPTORS,
+               "can't accept a connection: %s; refusing what waits, trying again in %d ms",
+               strerror(-error), PAUSE_MS);
+    if (error == -EMFILE || error == -ENFILE)
+        refuse_on_reserve(listener);
+}
+
+static void pause_accepting(struct acceptor *acceptor)
+{
+    unwatch_all(acceptor);
+    deadline_set(acceptor->loop, &acceptor->pause, loop_now_ms(acceptor->loop) + PAUSE_MS);
+}
+
+static void on_connections(struct watch *watch, uint32_t events)
+{
+    struct listener_watch *listener = container_of(watch, struct listener_watch, watch);
+
+    (void)events;
+    for (int i = 0; i < ACCEPTS_PER_TURN; i++) {
+        int error = accept_one(listener, false);
+
+        if (error == -EAGAIN)
+            return;
+        if (error < 0 && !concerns_one_connection(error)) {
+            run_short(listener, error);
+            pause_accepting(listener->acceptor);
+            return;
+        }
+    }
+}
+
+static int watch_all(struct acceptor *acceptor)
+{
+    for (size_t i = 0; i < acceptor->count; i++) {
+        struct listener_watch *listener = &acceptor->listeners[i];
+        int error =
+            watch_open_input(acceptor->loop, &listener->watch, listener->fd, true, on_connections);
+        if (error < 0) {
+            unwatch_all(acceptor);
+            return error;
+        }
+    }
+    return 0;
+}
+
+static void pause_passed(struct deadline *deadline)
+{
+    struct acceptor *acceptor = container_of(deadline, struct acceptor, pause);
+
+    take_reserve(acceptor);
+    if (watch_all(acceptor) < 0)
+        pause_accepting(acceptor);
+}
+
+int acceptor_create(struct loop *loop, const int *fds, size_t count,
+                    const struct acceptor_owner *owner, struct counters *counters,
+                    struct log_ring *log, struct acceptor **ret_acceptor)
+{
+    struct acceptor *acceptor =
+        calloc(1, sizeof(*acceptor) + count * sizeof(struct listener_watch));
+
+    if (acceptor == NULL)
+        return -ENOMEM;
+    acceptor->loop = loop;
+    acceptor->owner = *owner;
+    acceptor->counters = counters;
+    acceptor->log = log;
+    acceptor->reserve_fd = -1;
+    acceptor->count = count;
+    deadline_init(&acceptor->pause, pause_passed);
+    for (size_t i = 0; i < count; i++) {
+        acceptor->listeners[i] = (struct listener_watch){
+            .watch.fd = -1, .acceptor = acceptor, .fd = fds[i], .index = (unsigned)i};
+    }
+    take_reserve(acceptor);
+    int error = watch_all(acceptor);
+    if (error < 0) {
+        acceptor_destroy(acceptor);
+        return error;
+    }
+    *ret_acceptor = acceptor;
+    return 0;
+}
+
+void acceptor_stop(struct acceptor *acceptor, unsigned limit)
+{
+    if (acceptor->is_stopped)
+        return;
+    acceptor->is_stopped = true;
+    deadline_cancel(acceptor->loop, &acceptor->pause);
+    unwatch_all(acceptor);
+    for (size_t i = 0; i < acceptor->count; i++) {
+        struct listener_watch *listener = &acceptor->listeners[i];
+
+        while (limit > 0) {
+            int error = accept_one(listener, false);
+
+            limit--;
+            if (error == 0 || concerns_one_connection(error))
+                continue;
+            if (error != -EAGAIN)
+                run_short(listener, error);
+            break;
+        }
+    }
+}
+
+void acceptor_destroy(struct acceptor *acceptor)
+{
+    deadline_cancel(acceptor->loop, &acceptor->pause);
+    unwatch_all(acceptor);
+    give_reserve(acceptor);
+    free(acceptor);
+}

@@ -1,0 +1,277 @@
+/* The command line: what is accepted, and that every refusal says what was wrong and what is right.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "config/options.h"
+
+#include <errno.h>
+#include <string.h>
+
+enum { WORDS_MAX = 16 };
+
+/* Parses a command line split at its blanks (a word "''" is the empty one). */
+static int parse(const char *line, struct options *ret_options, char message[OPTIONS_MESSAGE_SIZE])
+{
+    static char copy[256];
+    char *words[WORDS_MAX];
+    size_t count = 0;
+    struct text text;
+
+    text_init(&text, message, OPTIONS_MESSAGE_SIZE);
+    strcpy(copy, line);
+    for (char *word = strtok(copy, " "); word != NULL; word = strtok(NULL, " "))
+        words[count++] = strcmp(word, "''") == 0 ? copy + strlen(line) : word;
+    return options_parse(count, words, ret_options, &text);
+}
+
+static void expect_ok(const char *line, struct options *ret_options)
+{
+    char message[OPTIONS_MESSAGE_SIZE];
+
+    if (parse(line, ret_options, message) != 0)
+        fail_msg("%s: %s", line, message);
+}
+
+static void test_nothing_runs_on_loopback(void **state)
+{
+    struct options options;
+    char address[IP_ENDPOINT_TEXT_SIZE];
+    struct text text;
+
+    expect_ok("", &options);
+    assert_int_equal(options.command, COMMAND_RUN);
+    assert_int_equal(options.settings.listener_count, 1);
+    text_init(&text, address, sizeof(address));
+    ip_endpoint_print(&text, &options.settings.listeners[0]);
+    assert_string_equal(address, "127.0.0.1:10800");
+    assert_int_equal(options.settings.workers, 0);
+    assert_null(options.settings.control_path);
+    assert_int_equal(options.settings.head_timeout_ms, 10000);
+    assert_int_equal(options.settings.drain_timeout_ms, 30000);
+}
+
+static void test_options_of_run(void **state)
+{
+    struct options options;
+
+    expect_ok("-l 127.0.0.1:0 -l[::1]:8080 -w 3 -s /run/a --from 10.0.0.0/8 --from=fd00::/8",
+              &options);
+    assert_int_equal(options.settings.listener_count, 2);
+    assert_int_equal(options.settings.listeners[0].port, 0);
+    assert_int_equal(options.settings.listeners[1].port, 8080);
+    assert_int_equal(options.settings.listeners[1].address.family, IP_V6);
+    assert_int_equal(options.settings.workers, 3);
+    assert_string_equal(options.settings.control_path, "/run/a");
+    assert_int_equal(options.settings.from_count, 2);
+    assert_int_equal(options.settings.from[0].prefix_length, 8);
+    assert_int_equal(options.settings.from[1].address.family, IP_V6);
+    expect_ok("-w 1 -w 256", &options);
+    assert_int_equal(options.settings.workers, 256);
+    expect_ok("--from 192.0.2.7", &options);
+    assert_int_equal(options.settings.from[0].prefix_length, 32);
+}
+
+static void test_options_stand_anywhere(void **state)
+{
+    static const char *const lines[] = {"stats -s x", "-s x stats", "-sx stats", "-s x -- stats"};
+    struct options options;
+
+    for (size_t i = 0; i < ARRAY_LENGTH(lines); i++) {
+        expect_ok(lines[i], &options);
+        assert_int_equal(options.command, COMMAND_STATS);
+        assert_string_equal(options.settings.control_path, "x");
+    }
+}
+
+static void test_help_and_version(void **state)
+{
+    static const struct {
+        const char *line;
+        enum command topic;
+    } rows[] = {
+        {"--help", COMMAND_RUN},         {"help", COMMAND_RUN},
+        {"help stats", COMMAND_STATS},   {"stats --help", COMMAND_STATS},
+        {"--help drain", COMMAND_DRAIN}, {"help help", COMMAND_HELP},
+    };
+    struct options options;
+
+    for (size_t i = 0; i < ARRAY_LENGTH(rows); i++) {
+        expect_ok(rows[i].line, &options);
+        assert_int_equal(options.command, COMMAND_HELP);
+        assert_int_equal(options.topic, rows[i].topic);
+        assert_false(options.is_version_asked);
+    }
+    expect_ok("--version", &options);
+    assert_true(options.is_version_asked);
+}
+
+static void test_refusals_say_what_is_right(void **state)
+{
+    static const struct {
+        const char *line;
+        const char *message;
+    } rows[] = {
+        {"-x", "unknown option '-x'; see 'adit --help'"},
+        {"-h", "unknown option '-h'; did you mean '--help'?"},
+        {"--form 10.0.0.0/8", "unknown option '--form'; did you mean '--from'?"},
+        {"--fromage", "unknown option '--fromage'; see 'adit --help'"},
+        {"-c x", "unknown option '-c'; see 'adit --help'"},
+        {"stat", "unknown command 'stat'; did you mean 'stats'?"},
+        {"explain", "unknown command 'explain'; see 'adit --help'"},
+        {"''", "unknown command ''; see 'adit --help'"},
+        {"-", "unknown command '-'; see 'adit --help'"},
+        {"-- -l", "unknown command '-l'; see 'adit --help'"},
+        {"help flood", "unknown command 'flood'; see 'adit --help'"},
+        {"stats now", "unexpected operand 'now'; see 'adit --help'"},
+        {"help stats now", "unexpected operand 'now'; see 'adit --help'"},
+        {"stats -w 2", "option '-w' does not go with 'stats'; see 'adit --help'"},
+        {"--help=x", "option '--help=x' takes no operand"},
+        {"-l", "option '-l' lacks its operand; write -l ADDR:PORT"},
+        {"-l 10800", "-l '10800': ADDR and PORT are both needed; write 127.0.0.1:10800"},
+        {"-l :80", "-l ':80': ADDR is missing; write 127.0.0.1:10800, or 0.0.0.0:10800 for every "
+                   "address"},
+        {"-l localhost:80", "-l 'localhost:80': ADDR must be an IP address, not a name; write "
+                            "127.0.0.1:10800 or [::1]:10800"},
+        {"-l ::1", "-l '::1': an IPv6 address needs brackets and a port; write [::1]:10800"},
+        {"-l [::1]", "-l '[::1]': write an IP address and a port from 0 to 65535, as in "
+                     "127.0.0.1:10800 or [::1]:10800"},
+        {"-l 127.0.0.1:65536", "-l '127.0.0.1:65536': write an IP address and a port from 0 to "
+                               "65535, as in 127.0.0.1:10800 or [::1]:10800"},
+        {"-l 127.0.0.1:1 -l 127.0.0.1:1", "-l '127.0.0.1:1' is given twice"},
+        {"-w 0", "-w '0': write a number of threads from 1 to 256"},
+        {"-w 257", "-w '257': write a number of threads from 1 to 256"},
+        {"-w 99999999999999999999", "-w '99999999999999999999': write a number of threads from 1 "
+                                    "to 256"},
+        {"-w 2x", "-w '2x': write a number of threads from 1 to 256"},
+        {"-w ''", "-w '': write a number of threads from 1 to 256"},
+        {"-s ''", "-s '': write the path of the control socket"},
+        {"--from 10.1.2.3/8", "--from '10.1.2.3/8': bits are set behind the prefix; write "
+                              "10.0.0.0/8"},
+        {"--from fd00::1/8", "--from 'fd00::1/8': bits are set behind the prefix; write fd00::/8"},
+        {"--from ::ffff:10.0.0.1/104", "--from '::ffff:10.0.0.1/104': bits are set behind the "
+                                       "prefix"},
+        {"--from 10/8", "--from '10/8': not a network; write 10.0.0.0/8, fd00::/8 or a single "
+                        "address"},
+        {"--from any", "--from 'any': write 0.0.0.0/0 (and ::/0) for everybody"},
+        {"--from=", "--from '': not a network; write 10.0.0.0/8, fd00::/8 or a single address"},
+        {"\x1b[2J", "unknown command '?[2J'; see 'adit --help'"},
+    };
+    struct options options;
+    char message[OPTIONS_MESSAGE_SIZE];
+
+    for (size_t i = 0; i < ARRAY_LENGTH(rows); i++) {
+        assert_int_equal(parse(rows[i].line, &options, message), -EINVAL);
+        assert_string_equal(message, rows[i].message);
+    }
+}
+
+static void test_long_words_are_cut(void **state)
+{
+    char word[1024];
+    char *words[] = {word};
+    char message[OPTIONS_MESSAGE_SIZE];
+    struct options options;
+    struct text text;
+
+    memset(word, 'a', sizeof(word));
+    word[sizeof(word) - 1] = '\0';
+    text_init(&text, message, sizeof(message));
+    assert_int_equal(options_parse(1, words, &options, &text), -EINVAL);
+    assert_false(text.is_truncated);
+    assert_non_null(strstr(message, "aaa...'; see"));
+}
+
+static void test_too_many(void **state)
+{
+    static char addresses[SETTINGS_FROM_MAX + 1][32];
+    char *words[SETTINGS_FROM_MAX + 1];
+    char message[OPTIONS_MESSAGE_SIZE];
+    struct options options;
+    struct text text;
+
+    for (size_t i = 0; i < SETTINGS_FROM_MAX + 1; i++) {
+        strcpy(addresses[i], "-l127.0.0.1:0");
+        words[i] = addresses[i];
+    }
+    text_init(&text, message, sizeof(message));
+    assert_int_equal(options_parse(SETTINGS_LISTENERS_MAX, words, &options, &text), 0);
+    assert_int_equal(options_parse(SETTINGS_LISTENERS_MAX + 1, words, &options, &text), -EINVAL);
+    for (size_t i = 0; i < SETTINGS_FROM_MAX + 1; i++)
+        strcpy(addresses[i], "--from=10.0.0.0/8");
+    assert_int_equal(options_parse(SETTINGS_FROM_MAX, words, &options, &text), 0);
+    assert_int_equal(options_parse(SETTINGS_FROM_MAX + 1, words, &options, &text), -EINVAL);
+}
+
+static void test_help_names_everything(void **state)
+{
+    static const char *const names[] = {"-l ADDR:PORT", "-w N",    "-s PATH", "--from CIDR",
+                                        "--version",    "  stats", "  drain", "  help [COMMAND]"};
+    char help[OPTIONS_HELP_SIZE];
+    struct text text;
+
+    text_init(&text, help, sizeof(help));
+    options_help(&text, COMMAND_RUN);
+    assert_false(text.is_truncated);
+    for (size_t i = 0; i < ARRAY_LENGTH(names); i++)
+        assert_non_null(strstr(help, names[i]));
+    for (int topic = COMMAND_STATS; topic < COMMAND_COUNT; topic++) {
+        text_init(&text, help, sizeof(help));
+        options_help(&text, (enum command)topic);
+        assert_false(text.is_truncated);
+        assert_non_null(strstr(help, command_name((enum command)topic)));
+        assert_int_equal(strstr(help, "-s PATH") != NULL, topic != COMMAND_HELP);
+    }
+}
+
+/* -- the check of the whole */
+
+static void test_never_an_open_proxy_by_accident(void **state)
+{
+    static const struct {
+        const char *line;
+        int result;
+    } rows[] = {
+        {"", 0},
+        {"-l 127.0.0.9:1", 0},
+        {"-l [::1]:1", 0},
+        {"-l 0.0.0.0:1", -1},
+        {"-l [::]:1", -1},
+        {"-l 192.168.0.1:1", -1},
+        {"-l 127.0.0.1:1 -l 10.0.0.1:1", -1},
+        {"-l 0.0.0.0:1 --from 10.0.0.0/8", 0},
+        {"-l 0.0.0.0:1 --from 0.0.0.0/0", 0},
+    };
+    struct options options;
+    char message[OPTIONS_MESSAGE_SIZE];
+
+    for (size_t i = 0; i < ARRAY_LENGTH(rows); i++) {
+        struct text text;
+
+        expect_ok(rows[i].line, &options);
+        text_init(&text, message, sizeof(message));
+        assert_int_equal(settings_check(&options.settings, &text), rows[i].result);
+        assert_int_equal(strstr(message, "--from 10.0.0.0/8") != NULL, rows[i].result != 0);
+        assert_false(text.is_truncated);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_nothing_runs_on_loopback),
+        cmocka_unit_test(test_options_of_run),
+        cmocka_unit_test(test_options_stand_anywhere),
+        cmocka_unit_test(test_help_and_version),
+        cmocka_unit_test(test_refusals_say_what_is_right),
+        cmocka_unit_test(test_long_words_are_cut),
+        cmocka_unit_test(test_too_many),
+        cmocka_unit_test(test_help_names_everything),
+        cmocka_unit_test(test_never_an_open_proxy_by_accident),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
