@@ -37,7 +37,6 @@ static const char *const closed_by_names[] = {
     [CLOSED_BY_STUCK_TIMEOUT] = "stuck_timeout",
     [CLOSED_BY_DRAINED] = "drained",
     [CLOSED_BY_NO_MEMORY] = "no_memory",
-    [CLOSED_BY_NO_MEMORY] = "no_memory",
 };
 static_assert(ARRAY_LENGTH(closed_by_names) == CLOSED_BY_COUNT, "a name a cause");
 
