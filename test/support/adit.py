@@ -116,19 +116,23 @@ class Adit:
     host, port    the first listener, apart                workers     the number it printed
     pid, worker_pid    supervisor and its one child        url         for --proxy
     socket_path        the control socket                  stderr_path its log
+
+    Started with -l 127.0.0.1:0 and -s in the test's folder unless args say otherwise; with
+    defaults=True, with args alone. prefix: a command to run it under. stderr: a descriptor of the
+    test's own. wait=False: the caller waits for the start himself.
     """
 
     def __init__(self, folder, *args, env=None, etc=None, prefix=(), clean_env=None, stderr=None,
-                 stdin=subprocess.DEVNULL, wait=True):
+                 stdin=subprocess.DEVNULL, wait=True, defaults=False):
         self.folder = Path(folder)
         self.stderr_path = self.folder / "stderr"
         self.stdout_path = self.folder / "stdout"
         args = [str(arg) for arg in args]
-        if "-l" not in args:
+        if "-l" not in args and not defaults:
             args = ["-l", "127.0.0.1:0", *args]
-        if "-s" not in args:
+        if "-s" not in args and not defaults:
             args = [*args, "-s", str(self.folder / "sock")]
-        self.socket_path = args[args.index("-s") + 1]
+        self.socket_path = args[args.index("-s") + 1] if "-s" in args else None
         self.command = [binary(), *args]
         command = [*prefix, *self.command]
         if etc is not None:
@@ -144,10 +148,11 @@ class Adit:
         if wait:
             self.wait_for_start()
 
-    def wait_for_start(self):
+    def wait_for_start(self, read=None):
+        """read: where the start line comes from, when stderr is the test's own."""
         deadline = time.monotonic() + START_TIMEOUT_S
         while True:
-            match = START_LINE.search(self.stderr())
+            match = START_LINE.search((read or self.stderr)())
             if match:
                 break
             if self.process.poll() is not None:
