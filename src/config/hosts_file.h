@@ -1,0 +1,32 @@
+/* hosts(5): names that need no question. Pure: text in, a table out.
+ *
+ * Canonical names and aliases count alike, a name may have several addresses on several lines, case
+ * and a trailing dot do not matter. A line whose address is not understood is left out.
+ */
+#ifndef CONFIG_HOSTS_FILE_H
+#define CONFIG_HOSTS_FILE_H
+
+#include "base/contract.h"
+#include "base/ip_address.h"
+
+#include <stddef.h>
+
+struct hosts_file;
+
+/* A line that goes beyond is not read, nor what follows it. */
+#define HOSTS_FILE_SIZE_MAX (1024 * 1024)
+#define HOSTS_FILE_NAMES_MAX 100000
+
+/* 0 or -ENOMEM. */
+int hosts_file_parse(const char *text, size_t length, struct hosts_file **ret_hosts) MUST_CHECK;
+/* NULL is fine. */
+void hosts_file_destroy(struct hosts_file *hosts);
+
+/* `name` in lower case without a trailing dot. False when it is not in the file; else the first
+ * `limit` addresses of this family in the file's order (maybe none: the name has only the other
+ * family). */
+bool hosts_file_lookup(const struct hosts_file *hosts, const char *name, size_t length,
+                       enum ip_family family, struct ip_address *ret_addresses, size_t limit,
+                       size_t *ret_count);
+
+#endif
