@@ -1,9 +1,9 @@
 /* Names to addresses: c-ares behind a TTL cache, one resolver a thread.
  *
- * A and AAAA are asked apart and answered apart (RFC 8305 3): a query's callback comes once a family.
- * One question per name and family is in flight, whoever asks; answers are cached (TTL 1-300 s,
- * negative 5-30 s, 4,096 names). /etc/hosts and `localhost` never cause a question. Nothing is opened
- * or read here: the supervisor sends the contents of the files.
+ * A and AAAA are asked apart and answered apart (RFC 8305 3): a query's callback comes once a
+ * family. One question per name and family is in flight, whoever asks; answers are cached (TTL
+ * 1-300 s, negative 5-30 s, 4,096 names). /etc/hosts and `localhost` never cause a question.
+ * Nothing is opened or read here: the supervisor sends the contents of the files.
  */
 #ifndef DNS_RESOLVER_H
 #define DNS_RESOLVER_H
@@ -22,12 +22,12 @@ struct resolver;
 #define RESOLVER_ADDRESSES_MAX 16 /* a family; further records of an answer are dropped */
 
 enum resolver_status {
-    RESOLVER_OK,        /* at least one address */
-    RESOLVER_NO_DATA,   /* the name exists, but has no address of this family */
-    RESOLVER_NXDOMAIN,  /* no such name */
-    RESOLVER_SERVFAIL,  /* the name server failed or refused */
-    RESOLVER_TIMEOUT,   /* nobody answered in time */
-    RESOLVER_FAILED,    /* out of memory, malformed answer, no name server reachable */
+    RESOLVER_OK,       /* at least one address */
+    RESOLVER_NO_DATA,  /* the name exists, but has no address of this family */
+    RESOLVER_NXDOMAIN, /* no such name */
+    RESOLVER_SERVFAIL, /* the name servers failed, refused, or could not be reached */
+    RESOLVER_TIMEOUT,  /* nobody answered in time */
+    RESOLVER_FAILED,   /* out of memory, malformed answer */
     RESOLVER_STATUS_COUNT,
 };
 
@@ -42,39 +42,48 @@ struct resolver_answer {
 struct resolver_query {
     struct list links[2];
     struct resolver *resolver;
-    /* Called at most twice, once a family, possibly from within resolver_ask. */
+    /* Called at most twice, once a family: from within resolver_ask for what is known already, else
+     * from the loop. */
     void (*on_answer)(struct resolver_query *query, const struct resolver_answer *answer);
     uint8_t is_waiting_bits;
-    bool is_starting;
 };
 
 struct resolver_counters {
-    uint64_t cache_hits;
+    uint64_t cache_hits; /* a family; names of hosts and localhost count nowhere */
     uint64_t cache_misses;
-    uint64_t questions; /* sent to name servers */
+    uint64_t questions; /* handed to c-ares; its retries do not count */
 };
 
-/* Creates the c-ares channel and everything else that needs descriptors or libc's files. `timeout_ms`
- * bounds one question in all. 0 or -errno. */
-int resolver_create(struct loop *loop, uint64_t timeout_ms, struct resolver **ret_resolver) MUST_CHECK;
-/* No query may be waiting. */
+/* Creates the c-ares channel and everything else that needs descriptors or libc's files.
+ * `timeout_ms` bounds one question in all, time in line (behind 256 others) included. 0 or -errno.
+ */
+int resolver_create(struct loop *loop, uint64_t timeout_ms,
+                    struct resolver **ret_resolver) MUST_CHECK;
+/* No query may be waiting. The memory goes at the end of the turn (loop_free_later). */
 void resolver_destroy(struct resolver *resolver);
 
-/* Contents of resolv.conf: its `nameserver` lines (none: 127.0.0.1, as libc does; at most 8). Questions in flight
- * go on. */
+/* Contents of resolv.conf: its `nameserver` lines (config/resolv_conf.h; none: 127.0.0.1, as libc
+ * does; at most 3). If they changed, the cache is forgotten and what is being asked is asked anew,
+ * within its old deadline. Before the first call it is 127.0.0.1. Not from within on_answer. */
 void resolver_set_servers(struct resolver *resolver, const char *text, size_t length);
-/* Contents of hosts. Replaces what was known. 0 or -ENOMEM (the old contents stay). */
+/* Contents of hosts (config/hosts_file.h). Replaces what was known. 0 or -ENOMEM (the old contents
+ * stay). */
 int resolver_set_hosts(struct resolver *resolver, const char *text, size_t length) MUST_CHECK;
 
-/* `name` is normalised (wire/authority.h) and copied as needed. On 0, `on_answer` comes once a family unless the
- * query is cancelled; answers that are known already come before this returns. -ENOMEM: no callback. */
+/* `name` is a normalised DNS name (wire/authority.h) of 1-253 bytes, copied as needed. On 0,
+ * `on_answer` comes once a family unless the query is cancelled; answers that are known already
+ * come before this returns. -ENOMEM: no callback. Contract: the query's memory outlives this call
+ * even if on_answer cancels it, and on_answer does not ask with the same query again before this
+ * returned. */
 int resolver_ask(struct resolver *resolver, struct resolver_query *query, const char *name,
                  void (*on_answer)(struct resolver_query *,
                                    const struct resolver_answer *)) MUST_CHECK;
-/* No callback comes afterwards. Harmless on a query that is done; may be called from on_answer. */
+/* No callback comes afterwards. Harmless on a query that is done; may be called from on_answer. A
+ * question that was sent already goes on and fills the cache. */
 void resolver_cancel(struct resolver_query *query);
 
 const char *resolver_status_name(enum resolver_status status); /* "ok", "nxdomain", ... */
-void resolver_read_counters(const struct resolver *resolver, struct resolver_counters *ret_counters);
+void resolver_read_counters(const struct resolver *resolver,
+                            struct resolver_counters *ret_counters);
 
 #endif

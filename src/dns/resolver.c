@@ -1,0 +1,508 @@
+/* Who asks, what is known already, and what is on its way.
+ *
+ * A name is looked for in this order: localhost (RFC 6761 6.3), the hosts file, the cache, the
+ * questions that wait or are asked already; else it becomes a new question. A question is
+ *   in line    - until fewer than 256 are asked, first come, first served;
+ *   asked      - c-ares has it;
+ *   answered   - by c-ares or by its deadline; its waiters are told in the next turn, by a task;
+ *   abandoned  - its deadline answered it, but c-ares still holds it. When c-ares lets go, a good
+ *                answer still fills the cache, so that the next try of a client finds it.
+ * The deadline runs from the first ask, time in line included.
+ *
+ * The surprise is in c-ares: it may answer from within ares_query, and answer other questions than
+ * the one that is being asked. So nothing that it says reaches a waiter but through the task; only
+ * what is known already is told from within resolver_ask.
+ *
+ * New name servers: c-ares takes them only while it has no question, and the old ones may be gone;
+ * so all that is asked is taken back and asked anew, and the cache is forgotten.
+ *
+ * What c-ares still holds of abandoned questions is bounded too: 256 begin every timeout, and
+ * c-ares gives each up after a little over four timeouts.
+ */
+#include "dns/resolver.h"
+
+#include "base/hash.h"
+#include "config/hosts_file.h"
+#include "config/resolv_conf.h"
+#include "dns/dns_answer.h"
+#include "dns/dns_cache.h"
+#include "dns/dns_channel.h"
+#include "loop/loop.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+
+enum {
+    QUESTIONS_ASKED_MAX = 256,
+    QUESTION_BUCKETS = 1024, /* those in line make the chains longer, and they are few */
+    FAMILY_COUNT = 2,
+    NAME_LENGTH_MAX = 253,
+};
+
+struct question {
+    struct hash_link by_name; /* until it is answered */
+    struct list link;         /* in one of the resolver's lists */
+    struct list waiters;      /* resolver_query.links */
+    struct deadline deadline;
+    struct resolver *resolver;
+    struct dns_answer answer;
+    struct dns_key key;
+    bool is_asked; /* c-ares holds it: not to be freed */
+    bool is_answered;
+    char name[];
+};
+
+struct resolver {
+    struct loop *loop;
+    uint64_t timeout_ms;
+    struct hash_seed seed;
+    struct dns_channel channel;
+    struct dns_cache cache;
+    struct hosts_file *hosts; /* NULL: none */
+    struct resolv_conf servers;
+    bool are_servers_set;
+
+    struct hash_table questions;
+    struct hash_link *question_buckets[QUESTION_BUCKETS];
+    struct list line;
+    struct list asked;
+    struct list answered;
+    struct list abandoned;
+    size_t asked_count;
+    struct task tell;
+
+    struct resolver_counters counters;
+    struct garbage garbage;
+};
+
+/* AAAA is asked first (RFC 8305 3). */
+static const enum ip_family families[FAMILY_COUNT] = {IP_V6, IP_V4};
+
+static const char *const status_names[] = {
+    [RESOLVER_OK] = "ok",
+    [RESOLVER_NO_DATA] = "no_data",
+    [RESOLVER_NXDOMAIN] = "nxdomain",
+    [RESOLVER_SERVFAIL] = "servfail",
+    [RESOLVER_TIMEOUT] = "timeout",
+    [RESOLVER_FAILED] = "failed",
+};
+static_assert(ARRAY_LENGTH(status_names) == RESOLVER_STATUS_COUNT, "a name for every status");
+
+const char *resolver_status_name(enum resolver_status status)
+{
+    REQUIRE(status < RESOLVER_STATUS_COUNT);
+    return status_names[status];
+}
+
+/* ---- questions ---- */
+
+static struct question *question_find(const struct resolver *resolver, const struct dns_key *key)
+{
+    struct hash_link *link = hash_table_first(&resolver->questions, key->hash);
+
+    for (; link != NULL; link = hash_table_next(link)) {
+        struct question *question = container_of(link, struct question, by_name);
+
+        if (question->key.family == key->family && question->key.name_length == key->name_length &&
+            memcmp(question->name, key->name, key->name_length) == 0)
+            return question;
+    }
+    return NULL;
+}
+
+/* From here on it is nobody's question any more: who asks for the name finds the cache or asks
+ * anew. */
+static void question_close(struct question *question)
+{
+    hash_table_remove(&question->resolver->questions, &question->by_name);
+    deadline_cancel(question->resolver->loop, &question->deadline);
+}
+
+static void question_answer(struct question *question, const struct dns_answer *answer)
+{
+    struct resolver *resolver = question->resolver;
+
+    question_close(question);
+    question->is_answered = true;
+    question->answer = *answer;
+    dns_cache_insert(&resolver->cache, &question->key, answer, loop_now_ms(resolver->loop));
+    if (question->is_asked)
+        resolver->asked_count--;
+    list_remove(&question->link);
+    list_append(&resolver->answered, &question->link);
+    task_post(resolver->loop, &resolver->tell);
+}
+
+static void question_is_late(struct deadline *deadline)
+{
+    struct question *question = container_of(deadline, struct question, deadline);
+    struct dns_answer answer;
+
+    dns_answer_init(&answer, RESOLVER_TIMEOUT);
+    question_answer(question, &answer);
+}
+
+/* In line, with its deadline running. NULL: out of memory. */
+static struct question *question_create(struct resolver *resolver, const struct dns_key *key)
+{
+    struct question *question = calloc(1, sizeof(*question) + key->name_length + 1);
+
+    if (question == NULL)
+        return NULL;
+    memcpy(question->name, key->name, key->name_length);
+    question->key = *key;
+    question->key.name = question->name;
+    question->resolver = resolver;
+    list_init(&question->waiters);
+    list_init(&question->link);
+    list_append(&resolver->line, &question->link);
+    hash_table_insert(&resolver->questions, &question->by_name, key->hash);
+    deadline_init(&question->deadline, question_is_late);
+    deadline_set(resolver->loop, &question->deadline,
+                 loop_now_ms(resolver->loop) + resolver->timeout_ms);
+    return question;
+}
+
+static void question_free(struct question *question)
+{
+    REQUIRE(list_is_empty(&question->waiters));
+    list_remove(&question->link);
+    free(question);
+}
+
+/* c-ares lets go of a question that its deadline answered long ago. */
+static void question_came_late(struct question *question, const struct dns_answer *answer)
+{
+    struct resolver *resolver = question->resolver;
+
+    if (answer != NULL && dns_answer_is_conclusive(answer))
+        dns_cache_insert(&resolver->cache, &question->key, answer, loop_now_ms(resolver->loop));
+    /* Freed by the task: its waiters may be being told right now. */
+    list_remove(&question->link);
+    list_append(&resolver->answered, &question->link);
+    task_post(resolver->loop, &resolver->tell);
+}
+
+/* dns_channel's on_answer; may come from within question_ask. */
+static void channel_answered(void *asker, const struct dns_answer *answer)
+{
+    struct question *question = asker;
+    struct resolver *resolver = question->resolver;
+
+    if (question->is_answered) {
+        question->is_asked = false;
+        question_came_late(question, answer);
+    } else if (answer != NULL) {
+        question_answer(question, answer);
+        question->is_asked = false;
+    } else { /* taken back, because the servers change or the resolver ends */
+        question->is_asked = false;
+        resolver->asked_count--;
+        list_remove(&question->link);
+        list_append(&resolver->line, &question->link);
+    }
+}
+
+static bool set_servers(struct resolver *resolver)
+{
+    if (!resolver->are_servers_set)
+        resolver->are_servers_set =
+            dns_channel_set_servers(&resolver->channel, &resolver->servers) == 0;
+    return resolver->are_servers_set;
+}
+
+static void question_ask(struct question *question)
+{
+    struct resolver *resolver = question->resolver;
+
+    if (!set_servers(resolver)) {
+        static const struct dns_answer out_of_memory = {.status = RESOLVER_FAILED};
+
+        question_answer(question, &out_of_memory);
+        return;
+    }
+    list_remove(&question->link);
+    list_append(&resolver->asked, &question->link);
+    question->is_asked = true;
+    resolver->asked_count++;
+    resolver->counters.questions++;
+    dns_channel_ask(&resolver->channel, question->name, question->key.family, channel_answered,
+                    question);
+}
+
+static void ask_line(struct resolver *resolver)
+{
+    while (resolver->asked_count < QUESTIONS_ASKED_MAX && !list_is_empty(&resolver->line))
+        question_ask(container_of(resolver->line.next, struct question, link));
+}
+
+/* ---- telling ---- */
+
+static void tell_query(struct resolver_query *query, unsigned index,
+                       const struct dns_answer *answer)
+{
+    struct resolver_answer told = {
+        .family = families[index],
+        .status = answer->status,
+        .addresses = answer->addresses,
+        .count = answer->count,
+    };
+
+    query->is_waiting_bits &= (uint8_t) ~(1U << index);
+    query->on_answer(query, &told);
+}
+
+/* The link's place in its query: the family tells which of the two it is. */
+static void tell_waiters(struct question *question)
+{
+    unsigned index = question->key.family == families[0] ? 0 : 1;
+
+    while (!list_is_empty(&question->waiters)) {
+        struct list *link = question->waiters.next;
+
+        list_remove(link);
+        tell_query(container_of(link - index, struct resolver_query, links[0]), index,
+                   &question->answer);
+    }
+}
+
+static void tell_answered(struct task *task)
+{
+    struct resolver *resolver = container_of(task, struct resolver, tell);
+
+    ask_line(resolver);
+    while (!list_is_empty(&resolver->answered)) {
+        struct question *question = container_of(resolver->answered.next, struct question, link);
+
+        list_remove(&question->link);
+        tell_waiters(question);
+        if (question->is_asked)
+            list_append(&resolver->abandoned, &question->link);
+        else
+            question_free(question);
+    }
+}
+
+/* ---- asking ---- */
+
+static bool is_localhost(const struct dns_key *key)
+{
+    static const char suffix[] = ".localhost";
+    size_t length = sizeof(suffix) - 1;
+
+    if (key->name_length == length - 1)
+        return memcmp(key->name, suffix + 1, length - 1) == 0;
+    return key->name_length > length &&
+           memcmp(key->name + key->name_length - length, suffix, length) == 0;
+}
+
+static void answer_localhost(enum ip_family family, struct dns_answer *ret_answer)
+{
+    static const uint8_t v4[4] = {127, 0, 0, 1};
+    static const uint8_t v6[16] = {[15] = 1};
+
+    ret_answer->status = RESOLVER_OK;
+    ret_answer->count = 1;
+    ret_answer->addresses[0] = family == IP_V4 ? ip_address_from_v4(v4) : ip_address_from_v6(v6);
+}
+
+static bool look_up_hosts(const struct resolver *resolver, const struct dns_key *key,
+                          struct dns_answer *ret_answer)
+{
+    if (resolver->hosts == NULL ||
+        !hosts_file_lookup(resolver->hosts, key->name, key->name_length, key->family,
+                           ret_answer->addresses, RESOLVER_ADDRESSES_MAX, &ret_answer->count))
+        return false;
+    ret_answer->status = ret_answer->count > 0 ? RESOLVER_OK : RESOLVER_NO_DATA;
+    return true;
+}
+
+static bool find_known(struct resolver *resolver, const struct dns_key *key,
+                       struct dns_answer *ret_answer)
+{
+    if (is_localhost(key)) {
+        answer_localhost(key->family, ret_answer);
+        return true;
+    }
+    if (look_up_hosts(resolver, key, ret_answer))
+        return true;
+    if (dns_cache_lookup(&resolver->cache, key, loop_now_ms(resolver->loop), ret_answer)) {
+        resolver->counters.cache_hits++;
+        return true;
+    }
+    resolver->counters.cache_misses++;
+    return false;
+}
+
+static int wait_for(struct resolver *resolver, struct resolver_query *query, unsigned index,
+                    const struct dns_key *key)
+{
+    struct question *question = question_find(resolver, key);
+
+    if (question == NULL)
+        question = question_create(resolver, key);
+    if (question == NULL)
+        return -ENOMEM;
+    list_append(&question->waiters, &query->links[index]);
+    return 0;
+}
+
+static void query_init(struct resolver_query *query, struct resolver *resolver,
+                       void (*on_answer)(struct resolver_query *, const struct resolver_answer *))
+{
+    for (unsigned i = 0; i < FAMILY_COUNT; i++)
+        list_init(&query->links[i]);
+    query->resolver = resolver;
+    query->on_answer = on_answer;
+    query->is_waiting_bits = (1U << FAMILY_COUNT) - 1;
+}
+
+int resolver_ask(struct resolver *resolver, struct resolver_query *query, const char *name,
+                 void (*on_answer)(struct resolver_query *, const struct resolver_answer *))
+{
+    struct dns_answer known[FAMILY_COUNT];
+    bool is_known[FAMILY_COUNT];
+    size_t length = strlen(name);
+    struct dns_key key = {.name = name, .name_length = length};
+
+    REQUIRE(length > 0 && length <= NAME_LENGTH_MAX);
+    key.hash = hash_bytes(&resolver->seed, name, length);
+    query_init(query, resolver, on_answer);
+    for (unsigned i = 0; i < FAMILY_COUNT; i++) {
+        key.family = families[i];
+        is_known[i] = find_known(resolver, &key, &known[i]);
+        if (!is_known[i] && wait_for(resolver, query, i, &key) < 0) {
+            resolver_cancel(query);
+            return -ENOMEM;
+        }
+    }
+    ask_line(resolver); /* before anybody is told: questions are to be on their way early */
+    for (unsigned i = 0; i < FAMILY_COUNT; i++)
+        if (is_known[i] && (query->is_waiting_bits & 1U << i))
+            tell_query(query, i, &known[i]);
+    return 0;
+}
+
+/* Nobody waits for the question at this link any more; if it was not asked yet, it need not be. */
+static void leave_question(struct resolver_query *query, unsigned index)
+{
+    struct list *head = query->links[index].next;
+    bool is_last = head == query->links[index].previous;
+
+    list_remove(&query->links[index]);
+    if (!is_last)
+        return;
+    struct question *question = container_of(head, struct question, waiters);
+    if (!question->is_asked && !question->is_answered) {
+        question_close(question);
+        question_free(question);
+    }
+}
+
+void resolver_cancel(struct resolver_query *query)
+{
+    for (unsigned i = 0; i < FAMILY_COUNT; i++)
+        if (list_is_linked(&query->links[i]))
+            leave_question(query, i);
+    query->is_waiting_bits = 0;
+}
+
+/* ---- life ---- */
+
+void resolver_set_servers(struct resolver *resolver, const char *text, size_t length)
+{
+    struct resolv_conf servers;
+    struct list line;
+
+    resolv_conf_parse(text, length, &servers);
+    if (resolv_conf_equals(&servers, &resolver->servers))
+        return;
+    resolver->servers = servers;
+    resolver->are_servers_set = false;
+    dns_cache_flush(&resolver->cache);
+    /* What was asked stands in front of what waits. */
+    list_init(&line);
+    list_move_all(&line, &resolver->line);
+    dns_channel_cancel_all(&resolver->channel);
+    list_move_all(&resolver->line, &line);
+    ask_line(resolver);
+}
+
+int resolver_set_hosts(struct resolver *resolver, const char *text, size_t length)
+{
+    struct hosts_file *hosts;
+    int error = hosts_file_parse(text, length, &hosts);
+
+    if (error < 0)
+        return error;
+    hosts_file_destroy(resolver->hosts);
+    resolver->hosts = hosts;
+    return 0;
+}
+
+static void free_resolver(struct garbage *garbage)
+{
+    free(container_of(garbage, struct resolver, garbage));
+}
+
+int resolver_create(struct loop *loop, uint64_t timeout_ms, struct resolver **ret_resolver)
+{
+    struct resolver *resolver = calloc(1, sizeof(*resolver));
+
+    if (resolver == NULL)
+        return -ENOMEM;
+    resolver->loop = loop;
+    resolver->timeout_ms = timeout_ms;
+    hash_table_init(&resolver->questions, resolver->question_buckets, QUESTION_BUCKETS);
+    dns_cache_init(&resolver->cache);
+    list_init(&resolver->line);
+    list_init(&resolver->asked);
+    list_init(&resolver->answered);
+    list_init(&resolver->abandoned);
+    task_init(&resolver->tell, tell_answered);
+    resolv_conf_parse("", 0, &resolver->servers);
+    int error = 0;
+    if (getrandom(&resolver->seed, sizeof(resolver->seed), 0) != sizeof(resolver->seed))
+        error = -EIO;
+    if (error == 0)
+        error = dns_channel_init(&resolver->channel, loop, timeout_ms);
+    if (error < 0) {
+        free(resolver);
+        return error;
+    }
+    *ret_resolver = resolver;
+    return 0;
+}
+
+static void free_questions(struct list *questions)
+{
+    while (!list_is_empty(questions)) {
+        struct question *question = container_of(questions->next, struct question, link);
+
+        if (!question->is_answered)
+            question_close(question);
+        question_free(question);
+    }
+}
+
+void resolver_destroy(struct resolver *resolver)
+{
+    /* c-ares hands back all that it holds: what nobody waits for lands in the line, what was
+     * abandoned among the answered. */
+    dns_channel_finish(&resolver->channel);
+    ENSURE(list_is_empty(&resolver->asked) && list_is_empty(&resolver->abandoned));
+    free_questions(&resolver->line);
+    free_questions(&resolver->answered);
+    task_cancel(&resolver->tell);
+    dns_cache_flush(&resolver->cache);
+    hosts_file_destroy(resolver->hosts);
+    /* Events of this turn may still name its sockets' watches. */
+    loop_free_later(resolver->loop, &resolver->garbage, free_resolver);
+}
+
+void resolver_read_counters(const struct resolver *resolver, struct resolver_counters *ret_counters)
+{
+    *ret_counters = resolver->counters;
+}
