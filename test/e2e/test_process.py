@@ -474,8 +474,8 @@ def test_64_descriptors_and_500_clients(adit, origin):
     assert len(proxy.stderr().splitlines()) < 500 + 2 * len(served) + 20
 
 
-def answers_200(proxy, server):
-    with Client(proxy.address) as client:
+def answers_200(proxy, server, **options):
+    with Client(proxy.address, **options) as client:
         client.send(connect_head(server.authority))
         return client.read_response().status == 200
 
@@ -567,6 +567,33 @@ def test_descriptors_are_back_after_a_storm(adit, origin):
     eventually(lambda: proxy.descriptors() <= before + spare, timeout=8,
                what="descriptors leak")
     assert works(proxy, echo)
+
+
+def test_64_local_ports_and_200_tunnels_to_one_target(adit, namespace, keep):
+    """Out of local ports: an answer for those who find none, nothing for the others to notice."""
+    namespace = namespace()
+    with namespace:
+        Path("/proc/sys/net/ipv4/ip_local_port_range").write_text("40000 40063")
+        server = keep(Echo(port=50000))
+        proxy = adit("-l", "127.0.0.1:50001")
+        clients, served = [], []
+        for number in range(200):
+            # Each client has an address of its own, so that clients have ports enough.
+            client = keep(Client(proxy.address, source=f"127.0.1.{number + 1}"))
+            client.send(connect_head(server.authority))
+            clients.append(client)
+        for client in clients:
+            response = client.read_response()
+            if response.status == 200:
+                served.append(client)
+            else:
+                assert (response.status, response.error) == (503, "proxy_internal_error")
+        assert 30 <= len(served) <= 64
+        for client in served:
+            assert echoes(client)
+        for client in clients:
+            client.reset()  # no TIME_WAIT
+        eventually(lambda: answers_200(proxy, server, source="127.0.2.1"))
 
 
 # -- the control socket

@@ -5,14 +5,17 @@ splicing from the first byte."""
 import fcntl
 import hashlib
 import random
+import shutil
 import socket
 import struct
+import tempfile
 import threading
 import time
+from pathlib import Path
 
 import pytest
 
-from support.adit import is_sanitized
+from support.adit import binary, is_sanitized
 from support.client import ESTABLISHED, Client, connect_head, open_tunnel, reset
 from support.origins import (Echo, Handler, Recorder, Resetter, Sink, SlowReader, Source, pattern,
                              sha256)
@@ -484,3 +487,39 @@ def test_idle_tunnels_own_two_descriptors_and_no_buffer(proxy, origin):
     while proxy.descriptors() > few - 2 * len(clients) + spare:
         assert time.monotonic() < deadline, (few, proxy.descriptors())
         time.sleep(0.1)
+
+
+def test_ordinary_user_runs_out_of_pipes(adit, origin, monkeypatch, mode):
+    """Without root's rights the kernel grants about 64 big pipes: 100 bulk flows at once are
+    carried all the same, the rest of them by copying."""
+    folder = Path(tempfile.mkdtemp(prefix="adit-test-"))
+    try:
+        prefix = []
+        if int(Path("/proc/self/uid_map").read_text().split()[2]) > 65534:
+            folder.chmod(0o777)
+            prefix = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
+        shutil.copy(binary(), folder / "adit")  # the build folder may be closed to others
+        monkeypatch.setenv("ADIT", str(folder / "adit"))
+        proxy = adit("-l", "127.0.0.1:0", "-s", folder / "sock", prefix=prefix,
+                     env={"ADIT_RELAY": mode})
+        carry_bulk_flows(proxy, origin(Source, pattern(3_000_000, 21)), 100)
+        proxy.stop()
+    finally:
+        shutil.rmtree(folder)
+
+
+def carry_bulk_flows(proxy, source, count):
+    """`count` downloads at once, each read in turns, so that all of them are stuck at times."""
+    digests = [hashlib.sha256() for _ in range(count)]
+    clients = [open_tunnel(proxy.address, source.authority, receive_buffer=65536)
+               for _ in range(count)]
+    live = dict(zip(clients, digests))
+    while live:
+        for client, digest in list(live.items()):
+            block = client.receive(1 << 17)
+            digest.update(block)
+            if not block:
+                client.close()
+                del live[client]
+    expected = sha256(source.data)
+    assert all(digest.hexdigest() == expected for digest in digests)

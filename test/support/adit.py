@@ -264,7 +264,15 @@ def _group_lives(group):
         return False
 
 
-def run_adit(*args, timeout=20, **options):
+def run_adit(*args, timeout=20, env=None):
     """Run an adit that ends by itself: a CompletedProcess with text."""
-    return subprocess.run([binary(), *map(str, args)], stdin=subprocess.DEVNULL,
-                          capture_output=True, text=True, timeout=timeout, **options)
+    command = [binary(), *map(str, args)]
+    with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, env=env,
+                          stderr=subprocess.PIPE, text=True, start_new_session=True) as process:
+        try:
+            out, err = process.communicate(timeout=timeout)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            raise
+    assert not SANITIZER.search(err), err
+    return subprocess.CompletedProcess(command, process.returncode, out, err)
