@@ -1,6 +1,5 @@
-/* Front-ends: each speaks one client protocol, parses a request, calls tunnel_open, writes one reply.
- *
- * A row in front.def is a front-end. This header is what the process's owner sees of them.
+/* Front-ends: each speaks one client protocol, parses a request, calls tunnel_open, writes one
+ * reply. This header is what the thread's owner sees of them.
  */
 #ifndef FRONT_FRONT_H
 #define FRONT_FRONT_H

@@ -1,4 +1,5 @@
-/* A hierarchical timing wheel with slots of 1, 64, 4096, ... ms: constant time to set and cancel. */
+/* A hierarchical timing wheel with slots of 1, 64, 4096, ... ms: constant time to set and cancel.
+ */
 #ifndef LOOP_DEADLINE_WHEEL_H
 #define LOOP_DEADLINE_WHEEL_H
 

@@ -1,5 +1,5 @@
-/* A turn: wait for events, read the clock, call the watches that have events, run the tasks that were
- * posted before this turn, call the deadlines that passed, free what was closed.
+/* A turn: wait for events, read the clock, call the watches that have events, run the tasks that
+ * were posted before this turn, call the deadlines that passed, free what was closed.
  *
  * The surprise is in the freeing: an event of the current batch may name a watch that an earlier
  * handler of the same batch closed. Such a watch has fd -1 and is skipped; its memory is freed only
@@ -309,8 +309,7 @@ void task_cancel(struct task *task)
     list_remove(&task->link);
 }
 
-void loop_free_later(struct loop *loop, struct garbage *garbage,
-                     void (*destroy)(struct garbage *))
+void loop_free_later(struct loop *loop, struct garbage *garbage, void (*destroy)(struct garbage *))
 {
     garbage->destroy = destroy;
     garbage->next = loop->garbage;

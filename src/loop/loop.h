@@ -2,12 +2,13 @@
  * from other threads.
  *
  * The rules:
- *  1. A watch is embedded in its owner and reached by container_of. The loop allocates nothing a watch.
- *  2. A descriptor is registered once, for everything (IN, OUT, RDHUP, PRI; edge-triggered), and leaves
- *     by watch_close. There is no epoll_ctl in between.
+ *  1. A watch is embedded in its owner and reached by container_of. The loop allocates nothing a
+ * watch.
+ *  2. A descriptor is registered once, for everything (IN, OUT, RDHUP, PRI; edge-triggered), and
+ * leaves by watch_close. There is no epoll_ctl in between.
  *  3. The clock is read once a turn; loop_now_ms is the same in all of a turn.
- *  4. Close marks, the end of the turn frees: after watch_close no handler of the watch is called any
- *     more, but its memory must live until loop_free_later has it freed.
+ *  4. Close marks, the end of the turn frees: after watch_close no handler of the watch is called
+ * any more, but its memory must live until loop_free_later has it freed.
  *  5. A handler that could go on for long stops at its budget and puts a task into the next turn.
  *  6. Everything but letter_post and loop_stop is for the loop's own thread.
  */
@@ -90,8 +91,7 @@ struct garbage {
 };
 
 /* Contract: takes the memory that embeds `garbage`; `destroy` is called at the end of the turn. */
-void loop_free_later(struct loop *loop, struct garbage *garbage,
-                     void (*destroy)(struct garbage *));
+void loop_free_later(struct loop *loop, struct garbage *garbage, void (*destroy)(struct garbage *));
 
 /* ---- letters: from any thread to the loop's ---- */
 

@@ -1,8 +1,8 @@
 /* Accepts on listening sockets that several loops share (EPOLLEXCLUSIVE), a bounded number a turn.
  *
- * Out of descriptors or memory (EMFILE, ENFILE, ENOBUFS, ENOMEM): counts and logs (rate-limited), gives
- * up its reserve descriptor to answer some that wait (each gets its 503 from the owner, at once), takes
- * the reserve back and pauses 100 ms.
+ * Out of descriptors or memory (EMFILE, ENFILE, ENOBUFS, ENOMEM): counts and logs (rate-limited),
+ * gives up its reserve descriptor to answer some that wait (each gets its 503 from the owner, at
+ * once), takes the reserve back and pauses 100 ms.
  */
 #ifndef NET_ACCEPTOR_H
 #define NET_ACCEPTOR_H

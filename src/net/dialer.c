@@ -2,21 +2,20 @@
  * due: begin an attempt, wait, or give up. Everything that happens (an address comes, an attempt
  * fails, a delay passes) ends in a call of it.
  *
- * The surprise: on_done is never called from within dial_add or dial_start, since their caller is in the
- * middle of something; a race that is over before it began is reported from a task.
+ * The surprise: on_done is never called from within dial_add or dial_start, since their caller is
+ * in the middle of something; a race that is over before it began is reported from a task.
  */
 #include "net/dialer.h"
 
 #include "loop/loop.h"
+#include "net/socket_address.h"
 #include "net/stream.h"
 #include "net/tcp_stream.h"
 
 #include <errno.h>
-#include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdbool.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -151,25 +150,10 @@ static void attempt_ready(struct stream *stream, void *observer)
 
 static int connect_to(int fd, const struct ip_address *address, uint16_t port)
 {
-    union {
-        struct sockaddr any;
-        struct sockaddr_in v4;
-        struct sockaddr_in6 v6;
-    } peer;
-    socklen_t size;
+    struct ip_endpoint endpoint = {.address = *address, .port = port};
+    union socket_address peer;
+    socklen_t size = socket_address_from_endpoint(&peer, &endpoint);
 
-    memset(&peer, 0, sizeof(peer));
-    if (address->family == IP_V4) {
-        size = sizeof(peer.v4);
-        peer.v4.sin_family = AF_INET;
-        peer.v4.sin_port = htons(port);
-        memcpy(&peer.v4.sin_addr, address->bytes, sizeof(peer.v4.sin_addr));
-    } else {
-        size = sizeof(peer.v6);
-        peer.v6.sin6_family = AF_INET6;
-        peer.v6.sin6_port = htons(port);
-        memcpy(&peer.v6.sin6_addr, address->bytes, sizeof(peer.v6.sin6_addr));
-    }
     return connect(fd, &peer.any, size) < 0 && errno != EINPROGRESS ? -errno : 0;
 }
 
@@ -183,8 +167,8 @@ static int open_attempt(struct dial *dial, const struct ip_address *address,
 
     if (fd < 0)
         return -errno;
-    /* Best effort: without it small writes wait, but nothing breaks. Keepalive comes later, from the
-     * relay, once the tunnel has lived for a while: most tunnels never need it. */
+    /* Best effort: without it small writes wait, but nothing breaks. Keepalive comes later, from
+     * the relay, once the tunnel has lived for a while: most tunnels never need it. */
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
     int error = connect_to(fd, address, dial->port);
     if (error == 0)

@@ -1,9 +1,9 @@
 /* Opens one TCP connection to whichever of several addresses answers first (RFC 8305).
  *
- * The caller adds addresses as their families are answered; every address has been judged before. The
- * kernel gets the very address that was added, nothing else. Attempts start 250 ms apart, or at once
- * when the one before failed, families interleaved, IPv6 first; the first to connect wins and the
- * others are closed. When only IPv4 has been answered, IPv6 gets 50 ms to catch up.
+ * The caller adds addresses as their families are answered; every address has been judged before.
+ * The kernel gets the very address that was added, nothing else. Attempts start 250 ms apart, or at
+ * once when the one before failed, families interleaved, IPv6 first; the first to connect wins and
+ * the others are closed. When only IPv4 has been answered, IPv6 gets 50 ms to catch up.
  */
 #ifndef NET_DIALER_H
 #define NET_DIALER_H
@@ -21,9 +21,9 @@ struct stream;
 #define DIAL_ATTEMPTS_MAX 6
 
 struct dial_result {
-    int error;                    /* 0, or the most telling negative errno; -ETIMEDOUT */
-    struct stream *stream;        /* on success; owned by the receiver, writable */
-    struct ip_endpoint endpoint;  /* dialled: of the winner, or of the last failure */
+    int error;                   /* 0, or the most telling negative errno; -ETIMEDOUT */
+    struct stream *stream;       /* on success; owned by the receiver, writable */
+    struct ip_endpoint endpoint; /* dialled: of the winner, or of the last failure */
 };
 
 /* 0 or -ENOMEM. Nothing happens before dial_start. */
@@ -34,8 +34,9 @@ int dial_create(struct loop *loop, uint16_t port,
 void dial_add(struct dial *dial, const struct ip_address *address);
 /* No more addresses of this family will be added. */
 void dial_family_done(struct dial *dial, enum ip_family family);
-/* Calls on_done once, from a later turn or from within a later call; at the latest at `deadline_ms` (loop time).
- * Contract: the dial still belongs to the caller in on_done, who destroys it there or later. */
+/* Calls on_done once, from a later turn or from within a later call; at the latest at `deadline_ms`
+ * (loop time). Contract: the dial still belongs to the caller in on_done, who destroys it there or
+ * later. */
 void dial_start(struct dial *dial, uint64_t deadline_ms);
 /* Closes whatever is under way. */
 void dial_destroy(struct dial *dial);

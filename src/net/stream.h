@@ -1,11 +1,12 @@
-/* One ordered byte stream. TCP is the first kind; TLS, an HTTP/2 stream and the tests' fake are others.
+/* One ordered byte stream. TCP is the first kind; TLS, an HTTP/2 stream and the tests' fake are
+ * others.
  *
- * A stream has one observer at a time (set by whoever owns the stream at the moment) and tells it when
- * something becomes possible. `ready` is what is known to be possible now: it is set by events and
- * cleared by a read or write that found the end of it. So nobody reads just to see EAGAIN.
+ * A stream has one observer at a time (set by whoever owns the stream at the moment) and tells it
+ * when something becomes possible. `ready` is what is known to be possible now: it is set by events
+ * and cleared by a read or write that found the end of it. So nobody reads just to see EAGAIN.
  *
- * Contract: the observer is told of *changes* only. After taking over a stream, or after it begins to
- * want something, look at `ready` before waiting.
+ * Contract: the observer is told of *changes* only. After taking over a stream, or after it begins
+ * to want something, look at `ready` before waiting.
  */
 #ifndef NET_STREAM_H
 #define NET_STREAM_H
@@ -33,10 +34,11 @@ struct stream_kind {
     ssize_t (*write)(struct stream *stream, const void *bytes, size_t length);
     /* Sends FIN behind what was written. 0 or -errno. */
     int (*shutdown_write)(struct stream *stream);
-    /* Ends the stream and frees it at the end of the turn. With `is_reset` the peer sees a reset, and
-     * whatever it has not acknowledged is lost. */
+    /* Ends the stream and frees it at the end of the turn. With `is_reset` the peer sees a reset,
+     * and whatever it has not acknowledged is lost. */
     void (*close)(struct stream *stream, bool is_reset);
-    /* Which of STREAM_READABLE and STREAM_WRITABLE the observer waits for; the others may come, too. */
+    /* Which of STREAM_READABLE and STREAM_WRITABLE the observer waits for; the others may come,
+     * too. */
     void (*want)(struct stream *stream, unsigned wanted);
     /* The descriptor when bytes may bypass us (splice), else -1. */
     int (*kernel_fd)(const struct stream *stream);
@@ -54,8 +56,8 @@ struct stream {
     uint8_t wanted; /* private to the kind */
 };
 
-static inline void stream_observe(struct stream *stream,
-                                  void (*on_ready)(struct stream *, void *), void *observer)
+static inline void stream_observe(struct stream *stream, void (*on_ready)(struct stream *, void *),
+                                  void *observer)
 {
     stream->on_ready = on_ready;
     stream->observer = observer;

@@ -1,8 +1,9 @@
 /* TCP as a stream, on one edge-triggered watch.
  *
- * `ready` replaces asking the kernel: an event sets a bit, a call that came back short clears it. The
- * surprises: a short read does not mean "empty" once the FIN has arrived (no further edge will come)
- * or at an urgent mark (reading stops there with bytes behind it); then only EAGAIN or 0 clears it.
+ * `ready` replaces asking the kernel: an event sets a bit, a call that came back short clears it.
+ * The surprises: a short read does not mean "empty" once the FIN has arrived (no further edge will
+ * come) or at an urgent mark (reading stops there with bytes behind it); then only EAGAIN or 0
+ * clears it.
  */
 #include "net/tcp_stream.h"
 

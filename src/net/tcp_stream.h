@@ -7,8 +7,8 @@
 struct loop;
 struct stream;
 
-/* Takes `fd` (non-blocking) on success and watches it. `ready` begins with what `ready_bits` says (enum stream_ready): an
- * accepted socket can be read and written at once. 0 or -errno. */
+/* Takes `fd` (non-blocking) on success and watches it. `ready` begins with what `ready_bits` says
+ * (enum stream_ready): an accepted socket can be read and written at once. 0 or -errno. */
 int tcp_stream_create(struct loop *loop, int fd, unsigned ready_bits,
                       struct stream **ret_stream) MUST_CHECK;
 

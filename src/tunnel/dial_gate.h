@@ -1,7 +1,7 @@
 /* How many dials may be under way: in all, and for one client. Shared by the threads of a process.
  *
- * Whoever finds no room waits in its client's line; freed room goes round robin over the clients, so
- * a client with a thousand dead targets does not delay another one's good target.
+ * Whoever finds no room waits in its client's line; freed room goes round robin over the clients,
+ * so a client with a thousand dead targets does not delay another one's good target.
  */
 #ifndef TUNNEL_DIAL_GATE_H
 #define TUNNEL_DIAL_GATE_H
@@ -14,8 +14,8 @@ struct dial_gate;
 struct dial_client;
 
 struct dial_limits {
-    unsigned total;           /* dials at work in all */
-    unsigned per_client;      /* at work for one client */
+    unsigned total;      /* dials at work in all */
+    unsigned per_client; /* at work for one client */
     unsigned waiting_per_client;
 };
 
@@ -29,15 +29,17 @@ struct dial_pass {
     void (*on_entered)(struct dial_pass *pass);
 };
 
+/* 0 or -errno. */
 int dial_gate_create(const struct dial_limits *limits, struct dial_gate **ret_gate) MUST_CHECK;
+/* Nobody may be inside or waiting. */
 void dial_gate_destroy(struct dial_gate *gate);
 
-/* 0: in, on_entered is not called. -EINPROGRESS: waits, on_entered will be. -EAGAIN: the client's line
- * is full. -ENOMEM. */
+/* 0: in, on_entered is not called. -EINPROGRESS: waits, on_entered will be. -EAGAIN: the client's
+ * line is full. -ENOMEM. */
 int dial_gate_enter(struct dial_gate *gate, struct dial_pass *pass, struct loop *loop,
                     const struct ip_address *client,
                     void (*on_entered)(struct dial_pass *)) MUST_CHECK;
-/* Leaves, whether in or waiting; harmless otherwise. */
+/* Leaves, whether in or waiting; harmless when already out (a zeroed pass is out). */
 void dial_gate_leave(struct dial_gate *gate, struct dial_pass *pass);
 
 #endif

@@ -19,8 +19,8 @@ enum relay_mode {
 
 struct relay_limits {
     enum relay_mode mode;
-    unsigned pipes;      /* of 1 MiB, this thread's share */
-    size_t stash_bytes;  /* bytes held in user memory by all tunnels of the thread */
+    unsigned pipes;     /* of 1 MiB, this thread's share */
+    size_t stash_bytes; /* bytes held in user memory by all tunnels of the thread */
 };
 
 int relay_env_create(struct loop *loop, const struct relay_limits *limits,

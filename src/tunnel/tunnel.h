@@ -3,8 +3,8 @@
  * A front-end that parsed a request calls tunnel_open and waits for one of two calls:
  *   ops->established: write the success, then call tunnel_relay (or tunnel_cancel if that failed);
  *   ops->refused: write the refusal; the tunnel is gone and was logged.
- * The client stream stays the front-end's until tunnel_relay takes it. The front-end knows nothing of
- * policy, DNS, dialling, metrics or logs.
+ * The client stream stays the front-end's until tunnel_relay takes it. The front-end knows nothing
+ * of policy, DNS, dialling, metrics or logs.
  */
 #ifndef TUNNEL_TUNNEL_H
 #define TUNNEL_TUNNEL_H
@@ -40,21 +40,23 @@ struct tunnel_ops {
     void (*refused)(void *self, const struct tunnel_refusal *refusal);
 };
 
-/* Never calls an op before it returns... except that `refused` may come from within, with *ret_tunnel NULL. */
+/* `refused` may come from within; *ret_tunnel is NULL then. `established` comes in a later turn. */
 void tunnel_open(struct tunnel_env *env, const struct tunnel_request *request,
                  const struct tunnel_ops *ops, void *self, struct tunnel **ret_tunnel);
 /* The client left before the answer was written. No op is called any more. */
 void tunnel_cancel(struct tunnel *tunnel);
-/* After ops->established, when the success was written: takes the stream. Bytes of the target follow
- * in a later turn. */
+/* After ops->established, when the success was written: takes the stream and the connection's unit
+ * of capacity. Bytes of the target follow in a later turn. The tunnel may be gone when this
+ * returns. */
 void tunnel_relay(struct tunnel *tunnel, struct stream *client);
 
-/* For a request that never became a tunnel (malformed, wrong method, too slow): counts and logs it. */
+/* For a request that never became a tunnel (malformed, wrong method, too slow): counts and logs it.
+ */
 struct tunnel_rejection {
     struct ip_endpoint client;
     unsigned listener;
-    const char *http;     /* NULL: not known */
-    const char *target;   /* outside bytes; NULL: not known */
+    const char *http;   /* NULL: not known */
+    const char *target; /* outside bytes; NULL: not known */
     size_t target_length;
     enum tunnel_error error;
     const char *details; /* NULL: the row's text */

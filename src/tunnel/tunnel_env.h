@@ -21,10 +21,10 @@ struct resolver;
 
 /* Times in milliseconds; the defaults are in config/settings.h. */
 struct tunnel_timeouts {
-    uint64_t dial_ms;
-    uint64_t idle_ms;
-    uint64_t half_closed_ms;
-    uint64_t stuck_ms;
+    uint64_t dial_ms;        /* in all, from the moment an address is known */
+    uint64_t idle_ms;        /* no byte either way */
+    uint64_t half_closed_ms; /* one direction is closed, no byte in the other */
+    uint64_t stuck_ms;       /* bytes wait and the reader does not take any */
 };
 
 /* How many client connections a process may hold: shared by its threads. */
@@ -32,6 +32,20 @@ struct capacity {
     _Atomic uint32_t taken;
     uint32_t limit;
 };
+
+/* False when the process is full. */
+static inline bool capacity_take(struct capacity *capacity)
+{
+    if (atomic_fetch_add(&capacity->taken, 1) < capacity->limit)
+        return true;
+    atomic_fetch_sub(&capacity->taken, 1);
+    return false;
+}
+
+static inline void capacity_give_back(struct capacity *capacity)
+{
+    atomic_fetch_sub(&capacity->taken, 1);
+}
 
 /* Contract: nothing in here is owned by the env but the list; all outlive the tunnels. */
 struct tunnel_env {
@@ -47,7 +61,7 @@ struct tunnel_env {
     size_t listener_count;
     struct tunnel_timeouts timeouts;
     struct access_ids ids;
-    struct list tunnels; /* all that live, for tunnel_close_all */
+    struct list tunnels; /* all that relay, for tunnel_close_all */
     bool is_draining;
 };
 

@@ -1,0 +1,195 @@
+/* A line a client, and a round of the lines that may move: those with somebody waiting whose client
+ * is below its own limit. Room that is freed goes to the first line of the round, which then goes
+ * to its end.
+ *
+ * One lock for the process; it is held for a few list operations. A pass that is let in may belong
+ * to another thread's loop, so it gets a letter. The surprise: between the letter's posting and its
+ * delivery the pass counts as in, and its owner may leave; then the letter is taken back.
+ */
+#include "tunnel/dial_gate.h"
+
+#include "base/hash.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <sys/random.h>
+
+enum { BUCKETS = 1024 };
+
+enum pass_state { PASS_OUT, PASS_WAITING, PASS_ADMITTED, PASS_IN };
+
+struct dial_client {
+    struct hash_link hash_link;
+    struct list round_link; /* linked: has waiting passes and may begin one */
+    struct list line;
+    struct ip_address address;
+    unsigned at_work;
+    unsigned waiting;
+};
+
+struct dial_gate {
+    pthread_mutex_t lock;
+    struct dial_limits limits;
+    unsigned at_work;
+    struct list round;
+    struct hash_seed seed;
+    struct hash_table clients;
+    struct hash_link *buckets[BUCKETS];
+};
+
+int dial_gate_create(const struct dial_limits *limits, struct dial_gate **ret_gate)
+{
+    struct dial_gate *gate = calloc(1, sizeof(*gate));
+
+    if (gate == NULL)
+        return -ENOMEM;
+    /* Clients choose their (IPv6) addresses: the seed keeps them from choosing their bucket. */
+    if (getrandom(&gate->seed, sizeof(gate->seed), 0) != (ssize_t)sizeof(gate->seed)) {
+        free(gate);
+        return -EIO;
+    }
+    pthread_mutex_init(&gate->lock, NULL);
+    gate->limits = *limits;
+    list_init(&gate->round);
+    hash_table_init(&gate->clients, gate->buckets, BUCKETS);
+    *ret_gate = gate;
+    return 0;
+}
+
+void dial_gate_destroy(struct dial_gate *gate)
+{
+    REQUIRE(gate->at_work == 0);
+    pthread_mutex_destroy(&gate->lock);
+    free(gate);
+}
+
+static struct dial_client *client_find(struct dial_gate *gate, const struct ip_address *address)
+{
+    uint64_t hash = hash_bytes(&gate->seed, address->bytes, sizeof(address->bytes));
+    struct hash_link *link = hash_table_first(&gate->clients, hash);
+    struct dial_client *client;
+
+    for (; link != NULL; link = hash_table_next(link)) {
+        client = container_of(link, struct dial_client, hash_link);
+        if (ip_address_equals(&client->address, address))
+            return client;
+    }
+    client = calloc(1, sizeof(*client));
+    if (client == NULL)
+        return NULL;
+    client->address = *address;
+    list_init(&client->round_link);
+    list_init(&client->line);
+    hash_table_insert(&gate->clients, &client->hash_link, hash);
+    return client;
+}
+
+static void client_release(struct dial_gate *gate, struct dial_client *client)
+{
+    if (client->at_work > 0 || client->waiting > 0)
+        return;
+    hash_table_remove(&gate->clients, &client->hash_link);
+    free(client);
+}
+
+/* Puts the client where it belongs: into the round when one of its passes could be let in. */
+static void client_place(struct dial_gate *gate, struct dial_client *client)
+{
+    bool may_move = client->waiting > 0 && client->at_work < gate->limits.per_client;
+
+    if (may_move && !list_is_linked(&client->round_link))
+        list_append(&gate->round, &client->round_link);
+    else if (!may_move)
+        list_remove(&client->round_link);
+}
+
+static void begin(struct dial_gate *gate, struct dial_client *client)
+{
+    gate->at_work++;
+    client->at_work++;
+}
+
+static void admit(struct dial_gate *gate)
+{
+    while (gate->at_work < gate->limits.total && !list_is_empty(&gate->round)) {
+        struct dial_client *client = container_of(gate->round.next, struct dial_client, round_link);
+        struct dial_pass *pass = container_of(client->line.next, struct dial_pass, link);
+
+        list_remove(&pass->link);
+        list_remove(&client->round_link);
+        client->waiting--;
+        begin(gate, client);
+        client_place(gate, client);
+        pass->state = PASS_ADMITTED;
+        letter_post(pass->loop, &pass->letter);
+    }
+}
+
+static void admitted(struct letter *letter)
+{
+    struct dial_pass *pass = container_of(letter, struct dial_pass, letter);
+
+    pass->state = PASS_IN;
+    pass->on_entered(pass);
+}
+
+static int enter(struct dial_gate *gate, struct dial_pass *pass, const struct ip_address *address)
+{
+    struct dial_client *client = client_find(gate, address);
+
+    if (client == NULL)
+        return -ENOMEM;
+    pass->client = client;
+    if (client->waiting == 0 && client->at_work < gate->limits.per_client &&
+        gate->at_work < gate->limits.total) {
+        begin(gate, client);
+        pass->state = PASS_IN;
+        return 0;
+    }
+    if (client->waiting >= gate->limits.waiting_per_client) {
+        client_release(gate, client);
+        return -EAGAIN;
+    }
+    list_append(&client->line, &pass->link);
+    client->waiting++;
+    pass->state = PASS_WAITING;
+    client_place(gate, client);
+    return -EINPROGRESS;
+}
+
+int dial_gate_enter(struct dial_gate *gate, struct dial_pass *pass, struct loop *loop,
+                    const struct ip_address *client, void (*on_entered)(struct dial_pass *))
+{
+    *pass = (struct dial_pass){.loop = loop, .on_entered = on_entered, .state = PASS_OUT};
+    letter_init(&pass->letter, admitted);
+    list_init(&pass->link);
+
+    pthread_mutex_lock(&gate->lock);
+    int result = enter(gate, pass, client);
+    pthread_mutex_unlock(&gate->lock);
+    return result;
+}
+
+void dial_gate_leave(struct dial_gate *gate, struct dial_pass *pass)
+{
+    pthread_mutex_lock(&gate->lock);
+    struct dial_client *client = pass->client;
+
+    if (pass->state == PASS_WAITING) {
+        list_remove(&pass->link);
+        client->waiting--;
+    } else if (pass->state != PASS_OUT) {
+        if (pass->state == PASS_ADMITTED)
+            letter_take_back(pass->loop, &pass->letter);
+        gate->at_work--;
+        client->at_work--;
+    }
+    if (pass->state != PASS_OUT) {
+        client_place(gate, client);
+        client_release(gate, client);
+        admit(gate);
+    }
+    pass->state = PASS_OUT;
+    pthread_mutex_unlock(&gate->lock);
+}

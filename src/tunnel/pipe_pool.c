@@ -1,0 +1,117 @@
+/* A pipe costs two descriptors and up to 1 MiB of kernel memory, so pipes are few, lent to
+ * directions that move bulk, and closed soon after nobody needs them. A pipe with bytes in it never
+ * returns to the pool: they would come out in somebody else's tunnel.
+ */
+#include "tunnel/pipe_pool.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+void pipe_pool_init(struct pipe_pool *pool, unsigned limit)
+{
+    list_init(&pool->idle);
+    list_init(&pool->lent);
+    pool->count = 0;
+    pool->limit = limit;
+}
+
+static void pipe_destroy(struct pipe_pool *pool, struct pipe *pipe)
+{
+    list_remove(&pipe->link);
+    close(pipe->read_fd);
+    close(pipe->write_fd);
+    free(pipe);
+    pool->count--;
+}
+
+void pipe_pool_finish(struct pipe_pool *pool)
+{
+    REQUIRE(list_is_empty(&pool->lent));
+    while (!list_is_empty(&pool->idle))
+        pipe_destroy(pool, container_of(pool->idle.next, struct pipe, link));
+}
+
+/* A smaller pipe would be slower than copying, so one that can't be made large is an error. */
+static int open_pipe(int ret_fds[2])
+{
+    int fds[2];
+
+    if (pipe2(fds, O_NONBLOCK | O_CLOEXEC) < 0)
+        return -errno;
+    if (fcntl(fds[1], F_SETPIPE_SZ, PIPE_BYTES) < 0) {
+        int error = -errno;
+        close(fds[0]);
+        close(fds[1]);
+        return error;
+    }
+    ret_fds[0] = fds[0];
+    ret_fds[1] = fds[1];
+    return 0;
+}
+
+static int pipe_create(struct pipe **ret_pipe)
+{
+    struct pipe *pipe = calloc(1, sizeof(*pipe));
+    int fds[2];
+
+    if (pipe == NULL)
+        return -ENOMEM;
+    int error = open_pipe(fds);
+    if (error < 0) {
+        free(pipe);
+        return error;
+    }
+    pipe->read_fd = fds[0];
+    pipe->write_fd = fds[1];
+    list_init(&pipe->link);
+    *ret_pipe = pipe;
+    return 0;
+}
+
+int pipe_pool_take(struct pipe_pool *pool, void *borrower, uint64_t now_ms, struct pipe **ret_pipe)
+{
+    struct pipe *pipe;
+
+    if (!list_is_empty(&pool->idle)) {
+        pipe = container_of(pool->idle.previous, struct pipe, link);
+        list_remove(&pipe->link);
+    } else if (pool->count == pool->limit) {
+        return -EAGAIN;
+    } else {
+        int error = pipe_create(&pipe);
+        if (error < 0)
+            return error;
+        pool->count++;
+    }
+    list_append(&pool->lent, &pipe->link);
+    pipe->borrower = borrower;
+    pipe->last_used_ms = now_ms;
+    *ret_pipe = pipe;
+    return 0;
+}
+
+void pipe_pool_give_back(struct pipe_pool *pool, struct pipe *pipe, uint64_t now_ms)
+{
+    if (pipe->length > 0) {
+        pipe_destroy(pool, pipe);
+        return;
+    }
+    list_remove(&pipe->link);
+    pipe->borrower = NULL;
+    pipe->last_used_ms = now_ms;
+    list_append(&pool->idle, &pipe->link);
+}
+
+void pipe_pool_shrink(struct pipe_pool *pool, uint64_t since_ms)
+{
+    /* The list is in the order of last use, the most recently used last: that one is kept. */
+    while (pool->idle.next != pool->idle.previous) {
+        struct pipe *oldest = container_of(pool->idle.next, struct pipe, link);
+
+        if (oldest->last_used_ms > since_ms)
+            return;
+        pipe_destroy(pool, oldest);
+    }
+}

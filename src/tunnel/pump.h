@@ -1,0 +1,86 @@
+/* How one direction moves bytes: by copying through the thread's buffer, or by splice through a
+ * lent pipe. Private to the relay.
+ *
+ * Both pumps return bytes moved or dropped (> 0), 0 at the source's end, -EAGAIN when the source is
+ * empty or nothing may be held, or the source's -errno. A failing sink is noted in the half
+ * (relay_sink_failed), not returned.
+ */
+#ifndef TUNNEL_PUMP_H
+#define TUNNEL_PUMP_H
+
+#include "base/contract.h"
+#include "observe/counters.h"
+#include "tunnel/pipe_pool.h"
+#include "tunnel/relay.h"
+#include "tunnel/relay_env.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+
+/* What is read at once while nobody knows whether a direction is bulk. */
+#define COPY_BYTES (64 * 1024)
+/* Where the kernel refuses pipes, bulk is copied in larger pieces: fewer calls for the same bytes.
+ */
+#define COPY_BULK_BYTES (256 * 1024)
+
+struct stash {
+    size_t offset;
+    size_t length; /* from `offset` */
+    char bytes[];
+};
+
+struct relay_env {
+    struct loop *loop;
+    struct counters *counters;
+    struct log_ring *log;
+    struct relay_limits limits;
+    size_t stashed; /* bytes in all stashes of the thread */
+    struct pipe_pool pool;
+    struct deadline tick; /* looks for quiet pipes while there are any */
+    char *buffer;         /* COPY_BULK_BYTES: what is in it never outlives a call */
+};
+
+static inline struct stream *half_source(const struct relay *relay, unsigned from)
+{
+    return relay->ends[from];
+}
+
+static inline struct stream *half_sink(const struct relay *relay, unsigned from)
+{
+    return relay->ends[!from];
+}
+
+static inline bool half_is_pending(const struct half *half)
+{
+    return half->stash != NULL || (half->pipe != NULL && half->pipe->length > 0);
+}
+
+/* `count` bytes were passed on. */
+static inline void half_count(struct relay *relay, unsigned from, size_t count)
+{
+    relay->halves[from].bytes += count;
+    counter_add(relay->env->counters, from == RELAY_CLIENT ? COUNTER_BYTES_UP : COUNTER_BYTES_DOWN,
+                count);
+}
+
+/* Writing to the sink of `from` failed: pending bytes are dropped, and so is what still comes. */
+void relay_sink_failed(struct relay *relay, unsigned from);
+
+ssize_t pump_copy(struct relay *relay, unsigned from);
+ssize_t pump_splice(struct relay *relay, unsigned from);
+
+/* Write pending bytes as far as the sink takes them. */
+void pump_copy_flush(struct relay *relay, unsigned from);
+void pump_splice_flush(struct relay *relay, unsigned from);
+
+/* Keeps bytes for later. 0 or -ENOMEM. */
+int stash_put(struct relay *relay, unsigned from, const char *bytes, size_t length) MUST_CHECK;
+void stash_drop(struct relay *relay, unsigned from);
+
+/* Lends the direction a pipe if the kernel and the bounds let us. */
+void half_promote(struct relay *relay, unsigned from);
+/* Gives the pipe back; bytes inside are lost. */
+void half_demote(struct relay_env *env, struct half *half);
+
+#endif

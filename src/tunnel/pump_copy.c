@@ -1,0 +1,87 @@
+/* Copying: read into the thread's buffer, write it out, keep only what the sink did not take. So a
+ * direction owns memory only while its reader is slower than its writer, and then at most one read.
+ */
+#include "net/stream.h"
+#include "tunnel/pump.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+int stash_put(struct relay *relay, unsigned from, const char *bytes, size_t length)
+{
+    struct stash *stash = malloc(sizeof(*stash) + length);
+
+    REQUIRE(relay->halves[from].stash == NULL);
+    if (stash == NULL)
+        return -ENOMEM;
+    stash->offset = 0;
+    stash->length = length;
+    memcpy(stash->bytes, bytes, length);
+    relay->halves[from].stash = stash;
+    relay->env->stashed += length;
+    return 0;
+}
+
+void stash_drop(struct relay *relay, unsigned from)
+{
+    struct half *half = &relay->halves[from];
+
+    if (half->stash == NULL)
+        return;
+    relay->env->stashed -= half->stash->length + half->stash->offset;
+    free(half->stash);
+    half->stash = NULL;
+}
+
+void pump_copy_flush(struct relay *relay, unsigned from)
+{
+    struct stash *stash = relay->halves[from].stash;
+    ssize_t count =
+        stream_write(half_sink(relay, from), stash->bytes + stash->offset, stash->length);
+
+    if (count == -EAGAIN)
+        return;
+    if (count < 0) {
+        relay_sink_failed(relay, from);
+        return;
+    }
+    half_count(relay, from, (size_t)count);
+    stash->offset += (size_t)count;
+    stash->length -= (size_t)count;
+    if (stash->length == 0)
+        stash_drop(relay, from);
+}
+
+static void write_out(struct relay *relay, unsigned from, const char *bytes, size_t length)
+{
+    ssize_t count = stream_write(half_sink(relay, from), bytes, length);
+
+    if (count < 0 && count != -EAGAIN) {
+        relay_sink_failed(relay, from);
+        return;
+    }
+    size_t written = count > 0 ? (size_t)count : 0;
+    half_count(relay, from, written);
+    if (written < length && stash_put(relay, from, bytes + written, length - written) < 0)
+        relay->is_out_of_memory = true;
+}
+
+ssize_t pump_copy(struct relay *relay, unsigned from)
+{
+    struct relay_env *env = relay->env;
+    struct half *half = &relay->halves[from];
+    size_t size = half->is_pipe_refused ? COPY_BULK_BYTES : COPY_BYTES;
+
+    if (env->stashed + size > env->limits.stash_bytes) {
+        relay->is_starved = true;
+        return -EAGAIN;
+    }
+    ssize_t count = stream_read(half_source(relay, from), env->buffer, size);
+    if (count <= 0)
+        return count;
+    half->full_reads = (size_t)count == size ? (uint8_t)(half->full_reads + 1) : 0;
+    if (!half->is_sink_ended)
+        write_out(relay, from, env->buffer, (size_t)count);
+    return count;
+}

@@ -1,0 +1,385 @@
+/* A relay is two halves, one piece of code and an index. Whatever happens (a stream became ready, a
+ * deadline passed, the next turn came) ends in relay_drive: move bytes both ways within a budget,
+ * pass on ends, then say what to wait for. All of "what next" is derived from state in
+ * relay_drive's callees.
+ *
+ * The surprises:
+ *  - A reset must not overtake bytes: it is passed on only when our stash and pipe are empty and
+ * the receiving side has acknowledged everything; so it may have to wait, looking again and again.
+ *  - Once a write to an end has failed, the kernel has told its error; reading then shows a plain
+ * end. That end is a reset all the same.
+ *  - A sink that can't be written is no reason to hang up: its source is read and dropped until the
+ *    other direction is done.
+ */
+#include "tunnel/relay.h"
+
+#include "net/stream.h"
+#include "tunnel/pump.h"
+#include "tunnel/tunnel_env.h"
+
+#include <errno.h>
+
+/* Bytes a direction may move in one turn: one full pipe. Larger starves chats beside bulk flows. */
+static const size_t budget_bytes = PIPE_BYTES;
+/* Full reads in a row before a direction counts as bulk; 1, 4 and 16 measured the same. */
+enum { PROMOTE_AFTER = 2 };
+
+static const uint64_t starved_wait_ms = 50;
+/* Most tunnels are gone by then, and need no keepalive. */
+static const uint64_t keep_alive_after_ms = 30 * 1000;
+static const uint16_t reset_wait_first_ms = 10;
+static const uint16_t reset_wait_most_ms = 1000;
+static const uint64_t reset_patience_ms = 15 * 1000;
+
+static void drop_pending(struct relay *relay, unsigned from)
+{
+    stash_drop(relay, from);
+    half_demote(relay->env, &relay->halves[from]);
+}
+
+void relay_sink_failed(struct relay *relay, unsigned from)
+{
+    struct half *half = &relay->halves[from];
+
+    half->is_sink_ended = true;
+    half->is_sink_broken = true;
+    drop_pending(relay, from);
+}
+
+static void note_end(struct relay *relay, enum closed_by closed_by)
+{
+    if (relay->closed_by == CLOSED_BY_COUNT)
+        relay->closed_by = (uint8_t)closed_by;
+}
+
+static void source_ended(struct relay *relay, unsigned from, bool is_reset)
+{
+    relay->halves[from].is_source_ended = true;
+    if (!is_reset) {
+        note_end(relay, from == RELAY_CLIENT ? CLOSED_BY_CLIENT_EOF : CLOSED_BY_TARGET_EOF);
+        return;
+    }
+    note_end(relay, from == RELAY_CLIENT ? CLOSED_BY_CLIENT_RESET : CLOSED_BY_TARGET_RESET);
+    relay->is_reset[from] = true;
+    relay_sink_failed(relay, !from);
+}
+
+static void flush_pending(struct relay *relay, unsigned from)
+{
+    struct half *half = &relay->halves[from];
+    uint64_t bytes_before = half->bytes;
+
+    if (half->stash != NULL)
+        pump_copy_flush(relay, from);
+    if (half->stash == NULL && half_is_pending(half))
+        pump_splice_flush(relay, from);
+    if (half->bytes != bytes_before)
+        relay->active_ms = loop_now_ms(relay->env->loop);
+}
+
+static bool can_write(const struct relay *relay, unsigned from)
+{
+    return half_sink(relay, from)->ready & STREAM_WRITABLE;
+}
+
+static bool can_read(const struct relay *relay, unsigned from)
+{
+    const struct half *half = &relay->halves[from];
+
+    if (half->is_source_ended || !(half_source(relay, from)->ready & STREAM_READABLE))
+        return false;
+    return half->is_sink_ended || can_write(relay, from);
+}
+
+static ssize_t pump(struct relay *relay, unsigned from)
+{
+    struct half *half = &relay->halves[from];
+    enum relay_mode mode = relay->env->limits.mode;
+
+    if (half->pipe == NULL && !half->is_pipe_refused && !half->is_sink_ended &&
+        (half->full_reads >= PROMOTE_AFTER || mode == RELAY_SPLICE))
+        half_promote(relay, from);
+    return half->pipe != NULL ? pump_splice(relay, from) : pump_copy(relay, from);
+}
+
+static bool can_flush(const struct relay *relay, unsigned from)
+{
+    return half_is_pending(&relay->halves[from]) && can_write(relay, from);
+}
+
+/* Moves what can be moved within the budget. */
+static void half_move(struct relay *relay, unsigned from)
+{
+    struct half *half = &relay->halves[from];
+    size_t moved = 0;
+
+    while (moved < budget_bytes) {
+        if (can_flush(relay, from))
+            flush_pending(relay, from);
+        if (half_is_pending(half) || !can_read(relay, from) || relay->is_out_of_memory)
+            return;
+        ssize_t count = pump(relay, from);
+        if (count == -EAGAIN)
+            return;
+        relay->active_ms = loop_now_ms(relay->env->loop);
+        if (count <= 0) {
+            /* After a failed write the kernel has no error left to tell: the end is a reset. */
+            source_ended(relay, from, count < 0 || relay->halves[!from].is_sink_broken);
+            return;
+        }
+        moved += (size_t)count;
+    }
+}
+
+/* Something is left to do that no event will tell of: the budget was used up, or the one half
+ * changed what the other may do. */
+static bool is_more_to_move(const struct relay *relay)
+{
+    for (unsigned from = 0; from < RELAY_ENDS; from++) {
+        if (from == RELAY_TARGET && relay->is_target_held)
+            continue;
+        bool may_read = !half_is_pending(&relay->halves[from]) && can_read(relay, from);
+
+        if (can_flush(relay, from) || (may_read && !relay->is_starved))
+            return true;
+    }
+    return false;
+}
+
+static void relay_release(struct relay *relay)
+{
+    for (unsigned from = 0; from < RELAY_ENDS; from++)
+        drop_pending(relay, from);
+    deadline_cancel(relay->env->loop, &relay->deadline);
+    task_cancel(&relay->again);
+}
+
+static void relay_end(struct relay *relay, enum closed_by closed_by, bool reset_client,
+                      bool reset_target)
+{
+    relay_release(relay);
+    stream_close(relay->ends[RELAY_CLIENT], reset_client);
+    stream_close(relay->ends[RELAY_TARGET], reset_target);
+    relay->on_ended(relay, closed_by);
+}
+
+static bool half_is_done(const struct half *half)
+{
+    return half->is_source_ended && half->is_sink_ended;
+}
+
+static void pass_on_fin(struct relay *relay, unsigned from)
+{
+    struct half *half = &relay->halves[from];
+
+    if (!half->is_source_ended || half->is_sink_ended || half_is_pending(half) ||
+        relay->is_reset[from])
+        return;
+    /* When the other direction is done already, closing sends the FIN. */
+    if (!half_is_done(&relay->halves[!from]) && stream_shutdown_write(half_sink(relay, from)) < 0)
+        half->is_sink_broken = true;
+    half->is_sink_ended = true;
+}
+
+/* What `from` reset must reach the other end behind all bytes. True when the relay has ended. */
+static bool pass_on_reset(struct relay *relay, unsigned from)
+{
+    struct half *half = &relay->halves[from];
+    uint64_t now_ms = loop_now_ms(relay->env->loop);
+
+    if (half_is_pending(half))
+        return false;
+    if (half->is_sink_broken) {
+        relay_end(relay, relay->closed_by, false, false);
+        return true;
+    }
+    size_t unacknowledged = stream_unacknowledged(half_sink(relay, from));
+    bool is_moving = relay->reset_wait_ms == 0 || unacknowledged < relay->reset_unacknowledged;
+    relay->reset_unacknowledged = unacknowledged;
+    if (is_moving)
+        relay->active_ms = now_ms;
+    if (unacknowledged > 0 && now_ms - relay->active_ms < reset_patience_ms) {
+        unsigned doubled =
+            relay->reset_wait_ms == 0 ? reset_wait_first_ms : 2u * relay->reset_wait_ms;
+        relay->reset_wait_ms =
+            doubled < reset_wait_most_ms ? (uint16_t)doubled : reset_wait_most_ms;
+        return false;
+    }
+    bool is_reset = unacknowledged == 0;
+    relay_end(relay, relay->closed_by, is_reset && from == RELAY_TARGET,
+              is_reset && from == RELAY_CLIENT);
+    return true;
+}
+
+/* Passes on ends. True when the relay has ended. */
+static bool settle(struct relay *relay)
+{
+    if (relay->is_out_of_memory) {
+        relay_end(relay, CLOSED_BY_NO_MEMORY, true, true);
+        return true;
+    }
+    for (unsigned from = 0; from < RELAY_ENDS; from++) {
+        pass_on_fin(relay, from);
+        if (relay->is_reset[from])
+            return pass_on_reset(relay, from);
+    }
+    if (half_is_done(&relay->halves[0]) && half_is_done(&relay->halves[1])) {
+        relay_end(relay, relay->closed_by, false, false);
+        return true;
+    }
+    return false;
+}
+
+static bool half_is_stuck(const struct relay *relay, unsigned from)
+{
+    const struct half *half = &relay->halves[from];
+
+    if (half->is_sink_ended)
+        return false;
+    return half_is_pending(half) || (!half->is_source_ended && !can_write(relay, from) &&
+                                     (half_source(relay, from)->ready & STREAM_READABLE));
+}
+
+static void want(struct relay *relay)
+{
+    for (unsigned end = 0; end < RELAY_ENDS; end++) {
+        const struct half *outward = &relay->halves[end]; /* reads from this end */
+        unsigned wanted = 0;
+
+        if (!outward->is_source_ended && !half_is_stuck(relay, end))
+            wanted |= STREAM_READABLE;
+        if (half_is_stuck(relay, !end))
+            wanted |= STREAM_WRITABLE;
+        stream_want(relay->ends[end], wanted);
+    }
+}
+
+/* How long nothing may happen now, and what it is called when it does. */
+static uint64_t patience_ms(const struct relay *relay, enum closed_by *ret_closed_by)
+{
+    if (half_is_stuck(relay, RELAY_CLIENT) || half_is_stuck(relay, RELAY_TARGET)) {
+        *ret_closed_by = CLOSED_BY_STUCK_TIMEOUT;
+        return relay->timeouts->stuck_ms;
+    }
+    if (relay->halves[RELAY_CLIENT].is_source_ended ||
+        relay->halves[RELAY_TARGET].is_source_ended) {
+        *ret_closed_by = CLOSED_BY_HALF_CLOSED_TIMEOUT;
+        return relay->timeouts->half_closed_ms;
+    }
+    *ret_closed_by = CLOSED_BY_IDLE_TIMEOUT;
+    return relay->timeouts->idle_ms;
+}
+
+static uint64_t next_look_ms(const struct relay *relay)
+{
+    enum closed_by ignored;
+    uint64_t now_ms = loop_now_ms(relay->env->loop);
+    uint64_t at_ms = relay->active_ms + patience_ms(relay, &ignored);
+    uint64_t keep_alive_ms = relay->started_ms + keep_alive_after_ms;
+
+    if (relay->is_starved && now_ms + starved_wait_ms < at_ms)
+        at_ms = now_ms + starved_wait_ms;
+    if (relay->reset_wait_ms != 0 && now_ms + relay->reset_wait_ms < at_ms)
+        at_ms = now_ms + relay->reset_wait_ms;
+    if (!relay->is_kept_alive && keep_alive_ms < at_ms)
+        at_ms = keep_alive_ms;
+    return at_ms;
+}
+
+/* Activity only stamps `active_ms`; the deadline is moved forward lazily, when it passes too early.
+ */
+static void arm(struct relay *relay)
+{
+    uint64_t at_ms = next_look_ms(relay);
+
+    if (!deadline_is_set(&relay->deadline) || at_ms < relay->deadline.at_ms)
+        deadline_set(relay->env->loop, &relay->deadline, at_ms);
+}
+
+static void relay_drive(struct relay *relay)
+{
+    relay->is_starved = false;
+    half_move(relay, RELAY_CLIENT);
+    if (!relay->is_target_held)
+        half_move(relay, RELAY_TARGET);
+    if (settle(relay))
+        return;
+    want(relay);
+    arm(relay);
+    if (is_more_to_move(relay))
+        task_post(relay->env->loop, &relay->again);
+}
+
+static void end_ready(struct stream *stream, void *observer)
+{
+    (void)stream;
+    relay_drive(observer);
+}
+
+static void next_turn(struct task *task)
+{
+    struct relay *relay = container_of(task, struct relay, again);
+
+    relay->is_target_held = false;
+    relay_drive(relay);
+}
+
+static void look_again(struct deadline *deadline)
+{
+    struct relay *relay = container_of(deadline, struct relay, deadline);
+    uint64_t now_ms = loop_now_ms(relay->env->loop);
+    enum closed_by closed_by;
+
+    if (!relay->is_kept_alive && now_ms >= relay->started_ms + keep_alive_after_ms) {
+        relay->is_kept_alive = true;
+        stream_keep_alive(relay->ends[RELAY_TARGET]);
+    }
+    if (relay->reset_wait_ms == 0 && now_ms >= relay->active_ms + patience_ms(relay, &closed_by)) {
+        relay_end(relay, closed_by, false, false);
+        return;
+    }
+    relay_drive(relay);
+}
+
+int relay_start(struct relay *relay, struct relay_env *env, const struct tunnel_timeouts *timeouts,
+                struct stream *client, struct stream *target, const void *early,
+                size_t early_length, void (*on_ended)(struct relay *, enum closed_by))
+{
+    uint64_t now_ms = loop_now_ms(env->loop);
+
+    *relay = (struct relay){
+        .env = env,
+        .timeouts = timeouts,
+        .ends = {client, target},
+        .on_ended = on_ended,
+        .started_ms = now_ms,
+        .active_ms = now_ms,
+        .closed_by = CLOSED_BY_COUNT,
+    };
+    deadline_init(&relay->deadline, look_again);
+    task_init(&relay->again, next_turn);
+    for (unsigned from = 0; from < RELAY_ENDS; from++)
+        relay->halves[from].is_pipe_refused = env->limits.mode == RELAY_COPY;
+    if (early_length > 0 && stash_put(relay, RELAY_CLIENT, early, early_length) < 0)
+        return -ENOMEM;
+    stream_observe(client, end_ready, relay);
+    stream_observe(target, end_ready, relay);
+    if (target->ready & STREAM_READABLE) {
+        relay->is_target_held = true;
+        task_post(env->loop, &relay->again);
+    }
+    relay_drive(relay);
+    return 0;
+}
+
+void relay_stop(struct relay *relay)
+{
+    relay_release(relay);
+    stream_close(relay->ends[RELAY_CLIENT], false);
+    stream_close(relay->ends[RELAY_TARGET], false);
+}
+
+uint64_t relay_bytes(const struct relay *relay, enum relay_end from)
+{
+    return relay->halves[from].bytes;
+}

@@ -1,0 +1,68 @@
+/* Both ways of a tunnel: bytes, half-closes, resets and deadlines from one end to the other.
+ *
+ * Every byte is passed on unchanged, in order, once. FIN stays FIN (half-close is relayed), a reset
+ * stays a reset and never overtakes bytes. While it is idle a relay owns no buffer and no pipe.
+ */
+#ifndef TUNNEL_RELAY_H
+#define TUNNEL_RELAY_H
+
+#include "base/contract.h"
+#include "loop/loop.h"
+#include "observe/access_log.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct pipe;
+struct relay_env;
+struct stash;
+struct stream;
+struct tunnel_timeouts;
+
+enum relay_end { RELAY_CLIENT, RELAY_TARGET, RELAY_ENDS };
+
+/* One direction; its index is that of the end it reads from. */
+struct half {
+    struct stash *stash; /* bytes that were read and could not be written yet; else NULL */
+    struct pipe *pipe;   /* lent while the direction is in splice mode; else NULL */
+    uint64_t bytes;      /* passed on */
+    uint8_t full_reads;  /* in a row */
+    bool is_pipe_refused;
+    bool is_source_ended; /* its end or an error was read */
+    bool is_sink_ended;   /* FIN was passed on, or writing failed: what still comes is dropped */
+    bool is_sink_broken;
+};
+
+struct relay {
+    struct relay_env *env;
+    const struct tunnel_timeouts *timeouts;
+    struct stream *ends[RELAY_ENDS];
+    struct half halves[RELAY_ENDS];
+    struct deadline deadline;
+    struct task again; /* the work budget of a turn was used up, or the target was held */
+    void (*on_ended)(struct relay *relay, enum closed_by closed_by);
+    uint64_t started_ms;
+    uint64_t active_ms;          /* when a byte or an end was last seen */
+    size_t reset_unacknowledged; /* when a reset that waits was last looked at */
+    uint16_t reset_wait_ms;      /* 0: no reset waits to be passed on */
+    uint8_t closed_by;           /* enum closed_by; CLOSED_BY_COUNT until the first end is seen */
+    bool is_reset[RELAY_ENDS];   /* this end reset its connection */
+    bool is_target_held;         /* not read in the turn that wrote the success */
+    bool is_starved;             /* the thread holds as many bytes as it may: look again soon */
+    bool is_out_of_memory;
+    bool is_kept_alive; /* keepalive is on for the dialled end */
+};
+
+/* Takes both streams. `early` bytes go to the target before anything else: copied. The target is
+ * not read in this turn. on_ended comes once, maybe from within; both streams are closed by then.
+ * 0, or -ENOMEM: nothing was taken. */
+int relay_start(struct relay *relay, struct relay_env *env, const struct tunnel_timeouts *timeouts,
+                struct stream *client, struct stream *target, const void *early,
+                size_t early_length, void (*on_ended)(struct relay *, enum closed_by)) MUST_CHECK;
+/* Closes both ends now; on_ended is not called. */
+void relay_stop(struct relay *relay);
+/* Payload so far; index RELAY_CLIENT counts what came from the client. */
+uint64_t relay_bytes(const struct relay *relay, enum relay_end from);
+
+#endif

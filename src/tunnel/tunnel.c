@@ -1,0 +1,532 @@
+/* A tunnel's way: judge the name, resolve, judge each address, wait for room, dial, have the
+ * front-end answer, relay, account. Callbacks only record what happened and call the driver,
+ * tunnel_drive; it looks at the state and does the next step; move_to alone changes the state,
+ * along allowed edges.
+ *
+ * The surprise: A and AAAA are answered apart, so a tunnel may already dial one family's addresses
+ * while the other's are still being looked up; every address is judged when it comes, in whichever
+ * state, and only then handed to the dial. No SYN leaves for an address that was not judged.
+ */
+#include "tunnel/tunnel.h"
+
+#include "base/text.h"
+#include "net/local_address.h"
+#include "net/stream.h"
+#include "observe/counters.h"
+#include "tunnel/tunnel_env.h"
+#include "tunnel/tunnel_log.h"
+#include "tunnel/tunnel_state.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define EDGE(state) (1u << (state))
+
+static const uint8_t edges[] = {
+    [TUNNEL_JUDGING] = EDGE(TUNNEL_RESOLVING) | EDGE(TUNNEL_CLOSED),
+    [TUNNEL_RESOLVING] = EDGE(TUNNEL_QUEUED) | EDGE(TUNNEL_CLOSED),
+    [TUNNEL_QUEUED] = EDGE(TUNNEL_DIALLING) | EDGE(TUNNEL_CLOSED),
+    [TUNNEL_DIALLING] = EDGE(TUNNEL_ESTABLISHED) | EDGE(TUNNEL_CLOSED),
+    [TUNNEL_ESTABLISHED] = EDGE(TUNNEL_RELAYING) | EDGE(TUNNEL_CLOSED),
+    [TUNNEL_RELAYING] = EDGE(TUNNEL_CLOSED),
+    [TUNNEL_CLOSED] = 0,
+};
+static_assert(ARRAY_LENGTH(edges) == TUNNEL_STATE_COUNT, "edges for every state");
+
+static void tunnel_drive(struct tunnel *tunnel);
+
+static void move_to(struct tunnel *tunnel, enum tunnel_state state)
+{
+    REQUIRE(edges[tunnel->state] & EDGE(state));
+    tunnel->state = (uint8_t)state;
+}
+
+/* ---- the end of a way that led nowhere ---- */
+
+static void opening_free(struct tunnel *tunnel)
+{
+    struct opening *opening = tunnel->opening;
+
+    if (opening == NULL)
+        return;
+    tunnel->opening = NULL;
+    resolver_cancel(&opening->query);
+    deadline_cancel(tunnel->env->loop, &opening->queue_deadline);
+    if (opening->dial != NULL)
+        dial_destroy(opening->dial);
+    dial_gate_leave(tunnel->env->dial_gate, &opening->pass);
+    if (opening->target != NULL)
+        stream_close(opening->target, false);
+    free(opening);
+}
+
+static void tunnel_free(struct garbage *garbage)
+{
+    struct tunnel *tunnel = container_of(garbage, struct tunnel, garbage);
+
+    free(tunnel->target);
+    free(tunnel);
+}
+
+static void tunnel_close(struct tunnel *tunnel)
+{
+    move_to(tunnel, TUNNEL_CLOSED);
+    opening_free(tunnel);
+    list_remove(&tunnel->link);
+    loop_free_later(tunnel->env->loop, &tunnel->garbage, tunnel_free);
+}
+
+static void refuse(struct tunnel *tunnel, enum tunnel_error error, const char *details)
+{
+    const struct tunnel_ops *ops = tunnel->ops;
+    struct tunnel_refusal refusal = {
+        .error = error,
+        .rcode = error == TUNNEL_ERROR_NXDOMAIN ? "NXDOMAIN" : NULL,
+        .details = details != NULL ? details : tunnel_error_row(error)->text,
+    };
+
+    if (error == TUNNEL_ERROR_DNS_FAILURE)
+        refusal.rcode = "SERVFAIL";
+    tunnel_log_refused(tunnel, error, refusal.details);
+    tunnel_close(tunnel);
+    ops->refused(tunnel->self, &refusal);
+}
+
+/* ---- judging ---- */
+
+static void refuse_by_verdict(struct tunnel *tunnel, const struct verdict *verdict)
+{
+    char buffer[192];
+    struct text details;
+    enum tunnel_error error = TUNNEL_ERROR_DENIED;
+
+    tunnel->rule = verdict->rule;
+    if (verdict->reason == POLICY_LOOP)
+        error = TUNNEL_ERROR_LOOP;
+    else if (verdict->reason == POLICY_SPECIAL)
+        error = TUNNEL_ERROR_ADDRESS_PROHIBITED;
+    text_init(&details, buffer, sizeof(buffer));
+    text_add(&details, tunnel_error_row(error)->text);
+    if (verdict->reason == POLICY_DEFAULT) {
+        text_add(&details, ": no rule allows this client; ask whoever runs this proxy");
+    } else if (verdict->reason != POLICY_LOOP) {
+        text_add(&details, " (rule ");
+        text_add(&details, verdict->rule);
+        text_add(&details, ")");
+    }
+    refuse(tunnel, error, buffer);
+}
+
+static struct verdict judge(const struct tunnel *tunnel, const struct ip_address *address)
+{
+    const struct policy *policy = tunnel->env->policy;
+    uint16_t port = tunnel->opening->authority.port;
+    struct verdict verdict;
+    struct policy_facts facts = {
+        .client = &tunnel->client.address,
+        .address = address,
+        .port = port,
+    };
+
+    if (address != NULL && policy_needs_local_check(policy, port))
+        facts.is_local_address = local_address_contains(address);
+    policy_evaluate(policy, &facts, &verdict);
+    return verdict;
+}
+
+/* An address of the target became known. */
+static void offer_address(struct tunnel *tunnel, const struct ip_address *address)
+{
+    struct opening *opening = tunnel->opening;
+    struct verdict verdict = judge(tunnel, address);
+
+    if (verdict.action != POLICY_ALLOW) {
+        opening->is_denied = true;
+        opening->verdict = verdict;
+        return;
+    }
+    tunnel->rule = verdict.rule;
+    opening->allowed_count++;
+    dial_add(opening->dial, address);
+}
+
+static void family_answered(struct tunnel *tunnel, enum ip_family family,
+                            enum resolver_status status)
+{
+    struct opening *opening = tunnel->opening;
+
+    opening->statuses[family == IP_V6 ? 0 : 1] = status;
+    opening->answered_count++;
+    dial_family_done(opening->dial, family);
+}
+
+/* ---- resolving ---- */
+
+static void on_answer(struct resolver_query *query, const struct resolver_answer *answer)
+{
+    struct opening *opening = container_of(query, struct opening, query);
+    struct tunnel *tunnel = opening->tunnel;
+
+    for (size_t i = 0; i < answer->count; i++)
+        offer_address(tunnel, &answer->addresses[i]);
+    family_answered(tunnel, answer->family, answer->status);
+    tunnel_drive(tunnel);
+}
+
+static bool has_status(const struct opening *opening, enum resolver_status status)
+{
+    return opening->statuses[0] == status || opening->statuses[1] == status;
+}
+
+/* Both families are answered and no address may be dialled. */
+static void refuse_unresolved(struct tunnel *tunnel)
+{
+    const struct opening *opening = tunnel->opening;
+
+    if (opening->is_denied) {
+        struct verdict verdict = opening->verdict;
+        refuse_by_verdict(tunnel, &verdict);
+    } else if (has_status(opening, RESOLVER_NXDOMAIN)) {
+        refuse(tunnel, TUNNEL_ERROR_NXDOMAIN, NULL);
+    } else if (has_status(opening, RESOLVER_TIMEOUT)) {
+        refuse(tunnel, TUNNEL_ERROR_DNS_TIMEOUT, NULL);
+    } else if (has_status(opening, RESOLVER_SERVFAIL) || has_status(opening, RESOLVER_FAILED)) {
+        refuse(tunnel, TUNNEL_ERROR_DNS_FAILURE, NULL);
+    } else {
+        refuse(tunnel, TUNNEL_ERROR_NO_ADDRESS, NULL);
+    }
+}
+
+/* False when there is no memory for the question. */
+static bool ask(struct tunnel *tunnel)
+{
+    struct opening *opening = tunnel->opening;
+    const struct authority *authority = &opening->authority;
+
+    opening->is_asked = true;
+    if (authority->address.family != IP_NONE) {
+        offer_address(tunnel, &authority->address);
+        family_answered(tunnel, IP_V6, RESOLVER_OK);
+        family_answered(tunnel, IP_V4, RESOLVER_OK);
+        return true;
+    }
+    opening->dns_began_ms = (int64_t)loop_now_ms(tunnel->env->loop);
+    return resolver_ask(tunnel->env->resolver, &opening->query, authority->host, on_answer) == 0;
+}
+
+/* ---- dialling ---- */
+
+static void on_entered(struct dial_pass *pass)
+{
+    struct opening *opening = container_of(pass, struct opening, pass);
+
+    opening->is_entered = true;
+    tunnel_drive(opening->tunnel);
+}
+
+static void queue_passed(struct deadline *deadline)
+{
+    struct opening *opening = container_of(deadline, struct opening, queue_deadline);
+
+    opening->is_queue_over = true;
+    tunnel_drive(opening->tunnel);
+}
+
+static void on_dialled(void *owner, const struct dial_result *result)
+{
+    struct tunnel *tunnel = owner;
+    struct opening *opening = tunnel->opening;
+
+    opening->is_dialled = true;
+    opening->dial_error = result->error;
+    opening->target = result->stream;
+    tunnel->address = result->endpoint;
+    tunnel_drive(tunnel);
+}
+
+/* Enters the line of those who want to dial; its time counts as dialling. */
+static int enter_gate(struct tunnel *tunnel)
+{
+    struct opening *opening = tunnel->opening;
+    struct loop *loop = tunnel->env->loop;
+    uint64_t now_ms = loop_now_ms(loop);
+
+    if (opening->dns_began_ms >= 0)
+        tunnel->dns_ms = (int32_t)((int64_t)now_ms - opening->dns_began_ms);
+    opening->dial_began_ms = (int64_t)now_ms;
+    opening->dial_deadline_ms = now_ms + tunnel->env->timeouts.dial_ms;
+    int error = dial_gate_enter(tunnel->env->dial_gate, &opening->pass, loop,
+                                &tunnel->client.address, on_entered);
+    if (error == 0)
+        opening->is_entered = true;
+    else if (error == -EINPROGRESS)
+        deadline_set(loop, &opening->queue_deadline, opening->dial_deadline_ms);
+    else
+        return error;
+    return 0;
+}
+
+static void target_ignored(struct stream *stream, void *observer)
+{
+    /* Between the dial and the relay; what happened stands in stream->ready. */
+    (void)stream;
+    (void)observer;
+}
+
+static void established(struct tunnel *tunnel)
+{
+    struct opening *opening = tunnel->opening;
+
+    stream_observe(opening->target, target_ignored, NULL);
+    stream_want(opening->target, 0);
+    move_to(tunnel, TUNNEL_ESTABLISHED);
+    tunnel->ops->established(tunnel->self);
+}
+
+/* ---- the driver: one function a state; true when there may be more to do at once ---- */
+
+static bool step_judging(struct tunnel *tunnel)
+{
+    const struct opening *opening = tunnel->opening;
+
+    /* A literal has its only phase as an address. */
+    if (opening->authority.address.family == IP_NONE) {
+        struct verdict verdict = judge(tunnel, NULL);
+
+        if (verdict.action != POLICY_ALLOW) {
+            refuse_by_verdict(tunnel, &verdict);
+            return false;
+        }
+        tunnel->rule = verdict.rule;
+    }
+    move_to(tunnel, TUNNEL_RESOLVING);
+    return true;
+}
+
+static bool step_resolving(struct tunnel *tunnel)
+{
+    struct opening *opening = tunnel->opening;
+
+    if (!opening->is_asked && !ask(tunnel)) {
+        refuse(tunnel, TUNNEL_ERROR_NO_RESOURCES, NULL);
+        return false;
+    }
+    if (opening->allowed_count > 0) {
+        int error = enter_gate(tunnel);
+
+        if (error < 0)
+            refuse(tunnel,
+                   error == -EAGAIN ? TUNNEL_ERROR_CLIENT_DIAL_LIMIT : TUNNEL_ERROR_NO_RESOURCES,
+                   NULL);
+        else
+            move_to(tunnel, TUNNEL_QUEUED);
+        return error == 0;
+    }
+    if (opening->answered_count == 2)
+        refuse_unresolved(tunnel);
+    return false;
+}
+
+static bool step_queued(struct tunnel *tunnel)
+{
+    struct opening *opening = tunnel->opening;
+
+    if (opening->is_entered) {
+        deadline_cancel(tunnel->env->loop, &opening->queue_deadline);
+        move_to(tunnel, TUNNEL_DIALLING);
+        dial_start(opening->dial, opening->dial_deadline_ms);
+        return true;
+    }
+    if (opening->is_queue_over)
+        refuse(tunnel, TUNNEL_ERROR_DIAL_TIMEOUT, NULL);
+    return false;
+}
+
+static bool step_dialling(struct tunnel *tunnel)
+{
+    struct opening *opening = tunnel->opening;
+
+    if (!opening->is_dialled)
+        return false;
+    tunnel->dial_ms = (int32_t)((int64_t)loop_now_ms(tunnel->env->loop) - opening->dial_began_ms);
+    dial_gate_leave(tunnel->env->dial_gate, &opening->pass);
+    if (opening->dial_error < 0)
+        refuse(tunnel, tunnel_error_from_errno(opening->dial_error), NULL);
+    else
+        established(tunnel);
+    return false;
+}
+
+static void tunnel_drive(struct tunnel *tunnel)
+{
+    bool is_more = true;
+
+    if (tunnel->is_driving)
+        return;
+    tunnel->is_driving = true;
+    while (is_more) {
+        switch ((enum tunnel_state)tunnel->state) {
+        case TUNNEL_JUDGING:
+            is_more = step_judging(tunnel);
+            break;
+        case TUNNEL_RESOLVING:
+            is_more = step_resolving(tunnel);
+            break;
+        case TUNNEL_QUEUED:
+            is_more = step_queued(tunnel);
+            break;
+        case TUNNEL_DIALLING:
+            is_more = step_dialling(tunnel);
+            break;
+        default:
+            is_more = false;
+        }
+    }
+    tunnel->is_driving = false;
+}
+
+/* ---- the outside ---- */
+
+static struct opening *opening_create(struct tunnel *tunnel, const struct tunnel_request *request)
+{
+    struct opening *opening = calloc(1, sizeof(*opening) + request->early_length);
+
+    if (opening == NULL)
+        return NULL;
+    if (dial_create(tunnel->env->loop, request->authority->port, on_dialled, tunnel,
+                    &opening->dial) < 0) {
+        free(opening);
+        return NULL;
+    }
+    opening->tunnel = tunnel;
+    opening->authority = *request->authority;
+    opening->dns_began_ms = -1;
+    deadline_init(&opening->queue_deadline, queue_passed);
+    opening->early_length = request->early_length;
+    if (request->early_length > 0)
+        memcpy(opening->early, request->early_bytes, request->early_length);
+    return opening;
+}
+
+static char *target_text(const struct authority *authority, uint16_t *ret_length)
+{
+    char buffer[AUTHORITY_TEXT_SIZE];
+    struct text text;
+
+    text_init(&text, buffer, sizeof(buffer));
+    authority_print(&text, authority);
+    *ret_length = (uint16_t)text.length;
+    return strndup(buffer, text.length);
+}
+
+static struct tunnel *tunnel_create(struct tunnel_env *env, const struct tunnel_request *request,
+                                    const struct tunnel_ops *ops, void *self)
+{
+    struct tunnel *tunnel = calloc(1, sizeof(*tunnel));
+
+    if (tunnel == NULL)
+        return NULL;
+    *tunnel = (struct tunnel){
+        .env = env,
+        .ops = ops,
+        .self = self,
+        .http = request->http,
+        .client = request->client,
+        .listener = (uint16_t)request->listener,
+        .began_ms = loop_now_ms(env->loop),
+        .dns_ms = -1,
+        .dial_ms = -1,
+    };
+    list_init(&tunnel->link);
+    tunnel->target = target_text(request->authority, &tunnel->target_length);
+    tunnel->opening = tunnel->target != NULL ? opening_create(tunnel, request) : NULL;
+    if (tunnel->opening == NULL) {
+        tunnel_free(&tunnel->garbage);
+        return NULL;
+    }
+    tunnel->id = access_ids_take(&env->ids);
+    return tunnel;
+}
+
+/* For want of memory there is no tunnel that could refuse. */
+static void refuse_without_tunnel(struct tunnel_env *env, const struct tunnel_request *request,
+                                  const struct tunnel_ops *ops, void *self, enum tunnel_error error)
+{
+    struct tunnel_rejection rejection = {
+        .client = request->client,
+        .listener = request->listener,
+        .http = request->http,
+        .target = request->authority->host,
+        .target_length = request->authority->host_length,
+        .error = error,
+    };
+    struct tunnel_refusal refusal = {.error = error, .details = tunnel_error_row(error)->text};
+
+    tunnel_reject(env, &rejection);
+    ops->refused(self, &refusal);
+}
+
+void tunnel_open(struct tunnel_env *env, const struct tunnel_request *request,
+                 const struct tunnel_ops *ops, void *self, struct tunnel **ret_tunnel)
+{
+    *ret_tunnel = NULL;
+    if (env->is_draining) {
+        refuse_without_tunnel(env, request, ops, self, TUNNEL_ERROR_DRAINING);
+        return;
+    }
+    struct tunnel *tunnel = tunnel_create(env, request, ops, self);
+    if (tunnel == NULL) {
+        refuse_without_tunnel(env, request, ops, self, TUNNEL_ERROR_NO_RESOURCES);
+        return;
+    }
+    tunnel_drive(tunnel);
+    if (tunnel->state != TUNNEL_CLOSED)
+        *ret_tunnel = tunnel;
+}
+
+void tunnel_cancel(struct tunnel *tunnel)
+{
+    tunnel_log_cancelled(tunnel);
+    tunnel_close(tunnel);
+}
+
+static void relay_ended(struct relay *relay, enum closed_by closed_by)
+{
+    struct tunnel *tunnel = container_of(relay, struct tunnel, relay);
+
+    tunnel_log_close(tunnel, closed_by);
+    capacity_give_back(tunnel->env->capacity);
+    tunnel_close(tunnel);
+}
+
+void tunnel_relay(struct tunnel *tunnel, struct stream *client)
+{
+    struct opening *opening = tunnel->opening;
+    struct tunnel_env *env = tunnel->env;
+    struct stream *target = opening->target;
+
+    opening->target = NULL;
+    move_to(tunnel, TUNNEL_RELAYING);
+    list_append(&env->tunnels, &tunnel->link);
+    tunnel_log_open(tunnel);
+    int error = relay_start(&tunnel->relay, env->relays, &env->timeouts, client, target,
+                            opening->early, opening->early_length, relay_ended);
+    if (error < 0) {
+        stream_close(client, true);
+        stream_close(target, true);
+        relay_ended(&tunnel->relay, CLOSED_BY_NO_MEMORY);
+        return;
+    }
+    opening_free(tunnel);
+}
+
+void tunnel_close_all(struct tunnel_env *env)
+{
+    while (!list_is_empty(&env->tunnels)) {
+        struct tunnel *tunnel = container_of(env->tunnels.next, struct tunnel, link);
+
+        relay_stop(&tunnel->relay);
+        relay_ended(&tunnel->relay, CLOSED_BY_DRAINED);
+    }
+}

@@ -1,0 +1,103 @@
+/* Facts of a tunnel as records of the access log; outcomes as counters. */
+#include "tunnel/tunnel_log.h"
+
+#include "observe/access_log.h"
+#include "observe/counters.h"
+#include "tunnel/tunnel_env.h"
+
+static struct access_record record_of(const struct tunnel *tunnel, enum access_event event)
+{
+    const struct tunnel_env *env = tunnel->env;
+
+    return (struct access_record){
+        .event = event,
+        .id = tunnel->id,
+        .client = tunnel->client,
+        .listener =
+            tunnel->listener < env->listener_count ? &env->listeners[tunnel->listener] : NULL,
+        .http = tunnel->http,
+        .target = tunnel->target,
+        .target_length = tunnel->target_length,
+        .address = tunnel->address.address.family == IP_NONE ? NULL : &tunnel->address,
+        .verdict = policy_action_name(POLICY_ALLOW),
+        .rule = tunnel->rule,
+        .dns_ms = tunnel->dns_ms,
+        .dial_ms = tunnel->dial_ms,
+    };
+}
+
+void tunnel_log_open(struct tunnel *tunnel)
+{
+    struct access_record record = record_of(tunnel, ACCESS_OPEN);
+
+    record.status = 200;
+    access_log_write(tunnel->env->log, &record);
+    counter_add(tunnel->env->counters, COUNTER_TUNNELS_ESTABLISHED, 1);
+    counter_add(tunnel->env->counters, COUNTER_TUNNELS_OPEN, 1);
+}
+
+void tunnel_log_close(struct tunnel *tunnel, enum closed_by closed_by)
+{
+    struct access_record record = record_of(tunnel, ACCESS_CLOSE);
+
+    record.up_bytes = relay_bytes(&tunnel->relay, RELAY_CLIENT);
+    record.down_bytes = relay_bytes(&tunnel->relay, RELAY_TARGET);
+    record.duration_ms = loop_now_ms(tunnel->env->loop) - tunnel->began_ms;
+    record.closed_by = closed_by;
+    access_log_write(tunnel->env->log, &record);
+    counter_subtract(tunnel->env->counters, COUNTER_TUNNELS_OPEN, 1);
+}
+
+static bool is_policy_error(enum tunnel_error error)
+{
+    return error == TUNNEL_ERROR_DENIED || error == TUNNEL_ERROR_ADDRESS_PROHIBITED ||
+           error == TUNNEL_ERROR_LOOP;
+}
+
+void tunnel_log_refused(struct tunnel *tunnel, enum tunnel_error error, const char *reason)
+{
+    const struct tunnel_error_row *row = tunnel_error_row(error);
+    struct access_record record = record_of(tunnel, ACCESS_DENY);
+    bool is_denied = is_policy_error(error);
+
+    if (is_denied)
+        record.verdict = policy_action_name(POLICY_DENY);
+    record.status = row->status;
+    record.error = row->token;
+    record.reason = reason;
+    access_log_write(tunnel->env->log, &record);
+    counter_add(tunnel->env->counters, is_denied ? COUNTER_TUNNELS_DENIED : COUNTER_TUNNELS_FAILED,
+                1);
+}
+
+void tunnel_log_cancelled(struct tunnel *tunnel)
+{
+    struct access_record record = record_of(tunnel, ACCESS_DENY);
+
+    record.reason = "the client left before the tunnel was open";
+    access_log_write(tunnel->env->log, &record);
+    counter_add(tunnel->env->counters, COUNTER_TUNNELS_CANCELLED, 1);
+}
+
+void tunnel_reject(struct tunnel_env *env, const struct tunnel_rejection *rejection)
+{
+    const struct tunnel_error_row *row = tunnel_error_row(rejection->error);
+    struct access_record record = {
+        .event = ACCESS_DENY,
+        .id = access_ids_take(&env->ids),
+        .client = rejection->client,
+        .http = rejection->http,
+        .target = rejection->target,
+        .target_length = rejection->target_length,
+        .status = row->status,
+        .error = row->token,
+        .reason = rejection->details != NULL ? rejection->details : row->text,
+        .dns_ms = -1,
+        .dial_ms = -1,
+    };
+
+    if (rejection->listener < env->listener_count)
+        record.listener = &env->listeners[rejection->listener];
+    access_log_write(env->log, &record);
+    counter_add(env->counters, COUNTER_REQUESTS_REFUSED, 1);
+}

@@ -1,0 +1,14 @@
+/* A tunnel's lines in the access log and its part in the counters. Private to tunnel/. */
+#ifndef TUNNEL_TUNNEL_LOG_H
+#define TUNNEL_TUNNEL_LOG_H
+
+#include "tunnel/tunnel.h"
+#include "tunnel/tunnel_state.h"
+
+void tunnel_log_open(struct tunnel *tunnel);
+void tunnel_log_close(struct tunnel *tunnel, enum closed_by closed_by);
+/* The request got an answer that is no 200, or its client left before any answer. */
+void tunnel_log_refused(struct tunnel *tunnel, enum tunnel_error error, const char *reason);
+void tunnel_log_cancelled(struct tunnel *tunnel);
+
+#endif
