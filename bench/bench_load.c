@@ -32,9 +32,9 @@ static void usage(FILE *out)
             "  --pid      root of the proxy's process tree; without it no CPU is measured\n"
             "  --direct   no proxy: what this machine and this generator can do\n"
             "  --tunnels  open at once (default 64)\n"
-            "  --count    tunnels opened in all (8000)\n"
-            "  --bytes    bulk bytes over all flows (1e9)\n"
-            "  --seconds  how long roundtrip and idle measure (1)\n"
+            "  --count    tunnels opened in all, at most (8000)\n"
+            "  --bytes    bulk bytes of one exchange on all flows (128e6)\n"
+            "  --seconds  how long it is measured (1)\n"
             "  --settle   how long idle tunnels rest before they are measured (2.5)\n"
             "  --timeout  after which the row has failed (60)\n\nrows:\n");
     for (size_t i = 0; row_at(i); i++)
@@ -149,7 +149,7 @@ static struct arguments arguments_parse(int argc, char **argv)
     struct arguments arguments = {
         .timeout_s = 60,
         .settings =
-            {.tunnels = 64, .count = 8000, .bytes = 1000000000, .seconds = 1, .settle_s = 2.5},
+            {.tunnels = 64, .count = 8000, .bytes = 128000000, .seconds = 1, .settle_s = 2.5},
     };
     for (int option; (option = getopt_long(argc, argv, "", options, NULL)) != -1;)
         argument_take(&arguments, option, optarg);

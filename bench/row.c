@@ -7,8 +7,9 @@
  *   tunnels    connect, CONNECT, 200, one 100-byte exchange, FIN from the client, and the end of
  *              data back at the client: the proxy's closing is part of it
  *   roundtrip  100 bytes there and 100 back, one at a time on each of the open tunnels
- *   bulk       bytes that the other end has checked
- *   idle       an open tunnel that has carried one exchange
+ *   bulk       bytes that the other end has checked: one exchange after the other on each flow,
+ * until the time is up; the last ones are finished and count idle       an open tunnel that has
+ * carried one exchange
  */
 #include "row.h"
 
@@ -70,6 +71,7 @@ static void stretch_read_cpu(struct stretch *stretch, const struct row_settings 
 
 struct tunnels_row {
     uint32_t count, started, ended;
+    uint64_t until_ns; /* no new ones after that */
 };
 
 static void tunnels_on_open(struct load *load, struct conn *conn)
@@ -82,10 +84,10 @@ static void tunnels_on_closed(struct load *load)
 {
     struct tunnels_row *row = load_row(load);
     row->ended++;
-    if (row->started < row->count) {
+    if (row->started < row->count && clock_ns() < row->until_ns) {
         row->started++;
         load_dial(load);
-    } else if (row->ended == row->count) {
+    } else if (row->ended == row->started) {
         load_stop(load);
     }
 }
@@ -96,32 +98,34 @@ static const struct load_ops tunnels_ops = {
     .on_closed = tunnels_on_closed,
 };
 
-static void tunnels_pass(struct load *load, uint32_t at_once, uint32_t count)
+/* Returns how many were opened, used and closed: `count`, or what `seconds` allowed. */
+static uint32_t tunnels_pass(struct load *load, uint32_t at_once, uint32_t count, double seconds)
 {
-    struct tunnels_row row = {.count = count};
+    struct tunnels_row row = {.count = count, .until_ns = clock_ns() + seconds_to_ns(seconds)};
     load_set_ops(load, &tunnels_ops, &row);
-    for (; row.started < at_once && row.started < count;) {
+    while (row.started < at_once && row.started < count) {
         row.started++;
         load_dial(load);
     }
     load_run(load, 0);
     load_set_ops(load, &(struct load_ops){0}, NULL);
+    return row.ended;
 }
 
 static void tunnels_run(struct load *load, const struct row_settings *settings,
                         struct row_result *result)
 {
-    tunnels_pass(load, settings->tunnels, settings->count / 10 + 1);
+    tunnels_pass(load, settings->tunnels, settings->count / 10 + 1, settings->seconds / 5);
     load_run(load, clock_ns() + SETTLE_NS);
     struct stretch stretch = stretch_begin(settings);
-    tunnels_pass(load, settings->tunnels, settings->count);
+    double ended = tunnels_pass(load, settings->tunnels, settings->count, settings->seconds);
     stretch_stop_clock(&stretch);
     load_run(load, clock_ns() + SETTLE_NS);
     stretch_read_cpu(&stretch, settings);
     load_finish_all(load);
     if (settings->proxy_pid)
-        result_add(result, "cpu_us_per_tunnel", stretch.cpu_s * 1e6 / settings->count);
-    result_add(result, "tunnels_per_s", settings->count / stretch.seconds);
+        result_add(result, "cpu_us_per_tunnel", stretch.cpu_s * 1e6 / ended);
+    result_add(result, "tunnels_per_s", ended / stretch.seconds);
 }
 
 /* ---- roundtrip ---- */
@@ -172,50 +176,62 @@ static void roundtrip_run(struct load *load, const struct row_settings *settings
     result_add(result, "roundtrips_per_s", answers / stretch.seconds);
 }
 
-/* ---- bulk ---- */
+/* ---- exchanges of any kind, again and again, on every open tunnel ---- */
 
-struct bulk_row {
+struct exchanges_row {
     enum exchange_kind kind;
-    uint64_t bytes_a_flow;
+    uint64_t bytes; /* of one exchange; each flow has one after the other */
+    uint64_t until_ns;
+    uint64_t exchanges;
     uint32_t flows_left;
 };
 
-static void bulk_on_answer(struct load *load, struct conn *conn)
+static void exchanges_start(struct load *load, struct conn *conn)
 {
-    (void)conn;
-    struct bulk_row *row = load_row(load);
-    if (--row->flows_left == 0)
+    struct exchanges_row *row = load_row(load);
+    conn_exchange(load, conn, row->kind, row->bytes);
+}
+
+static void exchanges_on_answer(struct load *load, struct conn *conn)
+{
+    struct exchanges_row *row = load_row(load);
+    row->exchanges++;
+    if (clock_ns() < row->until_ns)
+        exchanges_start(load, conn);
+    else if (--row->flows_left == 0)
         load_stop(load);
 }
 
-static void bulk_start(struct load *load, struct conn *conn)
-{
-    struct bulk_row *row = load_row(load);
-    conn_exchange(load, conn, row->kind, row->bytes_a_flow);
-}
+static const struct load_ops exchanges_ops = {.on_answer = exchanges_on_answer};
 
-static const struct load_ops bulk_ops = {.on_answer = bulk_on_answer};
-
-static void bulk_pass(struct load *load, enum exchange_kind kind, uint32_t flows, uint64_t bytes)
+/* At least one exchange on each open tunnel; returns how many in all. */
+static uint64_t exchanges_pass(struct load *load, struct exchanges_row row, double seconds)
 {
-    struct bulk_row row = {.kind = kind, .bytes_a_flow = bytes / flows, .flows_left = flows};
-    load_set_ops(load, &bulk_ops, &row);
-    load_each(load, bulk_start);
+    row.until_ns = clock_ns() + seconds_to_ns(seconds);
+    load_set_ops(load, &exchanges_ops, &row);
+    load_each(load, exchanges_start);
     load_run(load, 0);
     load_set_ops(load, &(struct load_ops){0}, NULL);
+    return row.exchanges;
 }
+
+/* ---- bulk ---- */
 
 static void bulk_run(struct load *load, const struct row_settings *settings,
                      struct row_result *result, enum exchange_kind kind)
 {
+    struct exchanges_row row = {
+        .kind = kind,
+        .bytes = settings->bytes / settings->tunnels,
+        .flows_left = settings->tunnels,
+    };
     load_open_all(load, settings->tunnels, OPENING_AT_ONCE);
-    bulk_pass(load, kind, settings->tunnels, settings->bytes / 16);
+    exchanges_pass(load, row, settings->seconds / 5);
     struct stretch stretch = stretch_begin(settings);
-    bulk_pass(load, kind, settings->tunnels, settings->bytes);
+    double gigabytes = (double)(exchanges_pass(load, row, settings->seconds) * row.bytes) / 1e9;
     stretch_stop_clock(&stretch);
     stretch_read_cpu(&stretch, settings);
     load_finish_all(load);
-    double gigabytes = (double)(settings->bytes / settings->tunnels * settings->tunnels) / 1e9;
     if (settings->proxy_pid)
         result_add(result, "cpu_s_per_gb", stretch.cpu_s / gigabytes);
     result_add(result, "gbit_per_s", gigabytes * 8 / stretch.seconds);
@@ -243,23 +259,18 @@ static void proxy_memory(const struct row_settings *settings, struct process_usa
                   (int)settings->proxy_pid, strerror(-error));
 }
 
-/* One exchange on every tunnel, all at once. */
-static void idle_use_all(struct load *load, uint32_t tunnels)
-{
-    bulk_pass(load, EXCHANGE_ECHO, tunnels, 0);
-}
-
 static void idle_run(struct load *load, const struct row_settings *settings,
                      struct row_result *result)
 {
     struct process_usage before, after;
+    struct exchanges_row use_once = {.kind = EXCHANGE_ECHO, .flows_left = settings->tunnels};
     if (!settings->proxy_pid)
         load_fail("the row idle is about a proxy: give its --pid");
-    tunnels_pass(load, OPENING_AT_ONCE, OPENING_AT_ONCE);
-    load_run(load, clock_ns() + seconds_to_ns(settings->settle_s));
+    tunnels_pass(load, OPENING_AT_ONCE, 2 * OPENING_AT_ONCE, 1);
+    load_run(load, clock_ns() + SECOND_NS / 2);
     proxy_memory(settings, &before);
     load_open_all(load, settings->tunnels, OPENING_AT_ONCE);
-    idle_use_all(load, settings->tunnels);
+    exchanges_pass(load, use_once, 0);
     load_run(load, clock_ns() + seconds_to_ns(settings->settle_s));
     struct stretch stretch = stretch_begin(settings);
     load_run(load, stretch.began_ns + seconds_to_ns(settings->seconds));

@@ -13,9 +13,9 @@ struct load;
 struct row_settings {
     pid_t proxy_pid;  /* root of the proxy's process tree; 0: there is none */
     uint32_t tunnels; /* how many are open at once */
-    uint32_t count;   /* `tunnels`: how many are opened in all */
-    uint64_t bytes;   /* bulk: in all, over all flows */
-    double seconds;   /* `roundtrip` and `idle`: how long it is measured */
+    uint32_t count;   /* `tunnels`: how many are opened in all, at most */
+    uint64_t bytes;   /* bulk: of one exchange on every flow; they repeat */
+    double seconds;   /* how long it is measured */
     double settle_s;  /* `idle`: how long tunnels rest before they are measured */
 };
 
