@@ -51,7 +51,8 @@ static void opening_free(struct tunnel *tunnel)
     if (opening == NULL)
         return;
     tunnel->opening = NULL;
-    resolver_cancel(&opening->query);
+    if (opening->dns_began_ms >= 0)
+        resolver_cancel(&opening->query);
     deadline_cancel(tunnel->env->loop, &opening->queue_deadline);
     if (opening->dial != NULL)
         dial_destroy(opening->dial);
