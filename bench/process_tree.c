@@ -136,6 +136,15 @@ static int process_add_descriptors(pid_t pid, uint32_t *count)
     return 0;
 }
 
+static int process_add_memory(pid_t pid, struct process_usage *usage)
+{
+    int failed = process_add_pss(pid, &usage->pss_bytes);
+    if (!failed)
+        failed = process_add_descriptors(pid, &usage->descriptors);
+    /* A zombie, or one that has just gone: it has no memory any more. */
+    return failed == -ESRCH || failed == -ENOENT ? 0 : failed;
+}
+
 static int process_tree_read(pid_t root, bool is_memory_wanted, struct process_usage *ret_usage)
 {
     struct process *processes = calloc(PROCESSES_MAX, sizeof *processes);
@@ -152,9 +161,7 @@ static int process_tree_read(pid_t root, bool is_memory_wanted, struct process_u
             continue;
         usage.cpu_ns += process_cpu_ns(&processes[i]);
         if (is_memory_wanted)
-            failed = process_add_pss(processes[i].pid, &usage.pss_bytes);
-        if (is_memory_wanted && !failed)
-            failed = process_add_descriptors(processes[i].pid, &usage.descriptors);
+            failed = process_add_memory(processes[i].pid, &usage);
     }
     free(processes);
     if (!failed)
