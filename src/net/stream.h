@@ -23,6 +23,7 @@ enum stream_ready {
     STREAM_WRITABLE = 2,
     STREAM_PEER_CLOSED = 4, /* the peer sent its FIN (bytes may still wait before it) */
     STREAM_BROKEN = 8,      /* reset or error; what arrived before can still be read */
+    STREAM_URGENT = 16,     /* urgent data was seen: splice would stop at its mark for good */
 };
 
 struct stream;

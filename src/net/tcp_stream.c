@@ -26,12 +26,18 @@ struct tcp_stream {
     struct garbage garbage;
 };
 
-/* In `stream.ready`, beyond what observers know: urgent data was seen. */
-enum { HAS_URGENT = 16 };
-
 static struct tcp_stream *tcp_of(const struct stream *stream)
 {
     return container_of(stream, struct tcp_stream, stream);
+}
+
+/* A byte marked urgent is a byte of the stream like any other; without this, reading skips it. Nobody
+ * sends any today, so it is not worth a call for every connection. */
+static void read_urgent_inline(int fd)
+{
+    int on = 1;
+
+    setsockopt(fd, SOL_SOCKET, SO_OOBINLINE, &on, sizeof(on));
 }
 
 static void tcp_events(struct watch *watch, uint32_t events)
@@ -43,8 +49,10 @@ static void tcp_events(struct watch *watch, uint32_t events)
         bits |= STREAM_READABLE;
     if (events & EPOLLOUT)
         bits |= STREAM_WRITABLE;
-    if (events & EPOLLPRI)
-        bits |= HAS_URGENT | STREAM_READABLE;
+    if (events & EPOLLPRI) {
+        read_urgent_inline(watch->fd);
+        bits |= STREAM_URGENT | STREAM_READABLE;
+    }
     if (events & (EPOLLRDHUP | EPOLLHUP))
         bits |= STREAM_PEER_CLOSED | STREAM_READABLE;
     if (events & EPOLLERR)
@@ -63,7 +71,7 @@ static ssize_t tcp_read(struct stream *stream, void *buffer, size_t size)
         return -errno;
     }
     bool is_short = (size_t)count < size;
-    bool may_hide_more = stream->ready & (STREAM_PEER_CLOSED | HAS_URGENT);
+    bool may_hide_more = stream->ready & (STREAM_PEER_CLOSED | STREAM_URGENT);
     if (count == 0 || (is_short && !may_hide_more))
         stream->ready &= (uint8_t)~STREAM_READABLE;
     return count;

@@ -96,6 +96,10 @@ static ssize_t pump(struct relay *relay, unsigned from)
     struct half *half = &relay->halves[from];
     enum relay_mode mode = relay->env->limits.mode;
 
+    if (half_source(relay, from)->ready & STREAM_URGENT) {
+        half_demote(relay->env, half);
+        half->is_pipe_refused = true;
+    }
     if (half->pipe == NULL && !half->is_pipe_refused && !half->is_sink_ended &&
         (half->full_reads >= PROMOTE_AFTER || mode == RELAY_SPLICE))
         half_promote(relay, from);
