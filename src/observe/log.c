@@ -53,12 +53,12 @@ enum {
 };
 
 struct log_ring {
+    _Alignas(CACHE_LINE) _Atomic size_t head; /* bytes ever published */
     struct log *log;
     char *bytes;
     size_t size;
     _Atomic uint64_t dropped;                 /* written by the producer */
-    _Alignas(CACHE_LINE) _Atomic size_t head; /* bytes ever published */
-    _Alignas(CACHE_LINE) _Atomic size_t tail; /* bytes ever collected */
+    _Alignas(CACHE_LINE) _Atomic size_t tail; /* bytes ever collected; the writer's line */
 };
 
 struct topic {
@@ -418,7 +418,8 @@ int log_create(int sink_fd, size_t ring_count, size_t ring_size, struct log **re
 int log_start(struct log *log)
 {
     REQUIRE(!log->is_started);
-    sigset_t all, before;
+    sigset_t all;
+    sigset_t before;
     sigfillset(&all);
     int error = pthread_sigmask(SIG_SETMASK, &all, &before);
     if (error == 0) {
