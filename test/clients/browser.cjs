@@ -38,6 +38,6 @@ async function main() {
 }
 
 main().catch((error) => {
-    console.error(error);
+    console.error(error.stack);
     process.exitCode = 1;
 });

@@ -44,6 +44,6 @@ function withProxyAgent() {
         process.stdout.write(data);
     }
 }).catch((error) => {
-    console.error(error);
+    console.error(error.stack);
     process.exitCode = 1;
 });
