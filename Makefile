@@ -1,0 +1,88 @@
+# The usual verbs; Meson and ninja do the work. `make help` lists them.
+BUILD = build
+SANITIZED = -Db_lundef=false
+# An ordinary user's PATH lacks ip and dnsmasq, which tests start.
+export PATH := $(PATH):/usr/sbin:/sbin
+
+# What a newcomer types first -----------------------------------------------------------------
+
+all: build-deps $(BUILD)/build.ninja ## build build/adit (release, with symbols) and the tests
+	@ninja -C $(BUILD)
+
+run: build-deps $(BUILD)/build.ninja ## build adit and run it on 127.0.0.1:10800
+	@ninja -C $(BUILD) adit
+	@exec $(BUILD)/adit
+
+test: test-deps all ## run every test but the zoo of real clients
+	@test/run $(BUILD)
+
+test-clients: all ## drive real clients through adit (installs browser, Java, Go, ...)
+	@ADIT=$(CURDIR)/$(BUILD)/adit test/clients/run
+
+# For whoever works on adit -------------------------------------------------------------------
+
+asan: build-deps build-asan/build.ninja ## build build-asan/adit with ASan and UBSan
+	@ninja -C build-asan
+
+tsan: build-deps build-tsan/build.ninja ## build build-tsan/adit with TSan
+	@ninja -C build-tsan
+
+test-asan: test-deps asan ## run every test on the ASan build
+	@test/run build-asan
+
+test-tsan: test-deps tsan ## run every test on the TSan build
+	@test/run build-tsan
+
+fuzz: ## fuzz each parser for 60 s
+	@scripts/install-deps fuzz
+	@fuzz/run
+
+bench: all ## measure adit beside the peers that are installed
+	@bench/run
+
+lint: ## layers, purity, lengths, layout, static analysis
+	@scripts/install-deps lint
+	@$(MAKE) --no-print-directory all
+	@scripts/check-layers --self-test && scripts/check-layers
+	@scripts/check-length --self-test && scripts/check-length
+	@scripts/check-pure --self-test && scripts/check-pure $(BUILD)
+	@scripts/check-format --self-test && scripts/check-format
+	@scripts/check-tidy --self-test && scripts/check-tidy $(BUILD)
+
+format: ## lay all C files out as .clang-format says
+	@scripts/check-format --fix
+
+install: all ## install adit and its man page (DESTDIR, and PREFIX when build/ is made)
+	@meson install -C $(BUILD) --no-rebuild
+
+clean: ## remove the build folders
+	rm -rf build build-asan build-tsan build-fuzz
+
+help: ## list these
+	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' Makefile
+
+# ---------------------------------------------------------------------------------------------
+
+build-deps:
+	@scripts/install-deps build
+
+# A build folder that was made before cmocka came has no unit tests: look again.
+test-deps: build-deps
+	@scripts/install-deps test
+	@for folder in build build-asan build-tsan; do \
+		if [ -e $$folder/build.ninja ] && \
+			! grep -q '"cmocka"' $$folder/meson-info/intro-dependencies.json; then \
+			meson setup --reconfigure $$folder >/dev/null; fi; done
+
+PREFIX = /usr/local
+build/build.ninja:
+	@meson setup build --prefix=$(PREFIX) >/dev/null || { cat build/meson-logs/meson-log.txt; exit 1; }
+
+build-asan/build.ninja:
+	@meson setup build-asan $(SANITIZED) -Db_sanitize=address,undefined >/dev/null
+
+build-tsan/build.ninja:
+	@meson setup build-tsan $(SANITIZED) -Db_sanitize=thread >/dev/null
+
+.PHONY: all run test test-clients asan tsan test-asan test-tsan fuzz bench lint format install \
+	clean help build-deps test-deps
