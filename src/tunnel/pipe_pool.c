@@ -36,7 +36,7 @@ void pipe_pool_finish(struct pipe_pool *pool)
 /* A smaller pipe would be slower than copying, so one that can't be made large is an error. */
 static int open_pipe(int ret_fds[2])
 {
-    int fds[2];
+    int fds[2] = {-1, -1};
 
     if (pipe2(fds, O_NONBLOCK | O_CLOEXEC) < 0)
         return -errno;
@@ -54,7 +54,7 @@ static int open_pipe(int ret_fds[2])
 static int pipe_create(struct pipe **ret_pipe)
 {
     struct pipe *pipe = calloc(1, sizeof(*pipe));
-    int fds[2];
+    int fds[2] = {-1, -1};
 
     if (pipe == NULL)
         return -ENOMEM;
