@@ -1,5 +1,7 @@
 /* The entry: everything is in daemon/. */
-int main(void)
+#include "daemon/daemon.h"
+
+int main(int argc, char **argv)
 {
-    return 0;
+    return daemon_main(argc, argv);
 }

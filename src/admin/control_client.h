@@ -1,0 +1,11 @@
+/* The commands that talk to a running adit. */
+#ifndef ADMIN_CONTROL_CLIENT_H
+#define ADMIN_CONTROL_CLIENT_H
+
+#include "config/options.h"
+
+/* COMMAND_STATS or COMMAND_DRAIN; `path` NULL: the default socket. Prints; returns the exit status.
+ */
+int control_client_run(enum command command, const char *path);
+
+#endif

@@ -1,0 +1,133 @@
+/* The file of a unix socket outlives its process, so a file that exists says nothing: whether
+ * somebody accepts connections there does. Two adits that start at the same time on one path may
+ * both find it stale; the later one wins, and the earlier one then does not remove a file that is
+ * not its own.
+ */
+#include "admin/control_socket.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+enum { BACKLOG = 16 };
+
+static_assert(sizeof(((struct sockaddr_un *)0)->sun_path) == CONTROL_PATH_SIZE,
+              "as the kernel has it");
+
+void control_path_default(struct text *out)
+{
+    const char *folder = getenv("XDG_RUNTIME_DIR");
+
+    /* Relative paths in it are to be ignored, says its specification. */
+    text_add(out, folder != NULL && folder[0] == '/' ? folder : "/run/adit");
+    text_add(out, "/adit.sock");
+}
+
+static int make_address(const char *path, struct sockaddr_un *ret_address)
+{
+    size_t length = strlen(path);
+
+    if (length >= sizeof(ret_address->sun_path))
+        return -ENAMETOOLONG;
+    memset(ret_address, 0, sizeof(*ret_address));
+    ret_address->sun_family = AF_UNIX;
+    memcpy(ret_address->sun_path, path, length);
+    return 0;
+}
+
+static int connect_with(const char *path, int flags)
+{
+    struct sockaddr_un address;
+    int error = make_address(path, &address);
+
+    if (error < 0)
+        return error;
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | flags, 0);
+    if (fd < 0)
+        return -errno;
+    if (connect(fd, (const struct sockaddr *)&address, sizeof(address)) < 0) {
+        error = -errno;
+        close(fd);
+        return error;
+    }
+    return fd;
+}
+
+int control_socket_connect(const char *path)
+{
+    return connect_with(path, 0);
+}
+
+/* Nobody sees the file with another mode than 0600, not even for a moment. */
+static int bind_private(int fd, const struct sockaddr_un *address)
+{
+    mode_t old = umask(0177);
+    int error = bind(fd, (const struct sockaddr *)address, sizeof(*address)) < 0 ? -errno : 0;
+
+    umask(old);
+    return error;
+}
+
+static int remove_stale(const char *path)
+{
+    struct stat about;
+
+    if (lstat(path, &about) < 0)
+        return errno == ENOENT ? 0 : -errno;
+    if (!S_ISSOCK(about.st_mode))
+        return -EEXIST;
+    /* Non-blocking: one whose queue is full says EAGAIN, and is alive. */
+    int fd = connect_with(path, SOCK_NONBLOCK);
+    if (fd >= 0)
+        close(fd);
+    if (fd != -ECONNREFUSED)
+        return -EADDRINUSE;
+    return unlink(path) < 0 && errno != ENOENT ? -errno : 0;
+}
+
+int control_socket_open(const char *path, struct control_socket *ret_socket)
+{
+    struct sockaddr_un address;
+    struct stat about;
+    int error = make_address(path, &address);
+
+    if (error < 0)
+        return error;
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (fd < 0)
+        return -errno;
+    error = bind_private(fd, &address);
+    if (error == -EADDRINUSE) {
+        error = remove_stale(path);
+        if (error == 0)
+            error = bind_private(fd, &address);
+    }
+    if (error == 0 && (listen(fd, BACKLOG) < 0 || lstat(path, &about) < 0))
+        error = -errno;
+    if (error < 0) {
+        close(fd);
+        return error;
+    }
+    ret_socket->fd = fd;
+    ret_socket->device = about.st_dev;
+    ret_socket->inode = about.st_ino;
+    memcpy(ret_socket->path, address.sun_path, sizeof(ret_socket->path));
+    return 0;
+}
+
+void control_socket_close(struct control_socket *control)
+{
+    struct stat about;
+
+    if (control->fd < 0)
+        return;
+    close(control->fd);
+    control->fd = -1;
+    if (lstat(control->path, &about) == 0 && about.st_dev == control->device &&
+        about.st_ino == control->inode)
+        unlink(control->path);
+}

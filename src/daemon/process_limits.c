@@ -1,0 +1,105 @@
+/* Half of the descriptors less a reserve is the number of tunnels; pipes are what one ordinary user
+ * may have of 1 MiB each, less a quarter for that user's other programs.
+ */
+#include "daemon/process_limits.h"
+
+#include "config/settings.h"
+
+#include <fcntl.h>
+#include <sched.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+enum {
+    RESERVE_MAX = 64,   /* listeners, loops, name servers, the control socket, refusals */
+    PIPES_DEFAULT = 48, /* three quarters of what Linux grants an ordinary user */
+    PIPES_MAX = 256,    /* 256 MiB of the kernel's memory at worst */
+    SMALL_LIMIT = 1024, /* descriptors; below it pipes must leave room in the reserve */
+    PIPE_BYTES = 1024 * 1024,
+    PIPE_PAGE_BYTES = 4096, /* the unit of pipe-user-pages-soft */
+};
+
+void process_open_standard_descriptors(void)
+{
+    int fd;
+
+    do
+        fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+    while (fd >= 0 && fd <= STDERR_FILENO);
+    if (fd > STDERR_FILENO)
+        close(fd);
+}
+
+static uint64_t reserve_of(uint64_t descriptors)
+{
+    return descriptors / 2 < RESERVE_MAX ? descriptors / 2 : RESERVE_MAX;
+}
+
+static uint32_t connections_of(uint64_t descriptors)
+{
+    uint64_t count = (descriptors - reserve_of(descriptors)) / 2;
+
+    return count < UINT32_MAX ? (uint32_t)count : UINT32_MAX;
+}
+
+/* `soft_pages`: of pipe-user-pages-soft; 0 there means no limit, -1: not known. */
+static unsigned pipes_of(uint64_t descriptors, long soft_pages)
+{
+    uint64_t pipes = PIPES_DEFAULT;
+
+    if (soft_pages == 0)
+        pipes = PIPES_MAX;
+    else if (soft_pages > 0)
+        pipes = (uint64_t)soft_pages * PIPE_PAGE_BYTES / PIPE_BYTES * 3 / 4;
+    if (descriptors < SMALL_LIMIT && pipes > reserve_of(descriptors) / 8)
+        pipes = reserve_of(descriptors) / 8;
+    return pipes < PIPES_MAX ? (unsigned)pipes : PIPES_MAX;
+}
+
+static long read_soft_pages(void)
+{
+    char text[32];
+    int fd = open("/proc/sys/fs/pipe-user-pages-soft", O_RDONLY | O_CLOEXEC);
+
+    if (fd < 0)
+        return -1;
+    ssize_t length = read(fd, text, sizeof(text) - 1);
+    close(fd);
+    if (length <= 0)
+        return -1;
+    text[length] = '\0';
+    return strtol(text, NULL, 10);
+}
+
+void process_limits_read(struct process_limits *ret_limits)
+{
+    struct rlimit limit = {.rlim_cur = SMALL_LIMIT, .rlim_max = SMALL_LIMIT};
+
+    /* Neither call can fail with these arguments; should one, the usual limit is a fair guess. */
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
+        rlim_t soft = limit.rlim_cur;
+
+        limit.rlim_cur = limit.rlim_max;
+        if (setrlimit(RLIMIT_NOFILE, &limit) < 0)
+            limit.rlim_cur = soft;
+    }
+    ret_limits->descriptors = limit.rlim_cur;
+    ret_limits->connections = connections_of(limit.rlim_cur);
+    ret_limits->pipes = pipes_of(limit.rlim_cur, read_soft_pages());
+}
+
+unsigned process_count_cores(void)
+{
+    enum { CPUS_MAX = 4096 };
+    size_t size = CPU_ALLOC_SIZE(CPUS_MAX);
+    cpu_set_t *cpus = CPU_ALLOC(CPUS_MAX);
+    int count = 0;
+
+    if (cpus != NULL && sched_getaffinity(0, size, cpus) == 0)
+        count = CPU_COUNT_S(size, cpus);
+    CPU_FREE(cpus);
+    if (count < 1)
+        return 1;
+    return count < SETTINGS_WORKERS_MAX ? (unsigned)count : SETTINGS_WORKERS_MAX;
+}

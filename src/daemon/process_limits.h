@@ -1,0 +1,21 @@
+/* What the machine allows this process, and what adit makes of it. */
+#ifndef DAEMON_PROCESS_LIMITS_H
+#define DAEMON_PROCESS_LIMITS_H
+
+#include <stdint.h>
+
+struct process_limits {
+    uint64_t descriptors; /* RLIMIT_NOFILE */
+    uint32_t connections; /* client connections in all */
+    unsigned pipes;       /* for splice, in all */
+};
+
+/* Makes sure that 0, 1 and 2 are open, so that no socket ever becomes stdin or stderr. */
+void process_open_standard_descriptors(void);
+/* Raises RLIMIT_NOFILE to the hard limit, reads what concerns us. Opens a file: before confinement.
+ */
+void process_limits_read(struct process_limits *ret_limits);
+/* Cores this process may run on, 1 to SETTINGS_WORKERS_MAX. */
+unsigned process_count_cores(void);
+
+#endif

@@ -1,0 +1,13 @@
+/* One line to the person who started adit, on stderr. Never waits for a reader that does not read.
+ */
+#ifndef DAEMON_SAY_H
+#define DAEMON_SAY_H
+
+#include "base/contract.h"
+
+/* `adit: ` in front, a newline behind. What happened: why; what to do. */
+void say(const char *format, ...) PRINTF_LIKE(1, 2);
+/* The same without the prefix. */
+void say_plainly(const char *format, ...) PRINTF_LIKE(1, 2);
+
+#endif

@@ -1,0 +1,521 @@
+/* One thread around poll(): signals (a signalfd), the channel to the worker, the watch on the two
+ * files of /etc, and three points in time.
+ *
+ * States: starting (the first worker is not ready; its end is ours), serving (a worker that dies is
+ * replaced), draining (the worker's end is ours). The listeners stay open here while serving, so
+ * that between two workers connections wait in the kernel's queue and none is refused.
+ *
+ * The surprise is fork without exec: the worker begins inside become_worker, with a copy
+ * of everything that the supervisor has; it closes what is not its own and never returns to the
+ * loop. Until then this process has one thread, so nothing can be half-done in the copy.
+ */
+#include "daemon/supervisor.h"
+
+#include "admin/control_socket.h"
+#include "daemon/channel.h"
+#include "daemon/file_watch.h"
+#include "daemon/listeners.h"
+#include "daemon/say.h"
+#include "daemon/worker.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+enum {
+    SETTLE_MS = 100,      /* from the first sign of a change: editors write in several steps */
+    SEND_AGAIN_MS = 1000, /* a worker that does not read its channel */
+    SHORT_LIFE_MS = 1000, /* a worker that dies younger is replaced at this age */
+    KILL_AFTER_MS = 1000, /* beyond the drain time */
+    MESSAGE_BYTES = 512,
+};
+
+#define NEVER UINT64_MAX
+
+enum supervisor_state {
+    SUPERVISOR_STARTING,
+    SUPERVISOR_SERVING,
+    SUPERVISOR_DRAINING,
+    SUPERVISOR_ENDED,
+};
+
+struct supervisor {
+    const struct settings *settings;
+    enum supervisor_state state;
+    int exit_status;
+    struct listeners listeners;
+    struct control_socket control;
+    struct file_watch *files; /* NULL: changes are not noticed */
+    struct process_limits limits;
+    enum relay_mode relay_mode;
+    unsigned threads;
+    int signal_fd;
+    int channel_fd; /* -1: none */
+    pid_t worker;   /* 0: none */
+    uint64_t started_ms;
+    uint64_t worker_started_ms;
+    uint64_t restarts;
+    uint64_t send_files_at_ms;
+    uint64_t start_worker_at_ms;
+    uint64_t kill_worker_at_ms;
+};
+
+static uint64_t now_ms(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+static void end(struct supervisor *supervisor, int exit_status)
+{
+    supervisor->state = SUPERVISOR_ENDED;
+    supervisor->exit_status = exit_status;
+}
+
+/* -- the worker */
+
+static void close_channel(struct supervisor *supervisor)
+{
+    if (supervisor->channel_fd >= 0)
+        close(supervisor->channel_fd);
+    supervisor->channel_fd = -1;
+}
+
+static void send_files(struct supervisor *supervisor)
+{
+    static const enum channel_kind kinds[] = {CHANNEL_HOSTS, CHANNEL_RESOLV_CONF};
+    static_assert(ARRAY_LENGTH(kinds) == WATCHED_FILE_COUNT, "a message for every file");
+
+    supervisor->send_files_at_ms = NEVER;
+    if (supervisor->files != NULL)
+        file_watch_renew(supervisor->files);
+    for (size_t i = 0; i < WATCHED_FILE_COUNT && supervisor->channel_fd >= 0; i++) {
+        /* A file that can't be opened has no contents. */
+        int fd = watched_file_open((enum watched_file)i);
+        int error = channel_send(supervisor->channel_fd, kinds[i], fd);
+
+        if (fd >= 0)
+            close(fd);
+        if (error == -EAGAIN)
+            supervisor->send_files_at_ms = now_ms() + SEND_AGAIN_MS;
+    }
+}
+
+static void become_worker(struct supervisor *supervisor, int channel_fd)
+{
+    static const int ignored_signals[] = {SIGINT, SIGTERM, SIGHUP, SIGUSR1, SIGUSR2};
+    const struct worker_plan plan = {
+        .settings = supervisor->settings,
+        .listener_fds = supervisor->listeners.fds,
+        .listeners = supervisor->listeners.endpoints,
+        .listener_count = supervisor->listeners.count,
+        .channel_fd = channel_fd,
+        .control_fd = supervisor->control.fd,
+        .threads = supervisor->threads,
+        .relay_mode = supervisor->relay_mode,
+        .limits = supervisor->limits,
+        .adit_started_ms = supervisor->started_ms,
+        .restarts = supervisor->restarts,
+    };
+
+    /* A terminal's Ctrl-C reaches the whole group; only the supervisor decides what it means. */
+    for (size_t i = 0; i < ARRAY_LENGTH(ignored_signals); i++)
+        signal(ignored_signals[i], SIG_IGN);
+    close(supervisor->signal_fd);
+    close(supervisor->channel_fd);
+    if (supervisor->files != NULL)
+        file_watch_destroy(supervisor->files);
+    supervisor->files = NULL;
+    exit(worker_run(&plan));
+}
+
+/* 0 or -errno. */
+static int start_worker(struct supervisor *supervisor)
+{
+    int fds[2];
+    int error = channel_open(fds);
+
+    supervisor->start_worker_at_ms = NEVER;
+    if (error < 0)
+        return error;
+    supervisor->channel_fd = fds[0];
+    supervisor->worker_started_ms = now_ms();
+    pid_t pid = fork();
+    if (pid == 0)
+        become_worker(supervisor, fds[1]);
+    error = pid < 0 ? -errno : 0;
+    close(fds[1]);
+    if (error < 0) {
+        close_channel(supervisor);
+        return error;
+    }
+    supervisor->worker = pid;
+    send_files(supervisor);
+    return 0;
+}
+
+static void replace_worker(struct supervisor *supervisor)
+{
+    int error = start_worker(supervisor);
+
+    if (error == 0)
+        return;
+    say("can't start a new worker: %s; trying again in a second", strerror(-error));
+    supervisor->start_worker_at_ms = now_ms() + SHORT_LIFE_MS;
+}
+
+static void say_how_it_ended(pid_t pid, int status, const char *consequence)
+{
+    if (WIFSIGNALED(status))
+        say("worker %d was ended by signal %d (%s); %s", (int)pid, WTERMSIG(status),
+            strsignal(WTERMSIG(status)), consequence);
+    else
+        say("worker %d ended with status %d; %s", (int)pid, WEXITSTATUS(status), consequence);
+}
+
+static void worker_ended(struct supervisor *supervisor, int status)
+{
+    pid_t pid = supervisor->worker;
+    bool is_clean = WIFEXITED(status) && WEXITSTATUS(status) == 0;
+
+    supervisor->worker = 0;
+    close_channel(supervisor);
+    if (supervisor->state == SUPERVISOR_STARTING) {
+        if (WIFSIGNALED(status))
+            say_how_it_ended(pid, status, "it never served");
+        end(supervisor, 1);
+    } else if (supervisor->state == SUPERVISOR_DRAINING) {
+        if (!is_clean)
+            say_how_it_ended(pid, status, "its tunnels are closed");
+        end(supervisor, is_clean ? 0 : 1);
+    } else {
+        uint64_t now = now_ms();
+        uint64_t earliest = supervisor->worker_started_ms + SHORT_LIFE_MS;
+
+        say_how_it_ended(pid, status, "its tunnels are closed, a new one starts");
+        supervisor->restarts++;
+        supervisor->start_worker_at_ms = earliest > now ? earliest : now;
+    }
+}
+
+static void reap(struct supervisor *supervisor)
+{
+    int status;
+    pid_t pid = waitpid(-1, &status, WNOHANG);
+
+    while (pid > 0) {
+        if (pid == supervisor->worker)
+            worker_ended(supervisor, status);
+        pid = waitpid(-1, &status, WNOHANG);
+    }
+}
+
+/* Kills and waits: afterwards there is no worker. */
+static void kill_worker(struct supervisor *supervisor)
+{
+    if (supervisor->worker == 0)
+        return;
+    kill(supervisor->worker, SIGKILL);
+    while (waitpid(supervisor->worker, NULL, 0) < 0 && errno == EINTR)
+        continue;
+    supervisor->worker = 0;
+    close_channel(supervisor);
+}
+
+/* -- ending */
+
+static void drain(struct supervisor *supervisor)
+{
+    if (supervisor->state == SUPERVISOR_DRAINING)
+        return;
+    supervisor->state = SUPERVISOR_DRAINING;
+    supervisor->start_worker_at_ms = NEVER;
+    listeners_close(&supervisor->listeners);
+    if (supervisor->worker == 0) {
+        end(supervisor, 0);
+        return;
+    }
+    supervisor->kill_worker_at_ms =
+        now_ms() + supervisor->settings->drain_timeout_ms + KILL_AFTER_MS;
+    int error = channel_send(supervisor->channel_fd, CHANNEL_DRAIN, -1);
+    /* Full: it does not read, and is killed when its time is over. Closed: it is ending. */
+    (void)error;
+}
+
+static void told_to_end(struct supervisor *supervisor)
+{
+    if (supervisor->state != SUPERVISOR_DRAINING) {
+        drain(supervisor);
+        return;
+    }
+    kill_worker(supervisor);
+    end(supervisor, 0);
+}
+
+/* -- what happens */
+
+static void print_start_line(const struct supervisor *supervisor)
+{
+    static const uint8_t loopback_v4[4] = {127, 0, 0, 1};
+    static const uint8_t loopback_v6[16] = {[15] = 1};
+    char names[SETTINGS_LISTENERS_MAX * (IP_ENDPOINT_TEXT_SIZE + 2)];
+    char example_name[IP_ENDPOINT_TEXT_SIZE];
+    struct ip_endpoint example = supervisor->listeners.endpoints[0];
+    struct text text;
+
+    text_init(&text, names, sizeof(names));
+    for (size_t i = 0; i < supervisor->listeners.count; i++) {
+        text_add(&text, i > 0 ? ", " : "");
+        ip_endpoint_print(&text, &supervisor->listeners.endpoints[i]);
+    }
+    if (ip_address_is_unspecified(&example.address))
+        example.address = example.address.family == IP_V4 ? ip_address_from_v4(loopback_v4)
+                                                          : ip_address_from_v6(loopback_v6);
+    text_init(&text, example_name, sizeof(example_name));
+    ip_endpoint_print(&text, &example);
+    say_plainly("adit %s listening on %s (%u worker%s); try: curl -v --http1.1 --proxy http://%s/ "
+                "https://example.com/",
+                ADIT_VERSION, names, supervisor->threads, supervisor->threads == 1 ? "" : "s",
+                example_name);
+}
+
+static void hear_worker(struct supervisor *supervisor)
+{
+    struct channel_message message;
+    int error = channel_receive(supervisor->channel_fd, &message);
+
+    if (error == -EAGAIN)
+        return;
+    if (error < 0) { /* it is ending; SIGCHLD tells how */
+        close_channel(supervisor);
+        return;
+    }
+    if (message.kind == CHANNEL_DRAIN) {
+        drain(supervisor);
+    } else if (message.kind == CHANNEL_READY && supervisor->state == SUPERVISOR_STARTING) {
+        supervisor->state = SUPERVISOR_SERVING;
+        print_start_line(supervisor);
+    }
+}
+
+static void hear_signals(struct supervisor *supervisor)
+{
+    struct signalfd_siginfo info;
+
+    while (supervisor->state != SUPERVISOR_ENDED &&
+           read(supervisor->signal_fd, &info, sizeof(info)) == sizeof(info)) {
+        int number = (int)info.ssi_signo;
+
+        if (number == SIGCHLD)
+            reap(supervisor);
+        else if (number == SIGTERM || number == SIGINT)
+            told_to_end(supervisor);
+        else
+            say("%s means nothing yet; SIGTERM drains and ends", strsignal(number));
+    }
+}
+
+static void hear_files(struct supervisor *supervisor)
+{
+    if (file_watch_take(supervisor->files) && supervisor->send_files_at_ms == NEVER)
+        supervisor->send_files_at_ms = now_ms() + SETTLE_MS;
+}
+
+static void do_what_is_due(struct supervisor *supervisor)
+{
+    uint64_t now = now_ms();
+
+    if (supervisor->start_worker_at_ms <= now)
+        replace_worker(supervisor);
+    if (supervisor->send_files_at_ms <= now)
+        send_files(supervisor);
+    if (supervisor->kill_worker_at_ms <= now) {
+        say("the drain time is over and worker %d does not end; ended it", (int)supervisor->worker);
+        kill_worker(supervisor);
+        end(supervisor, 0);
+    }
+}
+
+static uint64_t earlier(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
+static int wait_ms(const struct supervisor *supervisor)
+{
+    uint64_t at = earlier(supervisor->kill_worker_at_ms,
+                          earlier(supervisor->send_files_at_ms, supervisor->start_worker_at_ms));
+    uint64_t now = now_ms();
+
+    if (at == NEVER)
+        return -1;
+    return at > now ? (int)(at - now) : 0;
+}
+
+static void serve(struct supervisor *supervisor)
+{
+    while (supervisor->state != SUPERVISOR_ENDED) {
+        struct pollfd fds[] = {
+            {.fd = supervisor->signal_fd, .events = POLLIN},
+            {.fd = supervisor->channel_fd, .events = POLLIN},
+            {.fd = supervisor->files != NULL ? file_watch_fd(supervisor->files) : -1,
+             .events = POLLIN},
+        };
+
+        if (poll(fds, ARRAY_LENGTH(fds), wait_ms(supervisor)) > 0) {
+            if (fds[1].revents != 0)
+                hear_worker(supervisor);
+            if (fds[2].revents != 0)
+                hear_files(supervisor);
+            if (fds[0].revents != 0)
+                hear_signals(supervisor);
+        }
+        if (supervisor->state != SUPERVISOR_ENDED)
+            do_what_is_due(supervisor);
+    }
+}
+
+/* -- starting */
+
+static int read_relay_mode(enum relay_mode *ret_mode)
+{
+    static const struct {
+        const char *name;
+        enum relay_mode mode;
+    } modes[] = {{"auto", RELAY_AUTO}, {"copy", RELAY_COPY}, {"splice", RELAY_SPLICE}};
+    const char *name = getenv("ADIT_RELAY");
+
+    if (name == NULL)
+        name = "auto";
+    for (size_t i = 0; i < ARRAY_LENGTH(modes); i++) {
+        if (strcmp(name, modes[i].name) == 0) {
+            *ret_mode = modes[i].mode;
+            return 0;
+        }
+    }
+    say("ADIT_RELAY is '%.80s'; write auto, copy or splice, or unset it", name);
+    return -EINVAL;
+}
+
+static int take_signals(struct supervisor *supervisor)
+{
+    static const int numbers[] = {SIGTERM, SIGINT, SIGCHLD, SIGHUP, SIGUSR1, SIGUSR2};
+    sigset_t set;
+
+    signal(SIGPIPE, SIG_IGN);
+    sigemptyset(&set);
+    for (size_t i = 0; i < ARRAY_LENGTH(numbers); i++) {
+        /* Somebody may have started us with it ignored (nohup); a signalfd then hears nothing, and
+         * an ignored SIGCHLD would take the worker's status away. */
+        signal(numbers[i], SIG_DFL);
+        sigaddset(&set, numbers[i]);
+    }
+    sigprocmask(SIG_SETMASK, &set, NULL);
+    supervisor->signal_fd = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
+    if (supervisor->signal_fd >= 0)
+        return 0;
+    say("can't listen to signals: %s; see 'ulimit -n'", strerror(errno));
+    return -errno;
+}
+
+static const char *explain_control_error(int error)
+{
+    switch (-error) {
+    case EADDRINUSE:
+        return "another adit answers there";
+    case EEXIST:
+        return "that file is no socket";
+    default:
+        return strerror(-error);
+    }
+}
+
+/* A default one that can't be made is a warning, one named by -s an error. */
+static int open_control(struct supervisor *supervisor)
+{
+    const char *path = supervisor->settings->control_path;
+    char default_path[CONTROL_PATH_SIZE * 4];
+    struct text text;
+
+    text_init(&text, default_path, sizeof(default_path));
+    control_path_default(&text);
+    if (path == NULL && getenv("XDG_RUNTIME_DIR") == NULL)
+        mkdir("/run/adit", 0755); /* for root; whoever may not is told below */
+    int error = control_socket_open(path != NULL ? path : default_path, &supervisor->control);
+    if (error == 0)
+        return 0;
+    say("%scan't make the control socket %s: %s; name another with -s",
+        path != NULL ? "" : "warning: ", path != NULL ? path : default_path,
+        explain_control_error(error));
+    return path != NULL ? error : 0;
+}
+
+static int open_all(struct supervisor *supervisor)
+{
+    char message[MESSAGE_BYTES];
+    struct text text;
+
+    text_init(&text, message, sizeof(message));
+    if (settings_check(supervisor->settings, &text) < 0 ||
+        listeners_open(supervisor->settings, &supervisor->listeners, &text) < 0) {
+        say("%s", message);
+        return -EINVAL;
+    }
+    int error = open_control(supervisor);
+    if (error < 0)
+        return error;
+    error = file_watch_create(&supervisor->files);
+    if (error < 0)
+        say("warning: can't watch /etc: %s; changes of hosts and resolv.conf need a restart",
+            strerror(-error));
+    return 0;
+}
+
+static void close_all(struct supervisor *supervisor)
+{
+    kill_worker(supervisor);
+    close_channel(supervisor);
+    listeners_close(&supervisor->listeners);
+    control_socket_close(&supervisor->control);
+    if (supervisor->files != NULL)
+        file_watch_destroy(supervisor->files);
+    if (supervisor->signal_fd >= 0)
+        close(supervisor->signal_fd);
+}
+
+int supervisor_run(const struct settings *settings)
+{
+    struct supervisor supervisor = {
+        .settings = settings,
+        .exit_status = 1,
+        .control.fd = -1,
+        .signal_fd = -1,
+        .channel_fd = -1,
+        .threads = settings->workers > 0 ? settings->workers : process_count_cores(),
+        .started_ms = now_ms(),
+        .send_files_at_ms = NEVER,
+        .start_worker_at_ms = NEVER,
+        .kill_worker_at_ms = NEVER,
+    };
+
+    process_limits_read(&supervisor.limits);
+    if (read_relay_mode(&supervisor.relay_mode) == 0 && take_signals(&supervisor) == 0 &&
+        open_all(&supervisor) == 0) {
+        int error = start_worker(&supervisor);
+        if (error == 0)
+            serve(&supervisor);
+        else
+            say("can't start the worker: %s; see 'ulimit -u'", strerror(-error));
+    }
+    close_all(&supervisor);
+    return supervisor.exit_status;
+}

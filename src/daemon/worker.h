@@ -1,0 +1,28 @@
+/* The worker process: threads that carry tunnels, and a main thread that serves the control socket
+ * and listens to the supervisor. It opens no file after its start. */
+#ifndef DAEMON_WORKER_H
+#define DAEMON_WORKER_H
+
+#include "config/settings.h"
+#include "daemon/process_limits.h"
+#include "tunnel/relay_env.h"
+
+/* All of it is inherited through fork and outlives the worker. */
+struct worker_plan {
+    const struct settings *settings;
+    const int *listener_fds; /* closed by the worker when it drains */
+    const struct ip_endpoint *listeners;
+    size_t listener_count;
+    int channel_fd;
+    int control_fd; /* -1: none */
+    unsigned threads;
+    enum relay_mode relay_mode;
+    struct process_limits limits;
+    uint64_t adit_started_ms; /* CLOCK_MONOTONIC, of the supervisor */
+    uint64_t restarts;        /* workers that died before this one */
+};
+
+/* Returns the process's exit status. */
+int worker_run(const struct worker_plan *plan);
+
+#endif
