@@ -153,10 +153,17 @@ static int open_client(struct control *control, int fd)
     return 0;
 }
 
+/* Whoever connects and says nothing must not keep others away. */
+static void make_room(struct control *control)
+{
+    if (control->client_count < CLIENTS_MAX)
+        return;
+    answer(container_of(control->clients.next, struct control_client, link),
+           "{\"ok\":false,\"error\":\"too many control clients; try again\"}\n");
+}
+
 static void accept_clients(struct control *control)
 {
-    static const char busy[] = "{\"ok\":false,\"error\":\"too many control clients; try again\"}\n";
-
     for (int i = 0; i < ACCEPTS_PER_TURN; i++) {
         int fd = accept4(control->listener.fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 
@@ -164,12 +171,9 @@ static void accept_clients(struct control *control)
             return;
         if (fd < 0)
             break;
-        if (control->client_count == CLIENTS_MAX) {
-            send_line(fd, busy, sizeof(busy) - 1);
+        make_room(control);
+        if (open_client(control, fd) < 0)
             close(fd);
-        } else if (open_client(control, fd) < 0) {
-            close(fd);
-        }
     }
     deadline_set(control->loop, &control->retry, loop_now_ms(control->loop) + RETRY_MS);
 }

@@ -4,7 +4,7 @@
  *   drain    {"ok":true}, and the drain begins
  *   else     {"ok":false,"error":"..."}
  *
- * At most 16 clients (the 17th is told so), 10 s each, requests of up to 256 bytes.
+ * At most 16 clients (the oldest gives way to a 17th), 10 s each, requests of up to 256 bytes.
  */
 #ifndef ADMIN_CONTROL_H
 #define ADMIN_CONTROL_H
