@@ -74,9 +74,10 @@ static struct dns_socket *find_socket(struct dns_channel *channel, int fd)
     return NULL;
 }
 
-static bool has_input(int fd)
+/* Errors are always told, whatever `events` are. */
+static bool is_ready(int fd, short events)
 {
-    struct pollfd request = {.fd = fd, .events = POLLIN};
+    struct pollfd request = {.fd = fd, .events = events};
 
     return poll(&request, 1, 0) > 0;
 }
@@ -91,7 +92,7 @@ static void process_socket(struct dns_socket *socket, bool is_readable, bool is_
         socket->is_unread = false;
     ares_process_fd(channel->ares, is_readable ? fd : ARES_SOCKET_BAD,
                     is_writable ? fd : ARES_SOCKET_BAD);
-    while (is_readable && socket->watch.fd == fd && has_input(fd)) {
+    while (is_readable && socket->watch.fd == fd && is_ready(fd, POLLIN)) {
         if (++reads == READS_PER_TURN) {
             socket->is_unread = true;
             task_post(channel->loop, &channel->work);
@@ -258,6 +259,18 @@ static void question_ended(void *argument, int status, int timeouts, unsigned ch
     free(link);
 }
 
+/* A name server that is not there refuses with an ICMP error. It belongs to a question that was
+ * sent, but the next send would get it, and that question would wait for its retry in vain. */
+static void take_errors(struct dns_channel *channel)
+{
+    for (size_t i = 0; i < ARRAY_LENGTH(channel->sockets); i++) {
+        struct dns_socket *socket = &channel->sockets[i];
+
+        if (socket->watch.fd >= 0 && is_ready(socket->watch.fd, 0))
+            process_socket(socket, true, false);
+    }
+}
+
 void dns_channel_ask(struct dns_channel *channel, const char *name, enum ip_family family,
                      void (*on_answer)(void *asker, const struct dns_answer *answer), void *asker)
 {
@@ -270,6 +283,7 @@ void dns_channel_ask(struct dns_channel *channel, const char *name, enum ip_fami
         on_answer(asker, &answer);
         return;
     }
+    take_errors(channel);
     *link = (struct question_link){.on_answer = on_answer, .asker = asker, .family = family};
     ares_query(channel->ares, name, DNS_CLASS_IN, family == IP_V4 ? DNS_TYPE_A : DNS_TYPE_AAAA,
                question_ended, link);

@@ -1,0 +1,178 @@
+/* config/hosts_file: names and aliases, both families, the file's order, the limits. */
+#include "config/hosts_file.h"
+
+#include "base/text.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+
+#include <cmocka.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char small_file[] = "# comment\n"
+                                 "127.0.0.1\tlocalhost\n"
+                                 "::1 localhost ip6-localhost # here too\n"
+                                 "192.0.2.1 One.Example one ONE-alias\r\n"
+                                 "192.0.2.2 one.example\n"
+                                 "2001:db8::1 one.example\n"
+                                 "::ffff:192.0.2.3 mapped.example\n"
+                                 "  192.0.2.4   indented.example#comment\n"
+                                 "192.0.2.5 dotted.example.\n"
+                                 "192.0.2.256 bad.example\n"
+                                 "192.0.2.6\n"
+                                 "#192.0.2.7 commented.example\n"
+                                 "fe80::1%lo0 zone.example\n"
+                                 "192.0.2.8 . last.example";
+
+/* "no": not in the file; else the addresses. */
+static void expect(const struct hosts_file *hosts, const char *name, enum ip_family family,
+                   const char *expected)
+{
+    struct ip_address addresses[16];
+    size_t count = 77;
+    char buffer[1024];
+    struct text text;
+
+    text_init(&text, buffer, sizeof(buffer));
+    if (!hosts_file_lookup(hosts, name, strlen(name), family, addresses, 16, &count)) {
+        assert_int_equal(count, 77);
+        assert_string_equal("no", expected);
+        return;
+    }
+    for (size_t i = 0; i < count; i++) {
+        if (i > 0)
+            text_add_char(&text, ' ');
+        ip_address_print(&text, &addresses[i]);
+    }
+    assert_string_equal(buffer, expected);
+}
+
+static void finds_names_and_aliases(void **state)
+{
+    static const struct {
+        const char *name;
+        const char *v4;
+        const char *v6;
+    } rows[] = {
+        {"localhost", "127.0.0.1", "::1"},
+        {"ip6-localhost", "", "::1"},
+        {"one.example", "192.0.2.1 192.0.2.2", "2001:db8::1"},
+        {"one", "192.0.2.1", ""},
+        {"one-alias", "192.0.2.1", ""},
+        {"mapped.example", "192.0.2.3", ""},
+        {"indented.example", "192.0.2.4", ""},
+        {"dotted.example", "192.0.2.5", ""},
+        {"last.example", "192.0.2.8", ""},
+        {"bad.example", "no", "no"},
+        {"commented.example", "no", "no"},
+        {"zone.example", "no", "no"},
+        {"comment", "no", "no"},
+        {"one.exampl", "no", "no"},
+        {"192.0.2.6", "no", "no"},
+    };
+    struct hosts_file *hosts;
+
+    assert_int_equal(hosts_file_parse(small_file, strlen(small_file), &hosts), 0);
+    for (size_t i = 0; i < ARRAY_LENGTH(rows); i++) {
+        expect(hosts, rows[i].name, IP_V4, rows[i].v4);
+        expect(hosts, rows[i].name, IP_V6, rows[i].v6);
+    }
+    hosts_file_destroy(hosts);
+}
+
+/* Whatever the cut, what is found is a prefix's truth, and nothing is read beyond (ASan). */
+static void reads_every_prefix(void **state)
+{
+    for (size_t length = 0; length <= strlen(small_file); length++) {
+        char *copy = malloc(length + 1);
+        struct hosts_file *hosts;
+
+        memcpy(copy, small_file, length);
+        assert_int_equal(hosts_file_parse(copy, length, &hosts), 0);
+        free(copy);
+        expect(hosts, "commented.example", IP_V4, "no");
+        hosts_file_destroy(hosts);
+    }
+    hosts_file_destroy(NULL);
+}
+
+static void respects_the_callers_limit(void **state)
+{
+    static const char text[] = "192.0.2.1 a\n192.0.2.2 a\n192.0.2.3 a\n";
+    struct ip_address addresses[2];
+    struct hosts_file *hosts;
+    size_t count;
+
+    assert_int_equal(hosts_file_parse(text, strlen(text), &hosts), 0);
+    assert_true(hosts_file_lookup(hosts, "a", 1, IP_V4, addresses, 2, &count));
+    assert_int_equal(count, 2);
+    assert_int_equal(addresses[1].bytes[3], 2);
+    hosts_file_destroy(hosts);
+}
+
+static void is_bounded_in_names(void **state)
+{
+    size_t size = (HOSTS_FILE_NAMES_MAX + 10) * 10;
+    char *text = malloc(size);
+    size_t length = 0;
+    struct hosts_file *hosts;
+
+    length += (size_t)sprintf(text + length, "x x\n0.0.0.0 name\n");
+    for (unsigned i = 0; i < HOSTS_FILE_NAMES_MAX - 1; i++)
+        length += (size_t)sprintf(text + length, "::%x %x\n", i & 7, i);
+    assert_true(length < HOSTS_FILE_SIZE_MAX);
+    assert_int_equal(hosts_file_parse(text, length, &hosts), 0);
+    expect(hosts, "name", IP_V4, "0.0.0.0");
+    expect(hosts, "0", IP_V6, "::");
+    expect(hosts, "1869d", IP_V6, "::5");
+    expect(hosts, "1869e", IP_V6, "no");
+    hosts_file_destroy(hosts);
+    free(text);
+}
+
+static void is_bounded_in_bytes(void **state)
+{
+    size_t size = HOSTS_FILE_SIZE_MAX + 1000;
+    char *text = malloc(size);
+    struct hosts_file *hosts;
+
+    memset(text, ' ', size);
+    memcpy(text, "::1 a\n", 6);
+    memcpy(text + HOSTS_FILE_SIZE_MAX - 12, "\n::1 b\n::1 beyond\n::1 c\n", 24);
+    assert_int_equal(hosts_file_parse(text, size, &hosts), 0);
+    expect(hosts, "a", IP_V6, "::1");
+    expect(hosts, "b", IP_V6, "::1");
+    expect(hosts, "beyond", IP_V6, "no");
+    expect(hosts, "c", IP_V6, "no");
+    hosts_file_destroy(hosts);
+    free(text);
+}
+
+static void leaves_out_long_names(void **state)
+{
+    char text[1000];
+    char name[300];
+    struct hosts_file *hosts;
+
+    memset(name, 'a', sizeof(name));
+    name[254] = '\0';
+    snprintf(text, sizeof(text), "::1 %s %s\n", name, name + 1);
+    assert_int_equal(hosts_file_parse(text, strlen(text), &hosts), 0);
+    expect(hosts, name, IP_V6, "no");
+    expect(hosts, name + 1, IP_V6, "::1");
+    hosts_file_destroy(hosts);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(finds_names_and_aliases),    cmocka_unit_test(reads_every_prefix),
+        cmocka_unit_test(respects_the_callers_limit), cmocka_unit_test(is_bounded_in_names),
+        cmocka_unit_test(is_bounded_in_bytes),        cmocka_unit_test(leaves_out_long_names),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

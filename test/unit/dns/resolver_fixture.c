@@ -1,0 +1,131 @@
+#include "resolver_fixture.h"
+
+#include "base/text.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+
+#include <cmocka.h>
+
+#include <dirent.h>
+#include <stdio.h>
+#include <string.h>
+
+static unsigned descriptors_before;
+
+static unsigned count_descriptors(void)
+{
+    DIR *folder = opendir("/proc/self/fd");
+    unsigned count = 0;
+
+    while (readdir(folder) != NULL)
+        count++;
+    closedir(folder);
+    return count;
+}
+
+static void guard_passed(struct deadline *deadline)
+{
+    (void)deadline;
+    fail_msg("waited for 20 s in vain");
+}
+
+void fixture_start(struct fixture *fixture, uint64_t timeout_ms,
+                   void (*script)(const struct ns_question *question))
+{
+    descriptors_before = count_descriptors();
+    assert_int_equal(loop_create(&fixture->loop), 0);
+    deadline_init(&fixture->guard, guard_passed);
+    deadline_set(fixture->loop, &fixture->guard, loop_now_ms(fixture->loop) + 20000);
+    name_server_start(&fixture->server, fixture->loop, script);
+    assert_int_equal(resolver_create(fixture->loop, timeout_ms, &fixture->resolver), 0);
+    fixture_set_servers(fixture, "");
+}
+
+void fixture_stop(struct fixture *fixture)
+{
+    resolver_destroy(fixture->resolver);
+    name_server_stop(&fixture->server);
+    deadline_cancel(fixture->loop, &fixture->guard);
+    loop_destroy(fixture->loop);
+    assert_int_equal(count_descriptors(), descriptors_before);
+}
+
+void fixture_set_servers(struct fixture *fixture, const char *before)
+{
+    char text[256];
+    int length =
+        snprintf(text, sizeof(text), "%snameserver 127.0.0.1:%u\n", before, fixture->server.port);
+
+    resolver_set_servers(fixture->resolver, text, (size_t)length);
+}
+
+void asker_is_told(struct resolver_query *query, const struct resolver_answer *answer)
+{
+    struct asker *asker = container_of(query, struct asker, query);
+    struct told *told = answer->family == IP_V4 ? &asker->v4 : &asker->v6;
+    struct text text;
+
+    told->count++;
+    asker->count++;
+    told->status = answer->status;
+    told->address_count = answer->count;
+    text_init(&text, told->first, sizeof(told->first));
+    if (answer->count > 0)
+        ip_address_print(&text, &answer->addresses[0]);
+    assert_int_equal(answer->count > 0, answer->status == RESOLVER_OK);
+}
+
+void assert_told(const struct told *told, const char *expected)
+{
+    char buffer[128];
+
+    assert_in_range(told->count, 0, 1);
+    if (told->count == 0)
+        snprintf(buffer, sizeof(buffer), "-");
+    else
+        snprintf(buffer, sizeof(buffer), "%s%s%s", resolver_status_name(told->status),
+                 told->first[0] != '\0' ? " " : "", told->first);
+    assert_string_equal(buffer, expected);
+}
+
+void fixture_ask(struct fixture *fixture, struct asker *asker, const char *name)
+{
+    memset(asker, 0, sizeof(*asker));
+    assert_int_equal(resolver_ask(fixture->resolver, &asker->query, name, asker_is_told), 0);
+}
+
+void fixture_wait(struct fixture *fixture, struct asker *asker)
+{
+    while (asker->count < 2)
+        assert_int_equal(loop_turn(fixture->loop), 0);
+}
+
+void fixture_ask_and_wait(struct fixture *fixture, struct asker *asker, const char *name)
+{
+    fixture_ask(fixture, asker, name);
+    fixture_wait(fixture, asker);
+}
+
+static void time_passed(struct deadline *deadline)
+{
+    (void)deadline;
+}
+
+void fixture_turn_for(struct fixture *fixture, uint64_t time_ms)
+{
+    struct deadline deadline;
+
+    deadline_init(&deadline, time_passed);
+    deadline_set(fixture->loop, &deadline, loop_now_ms(fixture->loop) + time_ms);
+    while (deadline_is_set(&deadline))
+        assert_int_equal(loop_turn(fixture->loop), 0);
+}
+
+unsigned fixture_questions(const struct fixture *fixture)
+{
+    struct resolver_counters counters;
+
+    resolver_read_counters(fixture->resolver, &counters);
+    return (unsigned)counters.questions;
+}
