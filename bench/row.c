@@ -162,13 +162,15 @@ static void roundtrip_run(struct load *load, const struct row_settings *settings
     load_run(load, clock_ns() + seconds_to_ns(settings->seconds / 5));
     struct stretch stretch = stretch_begin(settings);
     uint64_t answers_before = row.answers;
-    load_run(load, stretch.began_ns + seconds_to_ns(settings->seconds));
+    uint64_t until_ns = stretch.began_ns + seconds_to_ns(settings->seconds);
+    /* A slow proxy gets longer: few answers measure nothing. The deadline bounds it. */
+    do {
+        load_run(load, until_ns);
+        until_ns += seconds_to_ns(settings->seconds);
+    } while (row.answers - answers_before < 3ull * settings->tunnels);
     stretch_stop_clock(&stretch);
     stretch_read_cpu(&stretch, settings);
     double answers = (double)(row.answers - answers_before);
-    if (answers < settings->tunnels)
-        load_fail("%.0f round trips over %u tunnels are too few to measure", answers,
-                  settings->tunnels);
     row.is_stopping = true;
     load_wait_closed(load);
     if (settings->proxy_pid)
