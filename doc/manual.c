@@ -1,0 +1,168 @@
+/* Fills in the man page: replaces the lines @SYNOPSIS@, @COMMANDS@, @OPTIONS@, @ERRORS@ and
+ * @METRICS@ of the template on stdin by what the tables of the source say, so that the manual can't
+ * disagree with the program. Runs at build time only.
+ */
+#include <stdio.h>
+#include <string.h>
+
+/* scdoc reads some bytes as markup. */
+static void print_plain(const char *text)
+{
+    for (; *text != '\0'; text++) {
+        if (strchr("*_\\#[<", *text) != NULL)
+            putchar('\\');
+        putchar(*text);
+    }
+}
+
+static void print_entry(const char *name, const char *operand)
+{
+    printf("*");
+    print_plain(name);
+    printf("*");
+    if (operand[0] != '\0') {
+        printf(" _");
+        print_plain(operand);
+        printf("_");
+    }
+    printf("\n");
+}
+
+/* `Summary. Manual text.`, indented below an entry. */
+static void print_text(const char *summary, const char *manual)
+{
+    char first[2] = {summary[0], '\0'};
+
+    if (first[0] >= 'a' && first[0] <= 'z')
+        first[0] = (char)(first[0] - 'a' + 'A');
+    printf("\t");
+    print_plain(first);
+    print_plain(summary + 1);
+    printf(". ");
+    print_plain(manual);
+    printf("\n\n");
+}
+
+static void print_usage(const char *word, const char *operand)
+{
+    printf("*adit*");
+    if (word[0] != '\0')
+        printf(" *%s*", word);
+    if (operand[0] != '\0') {
+        putchar(' ');
+        print_plain(operand);
+    }
+    printf(" \\[_option_...]\n\n");
+}
+
+static void print_synopsis(void)
+{
+#define COMMAND(suffix, word, operand, summary, manual) print_usage(word, operand);
+#define OPTION(suffix, name, operand, commands, summary, manual)
+#include "config/command.def"
+#undef OPTION
+#undef COMMAND
+}
+
+/* For the shell's completion. */
+static void print_words(void)
+{
+    printf("    local commands='");
+#define COMMAND(suffix, word, operand, summary, manual) printf("%s ", word);
+#define OPTION(suffix, name, operand, commands, summary, manual)
+#include "config/command.def"
+#undef OPTION
+#undef COMMAND
+    printf("' options='");
+#define COMMAND(suffix, word, operand, summary, manual)
+#define OPTION(suffix, name, operand, commands, summary, manual) printf("%s ", name);
+#include "config/command.def"
+#undef OPTION
+#undef COMMAND
+    printf("'\n");
+}
+
+static void print_commands(void)
+{
+#define COMMAND(suffix, word, operand, summary, manual)                                            \
+    print_entry((word)[0] == '\0' ? "adit" : (word), operand);                                     \
+    print_text(summary, manual);
+#define OPTION(suffix, name, operand, commands, summary, manual)
+#include "config/command.def"
+#undef OPTION
+#undef COMMAND
+}
+
+static void print_options(void)
+{
+#define COMMAND(suffix, word, operand, summary, manual)
+#define OPTION(suffix, name, operand, commands, summary, manual)                                   \
+    print_entry(name, operand);                                                                    \
+    print_text(summary, manual);
+#include "config/command.def"
+#undef OPTION
+#undef COMMAND
+}
+
+static void print_errors(void)
+{
+#define TUNNEL_ERROR(suffix, token, status, retry_after_s, text, manual)                           \
+    if ((status) >= 400) {                                                                         \
+        printf("*%d* ", status);                                                                   \
+        print_plain(token);                                                                        \
+        printf("\n");                                                                              \
+        print_text(text, manual);                                                                  \
+    }
+#include "tunnel/tunnel_error.def"
+#undef TUNNEL_ERROR
+}
+
+/* One entry a name; rows of one name stand together. */
+static void print_metric(const char *name, const char *label, const char *help)
+{
+    static const char *previous = "";
+
+    if (strcmp(name, previous) == 0)
+        return;
+    previous = name;
+    printf("*");
+    print_plain(name);
+    printf("*");
+    if (label != NULL)
+        printf(" {%s}", label);
+    printf("\n\t");
+    print_plain(help);
+    printf(".\n\n");
+}
+
+static void print_metrics(void)
+{
+#define METRIC(suffix, name, label, value, help) print_metric(name, label, help);
+#include "observe/metrics.def"
+#undef METRIC
+}
+
+int main(void)
+{
+    static const struct {
+        const char *line;
+        void (*print)(void);
+    } parts[] = {
+        {"@SYNOPSIS@\n", print_synopsis}, {"@COMMANDS@\n", print_commands},
+        {"@OPTIONS@\n", print_options},   {"@ERRORS@\n", print_errors},
+        {"@METRICS@\n", print_metrics},   {"@WORDS@\n", print_words},
+    };
+    char line[512];
+
+    while (fgets(line, sizeof(line), stdin) != NULL) {
+        size_t i = 0;
+
+        while (i < sizeof(parts) / sizeof(parts[0]) && strcmp(line, parts[i].line) != 0)
+            i++;
+        if (i < sizeof(parts) / sizeof(parts[0]))
+            parts[i].print();
+        else
+            fputs(line, stdout);
+    }
+    return ferror(stdin) || fflush(stdout) != 0 ? 1 : 0;
+}
