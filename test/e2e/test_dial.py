@@ -246,8 +246,9 @@ def test_without_ipv6(world):
     server = world.start(Echo)
     assert world.opens(f"both.test:{server.port}")
     assert world.opens(f"localhost:{server.port}")
-    response = world.answer(f"[::1]:{server.port}")
+    response = world.answer("[2001:db8::5]:443")
     assert (response.status, response.error) == (502, "destination_ip_unroutable")
+    assert world.answer(f"[::1]:{server.port}").status in (502, 503)
 
 
 # -- DNS
@@ -258,7 +259,7 @@ def test_real_name_server(namespace, keep, adit, etc, tmp_path):
     with namespace:
         names = keep(Dnsmasq(tmp_path, {"one.test": ["127.0.0.1"], "two.test": ["127.0.0.1", "::1"]}))
         server = keep(Echo())
-        proxy = adit(etc=etc(resolv_conf=names.resolv_conf))
+        proxy = adit("-w", "1", etc=etc(resolv_conf=names.resolv_conf))
         for name in ("one.test", "two.test", "ONE.Test", "one.test."):
             with open_tunnel(proxy.address, f"{name}:{server.port}") as client:
                 client.send(name.encode())
@@ -325,7 +326,7 @@ def test_names_are_absolute(world):
 
 def test_one_question_in_flight(world):
     """Fifty clients that want one slow name cause one question for each family."""
-    world = world({"slow.test": Answer("127.0.0.1", delay=1)})
+    world = world({"slow.test": Answer("127.0.0.1", delay=0.5)})  # sooner than a retry
     server = world.start(Echo)
     clients = [world.client(f"slow.test:{server.port}") for _ in range(50)]
     for client in clients:
@@ -501,10 +502,8 @@ def test_each_listener_is_a_loop_through_the_other(world):
 def test_wildcard_listener_is_a_loop_on_every_address(world, wildcard, hosts):
     world = world({"mine.test": Answer("10.77.0.1")},
                   args=["-l", wildcard, "--from", "127.0.0.0/8", "--from", "::1/128"])
-    world.namespace.ip("link", "add", "dummy0", "type", "dummy")
-    world.namespace.ip("addr", "add", "10.77.0.1/24", "dev", "dummy0")
-    world.namespace.ip("addr", "add", "fd77::1/64", "dev", "dummy0", "nodad")
-    world.namespace.ip("link", "set", "dummy0", "up")
+    world.namespace.ip("addr", "add", "10.77.0.1/32", "dev", "lo")
+    world.namespace.ip("addr", "add", "fd77::1/128", "dev", "lo", "nodad")
     address = ("127.0.0.1" if wildcard.startswith("0") else "::1", world.adit.port)
     for host in hosts:
         with world.namespace, Client(address) as client:
