@@ -2,8 +2,8 @@
  *
  * Every function ends with a NUL in place and never fails: what does not fit is cut, and
  * `is_truncated` stays set, so that a caller asks once at the end and not after every step.
- * The surprise: after a cut, shorter pieces that would still fit are dropped as well. A text is
- * always a prefix of what was asked for, never a text with a hole.
+ * A piece is cut where the room ends, not dropped, so nothing fits behind a cut: a text is always a
+ * prefix of what was asked for, never a text with a hole.
  */
 #include "base/text.h"
 
@@ -24,7 +24,7 @@ void text_init(struct text *text, char *buffer, size_t size)
 
 void text_add_bytes(struct text *text, const char *bytes, size_t length)
 {
-    if (text->is_truncated || length == 0)
+    if (length == 0)
         return;
     size_t room = text->size - 1 - text->length;
     if (length > room) {

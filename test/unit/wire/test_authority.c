@@ -117,10 +117,19 @@ static void knows_localhost(void **state)
         const char *text;
         bool expected;
     } rows[] = {
-        {"localhost:1", true},      {"LOCALHOST.:1", true},  {"a.localhost:1", true},
-        {"a.b.LocalHost.:1", true}, {"xlocalhost:1", false}, {"localhost.example:1", false},
-        {"localhos:1", false},      {"localhost-:1", false}, {"ocalhost:1", false},
-        {"127.0.0.1:1", false},     {"[::1]:1", false},      {"l:1", false},
+        {"localhost:1", true},
+        {"LOCALHOST.:1", true},
+        {"a.localhost:1", true},
+        {"a.b.LocalHost.:1", true},
+        {"xlocalhost:1", false},
+        {"-localhost:1", false},
+        {"localhost.example:1", false},
+        {"localhos:1", false},
+        {"localhost-:1", false},
+        {"ocalhost:1", false},
+        {"127.0.0.1:1", false},
+        {"[::1]:1", false},
+        {"l:1", false},
     };
 
     for (size_t i = 0; i < ARRAY_LENGTH(rows); i++) {
