@@ -22,7 +22,7 @@
 #define PRINTF_LIKE(at, arguments) __attribute__((format(printf, at, arguments)))
 
 /* The struct that embeds `member` at address `pointer`. */
-#define container_of(pointer, type, member) ((type *)((char *)(pointer) - offsetof(type, member)))
+#define container_of(pointer, type, member) ((type *)((char *)(pointer)-offsetof(type, member)))
 
 #define ARRAY_LENGTH(array) (sizeof(array) / sizeof((array)[0]))
 

@@ -44,7 +44,9 @@ static bool is_digit(char byte)
 
 static char lower(char byte)
 {
-    return byte >= 'A' && byte <= 'Z' ? (char)(byte + ('a' - 'A')) : byte;
+    if (byte >= 'A' && byte <= 'Z')
+        return (char)(byte + ('a' - 'A'));
+    return byte;
 }
 
 static bool has_byte(const char *text, size_t length, char byte)

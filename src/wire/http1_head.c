@@ -344,11 +344,9 @@ enum http1_result http1_head_parse(const char *bytes, size_t length, struct http
     if (view_is(parts.method, "CONNECT"))
         return read_connect(rest, ret_head);
     if (is_known_method(parts.method)) {
-        ret_head->problem =
-            "this proxy only opens tunnels (CONNECT): use https:// or curl -p; for apt set "
-            "Acquire::http::Proxy \"DIRECT\"";
+        ret_head->problem = "this proxy only opens tunnels: the method must be CONNECT";
         return HTTP1_METHOD_NOT_ALLOWED;
     }
-    ret_head->problem = "unknown method: this proxy only opens tunnels (CONNECT)";
+    ret_head->problem = "the method is unknown: it must be CONNECT";
     return HTTP1_METHOD_UNKNOWN;
 }

@@ -40,7 +40,9 @@ static const char *reason_of(unsigned status)
 
 static char printable(char byte)
 {
-    return byte >= ' ' && byte <= '~' ? byte : '?';
+    if (byte < ' ' || byte > '~')
+        return '?';
+    return byte;
 }
 
 /* An sf-string with its quotes. */

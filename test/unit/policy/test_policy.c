@@ -223,6 +223,8 @@ static const struct loop_row loop_rows[] = {
     {"[::]:10800", "[2001:db8::1]:10800", true, true},
     {"[::]:10800", "[2001:db8::1]:10800", false, false},
     {"[::]:10800", "127.0.0.1:10800", true, true},
+    {"[::]:10800", "127.0.0.1:10800", false, false},
+    {"0.0.0.0:10800", "[::1]:10800", false, false},
 };
 
 static void knows_its_own_listeners(void **state)
