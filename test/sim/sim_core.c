@@ -36,7 +36,7 @@ static struct {
     uint64_t random;
     unsigned step;
     unsigned injected;
-    bool are_benign;
+    bool are_benign, are_local;
     unsigned char trace[SIM_STEPS_MAX];
 
     uint64_t now_ns;
@@ -93,7 +93,7 @@ void sim_start(const struct sim_plan *plan)
     sim.random = plan->seed * 0x9e3779b97f4a7c15u + 1;
     sim.step = 0;
     sim.injected = 0;
-    sim.are_benign = true;
+    sim.are_benign = sim.are_local = true;
     sim.now_ns = start_ns;
     sim.order = 0;
     sim.event_count = 0;
@@ -173,16 +173,40 @@ static bool is_benign(enum sim_call call, int fault)
 {
     switch (call) {
     case SIM_CALL_SOCKET_OPTION:
-    case SIM_CALL_OUTQ:
     case SIM_CALL_PIPE:
     case SIM_CALL_PIPE_SIZE:
     case SIM_CALL_EPOLL_WAIT:
     case SIM_CALL_CLOSE:
     case SIM_CALL_EVENT_READ:
         return true;
+    case SIM_CALL_SPLICE_IN:
+        /* Where splice does not work at all, it fails with its first call: copy then. */
+        if (fault == EINVAL || fault == ENOMEM)
+            return true;
+        break;
     default:
-        return fault == SIM_FAULT_SHORT || fault == SIM_FAULT_AGAIN || fault == SIM_FAULT_AT_ONCE ||
-               fault == SIM_FAULT_EVENT;
+        break;
+    }
+    return fault == SIM_FAULT_SHORT || fault == SIM_FAULT_AGAIN || fault == SIM_FAULT_AT_ONCE ||
+           fault == SIM_FAULT_EVENT;
+}
+
+static bool is_local(enum sim_call call)
+{
+    switch (call) {
+    case SIM_CALL_MALLOC:
+    case SIM_CALL_EPOLL_WAIT:
+    case SIM_CALL_SOCKET:
+    case SIM_CALL_BIND:
+    case SIM_CALL_CONNECT:
+    case SIM_CALL_PIPE:
+    case SIM_CALL_PIPE_SIZE:
+    case SIM_CALL_SOCKET_OPTION:
+    case SIM_CALL_RESOLVER_ASK:
+    case SIM_CALL_RESOLVER_ANSWER:
+        return true;
+    default:
+        return false;
     }
 }
 
@@ -212,8 +236,10 @@ int sim_step(enum sim_call call)
     if (fault == 0)
         return 0;
     sim.injected++;
-    if (!is_benign(call, fault))
-        sim.are_benign = false;
+    sim.are_benign &= is_benign(call, fault);
+    sim.are_local &= is_local(call);
+    if (sim.plan.is_verbose)
+        fprintf(stderr, "  step %u: %s %s\n", sim.step, sim_call_name(call), sim_fault_name(fault));
     if (fault != SIM_FAULT_EVENT)
         return fault;
     sim_run_next_event();
@@ -228,6 +254,11 @@ unsigned sim_faults_injected(void)
 bool sim_faults_are_benign(void)
 {
     return sim.are_benign;
+}
+
+bool sim_faults_are_local(void)
+{
+    return sim.are_local;
 }
 
 /* ---- memory ---- */

@@ -92,6 +92,8 @@ void sim_tcp_break(struct sim_tcp *end, int error);
 /* Reading (writing) gives EAGAIN for a millisecond. False when that can't happen any more. */
 bool sim_tcp_hold_receive(struct sim_tcp *end);
 void sim_tcp_hold_send(struct sim_tcp *end);
+/* While corked, what is written stays where it is. */
+void sim_tcp_cork(struct sim_tcp *end, bool is_corked);
 size_t sim_tcp_readable(const struct sim_tcp *end);
 const struct sockaddr_storage *sim_tcp_name(const struct sim_tcp *end, bool is_peer);
 void sim_tcp_reset_all(void);

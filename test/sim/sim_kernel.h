@@ -54,6 +54,7 @@ struct sim_plan {
     int fault;           /* an errno or enum sim_fault */
     unsigned fault_rate; /* soak: of 10,000 steps so many get a random fault of their row */
     uint64_t seed;
+    bool is_verbose; /* prints the faults as they are injected */
 };
 
 /* Contract: a broken rule inside (a bad descriptor, a double close) aborts with a line on stderr.
@@ -75,6 +76,8 @@ int sim_step(enum sim_call call);
  * partial, repeated or refused best-effort calls. */
 unsigned sim_faults_injected(void);
 bool sim_faults_are_benign(void);
+/* All of them were a lack of something here, none touched a connection that was there already. */
+bool sim_faults_are_local(void);
 uint64_t sim_random(void);
 unsigned sim_open_descriptors(void);
 size_t sim_allocated_bytes(void);

@@ -144,9 +144,12 @@ ssize_t sim_pipe_splice_in(struct sim_pipe *pipe, struct sim_tcp *from, size_t l
 ssize_t sim_pipe_splice_out(struct sim_pipe *pipe, struct sim_tcp *to, size_t length)
 {
     size_t moved = 0;
+    ssize_t failed = 0;
 
     if (pipe->taken == 0)
         return pipe->has_writer ? -EAGAIN : 0;
+    /* All slots leave in one piece: none meets what the one before provoked. */
+    sim_tcp_cork(to, true);
     while (moved < length && pipe->taken > 0) {
         size_t in_slot = pipe->lengths[pipe->first];
         size_t wanted = length - moved < in_slot ? length - moved : in_slot;
@@ -154,8 +157,7 @@ ssize_t sim_pipe_splice_out(struct sim_pipe *pipe, struct sim_tcp *to, size_t le
         ssize_t count = sim_tcp_write(to, end - in_slot, wanted);
 
         if (count <= 0) {
-            if (moved == 0)
-                return count;
+            failed = count;
             break;
         }
         moved += (size_t)count;
@@ -166,5 +168,6 @@ ssize_t sim_pipe_splice_out(struct sim_pipe *pipe, struct sim_tcp *to, size_t le
         pipe->taken--;
     }
     held -= moved;
-    return (ssize_t)moved;
+    sim_tcp_cork(to, false);
+    return moved > 0 ? (ssize_t)moved : failed;
 }

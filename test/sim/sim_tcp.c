@@ -33,7 +33,7 @@ struct sim_tcp {
     bool has_fin;     /* the peer's */
     bool is_dead;     /* was connected, and is not any more */
     bool lacks_space; /* the writer met the end of the send buffer */
-    bool is_receive_held, is_send_held, is_stalled;
+    bool is_receive_held, is_send_held, is_stalled, is_corked;
     bool is_orphan; /* the application closed it */
     bool was_reset;
     const struct sim_route *route;
@@ -99,13 +99,13 @@ static size_t ring_take(struct ring *ring, unsigned char *bytes, size_t size)
 
 static void ring_move(struct ring *to, struct ring *from)
 {
-    unsigned char bytes[4096];
-    size_t room;
+    while (from->length > 0 && to->length < to->size) {
+        size_t straight = from->size - from->start;
+        size_t count = ring_put(to, from->bytes + from->start,
+                                from->length < straight ? from->length : straight);
 
-    while (from->length > 0 && (room = to->size - to->length) > 0) {
-        size_t count = ring_take(from, bytes, room < sizeof(bytes) ? room : sizeof(bytes));
-
-        ring_put(to, bytes, count);
+        from->start = (from->start + count) % from->size;
+        from->length -= count;
     }
 }
 
@@ -227,7 +227,7 @@ static void push(struct sim_tcp *end)
 {
     struct sim_tcp *peer = end->peer;
 
-    if (end->state != TCP_STATE_OPEN || end->is_stalled || peer->is_receive_held)
+    if (end->state != TCP_STATE_OPEN || end->is_stalled || end->is_corked || peer->is_receive_held)
         return;
     if (peer->is_orphan && end->send.length > 0) {
         /* Data for an application that has gone: answered with a reset. */
@@ -328,6 +328,13 @@ void sim_tcp_stall(struct sim_tcp *end, bool is_stalled)
 {
     end->is_stalled = is_stalled;
     push(end);
+}
+
+void sim_tcp_cork(struct sim_tcp *end, bool is_corked)
+{
+    end->is_corked = is_corked;
+    if (!is_corked)
+        push(end);
 }
 
 size_t sim_tcp_unsent(const struct sim_tcp *end)

@@ -421,10 +421,11 @@ int __wrap_setsockopt(int fd, int level, int name, const void *value, socklen_t 
     if (!is_ours(fd))
         return __real_setsockopt(fd, level, name, value, length);
     struct sim_file *file = file_of(fd, "setsockopt");
-    int fault = sim_step(SIM_CALL_SOCKET_OPTION);
+    bool is_linger = level == SOL_SOCKET && name == SO_LINGER;
+    int fault = sim_step(is_linger ? SIM_CALL_LINGER : SIM_CALL_SOCKET_OPTION);
     if (fault)
         return fail(fault);
-    if (level == SOL_SOCKET && name == SO_LINGER) {
+    if (is_linger) {
         const struct linger *linger = value;
 
         SIM_CHECK(!linger->l_onoff || linger->l_linger == 0,
