@@ -35,6 +35,22 @@ void pump_splice_flush(struct relay *relay, unsigned from)
     }
 }
 
+/* Errors of splice itself, not of the connection: the bytes are still there, for a copy. */
+static bool is_refusal(int error)
+{
+    return error == EINVAL || error == ENOMEM || error == ENOSYS || error == EPERM ||
+           error == EOPNOTSUPP;
+}
+
+static void refuse_pipe(struct relay *relay, struct half *half, int error)
+{
+    half_demote(relay->env, half);
+    half->is_pipe_refused = true;
+    counter_add(relay->env->counters, COUNTER_PIPES_REFUSED, 1);
+    log_notice(relay->env->log, LOG_TOPIC_PIPES, "a splice pipe was refused (%s); copying instead",
+               strerrordesc_np(error));
+}
+
 ssize_t pump_splice(struct relay *relay, unsigned from)
 {
     struct half *half = &relay->halves[from];
@@ -43,6 +59,10 @@ ssize_t pump_splice(struct relay *relay, unsigned from)
     REQUIRE(half->pipe->length == 0);
     ssize_t count = splice(stream_kernel_fd(source), NULL, half->pipe->write_fd, NULL, PIPE_BYTES,
                            SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
+    if (count < 0 && is_refusal(errno)) {
+        refuse_pipe(relay, half, errno);
+        return pump_copy(relay, from);
+    }
     if (count <= 0) {
         int error = errno;
         source->ready &= (uint8_t)~STREAM_READABLE;
@@ -78,10 +98,7 @@ void half_promote(struct relay *relay, unsigned from)
      */
     if (error == -EAGAIN)
         return;
-    half->is_pipe_refused = true;
-    counter_add(env->counters, COUNTER_PIPES_REFUSED, 1);
-    log_notice(env->log, LOG_TOPIC_PIPES, "a splice pipe was refused (%s); copying instead",
-               strerrordesc_np(-error));
+    refuse_pipe(relay, half, -error);
 }
 
 void half_demote(struct relay_env *env, struct half *half)
