@@ -4,8 +4,6 @@
  */
 #include "base/hash.h"
 
-#include <string.h>
-
 struct sip_state {
     uint64_t v0, v1, v2, v3;
 };
@@ -70,7 +68,8 @@ uint64_t hash_bytes(const struct hash_seed *seed, const void *bytes, size_t leng
 void hash_table_init(struct hash_table *table, struct hash_link **buckets, size_t count)
 {
     REQUIRE(count > 0 && (count & (count - 1)) == 0);
-    memset(buckets, 0, count * sizeof(*buckets));
+    for (size_t i = 0; i < count; i++)
+        buckets[i] = NULL;
     table->buckets = buckets;
     table->mask = count - 1;
 }

@@ -174,7 +174,7 @@ static struct hosts_file *allocate(const struct extent *extent)
         buckets *= 2;
     hosts->bucket_mask = buckets - 1;
     /* One more than needed: never a size of 0, whose result may be NULL. */
-    hosts->text = malloc(extent->length + 1);
+    hosts->text = calloc(extent->length + 1, 1);
     hosts->addresses = calloc(extent->lines + 1, sizeof(*hosts->addresses));
     hosts->entries = calloc(extent->names + 1, sizeof(*hosts->entries));
     hosts->buckets = calloc(buckets, sizeof(*hosts->buckets));

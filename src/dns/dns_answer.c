@@ -65,6 +65,13 @@ static bool skip_name(struct reader *reader)
     return false;
 }
 
+static bool skip_names(struct reader *reader, unsigned count)
+{
+    while (count > 0 && skip_name(reader))
+        count--;
+    return count == 0;
+}
+
 static bool read_record(struct reader *reader, struct record *ret_record)
 {
     if (!skip_name(reader))
@@ -107,8 +114,7 @@ static bool read_soa_ttl(const unsigned char *message, size_t length, uint32_t *
             return false;
         if (record.type != TYPE_SOA)
             continue;
-        if (!skip_name(&record.data) || !skip_name(&record.data) ||
-            record.data.end - record.data.at != SOA_NUMBERS_SIZE)
+        if (!skip_names(&record.data, 2) || record.data.end - record.data.at != SOA_NUMBERS_SIZE)
             return false;
         uint32_t minimum_s = load_number(record.data.end - 4, 4);
         *ret_ttl_s = record.ttl_s < minimum_s ? record.ttl_s : minimum_s;

@@ -179,13 +179,15 @@ static void question_came_late(struct question *question, const struct dns_answe
 
     if (answer != NULL && dns_answer_is_conclusive(answer))
         dns_cache_insert(&resolver->cache, &question->key, answer, loop_now_ms(resolver->loop));
-    /* Freed by the task: its waiters may be being told right now. */
+    /* Freed by the task, for its waiters may be being told right now. */
     list_remove(&question->link);
     list_append(&resolver->answered, &question->link);
     task_post(resolver->loop, &resolver->tell);
 }
 
-/* dns_channel's on_answer; may come from within question_ask. */
+/* dns_channel's on_answer; may come from within question_ask. A question that was taken back (the
+ * servers change, or the resolver ends) goes back in line, and so does one that c-ares gave up
+ * before its deadline, as it does over TCP: it sends nothing twice over one connection. */
 static void channel_answered(void *asker, const struct dns_answer *answer)
 {
     struct question *question = asker;
@@ -194,14 +196,15 @@ static void channel_answered(void *asker, const struct dns_answer *answer)
     if (question->is_answered) {
         question->is_asked = false;
         question_came_late(question, answer);
-    } else if (answer != NULL) {
-        question_answer(question, answer);
-        question->is_asked = false;
-    } else { /* taken back, because the servers change or the resolver ends */
+    } else if (answer == NULL || answer->status == RESOLVER_TIMEOUT) {
         question->is_asked = false;
         resolver->asked_count--;
         list_remove(&question->link);
         list_append(&resolver->line, &question->link);
+        task_post(resolver->loop, &resolver->tell);
+    } else {
+        question_answer(question, answer);
+        question->is_asked = false;
     }
 }
 
@@ -268,21 +271,34 @@ static void tell_waiters(struct question *question)
     }
 }
 
+static void free_questions(struct list *questions)
+{
+    for (struct list *next, *link = questions->next; link != questions; link = next) {
+        struct question *question = container_of(link, struct question, link);
+
+        next = link->next;
+        if (!question->is_answered)
+            question_close(question);
+        question_free(question);
+    }
+}
+
 static void tell_answered(struct task *task)
 {
     struct resolver *resolver = container_of(task, struct resolver, tell);
+    struct list done;
 
+    list_init(&done);
     ask_line(resolver);
     while (!list_is_empty(&resolver->answered)) {
         struct question *question = container_of(resolver->answered.next, struct question, link);
 
         list_remove(&question->link);
         tell_waiters(question);
-        if (question->is_asked)
-            list_append(&resolver->abandoned, &question->link);
-        else
-            question_free(question);
+        list_remove(&question->link); /* c-ares may have let go of it meanwhile */
+        list_append(question->is_asked ? &resolver->abandoned : &done, &question->link);
     }
+    free_questions(&done);
 }
 
 /* ---- asking ---- */
@@ -476,20 +492,9 @@ int resolver_create(struct loop *loop, uint64_t timeout_ms, struct resolver **re
     return 0;
 }
 
-static void free_questions(struct list *questions)
-{
-    while (!list_is_empty(questions)) {
-        struct question *question = container_of(questions->next, struct question, link);
-
-        if (!question->is_answered)
-            question_close(question);
-        question_free(question);
-    }
-}
-
 void resolver_destroy(struct resolver *resolver)
 {
-    /* c-ares hands back all that it holds: what nobody waits for lands in the line, what was
+    /* c-ares gives back all that it holds: what nobody waits for lands in the line, what was
      * abandoned among the answered. */
     dns_channel_finish(&resolver->channel);
     ENSURE(list_is_empty(&resolver->asked) && list_is_empty(&resolver->abandoned));
