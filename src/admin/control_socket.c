@@ -89,10 +89,34 @@ static int remove_stale(const char *path)
     return unlink(path) < 0 && errno != ENOENT ? -errno : 0;
 }
 
+/* Binds, replacing a stale file. */
+static int claim(int fd, const struct sockaddr_un *address)
+{
+    int error = bind_private(fd, address);
+
+    if (error != -EADDRINUSE)
+        return error;
+    error = remove_stale(address->sun_path);
+    return error < 0 ? error : bind_private(fd, address);
+}
+
+/* Listens and notes which file it is. */
+static int settle(int fd, const struct sockaddr_un *address, struct control_socket *ret_socket)
+{
+    struct stat about;
+
+    if (listen(fd, BACKLOG) < 0 || lstat(address->sun_path, &about) < 0)
+        return -errno;
+    ret_socket->fd = fd;
+    ret_socket->device = about.st_dev;
+    ret_socket->inode = about.st_ino;
+    memcpy(ret_socket->path, address->sun_path, sizeof(ret_socket->path));
+    return 0;
+}
+
 int control_socket_open(const char *path, struct control_socket *ret_socket)
 {
     struct sockaddr_un address;
-    struct stat about;
     int error = make_address(path, &address);
 
     if (error < 0)
@@ -100,23 +124,12 @@ int control_socket_open(const char *path, struct control_socket *ret_socket)
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (fd < 0)
         return -errno;
-    error = bind_private(fd, &address);
-    if (error == -EADDRINUSE) {
-        error = remove_stale(path);
-        if (error == 0)
-            error = bind_private(fd, &address);
-    }
-    if (error == 0 && (listen(fd, BACKLOG) < 0 || lstat(path, &about) < 0))
-        error = -errno;
-    if (error < 0) {
+    error = claim(fd, &address);
+    if (error == 0)
+        error = settle(fd, &address, ret_socket);
+    if (error < 0)
         close(fd);
-        return error;
-    }
-    ret_socket->fd = fd;
-    ret_socket->device = about.st_dev;
-    ret_socket->inode = about.st_ino;
-    memcpy(ret_socket->path, address.sun_path, sizeof(ret_socket->path));
-    return 0;
+    return error;
 }
 
 void control_socket_close(struct control_socket *control)

@@ -86,8 +86,10 @@ static void quote(struct text *out, const char *word)
             text_add(out, "...");
             break;
         }
-        bool is_control = (unsigned char)word[i] < ' ' || word[i] == 0x7f;
-        text_add_char(out, is_control ? '?' : word[i]);
+        if ((unsigned char)word[i] < ' ' || word[i] == 0x7f)
+            text_add_char(out, '?');
+        else
+            text_add_char(out, word[i]);
     }
     text_add_char(out, '\'');
 }
@@ -317,53 +319,65 @@ static enum option find_option(const char *word, const char **ret_attached)
     return OPTION_COUNT;
 }
 
-/* `*next` is the word behind `word`, or NULL; set to NULL when it was taken as the operand. */
-static int take_option(struct parse *parse, const char *word, const char **next)
+static int fail_operand_missing(struct text *message, const struct option_row *row)
+{
+    fail(message, "option", row->name, " lacks its operand; write ");
+    text_add(message, row->name);
+    text_add_char(message, ' ');
+    text_add(message, row->operand);
+    return -EINVAL;
+}
+
+/* Takes the option in words[0]. Returns how many words that took, or -EINVAL. */
+static int take_option(struct parse *parse, size_t count, char *const words[])
 {
     const char *operand;
-    enum option option = find_option(word, &operand);
+    enum option option = find_option(words[0], &operand);
+    int taken = 1;
 
     if (option == OPTION_COUNT)
-        return fail_unknown_option(parse->message, word);
+        return fail_unknown_option(parse->message, words[0]);
     const struct option_row *row = &option_rows[option];
     parse->given |= 1U << option;
     if (row->operand[0] == '\0')
-        return operand == NULL ? 0 : fail(parse->message, "option", word, " takes no operand");
-    if (operand == NULL) {
-        operand = *next;
-        *next = NULL;
-    }
-    if (operand == NULL) {
-        fail(parse->message, "option", row->name, " lacks its operand; write ");
-        text_add(parse->message, row->name);
-        text_add_char(parse->message, ' ');
-        text_add(parse->message, row->operand);
-        return -EINVAL;
-    }
-    return take_operand(parse, option, operand);
+        return operand == NULL ? taken
+                               : fail(parse->message, "option", words[0], " takes no operand");
+    if (operand == NULL && count < 2)
+        return fail_operand_missing(parse->message, row);
+    if (operand == NULL)
+        operand = words[taken++];
+    int error = take_operand(parse, option, operand);
+    return error < 0 ? error : taken;
+}
+
+static int take_command_word(struct parse *parse, const char *word)
+{
+    if (parse->operand_count == OPERANDS_MAX)
+        return fail(parse->message, "unexpected operand", word, "; see 'adit --help'");
+    parse->operands[parse->operand_count++] = word;
+    return 1;
 }
 
 static int take_words(struct parse *parse, size_t count, char *const words[])
 {
     bool is_behind_options = false;
+    size_t i = 0;
 
-    for (size_t i = 0; i < count; i++) {
-        const char *next = i + 1 < count ? words[i + 1] : NULL;
-        bool had_next = next != NULL;
+    while (i < count) {
+        bool is_option = !is_behind_options && words[i][0] == '-' && words[i][1] != '\0';
+        int taken;
 
-        if (!is_behind_options && strcmp(words[i], "--") == 0) {
+        if (is_option && strcmp(words[i], "--") == 0) {
             is_behind_options = true;
-        } else if (!is_behind_options && words[i][0] == '-' && words[i][1] != '\0') {
-            int error = take_option(parse, words[i], &next);
-            if (error < 0)
-                return error;
-            if (had_next && next == NULL)
-                i++;
-        } else if (parse->operand_count < OPERANDS_MAX) {
-            parse->operands[parse->operand_count++] = words[i];
+            taken = 1;
+        } else if (is_option) {
+            taken = take_option(parse, count - i, words + i);
         } else {
-            return fail(parse->message, "unexpected operand", words[i], "; see 'adit --help'");
+            taken = take_command_word(parse, words[i]);
         }
+        if (taken < 0)
+            return taken;
+        i += (size_t)taken;
     }
     return 0;
 }

@@ -10,50 +10,43 @@
 #include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
-#include <string.h>
 #include <unistd.h>
 
-enum { LINE_MAX_BYTES = 4000 }; /* 64 listeners in a start line; below PIPE_BUF, 4096 */
+enum {
+    TEXT_MAX_BYTES = 3900
+}; /* 64 listeners in a start line; with a prefix below PIPE_BUF, 4096 */
 
-static void write_line(char *line, size_t length)
+static void write_line(const char *prefix, const char *text)
 {
     struct pollfd stderr_ready = {.fd = STDERR_FILENO, .events = POLLOUT};
+    char line[TEXT_MAX_BYTES + 16];
+    int length = snprintf(line, sizeof(line), "%s%s\n", prefix, text);
 
-    line[length++] = '\n';
-    if (poll(&stderr_ready, 1, 0) != 1 || !(stderr_ready.revents & POLLOUT))
+    if (length < 0 || poll(&stderr_ready, 1, 0) != 1 || !(stderr_ready.revents & POLLOUT))
         return;
     /* A line that can't be written has nobody to be told to. */
-    ssize_t ignored = write(STDERR_FILENO, line, length);
+    ssize_t ignored = write(STDERR_FILENO, line, (size_t)length);
     (void)ignored;
-}
-
-static void say_with_prefix(const char *prefix, const char *format, va_list arguments)
-{
-    char line[LINE_MAX_BYTES + 1];
-    size_t length = strlen(prefix);
-
-    memcpy(line, prefix, length);
-    int added = vsnprintf(line + length, LINE_MAX_BYTES - length, format, arguments);
-    if (added < 0)
-        return;
-    length += (size_t)added;
-    write_line(line, length < LINE_MAX_BYTES ? length : LINE_MAX_BYTES - 1);
 }
 
 void say(const char *format, ...)
 {
+    char text[TEXT_MAX_BYTES];
     va_list arguments;
 
     va_start(arguments, format);
-    say_with_prefix("adit: ", format, arguments);
+    vsnprintf(text, sizeof(text), format, arguments);
     va_end(arguments);
+    write_line("adit: ", text);
 }
 
 void say_plainly(const char *format, ...)
 {
+    char text[TEXT_MAX_BYTES];
     va_list arguments;
 
     va_start(arguments, format);
-    say_with_prefix("", format, arguments);
+    vsnprintf(text, sizeof(text), format, arguments);
     va_end(arguments);
+    write_line("", text);
 }

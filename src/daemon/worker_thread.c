@@ -15,6 +15,7 @@
 #include "observe/log.h"
 #include "tunnel/tunnel.h"
 #include "tunnel/tunnel_error.h"
+#include "wire/http1_head.h"
 #include "wire/http1_reply.h"
 
 #include <errno.h>
@@ -76,6 +77,21 @@ static void report(struct worker_thread *thread, unsigned bits)
         letter_post(thread->owner.loop, &mailbox->report_letter);
 }
 
+/* Reads what has come, up to a request head. */
+static void drop_input(int fd)
+{
+    char bytes[HTTP1_REPLY_SIZE];
+    size_t budget = HTTP1_HEAD_MAX;
+
+    while (budget > 0) {
+        ssize_t count =
+            recv(fd, bytes, budget < sizeof(bytes) ? budget : sizeof(bytes), MSG_DONTWAIT);
+        if (count <= 0)
+            break;
+        budget -= (size_t)count;
+    }
+}
+
 /* Answered within the call, for want of a descriptor that could wait. What the client has sent is
  * read first: closing a socket with unread bytes would reset it and destroy the answer. */
 static void refuse_at_once(struct worker_thread *thread, int fd, const struct ip_endpoint *client,
@@ -91,10 +107,10 @@ static void refuse_at_once(struct worker_thread *thread, int fd, const struct ip
     char bytes[HTTP1_REPLY_SIZE];
     struct text reply;
 
-    ssize_t ignored = recv(fd, bytes, sizeof(bytes), MSG_DONTWAIT | MSG_TRUNC);
+    drop_input(fd);
     text_init(&reply, bytes, sizeof(bytes));
     http1_reply_refusal(&reply, &refusal);
-    ignored = send(fd, bytes, reply.length, MSG_NOSIGNAL | MSG_DONTWAIT);
+    ssize_t ignored = send(fd, bytes, reply.length, MSG_NOSIGNAL | MSG_DONTWAIT);
     (void)ignored;
     shutdown(fd, SHUT_WR);
     close(fd);
