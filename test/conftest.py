@@ -56,7 +56,10 @@ def pytest_runtest_protocol(item):
 
 @pytest.fixture(scope="session")
 def certificates(tmp_path_factory):
-    return Certificates(tmp_path_factory.mktemp("certificates"))
+    run = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        run = run.parent
+    return Certificates(run / "certificates")
 
 
 @pytest.fixture

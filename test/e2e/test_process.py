@@ -417,7 +417,7 @@ def test_from_reaches_the_world_and_nothing_special(namespace, keep, adit, etc):
     office = Office(namespace, keep, adit, etc, "-l", "0.0.0.0:0", "--from", "10.77.0.2/32")
     for target in (PUBLIC, "public.test", f"[::ffff:{PUBLIC}]", f"[{PUBLIC6}]"):
         assert office.ask(target) == (200, None), target
-    office.world.wait_for_accepted(3)
+    eventually(lambda: office.accepted() == 4)
     before = office.accepted()
     for target in SPECIAL:
         assert office.ask(target) == (403, "destination_ip_prohibited"), target
