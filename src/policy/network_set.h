@@ -1,0 +1,19 @@
+/* A set of CIDR blocks of both families as a prefix trie: a lookup takes at most one step a bit. */
+#ifndef POLICY_NETWORK_SET_H
+#define POLICY_NETWORK_SET_H
+
+#include "base/contract.h"
+#include "base/ip_address.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+struct network_set;
+
+int network_set_create(struct network_set **ret_set) MUST_CHECK; /* 0 or -ENOMEM */
+void network_set_destroy(struct network_set *set);
+int network_set_add(struct network_set *set, const struct ip_network *network) MUST_CHECK;
+size_t network_set_count(const struct network_set *set);
+bool network_set_contains(const struct network_set *set, const struct ip_address *address);
+
+#endif
