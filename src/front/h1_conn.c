@@ -178,12 +178,11 @@ static void write_reply(struct h1_conn *conn, const char *bytes, size_t length)
 {
     ssize_t count = stream_write(conn->stream, bytes, length);
     size_t written = count > 0 ? (size_t)count : 0;
+    bool is_broken = count < 0 && count != -EAGAIN;
 
-    if (count < 0 && count != -EAGAIN)
-        h1_conn_close(conn);
-    else if (written == length)
+    if (written == length)
         answered(conn);
-    else if (keep_reply(conn, bytes + written, length - written) < 0)
+    else if (is_broken || keep_reply(conn, bytes + written, length - written) < 0)
         h1_conn_close(conn);
 }
 
@@ -225,15 +224,35 @@ static void refuse(struct h1_conn *conn, enum tunnel_error error, const char *rc
     write_reply(conn, reply.start, reply.length);
 }
 
+/* Of a target that is no authority only the host is logged: userinfo, path and query may hold
+ * secrets. */
+static struct view loggable_target(struct view target)
+{
+    const char *end = target.start + target.length;
+    const char *start = memmem(target.start, target.length, "://", 3);
+
+    start = start != NULL ? start + 3 : target.start;
+    for (const char *at = start; at < end; at++) {
+        if (*at == '/' || *at == '?' || *at == '#')
+            end = at;
+    }
+    const char *userinfo_end = memrchr(start, '@', (size_t)(end - start));
+    if (userinfo_end != NULL)
+        start = userinfo_end + 1;
+    return (struct view){.start = start, .length = (size_t)(end - start)};
+}
+
 /* A request that never becomes a tunnel. */
 static void reject(struct h1_conn *conn, enum tunnel_error error, const char *details,
                    const struct view *target)
 {
+    struct view logged =
+        target != NULL && target->length > 0 ? loggable_target(*target) : (struct view){0};
     struct tunnel_rejection rejection = {
         .client = conn->client,
         .listener = conn->listener,
-        .target = target != NULL ? target->start : NULL,
-        .target_length = target != NULL ? target->length : 0,
+        .target = logged.start,
+        .target_length = logged.length,
         .error = error,
         .details = details != NULL ? details : tunnel_error_row(error)->text,
     };
@@ -362,6 +381,7 @@ static int keep_head(struct h1_conn *conn, const char *bytes, size_t length)
 {
     if (grow_head(conn, length + 1) < 0)
         return -ENOMEM;
+    ENSURE(conn->head != NULL);
     memcpy(conn->head, bytes, length);
     conn->head_length = length;
     return 0;

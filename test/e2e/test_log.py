@@ -263,7 +263,7 @@ def test_credentials_appear_nowhere(adit, origin):
     for head in (connect_head(server.authority, *fields),
                  connect_head(f"127.0.0.1:{closed_port()}", *fields),
                  connect_head("sesame:open@127.0.0.1:443", *fields),
-                 b"GET http://sesame:open@h/ HTTP/1.1\r\n" + "\r\n".join(fields).encode()
+                 b"GET http://sesame:open@h/?token=sesame HTTP/1.1\r\n" + "\r\n".join(fields).encode()
                  + b"\r\n\r\n",
                  connect_head("h:443", *fields, " folded")):
         with Client(proxy.address) as client:
