@@ -39,8 +39,21 @@ static void plan(struct sim_actor *actor)
     sim_after(LATENCY_US, run, actor);
 }
 
+/* In which turn of the loop the answer came, and in which what is behind it. */
+static void note_turns(struct sim_actor *actor)
+{
+    static const char success[] = "HTTP/1.1 200 Connection established\r\n\r\n";
+    size_t arrived = actor->answer_length + actor->received + sim_tcp_waiting(actor->end);
+
+    if (arrived > 0 && actor->turn_of_answer == 0)
+        actor->turn_of_answer = sim_waits();
+    if (arrived > sizeof(success) - 1 && actor->turn_of_bytes == 0)
+        actor->turn_of_bytes = sim_waits();
+}
+
 static void changed(void *self)
 {
+    note_turns(self);
     plan(self);
 }
 

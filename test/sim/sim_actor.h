@@ -65,6 +65,7 @@ struct sim_actor {
     size_t head_length;  /* of the answer, 0: not complete */
     bool is_established; /* it was a 200 */
     unsigned dials_at_answer;
+    unsigned turn_of_answer, turn_of_bytes; /* client: when the first of them arrived; 0: not yet */
     bool has_eof, is_reset, is_closed;
     uint64_t ended_ms; /* when the end or reset came */
 };

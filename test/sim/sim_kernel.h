@@ -149,6 +149,8 @@ bool sim_tcp_is_reset(const struct sim_tcp *end);
 /* While stalled, nothing that `end` sends arrives (it stays in SIOCOUTQ). */
 void sim_tcp_stall(struct sim_tcp *end, bool is_stalled);
 size_t sim_tcp_unsent(const struct sim_tcp *end);
+/* Received and not read. */
+size_t sim_tcp_waiting(const struct sim_tcp *end);
 struct sim_tcp *sim_tcp_peer(struct sim_tcp *end);
 
 #endif

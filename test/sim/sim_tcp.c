@@ -342,6 +342,11 @@ size_t sim_tcp_unsent(const struct sim_tcp *end)
     return end->send.length + (end->has_shut_write && !end->is_fin_sent && !end->is_dead ? 1 : 0);
 }
 
+size_t sim_tcp_waiting(const struct sim_tcp *end)
+{
+    return end->receive.length;
+}
+
 struct sim_tcp *sim_tcp_peer(struct sim_tcp *end)
 {
     return end->peer;

@@ -26,9 +26,9 @@ struct sim_scenario {
     struct sim_tcp_sizes client_sizes, product_sizes, target_sizes; /* 0: 64 KiB */
     const char *client_address;                                     /* NULL: 127.0.0.1 */
     bool has_network_rule; /* --from 10.0.0.0/8 beside the built-in rule */
-    uint32_t capacity;     /* 0: plenty */
     unsigned pipes;        /* 0: 4 */
     size_t stash_bytes;    /* 0: 64 MiB */
+    bool is_full;          /* no unit of capacity is left */
     uint64_t drain_at_ms;  /* 0: never; since the start */
 
     /* What must come of it, in a clean run and under faults that nobody may notice. */
@@ -42,9 +42,11 @@ struct sim_scenario {
     const char *logged;    /* a part of some line */
     /* Clean runs only. */
     uint64_t not_before_ms, not_after_ms; /* when the last connection is gone; 0: any time */
-    size_t memory_peak;                   /* bytes of adit at any time, 0: 1 MiB */
+    size_t memory_peak;                   /* bytes of the tunnel at any time; 0: 1 MiB */
     unsigned pipes_made;                  /* at least */
     bool has_no_pipe;
+    uint64_t look_at_ms; /* since the start: the tunnel is idle then; 0: never */
+    unsigned pipes_when_idle;
 };
 
 /* Two tables of scenarios, each run as it stands and with every fault at every step. */
