@@ -31,8 +31,8 @@ static struct tcp_stream *tcp_of(const struct stream *stream)
     return container_of(stream, struct tcp_stream, stream);
 }
 
-/* A byte marked urgent is a byte of the stream like any other; without this, reading skips it. Nobody
- * sends any today, so it is not worth a call for every connection. */
+/* A byte marked urgent is a byte of the stream like any other; without this, reading skips it.
+ * Nobody sends any today, so it is not worth a call for every connection. */
 static void read_urgent_inline(int fd)
 {
     int on = 1;
@@ -135,7 +135,10 @@ static size_t tcp_unacknowledged(const struct stream *stream)
 static void tcp_keep_alive(struct stream *stream)
 {
     int fd = tcp_of(stream)->watch.fd;
-    int on = 1, idle_s = 60, interval_s = 10, probes = 6;
+    int on = 1;
+    int idle_s = 60;
+    int interval_s = 10;
+    int probes = 6;
 
     setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &idle_s, sizeof(idle_s));
     setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &interval_s, sizeof(interval_s));

@@ -29,8 +29,10 @@ static void pipe_destroy(struct pipe_pool *pool, struct pipe *pipe)
 void pipe_pool_finish(struct pipe_pool *pool)
 {
     REQUIRE(list_is_empty(&pool->lent));
-    while (!list_is_empty(&pool->idle))
-        pipe_destroy(pool, container_of(pool->idle.next, struct pipe, link));
+    for (struct list *next, *link = pool->idle.next; link != &pool->idle; link = next) {
+        next = link->next;
+        pipe_destroy(pool, container_of(link, struct pipe, link));
+    }
 }
 
 /* A smaller pipe would be slower than copying, so one that can't be made large is an error. */
@@ -107,9 +109,10 @@ void pipe_pool_give_back(struct pipe_pool *pool, struct pipe *pipe, uint64_t now
 void pipe_pool_shrink(struct pipe_pool *pool, uint64_t since_ms)
 {
     /* The list is in the order of last use, the most recently used last: that one is kept. */
-    while (pool->idle.next != pool->idle.previous) {
-        struct pipe *oldest = container_of(pool->idle.next, struct pipe, link);
+    for (struct list *next, *link = pool->idle.next; link != pool->idle.previous; link = next) {
+        struct pipe *oldest = container_of(link, struct pipe, link);
 
+        next = link->next;
         if (oldest->last_used_ms > since_ms)
             return;
         pipe_destroy(pool, oldest);
