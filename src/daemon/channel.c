@@ -9,7 +9,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-static const char *const kind_names[] = {"hosts", "resolv.conf", "drain", "ready"};
+static const char *const kind_names[] = {"hosts", "resolv.conf", "drain", "end", "ready"};
 static_assert(ARRAY_LENGTH(kind_names) == CHANNEL_KIND_COUNT, "a name for every kind");
 
 union descriptor_space {

@@ -9,6 +9,7 @@ enum channel_kind {
     CHANNEL_HOSTS, /* to the worker: /etc/hosts, open for reading; no descriptor: there is none */
     CHANNEL_RESOLV_CONF, /* to the worker: the same with /etc/resolv.conf */
     CHANNEL_DRAIN,       /* to the worker: drain; to the supervisor: somebody asked for it */
+    CHANNEL_END,         /* to the worker: close everything and end */
     CHANNEL_READY,       /* to the supervisor: all threads serve */
     CHANNEL_KIND_COUNT,
 };

@@ -33,7 +33,7 @@ enum {
     SETTLE_MS = 100,      /* from the first sign of a change: editors write in several steps */
     SEND_AGAIN_MS = 1000, /* a worker that does not read its channel */
     SHORT_LIFE_MS = 1000, /* a worker that dies younger is replaced at this age */
-    KILL_AFTER_MS = 1000, /* beyond the drain time */
+    KILL_AFTER_MS = 1000, /* beyond the drain time, or the second signal */
     MESSAGE_BYTES = 512,
 };
 
@@ -251,14 +251,19 @@ static void drain(struct supervisor *supervisor)
     (void)error;
 }
 
+/* The first time drains, the second time ends at once, with a moment for the last log lines. */
 static void told_to_end(struct supervisor *supervisor)
 {
+    uint64_t soon = now_ms() + KILL_AFTER_MS;
+
     if (supervisor->state != SUPERVISOR_DRAINING) {
         drain(supervisor);
-        return;
+    } else if (channel_send(supervisor->channel_fd, CHANNEL_END, -1) < 0) {
+        kill_worker(supervisor);
+        end(supervisor, 0);
+    } else if (soon < supervisor->kill_worker_at_ms) {
+        supervisor->kill_worker_at_ms = soon;
     }
-    kill_worker(supervisor);
-    end(supervisor, 0);
 }
 
 /* -- what happens */
@@ -339,7 +344,7 @@ static void do_what_is_due(struct supervisor *supervisor)
     if (supervisor->send_files_at_ms <= now)
         send_files(supervisor);
     if (supervisor->kill_worker_at_ms <= now) {
-        say("the drain time is over and worker %d does not end; ended it", (int)supervisor->worker);
+        say("worker %d does not end in time; killed it", (int)supervisor->worker);
         kill_worker(supervisor);
         end(supervisor, 0);
     }

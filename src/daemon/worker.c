@@ -102,12 +102,15 @@ static void begin_drain(struct worker *worker)
         worker_thread_drain(worker->threads[i]);
 }
 
-static void drain_time_is_over(struct deadline *deadline)
+static void end_threads(struct worker *worker)
 {
-    struct worker *worker = container_of(deadline, struct worker, drain_over);
-
     for (unsigned i = 0; i < worker->thread_count; i++)
         worker_thread_end(worker->threads[i]);
+}
+
+static void drain_time_is_over(struct deadline *deadline)
+{
+    end_threads(container_of(deadline, struct worker, drain_over));
 }
 
 static void thread_stopped_accepting(void *self)
@@ -336,6 +339,10 @@ static void take_message(struct worker *worker, const struct channel_message *me
         break;
     case CHANNEL_DRAIN:
         begin_drain(worker);
+        break;
+    case CHANNEL_END:
+        begin_drain(worker);
+        end_threads(worker);
         break;
     case CHANNEL_READY:
     case CHANNEL_KIND_COUNT:
