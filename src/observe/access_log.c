@@ -5,9 +5,9 @@
  * and bounded, so that the longest line fits into LOG_LINE_MAX with its last field intact (the unit
  * tests hold it to that).
  *
- * An id is 64 bits: the thread, the start stamp of the process in 64 ms, a count. The count carries
- * into the stamp on purpose: a thread would have to open 65 million tunnels a second to run into
- * ids that a later start begins with.
+ * An id is 64 bits: the low byte of the process id (two that start together differ in it), the
+ * thread, the start stamp in 64 ms, a count. The count carries into the stamp on purpose: a thread
+ * would have to open 256,000 tunnels a second to run into ids that a later start begins with.
  */
 #include "observe/access_log.h"
 
@@ -16,13 +16,14 @@
 #include "observe/logfmt.h"
 
 #include <string.h>
+#include <unistd.h>
 
 enum {
-    ID_COUNT_BITS = 22,
+    ID_COUNT_BITS = 14,
     ID_STAMP_BITS = 34, /* of 64 ms: comes round after 34 years */
     ID_STAMP_UNIT_BITS = 6,
 };
-static_assert(ID_COUNT_BITS + ID_STAMP_BITS + 8 == 64, "8 bits are left for the thread");
+static_assert(ID_COUNT_BITS + ID_STAMP_BITS + 8 + 8 == 64, "8 bits a thread and a process");
 
 /* In bytes as written. All else in a line is short: together under 900. */
 enum { TARGET_LIMIT = 512, REASON_LIMIT = 512, VALUE_LIMIT = 96 };
@@ -63,8 +64,8 @@ void access_ids_init(struct access_ids *ids, uint64_t process_seed, unsigned thr
 {
     uint64_t stamp = process_seed >> ID_STAMP_UNIT_BITS;
     stamp &= ((uint64_t)1 << ID_STAMP_BITS) - 1;
-    ids->next = (uint64_t)(thread & 0xff) << (ID_STAMP_BITS + ID_COUNT_BITS);
-    ids->next |= stamp << ID_COUNT_BITS;
+    uint64_t owner = ((uint64_t)getpid() & 0xff) << 8 | (thread & 0xff);
+    ids->next = (owner << ID_STAMP_BITS | stamp) << ID_COUNT_BITS;
 }
 
 uint64_t access_ids_take(struct access_ids *ids)

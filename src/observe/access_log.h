@@ -52,8 +52,9 @@ struct access_record {
     enum closed_by closed_by;      /* close only */
 };
 
-/* An id that is unique across threads and restarts: made from a start stamp, a thread and a count.
- * `process_seed` is the wall clock in ms when the process began; `thread` is below 256. */
+/* An id that is unique across threads, processes and restarts: made from the process id, a thread,
+ * a start stamp and a count. `process_seed` is the wall clock in ms when the process began;
+ * `thread` is below 256. */
 struct access_ids {
     uint64_t next;
 };
