@@ -1,0 +1,110 @@
+/* The configuration language: text in, `struct config` and diagnostics out. Pure: whatever must be
+ * read comes through the caller's struct config_reader.
+ */
+#ifndef CONFIG_CONFIG_H
+#define CONFIG_CONFIG_H
+
+#include "base/contract.h"
+#include "base/ip_address.h"
+#include "base/text.h"
+#include "config/diagnostics.h"
+#include "config/resolv_conf.h"
+#include "policy/policy_source.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* Bytes of one file: the configuration and what it includes; a list; the users file. */
+#define CONFIG_FILE_MAX (16UL * 1024 * 1024)
+#define CONFIG_LIST_MAX (512UL * 1024 * 1024)
+#define CONFIG_USERS_MAX (16UL * 1024 * 1024)
+#define CONFIG_LISTENERS_MAX 64
+
+struct users_file; /* config/users_file.h */
+
+/* Contract: texts stay until config_parse returns; nothing of them is needed afterwards. */
+struct config_reader {
+    /* The whole file. 0, or -errno: -ENOENT, -EACCES, -EISDIR, -EFBIG (over `size_max`), ... */
+    int (*read)(struct config_reader *self, const char *path, size_t size_max,
+                const char **ret_bytes, size_t *ret_length);
+    /* Calls `add` for each path that matches, in any order. 0 (also without a match) or -errno. */
+    int (*glob)(struct config_reader *self, const char *pattern,
+                void (*add)(void *context, const char *path), void *context);
+};
+
+/* What the command line says; zeroes change nothing. */
+struct config_overrides {
+    const struct ip_endpoint *listeners; /* -l: instead of all `listen` */
+    size_t listener_count;
+    const struct ip_network *from; /* --from: for the built-in configuration only */
+    size_t from_count;
+    unsigned workers;                /* -w; 0: one a core */
+    const char *control_path;        /* -s; NULL: the default */
+    const struct ip_endpoint *admin; /* -a ADDR:PORT */
+    bool is_admin_off;               /* -a off */
+};
+
+/* Every scalar setting; 0 in a limit means none. */
+struct config_values {
+#define SETTING(suffix, field, statement, word, per, kind, initial, min, max, reloadable, manual)  \
+    uint64_t field;
+#include "config/settings.def"
+#undef SETTING
+};
+
+enum config_log_target {
+    CONFIG_LOG_STDERR,
+    CONFIG_LOG_FILE,
+    CONFIG_LOG_OFF,
+    CONFIG_LOG_TARGET_COUNT
+};
+enum config_log_format { CONFIG_LOG_LOGFMT, CONFIG_LOG_JSON, CONFIG_LOG_FORMAT_COUNT };
+enum config_log_event {
+    CONFIG_LOG_OPEN,
+    CONFIG_LOG_CLOSE,
+    CONFIG_LOG_DENY,
+    CONFIG_LOG_AUTH_FAILURE,
+    CONFIG_LOG_EVENT_COUNT,
+};
+
+/* Paths are joined with the folder of the file that names them: absolute when `path` of
+ * config_parse was. All of it is owned by the config and const. */
+struct config {
+    struct config_values values;
+    struct ip_endpoint listeners[CONFIG_LISTENERS_MAX]; /* at least one */
+    size_t listener_count;
+    bool has_admin;
+    struct ip_endpoint admin;
+    struct policy_condition admin_users; /* of kind POLICY_USER; value_count 0: anybody */
+    const char *users_path;              /* NULL: no users */
+    const struct users_file *users;      /* NULL: no users */
+    bool has_resolver;                   /* else: what /etc/resolv.conf says */
+    struct resolv_conf resolver;
+    enum config_log_target log_target;
+    enum config_log_format log_format;
+    const char *log_path;     /* of CONFIG_LOG_FILE */
+    unsigned log_events;      /* a bit (1 << enum config_log_event) an event */
+    unsigned workers;         /* threads; 0: one a core */
+    const char *control_path; /* NULL: the default; not copied from the overrides */
+    struct policy_source policy;
+};
+
+/* Reads `path` (NULL: the built-in configuration) and all that it names, validates everything,
+ * refuses an open proxy by accident. `ret_diagnostics` is always set unless -ENOMEM is returned,
+ * and may hold warnings on success; the caller destroys it. 0 and `ret_config`; -EINVAL: see the
+ * diagnostics; -ENOMEM. */
+int config_parse(struct config_reader *reader, const char *path,
+                 const struct config_overrides *overrides, struct config **ret_config,
+                 struct diagnostics **ret_diagnostics) MUST_CHECK;
+/* Harmless on NULL. A policy that was compiled from config->policy must be gone. */
+void config_destroy(struct config *config);
+
+/* The effective configuration in the language itself, defaults included; parses to the same. Calls
+ * `write` with pieces of it. */
+void config_print(const struct config *config,
+                  void (*write)(void *context, const char *bytes, size_t length), void *context);
+
+const char *config_log_event_name(enum config_log_event event); /* "open", "auth_failure" */
+
+#endif

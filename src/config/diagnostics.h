@@ -1,0 +1,51 @@
+/* What is wrong with a configuration, for a person: FILE:LINE:COL, the message, the line, a caret.
+ *
+ * A bounded number is kept; the rest is counted. Everything is copied.
+ */
+#ifndef CONFIG_DIAGNOSTICS_H
+#define CONFIG_DIAGNOSTICS_H
+
+#include "base/contract.h"
+#include "base/text.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#define DIAGNOSTICS_KEPT_MAX 50
+/* Room for any one diagnostic_print. */
+#define DIAGNOSTIC_TEXT_SIZE 4096
+
+struct diagnostics;
+
+/* Where a word stands. */
+struct config_place {
+    const char *file;    /* as it was named; NULL: the command line, or the configuration in all */
+    unsigned line;       /* from 1; 0: the file as such (it can't be read, ...) */
+    unsigned column;     /* from 1, in characters */
+    unsigned column_end; /* behind its last character */
+    const char
+        *line_start; /* the line's text, to quote it; NULL: keep it secret or there is none */
+    size_t line_length;
+};
+
+struct diagnostics *diagnostics_create(void) MUST_CHECK; /* NULL: no memory */
+/* Harmless on NULL. */
+void diagnostics_destroy(struct diagnostics *diagnostics);
+
+void diagnostics_add(struct diagnostics *diagnostics, bool is_warning,
+                     const struct config_place *place, const char *message);
+
+size_t diagnostics_error_count(const struct diagnostics *diagnostics);   /* not kept ones, too */
+size_t diagnostics_warning_count(const struct diagnostics *diagnostics); /* not kept ones, too */
+size_t diagnostics_kept_count(const struct diagnostics *diagnostics);
+/* The kept ones from 0 on, in the order of their finding; several lines, the last one ends with a
+ * newline:
+ *     adit.conf:3:8: error: ...
+ *         listen 1.2.3
+ *                ^~~~~
+ * Bytes that could move a terminal's cursor are replaced. */
+void diagnostic_print(const struct diagnostics *diagnostics, size_t index, struct text *out);
+/* All of them and how many more there are; for large enough a text. */
+void diagnostics_print(const struct diagnostics *diagnostics, struct text *out);
+
+#endif
