@@ -174,6 +174,11 @@ static int start(void **state)
     return start_with(5000);
 }
 
+static int start_patient(void **state)
+{
+    return start_with(15000);
+}
+
 static int start_impatient(void **state)
 {
     return start_with(500);
@@ -425,15 +430,33 @@ static void asks_the_next_server(void **state)
     name_server_stop(&second);
 }
 
+/* At once, not by a retry: the first one would be due after 3 s. */
 static void says_so_when_no_server_is_there(void **state)
 {
     static const char text[] = "nameserver 127.0.0.77\n";
+    uint64_t start_ms = loop_now_ms(fixture.loop);
     struct asker asker;
 
     resolver_set_servers(fixture.resolver, text, strlen(text));
     fixture_ask_and_wait(&fixture, &asker, "www.example");
     assert_told(&asker.v4, "servfail");
     assert_told(&asker.v6, "servfail");
+    assert_true(loop_now_ms(fixture.loop) - start_ms < 3000);
+}
+
+/* The connection is writable already, so no edge comes for the second question. */
+static void uses_an_open_tcp_connection(void **state)
+{
+    struct asker kept_asker, asker;
+    uint64_t start_ms = loop_now_ms(fixture.loop);
+
+    fixture_ask(&fixture, &kept_asker, "slow_tcp.example");
+    while (kept_count < 2)
+        assert_int_equal(loop_turn(fixture.loop), 0);
+    fixture_ask_and_wait(&fixture, &asker, "truncated.example");
+    assert_told(&asker.v4, "ok 192.0.2.1");
+    assert_true(loop_now_ms(fixture.loop) - start_ms < 3000);
+    resolver_cancel(&kept_asker.query);
 }
 
 static void gives_up_in_time(void **state)
@@ -586,34 +609,36 @@ static void opens_nothing_while_idle(void **state)
     assert_told(&asker.v4, "ok 192.0.2.1");
 }
 
-#define PATIENT(test) cmocka_unit_test_setup_teardown(test, start, stop)
+#define NORMAL(test) cmocka_unit_test_setup_teardown(test, start, stop)
+#define PATIENT(test) cmocka_unit_test_setup_teardown(test, start_patient, stop)
 #define IMPATIENT(test) cmocka_unit_test_setup_teardown(test, start_impatient, stop)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        PATIENT(asks_both_families),
-        PATIENT(understands_answers),
-        PATIENT(takes_long_names),
-        PATIENT(reads_tcp_to_its_end),
-        PATIENT(never_asks_for_localhost),
-        PATIENT(answers_from_hosts),
-        PATIENT(answers_from_the_cache),
-        PATIENT(asks_once_for_many),
-        PATIENT(tells_nothing_after_cancel),
-        PATIENT(keeps_the_answer_that_nobody_waits_for),
-        PATIENT(may_be_cancelled_when_told),
-        PATIENT(may_ask_when_told),
-        PATIENT(asks_the_next_server),
+        NORMAL(asks_both_families),
+        NORMAL(understands_answers),
+        NORMAL(takes_long_names),
+        NORMAL(reads_tcp_to_its_end),
+        NORMAL(never_asks_for_localhost),
+        NORMAL(answers_from_hosts),
+        NORMAL(answers_from_the_cache),
+        NORMAL(asks_once_for_many),
+        NORMAL(tells_nothing_after_cancel),
+        NORMAL(keeps_the_answer_that_nobody_waits_for),
+        NORMAL(may_be_cancelled_when_told),
+        NORMAL(may_ask_when_told),
+        NORMAL(asks_the_next_server),
         PATIENT(says_so_when_no_server_is_there),
+        PATIENT(uses_an_open_tcp_connection),
         IMPATIENT(gives_up_in_time),
         IMPATIENT(keeps_a_late_answer),
         IMPATIENT(asks_again_over_tcp),
-        PATIENT(lets_the_rest_wait_in_line),
+        NORMAL(lets_the_rest_wait_in_line),
         IMPATIENT(bounds_the_time_in_line),
-        PATIENT(asks_new_servers_anew),
+        NORMAL(asks_new_servers_anew),
         IMPATIENT(ends_with_questions_on_their_way),
-        PATIENT(opens_nothing_while_idle),
+        NORMAL(opens_nothing_while_idle),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
