@@ -36,15 +36,14 @@ static uint64_t reserve_of(uint64_t descriptors)
     return descriptors / 2 < RESERVE_MAX ? descriptors / 2 : RESERVE_MAX;
 }
 
-static uint32_t connections_of(uint64_t descriptors)
+uint32_t process_limits_connections(uint64_t descriptors)
 {
     uint64_t count = (descriptors - reserve_of(descriptors)) / 2;
 
     return count < UINT32_MAX ? (uint32_t)count : UINT32_MAX;
 }
 
-/* `soft_pages`: of pipe-user-pages-soft; 0 there means no limit, -1: not known. */
-static unsigned pipes_of(uint64_t descriptors, long soft_pages)
+unsigned process_limits_pipes(uint64_t descriptors, long soft_pages)
 {
     uint64_t pipes = PIPES_DEFAULT;
 
@@ -85,8 +84,8 @@ void process_limits_read(struct process_limits *ret_limits)
             limit.rlim_cur = soft;
     }
     ret_limits->descriptors = limit.rlim_cur;
-    ret_limits->connections = connections_of(limit.rlim_cur);
-    ret_limits->pipes = pipes_of(limit.rlim_cur, read_soft_pages());
+    ret_limits->connections = process_limits_connections(limit.rlim_cur);
+    ret_limits->pipes = process_limits_pipes(limit.rlim_cur, read_soft_pages());
 }
 
 unsigned process_count_cores(void)

@@ -15,6 +15,11 @@ void process_open_standard_descriptors(void);
 /* Raises RLIMIT_NOFILE to the hard limit, reads what concerns us. Opens a file: before confinement.
  */
 void process_limits_read(struct process_limits *ret_limits);
+/* Client connections that fit into so many descriptors. Pure. */
+uint32_t process_limits_connections(uint64_t descriptors);
+/* Pipes that fit beside them. `soft_pages` is pipe-user-pages-soft: 0 means no limit, -1 not known.
+ * Pure. */
+unsigned process_limits_pipes(uint64_t descriptors, long soft_pages);
 /* Cores this process may run on, 1 to SETTINGS_WORKERS_MAX. */
 unsigned process_count_cores(void);
 

@@ -1,0 +1,116 @@
+/* The figures: what is printed as JSON reads back as the same names and values. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "admin/stats.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+static void test_strings_are_escaped(void **state)
+{
+    static const struct {
+        const char *string;
+        const char *json;
+    } rows[] = {
+        {"", "\"\""},
+        {"plain", "\"plain\""},
+        {"a\"b\\c", "\"a\\\"b\\\\c\""},
+        {"\n\x1f\x7f", "\"\\u000a\\u001f\\u007f\""},
+    };
+    char json[64];
+    struct text out;
+
+    for (size_t i = 0; i < ARRAY_LENGTH(rows); i++) {
+        text_init(&out, json, sizeof(json));
+        json_add_string(&out, rows[i].string);
+        assert_string_equal(json, rows[i].json);
+    }
+}
+
+static void test_every_counter_is_shown(void **state)
+{
+    static char json[STATS_SIZE];
+    static char plain[STATS_SIZE];
+    struct stats stats = {.workers = 2, .state = "serving", .uptime_s = 7};
+    struct text out;
+
+    for (size_t i = 0; i < COUNTER_COUNT; i++)
+        stats.counters[i] = 1000 + i;
+    text_init(&out, json, sizeof(json));
+    stats_print_json(&out, &stats);
+    assert_false(out.is_truncated);
+    assert_int_equal(strncmp(json, "{\"ok\":true,", 11), 0);
+    assert_int_equal(json[out.length - 1], '\n');
+    struct text lines;
+    text_init(&lines, plain, sizeof(plain));
+    assert_int_equal(stats_print_plain(&lines, json, out.length), 0);
+    assert_non_null(strstr(plain, "version " ADIT_VERSION "\n"));
+    assert_non_null(strstr(plain, "state serving\n"));
+    assert_non_null(strstr(plain, "workers 2\n"));
+    assert_null(strstr(plain, "ok "));
+    for (size_t i = 0; i < COUNTER_COUNT; i++) {
+        const struct counter_row *row = counter_row((enum counter)i);
+        char line[128];
+
+        if (row->label == NULL)
+            snprintf(line, sizeof(line), "\n%s %zu\n", row->name, 1000 + i);
+        else
+            snprintf(line, sizeof(line), "\n%s{%s=\"%s\"} %zu\n", row->name, row->label, row->value,
+                     1000 + i);
+        assert_non_null(strstr(plain, line));
+    }
+}
+
+static void test_the_largest_figures_fit(void **state)
+{
+    static char json[STATS_SIZE];
+    struct stats stats;
+    struct text out;
+
+    memset(&stats, 0xff, sizeof(stats));
+    stats.state = "draining";
+    text_init(&out, json, sizeof(json));
+    stats_print_json(&out, &stats);
+    assert_false(out.is_truncated);
+}
+
+static void test_other_answers_are_refused(void **state)
+{
+    static const char *const rows[] = {"",
+                                       "x",
+                                       "{",
+                                       "{}",
+                                       "[1]",
+                                       "{\"a\"}",
+                                       "{\"a\":}",
+                                       "{\"a\":1",
+                                       "{\"a\":1,",
+                                       "{\"a\":1,}",
+                                       "{\"a\":\"1}",
+                                       "{\"a\\",
+                                       "{\"a\":1;\"b\":2"};
+    char plain[256];
+    struct text out;
+
+    for (size_t i = 0; i < ARRAY_LENGTH(rows); i++) {
+        text_init(&out, plain, sizeof(plain));
+        assert_int_equal(stats_print_plain(&out, rows[i], strlen(rows[i])), -EINVAL);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_strings_are_escaped),
+        cmocka_unit_test(test_every_counter_is_shown),
+        cmocka_unit_test(test_the_largest_figures_fit),
+        cmocka_unit_test(test_other_answers_are_refused),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
