@@ -10,6 +10,8 @@
  */
 #include "config/options.h"
 
+#include "config/suggest.h"
+
 #include <errno.h>
 #include <string.h>
 
@@ -66,7 +68,7 @@ static const struct option_row option_rows[] = {
 static_assert(ARRAY_LENGTH(option_rows) == OPTION_COUNT, "a row for every option");
 
 /* help COMMAND is the longest: a command and its operand. */
-enum { OPERANDS_MAX = 2, QUOTE_MAX = 80, SUGGESTION_LENGTH_MAX = 16, SUGGESTION_EDITS_MAX = 2 };
+enum { OPERANDS_MAX = 2, QUOTE_MAX = 80 };
 
 struct parse {
     struct options *options;
@@ -104,49 +106,13 @@ static int fail(struct text *message, const char *before, const char *word, cons
     return -EINVAL;
 }
 
-static size_t smaller(size_t a, size_t b)
-{
-    return a < b ? a : b;
-}
-
-/* Levenshtein's distance; `a` has at most SUGGESTION_LENGTH_MAX bytes. */
-static size_t count_edits(const char *a, const char *b)
-{
-    size_t width = strlen(a);
-    size_t row[SUGGESTION_LENGTH_MAX + 1];
-
-    for (size_t i = 0; i <= width; i++)
-        row[i] = i;
-    for (size_t line = 1; b[line - 1] != '\0'; line++) {
-        size_t diagonal = row[0];
-
-        row[0] = line;
-        for (size_t i = 1; i <= width; i++) {
-            size_t replaced = diagonal + (a[i - 1] != b[line - 1]);
-            diagonal = row[i];
-            row[i] = smaller(replaced, smaller(row[i], row[i - 1]) + 1);
-        }
-    }
-    return row[width];
-}
-
 /* Whether `word` may be a slip of the keyboard for `name`, or its short form (`-h` for `--help`).
  */
 static bool is_similar(const char *name, const char *word)
 {
-    size_t length = strlen(name);
-
     if (word[0] == '-' && word[1] != '-' && word[1] != '\0' && word[2] == '\0')
         return strncmp(name, "--", 2) == 0 && name[2] == word[1];
-    return length <= SUGGESTION_LENGTH_MAX && length > SUGGESTION_EDITS_MAX &&
-           strlen(word) <= SUGGESTION_LENGTH_MAX && count_edits(name, word) <= SUGGESTION_EDITS_MAX;
-}
-
-static void suggest(struct text *message, const char *name)
-{
-    text_add(message, "; did you mean '");
-    text_add(message, name);
-    text_add(message, "'?");
+    return suggest_is_similar(name, word);
 }
 
 static int fail_unknown_option(struct text *message, const char *word)
@@ -154,7 +120,7 @@ static int fail_unknown_option(struct text *message, const char *word)
     fail(message, "unknown option", word, "");
     for (size_t i = 0; i < OPTION_COUNT; i++) {
         if (is_similar(option_rows[i].name, word)) {
-            suggest(message, option_rows[i].name);
+            suggest_name(message, option_rows[i].name);
             return -EINVAL;
         }
     }
@@ -167,7 +133,7 @@ static int fail_unknown_command(struct text *message, const char *word)
     fail(message, "unknown command", word, "");
     for (size_t i = 0; i < COMMAND_COUNT; i++) {
         if (is_similar(command_rows[i].word, word)) {
-            suggest(message, command_rows[i].word);
+            suggest_name(message, command_rows[i].word);
             return -EINVAL;
         }
     }
@@ -235,36 +201,17 @@ static int take_socket(struct parse *parse, const char *word)
     return 0;
 }
 
-/* The network that was probably meant by an address with host bits. */
-static int fail_host_bits(struct text *message, const char *word)
-{
-    const char *slash = strchr(word, '/');
-    struct ip_address address;
-    unsigned bits = 0;
-
-    for (const char *digit = slash + 1; *digit != '\0'; digit++)
-        bits = bits * 10 + (unsigned)(*digit - '0');
-    fail(message, "--from", word, ": bits are set behind the prefix");
-    /* A mapped address has lost its prefix's first 96 bits: no suggestion then. */
-    if (ip_address_parse(word, (size_t)(slash - word), &address) < 0 ||
-        bits > (address.family == IP_V4 ? 32 : 128))
-        return -EINVAL;
-    for (unsigned bit = bits; bit < 8 * sizeof(address.bytes); bit++)
-        address.bytes[bit / 8] &= (uint8_t) ~(0x80 >> bit % 8);
-    text_add(message, "; write ");
-    ip_address_print(message, &address);
-    text_add(message, slash);
-    return -EINVAL;
-}
-
 static int take_from(struct parse *parse, const char *word)
 {
     struct settings *settings = &parse->options->settings;
     struct ip_network network;
     int error = ip_network_parse(word, strlen(word), &network);
 
-    if (error == -ERANGE)
-        return fail_host_bits(parse->message, word);
+    if (error == -ERANGE) {
+        fail(parse->message, "--from", word, ": bits are set behind the prefix");
+        suggest_network(parse->message, word, strlen(word));
+        return -EINVAL;
+    }
     if (error < 0 && strcmp(word, "any") == 0)
         return fail(parse->message, "--from", word, ": write 0.0.0.0/0 (and ::/0) for everybody");
     if (error < 0)

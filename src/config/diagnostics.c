@@ -1,0 +1,192 @@
+/* Diagnostics are kept as the finished text of their parts: the source they quote is gone when they
+ * are printed.
+ *
+ * The surprise is the excerpt: a line may be megabytes long, so only a window around the caret is
+ * kept, and cut at characters. Tabs stay tabs, in the line and in the blanks before the caret, so
+ * that both lines are laid out alike; other controls become '?'.
+ */
+#include "config/diagnostics.h"
+
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { MESSAGE_MAX = 1024, EXCERPT_MAX = 160, CONTEXT_MAX = 60, FILE_NAME_MAX = 1024 };
+
+struct diagnostic {
+    bool is_warning;
+    unsigned line;
+    unsigned column;
+    unsigned caret;        /* bytes of the excerpt in front of the caret */
+    unsigned caret_length; /* characters */
+    bool has_excerpt;
+    char excerpt[EXCERPT_MAX + 1];
+    char message[MESSAGE_MAX];
+    char file[FILE_NAME_MAX]; /* "": no place */
+};
+
+struct diagnostics {
+    size_t error_count;
+    size_t warning_count;
+    size_t kept_count;
+    struct diagnostic *kept[DIAGNOSTICS_KEPT_MAX];
+};
+
+struct diagnostics *diagnostics_create(void)
+{
+    return calloc(1, sizeof(struct diagnostics));
+}
+
+void diagnostics_destroy(struct diagnostics *diagnostics)
+{
+    if (diagnostics == NULL)
+        return;
+    for (size_t i = 0; i < diagnostics->kept_count; i++)
+        free(diagnostics->kept[i]);
+    free(diagnostics);
+}
+
+static bool is_continuation(char byte)
+{
+    return ((unsigned char)byte & 0xc0) == 0x80;
+}
+
+/* The offset of a character, counted from 1. */
+static size_t find_column(const char *line, size_t length, unsigned column)
+{
+    size_t at = 0;
+
+    for (unsigned i = 1; i < column && at < length; i++) {
+        at++;
+        while (at < length && is_continuation(line[at]))
+            at++;
+    }
+    return at;
+}
+
+static void keep_excerpt(struct diagnostic *diagnostic, const struct config_place *place)
+{
+    const char *line = place->line_start;
+    size_t length = place->line_length;
+    size_t caret = find_column(line, length, place->column);
+    size_t start = caret > CONTEXT_MAX && length > EXCERPT_MAX ? caret - CONTEXT_MAX : 0;
+    size_t kept = 0;
+    struct text text;
+
+    while (start > 0 && start < length && is_continuation(line[start]))
+        start++;
+    text_init(&text, diagnostic->excerpt, sizeof(diagnostic->excerpt));
+    for (size_t i = start; i < length && kept < EXCERPT_MAX; i++, kept++)
+        text_add_char(&text, (unsigned char)line[i] >= ' ' || line[i] == '\t' ? line[i] : '?');
+    while (start + kept < length && kept > 0 && is_continuation(line[start + kept]))
+        diagnostic->excerpt[--kept] = '\0';
+    diagnostic->caret = (unsigned)(caret - start);
+    diagnostic->caret_length =
+        place->column_end > place->column ? place->column_end - place->column : 1;
+    diagnostic->has_excerpt = true;
+}
+
+static void set_text(char *out, size_t size, const char *string)
+{
+    struct text text;
+
+    text_init(&text, out, size);
+    text_add(&text, string);
+    for (size_t i = 0; i < text.length; i++)
+        if ((unsigned char)out[i] < ' ' || out[i] == 0x7f)
+            out[i] = '?';
+}
+
+void diagnostics_add(struct diagnostics *diagnostics, bool is_warning,
+                     const struct config_place *place, const char *message)
+{
+    struct diagnostic *diagnostic;
+
+    if (is_warning)
+        diagnostics->warning_count++;
+    else
+        diagnostics->error_count++;
+    if (diagnostics->kept_count == DIAGNOSTICS_KEPT_MAX)
+        return;
+    diagnostic = calloc(1, sizeof(*diagnostic));
+    if (diagnostic == NULL)
+        return; /* counted at least */
+    diagnostic->is_warning = is_warning;
+    set_text(diagnostic->message, sizeof(diagnostic->message), message);
+    if (place != NULL && place->file != NULL) {
+        set_text(diagnostic->file, sizeof(diagnostic->file), place->file);
+        diagnostic->line = place->line;
+        diagnostic->column = place->column;
+        if (place->line_start != NULL && place->line > 0)
+            keep_excerpt(diagnostic, place);
+    }
+    diagnostics->kept[diagnostics->kept_count++] = diagnostic;
+}
+
+size_t diagnostics_error_count(const struct diagnostics *diagnostics)
+{
+    return diagnostics->error_count;
+}
+
+size_t diagnostics_warning_count(const struct diagnostics *diagnostics)
+{
+    return diagnostics->warning_count;
+}
+
+size_t diagnostics_kept_count(const struct diagnostics *diagnostics)
+{
+    return diagnostics->kept_count;
+}
+
+static void print_excerpt(const struct diagnostic *diagnostic, struct text *out)
+{
+    size_t length = strlen(diagnostic->excerpt);
+
+    text_add(out, "    ");
+    text_add(out, diagnostic->excerpt);
+    text_add(out, "\n    ");
+    for (size_t i = 0; i < diagnostic->caret && i < length; i++)
+        if (!is_continuation(diagnostic->excerpt[i]))
+            text_add_char(out, diagnostic->excerpt[i] == '\t' ? '\t' : ' ');
+    text_add_char(out, '^');
+    for (size_t i = 1; i < diagnostic->caret_length && diagnostic->caret + i < length; i++)
+        text_add_char(out, '~');
+    text_add_char(out, '\n');
+}
+
+void diagnostic_print(const struct diagnostics *diagnostics, size_t index, struct text *out)
+{
+    REQUIRE(index < diagnostics->kept_count);
+    const struct diagnostic *diagnostic = diagnostics->kept[index];
+
+    if (diagnostic->file[0] != '\0') {
+        text_add(out, diagnostic->file);
+        if (diagnostic->line > 0) {
+            text_add_char(out, ':');
+            text_add_decimal(out, diagnostic->line);
+        }
+        if (diagnostic->line > 0 && diagnostic->column > 0) {
+            text_add_char(out, ':');
+            text_add_decimal(out, diagnostic->column);
+        }
+        text_add(out, ": ");
+    }
+    text_add(out, diagnostic->is_warning ? "warning: " : "error: ");
+    text_add(out, diagnostic->message);
+    text_add_char(out, '\n');
+    if (diagnostic->has_excerpt)
+        print_excerpt(diagnostic, out);
+}
+
+void diagnostics_print(const struct diagnostics *diagnostics, struct text *out)
+{
+    size_t all = diagnostics->error_count + diagnostics->warning_count;
+
+    for (size_t i = 0; i < diagnostics->kept_count; i++)
+        diagnostic_print(diagnostics, i, out);
+    if (all == diagnostics->kept_count)
+        return;
+    text_add(out, "and ");
+    text_add_decimal(out, all - diagnostics->kept_count);
+    text_add(out, " more\n");
+}
