@@ -8,6 +8,7 @@
 #include "net/dialer.h"
 
 #include "loop/loop.h"
+#include "net/local_address.h"
 #include "net/socket_address.h"
 #include "net/stream.h"
 #include "net/tcp_stream.h"
@@ -154,7 +155,14 @@ static int connect_to(int fd, const struct ip_address *address, uint16_t port)
     union socket_address peer;
     socklen_t size = socket_address_from_endpoint(&peer, &endpoint);
 
-    return connect(fd, &peer.any, size) < 0 && errno != EINPROGRESS ? -errno : 0;
+    if (connect(fd, &peer.any, size) == 0 || errno == EINPROGRESS)
+        return 0;
+    int error = -errno;
+    /* The kernel says the same when no local port is left and when this machine has no address of
+     * the family: the one is our failure, the other the target's. */
+    if (error == -EADDRNOTAVAIL && !local_address_can_reach(address))
+        return -ENETUNREACH;
+    return error;
 }
 
 /* A socket on its way to `address`, as a stream. */

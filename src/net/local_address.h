@@ -1,4 +1,4 @@
-/* Is an address one of this machine's own? */
+/* What the kernel knows of addresses, asked with sockets: nothing to cache, right at this moment. */
 #ifndef NET_LOCAL_ADDRESS_H
 #define NET_LOCAL_ADDRESS_H
 
@@ -6,8 +6,11 @@
 
 #include <stdbool.h>
 
-/* Asks the kernel (a socket can be bound to a local address only), so it is never out of date. True
- * also when it could not be found out: the caller is about to guard against a loop. */
+/* One of this machine's own? True also when it could not be found out: the caller is about to guard
+ * against a loop. */
 bool local_address_contains(const struct ip_address *address);
+/* Has this machine an address from which `address` can be reached? True also when that could not be
+ * found out. */
+bool local_address_can_reach(const struct ip_address *address);
 
 #endif

@@ -4,15 +4,13 @@ Names are asked of servers in a network namespace of the test's own, with an /et
 machine's resolver and files are neither used nor touched.
 """
 
-import socket
-import threading
 import time
 
 import pytest
 
+from support.checks import eventually
 from support.client import ESTABLISHED, Client, connect_head, open_tunnel, request
 from support.names import (NXDOMAIN, REFUSED, SERVFAIL, SILENT, Answer, Dnsmasq, ScriptedNames)
-from support.netns import Namespace
 from support.origins import Blackhole, Echo, Recorder, closed_port
 
 DIAL_TIMEOUT_S = 10
@@ -270,12 +268,14 @@ def test_real_name_server(namespace, keep, adit, etc, tmp_path):
     assert names.asked("one.test") == 2  # A and AAAA; case and dot make no other name
 
 
-@pytest.mark.parametrize("rcode,word", [(NXDOMAIN, "NXDOMAIN"), (SERVFAIL, "SERVFAIL"),
-                                        (REFUSED, "REFUSED")])
-def test_error_of_the_name_server(world, rcode, word):
+@pytest.mark.parametrize("rcode", [NXDOMAIN, SERVFAIL, REFUSED])
+def test_error_of_the_name_server(world, rcode):
+    """c-ares tells NXDOMAIN from a failure, but not one failure from the other: no rcode is named
+    that may be wrong."""
     response = world({"name.test": Answer(rcode=rcode)}).answer("name.test:443")
     assert (response.status, response.error) == (502, "dns_error")
-    assert f"rcode={word}" in response.get("Proxy-Status").replace('"', "")
+    assert ('rcode="NXDOMAIN"' in response.get("Proxy-Status")) == (rcode == NXDOMAIN)
+    assert ("rcode" in response.get("Proxy-Status")) == (rcode == NXDOMAIN)
 
 
 def test_name_without_address(world):
@@ -397,13 +397,6 @@ def test_hosts_file(world):
     assert world.opens(f"six.test:{six.port}")
     assert world.answer("not.test:443").error == "dns_error"
     assert {query[1] for query in world.names.queries} == {"not.test"}
-
-
-def eventually(check, timeout=5):
-    deadline = time.monotonic() + timeout
-    while not check():
-        assert time.monotonic() < deadline, "it never came"
-        time.sleep(0.1)
 
 
 @pytest.mark.parametrize("change", ["write", "rewrite"])
