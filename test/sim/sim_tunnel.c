@@ -132,17 +132,31 @@ static void lay_routes(void)
     }
 }
 
+/* "allow from loopback to any, special" and "allow from 10.0.0.0/8 to any" */
 static int create_policy(void)
 {
-    struct policy_rule rules[2] = {
-        {.source = POLICY_FROM_LOOPBACK, .reaches_special = true, .name = "built-in"},
-        {.source = POLICY_FROM_NETWORK, .name = "--from 10.0.0.0/8"},
+    static const struct policy_value loopback = {.kind = POLICY_VALUE_LOOPBACK};
+    static const struct policy_value network = {.kind = POLICY_VALUE_NETWORK,
+                                                .network = {{IP_V4, {10}}, 8}};
+    static const struct policy_value anywhere[] = {{.kind = POLICY_VALUE_ANY},
+                                                   {.kind = POLICY_VALUE_SPECIAL}};
+    static const struct policy_condition conditions[] = {
+        {.kind = POLICY_FROM, .values = &loopback, .value_count = 1},
+        {.kind = POLICY_TO, .values = anywhere, .value_count = 2},
+        {.kind = POLICY_FROM, .values = &network, .value_count = 1},
+        {.kind = POLICY_TO, .values = anywhere, .value_count = 1},
     };
-    int error = ip_network_parse("10.0.0.0/8", 10, &rules[1].network);
+    static const struct policy_rule_source rules[] = {
+        {.is_allow = true, .name = "built-in", .conditions = conditions, .condition_count = 2},
+        {.is_allow = true,
+         .name = "--from 10.0.0.0/8",
+         .conditions = conditions + 2,
+         .condition_count = 2},
+    };
+    static struct policy_source source = {.rules = rules};
 
-    return error < 0 ? error
-                     : policy_create(rules, world.scenario->has_network_rule ? 2 : 1,
-                                     &listener_endpoint, 1, &world.policy);
+    source.rule_count = world.scenario->has_network_rule ? 2 : 1;
+    return policy_compile(&source, &listener_endpoint, 1, &world.policy);
 }
 
 static void fill_env(void)
@@ -451,6 +465,7 @@ static void check_costs(void)
     EXPECT(sim_allocated_peak() - world.bytes_before <= peak, "held %zu bytes",
            sim_allocated_peak() - world.bytes_before);
     EXPECT(sim_pipes_made() >= scenario->pipes_made, "made %u pipes", sim_pipes_made());
+    EXPECT(sim_log_count("notice") == 0, "something was refused");
     EXPECT(!scenario->has_no_pipe || sim_pipes_made() == 0, "made %u pipes", sim_pipes_made());
     EXPECT(world.bytes_when_idle <= IDLE_BYTES_MAX, "an idle tunnel holds %zu bytes",
            world.bytes_when_idle);

@@ -478,14 +478,8 @@ int __wrap_pipe2(int fds[2], int flags)
     return 0;
 }
 
-int __wrap_fcntl(int fd, int command, ...)
+static int control_file(int fd, int command, void *argument)
 {
-    va_list arguments;
-    va_start(arguments, command);
-    void *argument = va_arg(arguments, void *);
-    va_end(arguments);
-    if (!is_ours(fd))
-        return __real_fcntl(fd, command, argument);
     struct sim_file *file = file_of(fd, "fcntl");
     int fault;
 
@@ -504,6 +498,25 @@ int __wrap_fcntl(int fd, int command, ...)
     default:
         sim_die("fcntl %d", command);
     }
+}
+
+int __wrap_fcntl(int fd, int command, ...)
+{
+    va_list arguments;
+    va_start(arguments, command);
+    void *argument = va_arg(arguments, void *);
+    va_end(arguments);
+    return is_ours(fd) ? control_file(fd, command, argument) : __real_fcntl(fd, command, argument);
+}
+
+int __wrap_fcntl64(int fd, int command, ...)
+{
+    va_list arguments;
+    va_start(arguments, command);
+    void *argument = va_arg(arguments, void *);
+    va_end(arguments);
+    return is_ours(fd) ? control_file(fd, command, argument)
+                       : __real_fcntl64(fd, command, argument);
 }
 
 ssize_t __wrap_splice(int in, off64_t *in_at, int out, off64_t *out_at, size_t length,
@@ -528,17 +541,30 @@ ssize_t __wrap_splice(int in, off64_t *in_at, int out, off64_t *out_at, size_t l
 
 /* ---- files: only the reserve descriptor opens one ---- */
 
+static int open_file(const char *path)
+{
+    int fault = sim_step(SIM_CALL_OPEN);
+
+    if (fault)
+        return fail(fault);
+    SIM_CHECK(strcmp(path, "/dev/null") == 0, "open of %s", path);
+    return sim_fd_open(sim_file_make(SIM_NULL));
+}
+
 int __wrap_open(const char *path, int flags, ...)
 {
     va_list arguments;
     va_start(arguments, flags);
     int mode = va_arg(arguments, int);
     va_end(arguments);
-    if (!sim_is_running())
-        return __real_open(path, flags, mode);
-    int fault = sim_step(SIM_CALL_OPEN);
-    if (fault)
-        return fail(fault);
-    SIM_CHECK(strcmp(path, "/dev/null") == 0, "open of %s", path);
-    return sim_fd_open(sim_file_make(SIM_NULL));
+    return sim_is_running() ? open_file(path) : __real_open(path, flags, mode);
+}
+
+int __wrap_open64(const char *path, int flags, ...)
+{
+    va_list arguments;
+    va_start(arguments, flags);
+    int mode = va_arg(arguments, int);
+    va_end(arguments);
+    return sim_is_running() ? open_file(path) : __real_open64(path, flags, mode);
 }

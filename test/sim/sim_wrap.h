@@ -43,8 +43,10 @@ BOTH(int, getsockopt, int, int, int, void *, socklen_t *);
 BOTH(int, ioctl, int, unsigned long, ...);
 BOTH(int, pipe2, int[2], int);
 BOTH(int, fcntl, int, int, ...);
+BOTH(int, fcntl64, int, int, ...); /* what fcntl becomes with 64-bit file offsets */
 BOTH(ssize_t, splice, int, off64_t *, int, off64_t *, size_t, unsigned);
 BOTH(int, open, const char *, int, ...);
+BOTH(int, open64, const char *, int, ...);
 
 #undef BOTH
 
