@@ -1,5 +1,6 @@
 """The small clients that a fresh Debian has at hand; most say HTTP/1.0 and send no Host."""
 
+import http.client
 import subprocess
 
 from support.https import HttpsOrigin
@@ -66,7 +67,6 @@ def test_socat_by_name(adit, origin):
 
 def test_python_http_client(adit, origin, certificates):
     """http.client's set_tunnel: HTTP/1.0 without a Host field."""
-    import http.client
     server = origin(HttpsOrigin)
     proxy = adit()
     connection = http.client.HTTPSConnection(

@@ -6,7 +6,7 @@ import subprocess
 import pytest
 
 from support.https import HttpsOrigin
-from support.origins import pattern, sha256
+from support.origins import Handler, closed_port, pattern, sha256
 
 BULK = 50_000_000
 
@@ -51,8 +51,6 @@ def test_proxy_version(adit, origin, certificates, option):
 
 def test_proxytunnel_to_plain_http_target(adit, origin, certificates):
     """curl -p carries plain http through a tunnel too; the 405's advice must be true."""
-    from support.origins import Handler
-
     def serve(connection):
         while not connection.recv(65536).endswith(b"\r\n\r\n"):
             pass
@@ -88,7 +86,6 @@ def test_50_mb_up(adit, origin, certificates, version, tmp_path):
 
 
 def test_refusal_is_shown(adit, origin, certificates):
-    from support.origins import closed_port
     proxy = adit()
     done = curl(proxy, certificates, "--verbose", f"https://127.0.0.1:{closed_port()}/", check=False)
     assert done.returncode == 56

@@ -6,6 +6,7 @@ import re
 import pytest
 
 from support.adit import parse_logfmt
+from support.checks import eventually
 from support.client import Client, connect_head, open_tunnel, request
 from support.origins import Echo, Resetter, Sink, Source, closed_port, pattern
 
@@ -184,8 +185,8 @@ def test_closed_by(adit, origin):
         before = len(proxy.log_lines(event="close"))
         with open_tunnel(proxy.address, server.authority) as client:
             act(client)
-        return proxy.wait_for_log(event="close", count=before + 1, **{})[before]["closed_by"] \
-            if before else proxy.wait_for_log(event="close")["closed_by"]
+        eventually(lambda: len(proxy.log_lines(event="close")) > before)
+        return proxy.log_lines(event="close")[-1]["closed_by"]
 
     def half_close(client):
         client.shutdown_write()

@@ -1,0 +1,153 @@
+"""Running out of descriptors and of local ports; what an idle tunnel costs."""
+
+import random
+import re
+import time
+from pathlib import Path
+
+from support.checks import answers_200, echoes, eventually, works
+from support.client import Client, connect_head, open_tunnel
+from support.origins import Echo, Sink, pattern
+
+
+def test_64_descriptors_and_500_clients(adit, origin):
+    """As many as there is room for are served, the others get 503, nobody waits, nobody who was
+    served notices; afterwards everything is as before."""
+    server = origin(Echo)
+    proxy = adit(prefix=["prlimit", "--nofile=64:64"])
+    clients = [Client(proxy.address) for _ in range(500)]
+    for client in clients:
+        client.send(connect_head(server.authority))
+    served = []
+    for client in clients:
+        response = client.read_response()
+        if response.status == 200:
+            served.append(client)
+        else:
+            assert response.status == 503
+            assert response.error == "connection_limit_reached"
+            assert int(response.get("Retry-After")) > 0
+            assert client.read_to_end() == (b"", "fin")
+    assert 8 <= len(served) <= 32
+    for client in served:
+        assert echoes(client)
+    for client in clients:
+        client.close()
+    eventually(lambda: answers_200(proxy, server), what="it never recovered")
+    assert len(proxy.stderr().splitlines()) < 500 + 2 * len(served) + 20
+
+
+def test_64_descriptors_waves(adit, origin):
+    """Again and again over the limit: it stays as good as new."""
+    server = origin(Echo)
+    proxy = adit(prefix=["prlimit", "--nofile=64:64"])
+    for _ in range(5):
+        clients = [Client(proxy.address) for _ in range(120)]
+        for client in clients:
+            client.send(connect_head(server.authority))
+        assert {client.read_response().status for client in clients} == {200, 503}
+        for client in clients:
+            client.close()
+    eventually(lambda: answers_200(proxy, server), what="it never recovered")
+
+
+def test_silent_clients_at_the_limit_do_not_stall_others(adit, origin):
+    """100 who connect and send half a head: whoever comes next gets an answer, 200 or 503."""
+    server = origin(Echo)
+    proxy = adit(prefix=["prlimit", "--nofile=64:64"])
+    silent = [Client(proxy.address) for _ in range(100)]
+    for client in silent:
+        client.send(b"CONNECT ")
+    with Client(proxy.address, timeout=5) as client:
+        client.send(connect_head(server.authority))
+        assert client.read_response().status in (200, 503)
+    for client in silent:
+        client.close()
+    eventually(lambda: answers_200(proxy, server), what="it never recovered")
+
+
+def test_descriptor_limit_is_raised(adit):
+    proxy = adit(prefix=["prlimit", "--nofile=256:4096"])
+    limits = Path(f"/proc/{proxy.worker_pid}/limits").read_text()
+    assert re.search(r"Max open files +4096 +4096", limits)
+
+
+def test_two_descriptors_for_an_idle_tunnel(adit, origin):
+    server = origin(Echo)
+    proxy = adit()
+    assert works(proxy, server)
+    time.sleep(0.3)
+    before = proxy.descriptors()
+    clients = [open_tunnel(proxy.address, server.authority) for _ in range(200)]
+    assert proxy.descriptors() == before + 400
+    for client in clients:
+        client.close()
+    eventually(lambda: proxy.descriptors() == before)
+
+
+def test_descriptors_are_back_after_a_storm(adit, origin):
+    """Garbage, resets, half heads, refused and good tunnels, all at once, twice."""
+    echo, sink = origin(Echo), origin(Sink)
+    proxy = adit()
+    assert works(proxy, echo)
+    time.sleep(0.5)
+    before = proxy.descriptors()
+    chance = random.Random(1)
+    for _ in range(2):
+        clients = []
+        for _ in range(400):
+            client = Client(proxy.address)
+            clients.append(client)
+            kind = chance.randrange(7)
+            if kind == 0:
+                client.send(b"\x16\x03\x01garbage\r\n\r\n")
+            elif kind == 1:
+                client.send(connect_head(echo.authority)[:chance.randrange(1, 30)])
+            elif kind == 2:
+                client.send(connect_head("127.0.0.1:1"))
+            elif kind == 3:
+                client.send(connect_head(echo.authority))
+                client.reset()
+            elif kind == 4:
+                client.send(connect_head(sink.authority) + pattern(chance.randrange(100_000)))
+            elif kind == 5:
+                client.send(connect_head("no-such-name.invalid:443"))
+            else:
+                client.send(connect_head(echo.authority) + b"x")
+        time.sleep(0.5)
+        for client in clients:
+            if chance.random() < 0.5:
+                client.close()
+            elif client.socket.fileno() >= 0:
+                client.reset()
+    spare = 2 * proxy.workers  # a pooled pipe a thread
+    eventually(lambda: proxy.descriptors() <= before + spare, timeout=8,
+               what="descriptors leak")
+    assert works(proxy, echo)
+
+
+def test_64_local_ports_and_200_tunnels_to_one_target(adit, namespace, keep):
+    """Out of local ports: an answer for those who find none, nothing for the others to notice."""
+    namespace = namespace()
+    with namespace:
+        Path("/proc/sys/net/ipv4/ip_local_port_range").write_text("40000 40063")
+        server = keep(Echo(port=50000))
+        proxy = adit("-l", "127.0.0.1:50001")
+        clients, served = [], []
+        for number in range(200):
+            # Each client has an address of its own, so that clients have ports enough.
+            client = keep(Client(proxy.address, source=f"127.0.1.{number + 1}"))
+            client.send(connect_head(server.authority))
+            clients.append(client)
+        for client in clients:
+            response = client.read_response()
+            if response.status == 200:
+                served.append(client)
+            else:
+                assert (response.status, response.error) == (503, "proxy_internal_error")
+        assert 30 <= len(served) <= 64
+        for client in served:
+            assert echoes(client)
+        for client in clients:
+            client.reset()  # no TIME_WAIT
+        eventually(lambda: answers_200(proxy, server, source="127.0.2.1"))
