@@ -132,31 +132,17 @@ static void lay_routes(void)
     }
 }
 
-/* "allow from loopback to any, special" and "allow from 10.0.0.0/8 to any" */
 static int create_policy(void)
 {
-    static const struct policy_value loopback = {.kind = POLICY_VALUE_LOOPBACK};
-    static const struct policy_value network = {.kind = POLICY_VALUE_NETWORK,
-                                                .network = {{IP_V4, {10}}, 8}};
-    static const struct policy_value anywhere[] = {{.kind = POLICY_VALUE_ANY},
-                                                   {.kind = POLICY_VALUE_SPECIAL}};
-    static const struct policy_condition conditions[] = {
-        {.kind = POLICY_FROM, .values = &loopback, .value_count = 1},
-        {.kind = POLICY_TO, .values = anywhere, .value_count = 2},
-        {.kind = POLICY_FROM, .values = &network, .value_count = 1},
-        {.kind = POLICY_TO, .values = anywhere, .value_count = 1},
+    struct policy_rule rules[2] = {
+        {.source = POLICY_FROM_LOOPBACK, .reaches_special = true, .name = "built-in"},
+        {.source = POLICY_FROM_NETWORK, .name = "--from 10.0.0.0/8"},
     };
-    static const struct policy_rule_source rules[] = {
-        {.is_allow = true, .name = "built-in", .conditions = conditions, .condition_count = 2},
-        {.is_allow = true,
-         .name = "--from 10.0.0.0/8",
-         .conditions = conditions + 2,
-         .condition_count = 2},
-    };
-    static struct policy_source source = {.rules = rules};
+    int error = ip_network_parse("10.0.0.0/8", 10, &rules[1].network);
 
-    source.rule_count = world.scenario->has_network_rule ? 2 : 1;
-    return policy_compile(&source, &listener_endpoint, 1, &world.policy);
+    return error < 0 ? error
+                     : policy_create(rules, world.scenario->has_network_rule ? 2 : 1,
+                                     &listener_endpoint, 1, &world.policy);
 }
 
 static void fill_env(void)
