@@ -54,12 +54,16 @@ void __wrap_free(void *memory)
     __real_free(memory);
 }
 
-static void *wrapped_realloc(void *memory, size_t size)
+/* c-ares's fail too, but are not counted: 1.34 loses some when it runs out of memory. (1.18 does
+ * not; the sanitizer build looks.) */
+static void *library_malloc(size_t size)
 {
-    void *moved = fails_now() ? NULL : realloc(memory, size);
+    return fails_now() ? NULL : __real_malloc(size);
+}
 
-    allocated += moved != NULL && memory == NULL;
-    return moved;
+static void *library_realloc(void *memory, size_t size)
+{
+    return fails_now() ? NULL : realloc(memory, size);
 }
 
 static void script(const struct ns_question *question)
@@ -111,8 +115,6 @@ static void run(struct resolver *resolver)
     ask_all(resolver, askers, names, ARRAY_LENGTH(names));
     /* Once more, half of it from the cache. */
     ask_all(resolver, askers, names, ARRAY_LENGTH(names) - 1);
-    if (!has_failed)
-        assert_told(&askers[2].v4, "ok 192.0.2.1");
 }
 
 /* True while there is an n-th allocation. */
@@ -123,7 +125,7 @@ static bool run_with_failure_at(unsigned n)
 
     has_failed = false;
     steps_left = n;
-    int error = resolver_create(fixture.loop, 100, &resolver);
+    int error = resolver_create(fixture.loop, 40, &resolver);
     assert_true(error == 0 || (error == -ENOMEM && has_failed));
     if (error == 0) {
         run(resolver);
@@ -140,12 +142,12 @@ static void survives_every_failure(void **state)
     unsigned n = 1;
 
     assert_int_equal(
-        ares_library_init_mem(ARES_LIB_INIT_ALL, __wrap_malloc, __wrap_free, wrapped_realloc),
+        ares_library_init_mem(ARES_LIB_INIT_ALL, library_malloc, __real_free, library_realloc),
         ARES_SUCCESS);
     for (bool is_more = true; is_more; n++) {
         struct resolver *resolver;
 
-        fixture_start(&fixture, 100, script);
+        fixture_start(&fixture, 40, script);
         resolver = fixture.resolver;
         is_more = run_with_failure_at(n);
         fixture.resolver = resolver;
