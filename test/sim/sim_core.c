@@ -482,6 +482,7 @@ static void file_end(struct sim_file *file)
         sim_pipe_close(file->pipe, file->kind == SIM_PIPE_WRITE);
         break;
     case SIM_EVENTFD:
+    case SIM_DATAGRAM:
     case SIM_NULL:
         break;
     }

@@ -126,6 +126,7 @@ uint32_t sim_file_poll(struct sim_file *file)
     case SIM_PIPE_WRITE:
         return sim_pipe_poll(file->pipe, file->kind == SIM_PIPE_WRITE);
     case SIM_EPOLL:
+    case SIM_DATAGRAM:
     case SIM_NULL:
         break;
     }

@@ -27,6 +27,7 @@ enum sim_file_kind {
     SIM_EVENTFD,
     SIM_PIPE_READ,
     SIM_PIPE_WRITE,
+    SIM_DATAGRAM, /* only its connect: is there a route? */
     SIM_NULL
 };
 

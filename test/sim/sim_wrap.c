@@ -230,7 +230,8 @@ int __wrap_socket(int family, int type, int protocol)
     int fault = sim_step(SIM_CALL_SOCKET);
     if (fault)
         return fail(fault);
-    SIM_CHECK((type & 0xf) == SOCK_STREAM, "only TCP is simulated");
+    if ((type & 0xf) == SOCK_DGRAM)
+        return sim_fd_open(sim_file_make(SIM_DATAGRAM));
     struct sim_file *file = sim_file_make(SIM_TCP);
     file->tcp = sim_tcp_make(sizes);
     file->is_nonblocking = type & SOCK_NONBLOCK;
@@ -253,6 +254,8 @@ int __wrap_connect(int fd, const struct sockaddr *address, socklen_t length)
     int fault = sim_step(SIM_CALL_CONNECT);
     if (fault && fault != SIM_FAULT_AT_ONCE)
         return fail(fault);
+    if (file_of(fd, "connect")->kind == SIM_DATAGRAM)
+        return 0;
     SIM_CHECK(file_of(fd, "connect")->is_nonblocking, "a connect that blocks");
     return (int)result(sim_tcp_connect(tcp_of(fd, "connect"), address, fault));
 }
