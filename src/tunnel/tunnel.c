@@ -87,8 +87,6 @@ static void refuse(struct tunnel *tunnel, enum tunnel_error error, const char *d
         .details = details != NULL ? details : tunnel_error_row(error)->text,
     };
 
-    if (error == TUNNEL_ERROR_DNS_FAILURE)
-        refusal.rcode = "SERVFAIL";
     tunnel_log_refused(tunnel, error, refusal.details);
     tunnel_close(tunnel);
     ops->refused(tunnel->self, &refusal);
@@ -143,8 +141,10 @@ static void offer_address(struct tunnel *tunnel, const struct ip_address *addres
     struct verdict verdict = judge(tunnel, address);
 
     if (verdict.action != POLICY_ALLOW) {
+        /* Of several denials a loop is the one to be told. */
+        if (!opening->is_denied || verdict.reason == POLICY_LOOP)
+            opening->verdict = verdict;
         opening->is_denied = true;
-        opening->verdict = verdict;
         return;
     }
     tunnel->rule = verdict.rule;
@@ -344,6 +344,20 @@ static bool step_queued(struct tunnel *tunnel)
     return false;
 }
 
+/* `localhost` with the proxy's port has an address that is the proxy and one where nobody is: what
+ * the client must know is the loop. */
+static void refuse_undialled(struct tunnel *tunnel)
+{
+    const struct opening *opening = tunnel->opening;
+
+    if (opening->is_denied && opening->verdict.reason == POLICY_LOOP) {
+        struct verdict verdict = opening->verdict;
+        refuse_by_verdict(tunnel, &verdict);
+    } else {
+        refuse(tunnel, tunnel_error_from_errno(opening->dial_error), NULL);
+    }
+}
+
 static bool step_dialling(struct tunnel *tunnel)
 {
     struct opening *opening = tunnel->opening;
@@ -352,10 +366,10 @@ static bool step_dialling(struct tunnel *tunnel)
         return false;
     tunnel->dial_ms = (int32_t)((int64_t)loop_now_ms(tunnel->env->loop) - opening->dial_began_ms);
     dial_gate_leave(tunnel->env->dial_gate, &opening->pass);
-    if (opening->dial_error < 0)
-        refuse(tunnel, tunnel_error_from_errno(opening->dial_error), NULL);
-    else
+    if (opening->dial_error == 0)
         established(tunnel);
+    else
+        refuse_undialled(tunnel);
     return false;
 }
 
