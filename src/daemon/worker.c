@@ -38,6 +38,17 @@ enum worker_state { WORKER_STARTING, WORKER_SERVING, WORKER_DRAINING, WORKER_STA
 static const char *const state_names[] = {"starting", "serving", "draining"};
 static_assert(ARRAY_LENGTH(state_names) == WORKER_STATE_COUNT, "a name for every state");
 
+/* What the policy is made of: the built-in rule and one for each --from. */
+struct rules {
+    struct policy_source source;
+    struct policy_rule_source rules[1 + SETTINGS_FROM_MAX];
+    struct from_rule {
+        struct policy_condition conditions[2];
+        struct policy_value client;
+        char name[sizeof("--from /128") + IP_ENDPOINT_TEXT_SIZE];
+    } from[SETTINGS_FROM_MAX];
+};
+
 struct worker {
     const struct worker_plan *plan;
     enum worker_state state;
@@ -45,6 +56,7 @@ struct worker {
     struct loop *loop;
     struct log *log;
     struct log_ring *ring;
+    struct rules rules;
     struct policy *policy;
     struct dial_gate *dial_gate;
     struct capacity capacity;
@@ -206,29 +218,61 @@ static void drain_asked(void *self)
 
 /* -- starting */
 
+static void add_rule(struct rules *rules, const char *name,
+                     const struct policy_condition *conditions)
+{
+    rules->rules[rules->source.rule_count++] = (struct policy_rule_source){.is_allow = true,
+                                                                           .name = name,
+                                                                           .place = name,
+                                                                           .conditions = conditions,
+                                                                           .condition_count = 2};
+}
+
+/* allow from loopback to any, special */
+static void add_built_in(struct rules *rules)
+{
+    static const struct policy_value loopback = {.kind = POLICY_VALUE_LOOPBACK};
+    static const struct policy_value anywhere[] = {{.kind = POLICY_VALUE_ANY},
+                                                   {.kind = POLICY_VALUE_SPECIAL}};
+    static const struct policy_condition conditions[] = {
+        {.kind = POLICY_FROM, .values = &loopback, .value_count = 1},
+        {.kind = POLICY_TO, .values = anywhere, .value_count = ARRAY_LENGTH(anywhere)},
+    };
+
+    add_rule(rules, "built-in", conditions);
+}
+
+/* allow from NETWORK to any */
+static void add_from(struct rules *rules, size_t index, const struct ip_network *network)
+{
+    static const struct policy_value any = {.kind = POLICY_VALUE_ANY};
+    struct from_rule *from = &rules->from[index];
+    struct text name;
+
+    text_init(&name, from->name, sizeof(from->name));
+    text_add(&name, "--from ");
+    ip_address_print(&name, &network->address);
+    text_add_char(&name, '/');
+    text_add_decimal(&name, network->prefix_length);
+    from->client = (struct policy_value){.kind = POLICY_VALUE_NETWORK, .network = *network};
+    from->conditions[0] =
+        (struct policy_condition){.kind = POLICY_FROM, .values = &from->client, .value_count = 1};
+    from->conditions[1] =
+        (struct policy_condition){.kind = POLICY_TO, .values = &any, .value_count = 1};
+    add_rule(rules, from->name, from->conditions);
+}
+
 static int create_policy(struct worker *worker)
 {
     const struct worker_plan *plan = worker->plan;
     const struct settings *settings = plan->settings;
-    struct policy_rule rules[1 + SETTINGS_FROM_MAX];
-    char names[SETTINGS_FROM_MAX][POLICY_RULE_NAME_MAX + 1];
+    struct rules *rules = &worker->rules;
 
-    rules[0] = (struct policy_rule){
-        .source = POLICY_FROM_LOOPBACK, .reaches_special = true, .name = "built-in"};
-    for (size_t i = 0; i < settings->from_count; i++) {
-        const struct ip_network *network = &settings->from[i];
-        struct text name;
-
-        text_init(&name, names[i], sizeof(names[i]));
-        text_add(&name, "--from ");
-        ip_address_print(&name, &network->address);
-        text_add_char(&name, '/');
-        text_add_decimal(&name, network->prefix_length);
-        rules[1 + i] = (struct policy_rule){
-            .source = POLICY_FROM_NETWORK, .network = *network, .name = names[i]};
-    }
-    return policy_create(rules, 1 + settings->from_count, plan->listeners, plan->listener_count,
-                         &worker->policy);
+    rules->source.rules = rules->rules;
+    add_built_in(rules);
+    for (size_t i = 0; i < settings->from_count; i++)
+        add_from(rules, i, &settings->from[i]);
+    return policy_compile(&rules->source, plan->listeners, plan->listener_count, &worker->policy);
 }
 
 static int create_dial_gate(struct worker *worker)
@@ -371,6 +415,7 @@ static int create_shared_parts(struct worker *worker)
     const struct worker_plan *plan = worker->plan;
     int error = loop_create(&worker->loop);
 
+    tzset(); /* reads its file once; rules with a time do not read it later */
     if (error == 0)
         error = log_create(STDERR_FILENO, plan->threads + 1, LOG_RING_BYTES, &worker->log);
     if (error == 0)

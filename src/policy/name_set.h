@@ -9,6 +9,9 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#define NAME_SET_LENGTH_MAX 32767 /* user names are kept in such sets, too */
+
+struct name_key; /* policy/name_key.h */
 struct name_set;
 
 int name_set_create(struct name_set **ret_set) MUST_CHECK; /* 0 or -ENOMEM */
@@ -18,5 +21,7 @@ void name_set_destroy(struct name_set *set);
 int name_set_add(struct name_set *set, const char *name, size_t length, bool is_suffix) MUST_CHECK;
 size_t name_set_count(const struct name_set *set);
 bool name_set_contains(const struct name_set *set, const char *name, size_t length);
+/* The same for a name whose hashes are known. */
+bool name_set_contains_key(const struct name_set *set, const struct name_key *key);
 
 #endif

@@ -1,39 +1,34 @@
 /* The evaluator.
  *
- * A policy is one block of memory made once: rules and listeners, names copied. An evaluation walks
- * the rules in order and keeps nothing. In the name phase the address is not known, so "may reach
- * special-purpose space" is unknown too: a matching rule lets the request go on, and the address
- * phase walks the whole list again with the fact. The surprise: a rule that matches the client but
- * not the address does not end the walk, a later one may reach what it does not; only when none
- * does, the first of them is named in the denial.
+ * A condition is false, unknown or true, in this order: so AND is the minimum and OR the maximum,
+ * and `not` turns the scale round. An evaluation walks the rules that the target can concern, in
+ * order, stops at the first true one and keeps nothing; the next phase walks the whole list again
+ * with one fact more.
+ *
+ * The surprises: an allow that does not reach a special-purpose address is false for it, so the
+ * walk goes on and a later rule may reach what it does not; only when none decides, the first of
+ * them is named in the denial. And an address of 64:ff9b::/96 is matched as itself and as the IPv4
+ * address that it stands for: else NAT64 would be a second spelling that no block of the
+ * configuration covers.
  */
 #include "policy/policy.h"
 
+#include "policy/name_set.h"
+#include "policy/network_set.h"
+#include "policy/policy_rules.h"
 #include "policy/special_address.h"
 
-#include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 
+enum truth { FALSE, UNKNOWN, TRUE };
+
 static const char default_rule[] = "default";
-
-struct compiled_rule {
-    enum policy_source source;
-    struct ip_network network;
-    bool reaches_special;
-    char name[POLICY_RULE_NAME_MAX + 1];
-};
-
-struct policy {
-    struct compiled_rule *rules;
-    size_t rule_count;
-    struct ip_endpoint *listeners;
-    size_t listener_count;
-};
 
 static const char *const action_names[] = {
     [POLICY_DENY] = "deny",
     [POLICY_ALLOW] = "allow",
+    [POLICY_CONTINUE] = "continue",
+    [POLICY_ASK] = "ask",
 };
 static_assert(ARRAY_LENGTH(action_names) == POLICY_ACTION_COUNT, "a name for every action");
 
@@ -57,51 +52,14 @@ const char *policy_reason_name(enum policy_reason reason)
     return reason_names[reason];
 }
 
-/* -- making it */
-
-static void compile_rule(struct compiled_rule *compiled, const struct policy_rule *rule)
+const struct policy_source *policy_rules(const struct policy *policy)
 {
-    struct text name;
-
-    compiled->source = rule->source;
-    compiled->network = rule->network;
-    compiled->reaches_special = rule->reaches_special;
-    text_init(&name, compiled->name, sizeof(compiled->name));
-    text_add(&name, rule->name);
+    return policy->source;
 }
 
-int policy_create(const struct policy_rule *rules, size_t rule_count,
-                  const struct ip_endpoint *listeners, size_t listener_count,
-                  struct policy **ret_policy)
+bool policy_needs_time(const struct policy *policy)
 {
-    struct policy *policy = calloc(1, sizeof(*policy));
-
-    if (!policy)
-        return -ENOMEM;
-    /* One more than needed: calloc(0) may be NULL without being out of memory. */
-    policy->rules = calloc(rule_count + 1, sizeof(*policy->rules));
-    policy->listeners = calloc(listener_count + 1, sizeof(*policy->listeners));
-    if (!policy->rules || !policy->listeners) {
-        policy_destroy(policy);
-        return -ENOMEM;
-    }
-    for (size_t i = 0; i < rule_count; i++)
-        compile_rule(&policy->rules[i], &rules[i]);
-    for (size_t i = 0; i < listener_count; i++)
-        policy->listeners[i] = listeners[i];
-    policy->rule_count = rule_count;
-    policy->listener_count = listener_count;
-    *ret_policy = policy;
-    return 0;
-}
-
-void policy_destroy(struct policy *policy)
-{
-    if (!policy)
-        return;
-    free(policy->rules);
-    free(policy->listeners);
-    free(policy);
+    return policy->needs_time;
 }
 
 /* -- loops */
@@ -149,43 +107,352 @@ bool policy_needs_local_check(const struct policy *policy, uint16_t port)
     return false;
 }
 
-/* -- evaluation */
+/* -- conditions */
 
-static bool matches_client(const struct compiled_rule *rule, const struct ip_address *client)
+/* One evaluation: the facts, and what many conditions would ask of them again. */
+struct evaluation {
+    const struct policy *policy;
+    const struct policy_facts *facts;
+    struct ip_address addresses[2]; /* the target's, and what it stands for */
+    size_t address_count;           /* 0: not known yet */
+    bool is_special;
+    struct name_key host; /* valid when facts->host */
+    struct name_key sni;  /* valid when facts->sni */
+};
+
+static bool has_kind(const struct compiled_condition *condition, enum policy_value_kind kind)
 {
-    if (rule->source == POLICY_FROM_LOOPBACK)
-        return ip_address_is_loopback(client);
-    return ip_network_contains(&rule->network, client);
+    return condition->kinds >> kind & 1;
 }
 
-static struct verdict verdict_of(enum policy_action action, enum policy_reason reason,
-                                 const char *rule)
+static enum truth truth_of(bool is_true)
 {
-    return (struct verdict){.action = action, .reason = reason, .rule = rule};
+    return is_true ? TRUE : FALSE;
+}
+
+/* But for POLICY_VALUE_SPECIAL, which `from` does not have. */
+static bool matches_address(const struct compiled_condition *condition,
+                            const struct ip_address *address)
+{
+    if (has_kind(condition, POLICY_VALUE_LOOPBACK) && ip_address_is_loopback(address))
+        return true;
+    if (has_kind(condition, POLICY_VALUE_PRIVATE) && special_address_is_private(address))
+        return true;
+    if (condition->networks && network_set_contains(condition->networks, address))
+        return true;
+    for (size_t i = 0; i < condition->list_count; i++) {
+        const struct network_set *networks = condition->lists[i]->networks;
+        if (networks && network_set_contains(networks, address))
+            return true;
+    }
+    return false;
+}
+
+static enum truth target_truth(const struct evaluation *evaluation,
+                               const struct compiled_condition *condition)
+{
+    if (!condition->has_addresses)
+        return FALSE;
+    if (evaluation->address_count == 0)
+        return UNKNOWN;
+    if (has_kind(condition, POLICY_VALUE_SPECIAL) && evaluation->is_special)
+        return TRUE;
+    for (size_t i = 0; i < evaluation->address_count; i++) {
+        if (matches_address(condition, &evaluation->addresses[i]))
+            return TRUE;
+    }
+    return FALSE;
+}
+
+static bool matches_name(const struct compiled_condition *condition, const struct name_key *key)
+{
+    if (condition->names && name_set_contains_key(condition->names, key))
+        return true;
+    for (size_t i = 0; i < condition->list_count; i++) {
+        const struct name_set *names = condition->lists[i]->names;
+        if (names && name_set_contains_key(names, key))
+            return true;
+    }
+    return false;
+}
+
+static enum truth to_truth(const struct evaluation *evaluation,
+                           const struct compiled_condition *condition)
+{
+    if (has_kind(condition, POLICY_VALUE_ANY) ||
+        (evaluation->facts->host && matches_name(condition, &evaluation->host)))
+        return TRUE;
+    return target_truth(evaluation, condition);
+}
+
+static enum truth from_truth(const struct evaluation *evaluation,
+                             const struct compiled_condition *condition)
+{
+    return truth_of(has_kind(condition, POLICY_VALUE_ANY) ||
+                    matches_address(condition, evaluation->facts->client));
+}
+
+static bool matches_text(const struct compiled_condition *condition, const char *text)
+{
+    return condition->names && name_set_contains(condition->names, text, strlen(text));
+}
+
+/* Where nobody can have credentials, asking for them would be in vain: then it is nobody. */
+static enum truth user_truth(const struct evaluation *evaluation,
+                             const struct compiled_condition *condition)
+{
+    const char *user = evaluation->facts->user;
+
+    if (!user)
+        return evaluation->policy->source->has_users ? UNKNOWN : FALSE;
+    return truth_of(has_kind(condition, POLICY_VALUE_ANY) || matches_text(condition, user));
+}
+
+static enum truth inside_truth(const struct evaluation *evaluation,
+                               const struct compiled_condition *condition)
+{
+    const struct policy_facts *facts = evaluation->facts;
+    const char *text = condition->kind == POLICY_PROTOCOL ? facts->protocol
+                       : condition->kind == POLICY_SNI    ? facts->sni
+                                                          : facts->ja4;
+
+    if (!text)
+        return facts->is_inside_known ? FALSE : UNKNOWN;
+    if (condition->kind == POLICY_SNI)
+        return truth_of(matches_name(condition, &evaluation->sni));
+    return truth_of(matches_text(condition, text));
+}
+
+/* The hours after midnight belong to the day before. */
+static bool matches_time(const struct policy_value *value, const struct policy_facts *facts)
+{
+    uint16_t first = value->time.first_minute;
+    uint16_t end = value->time.end_minute;
+    bool is_today = value->time.days >> facts->weekday & 1;
+    bool is_yesterday = value->time.days >> (facts->weekday + 6) % 7 & 1;
+
+    if (end > first)
+        return is_today && facts->minute >= first && facts->minute < end;
+    return (is_today && facts->minute >= first) || (is_yesterday && facts->minute < end);
+}
+
+/* Ports, listeners, times. */
+static bool matches_value(const struct policy_value *value, const struct policy_facts *facts)
+{
+    switch (value->kind) {
+    case POLICY_VALUE_PORTS:
+        return facts->port >= value->ports.first && facts->port <= value->ports.last;
+    case POLICY_VALUE_LISTENER:
+        return facts->listener && value->listener.port == facts->listener->port &&
+               ip_address_equals(&value->listener.address, &facts->listener->address);
+    case POLICY_VALUE_TIME:
+        return matches_time(value, facts);
+    default:
+        return false;
+    }
+}
+
+static enum truth values_truth(const struct evaluation *evaluation,
+                               const struct compiled_condition *condition)
+{
+    for (size_t i = 0; i < condition->value_count; i++) {
+        if (matches_value(&condition->values[i], evaluation->facts))
+            return TRUE;
+    }
+    return FALSE;
+}
+
+typedef enum truth truth_function(const struct evaluation *evaluation,
+                                  const struct compiled_condition *condition);
+
+static truth_function *const truth_functions[] = {
+    [POLICY_FROM] = from_truth,   [POLICY_USER] = user_truth,
+    [POLICY_TO] = to_truth,       [POLICY_ADDRESS] = target_truth,
+    [POLICY_PORT] = values_truth, [POLICY_LISTENER] = values_truth,
+    [POLICY_TIME] = values_truth, [POLICY_PROTOCOL] = inside_truth,
+    [POLICY_SNI] = inside_truth,  [POLICY_JA4] = inside_truth,
+};
+static_assert(ARRAY_LENGTH(truth_functions) == POLICY_CONDITION_COUNT, "one for each condition");
+
+/* -- rules */
+
+static enum truth rule_truth(const struct evaluation *evaluation, const struct compiled_rule *rule,
+                             bool *ret_needs_user)
+{
+    enum truth truth = TRUE;
+
+    *ret_needs_user = false;
+    for (size_t i = 0; i < rule->condition_count; i++) {
+        const struct compiled_condition *condition = &rule->conditions[i];
+        enum truth one = truth_functions[condition->kind](evaluation, condition);
+
+        if (condition->is_negated)
+            one = TRUE - one;
+        if (one == FALSE)
+            return FALSE;
+        if (one == UNKNOWN && condition->kind == POLICY_USER)
+            *ret_needs_user = true;
+        if (one < truth)
+            truth = one;
+    }
+    return truth;
+}
+
+/* The longest block that has the address decides: what lies in special-purpose space is longer than
+ * what does not. */
+static bool set_names_special(const struct network_set *networks, const struct ip_address *address)
+{
+    struct ip_network longest;
+
+    return networks && network_set_find_longest(networks, address, &longest) &&
+           special_address_contains_network(&longest);
+}
+
+static bool condition_names_special(const struct compiled_condition *condition,
+                                    const struct ip_address *address)
+{
+    if (has_kind(condition, POLICY_VALUE_SPECIAL) ||
+        (has_kind(condition, POLICY_VALUE_LOOPBACK) && ip_address_is_loopback(address)) ||
+        (has_kind(condition, POLICY_VALUE_PRIVATE) && special_address_is_private(address)) ||
+        set_names_special(condition->networks, address))
+        return true;
+    for (size_t i = 0; i < condition->list_count; i++) {
+        if (set_names_special(condition->lists[i]->networks, address))
+            return true;
+    }
+    return false;
+}
+
+/* True when the address is ordinary, or the rule's `to` or `address` names it. */
+static bool reaches(const struct evaluation *evaluation, const struct compiled_rule *rule)
+{
+    if (!evaluation->is_special)
+        return true;
+    for (size_t i = 0; i < rule->condition_count; i++) {
+        const struct compiled_condition *condition = &rule->conditions[i];
+        bool is_about_target = condition->kind == POLICY_TO || condition->kind == POLICY_ADDRESS;
+
+        if (!is_about_target || condition->is_negated)
+            continue;
+        for (size_t a = 0; a < evaluation->address_count; a++) {
+            if (condition_names_special(condition, &evaluation->addresses[a]))
+                return true;
+        }
+    }
+    return false;
+}
+
+/* -- the walk */
+
+/* What the rules that did not decide leave behind: the first of each, POLICY_NO_RULE when none. */
+struct passed {
+    uint32_t possible;   /* an unknown allow */
+    uint32_t too_short;  /* an allow that does not reach the address */
+    bool is_any_unknown; /* allow or deny */
+};
+
+static void set_verdict(const struct evaluation *evaluation, enum policy_action action,
+                        enum policy_reason reason, uint32_t rule, struct verdict *verdict)
+{
+    const struct policy_rule_source *rules = evaluation->policy->source->rules;
+
+    verdict->action = action;
+    verdict->reason = reason;
+    verdict->rule_index = rule;
+    verdict->rule = rule == POLICY_NO_RULE ? default_rule : rules[rule].name;
+    verdict->place = rule == POLICY_NO_RULE ? default_rule : rules[rule].place;
+}
+
+/* `rule` is true, or POLICY_NO_RULE: the end of the list. */
+static void decide(const struct evaluation *evaluation, const struct passed *passed, uint32_t rule,
+                   struct verdict *verdict)
+{
+    bool is_allow = rule != POLICY_NO_RULE && evaluation->policy->rules[rule].is_allow;
+    bool is_final = evaluation->address_count > 0 && !passed->is_any_unknown;
+
+    if (passed->possible != POLICY_NO_RULE)
+        set_verdict(evaluation, POLICY_CONTINUE, POLICY_RULE, passed->possible, verdict);
+    else if (is_allow)
+        set_verdict(evaluation, is_final ? POLICY_ALLOW : POLICY_CONTINUE, POLICY_RULE, rule,
+                    verdict);
+    else if (rule != POLICY_NO_RULE)
+        set_verdict(evaluation, POLICY_DENY, POLICY_RULE, rule, verdict);
+    else if (passed->too_short != POLICY_NO_RULE)
+        set_verdict(evaluation, POLICY_DENY, POLICY_SPECIAL, passed->too_short, verdict);
+    else
+        set_verdict(evaluation, POLICY_DENY, POLICY_DEFAULT, POLICY_NO_RULE, verdict);
+}
+
+/* A report rule never asks for credentials. */
+static void report(uint32_t rule, enum truth truth, struct verdict *verdict)
+{
+    if (truth == TRUE && verdict->report_count < POLICY_REPORTS_MAX)
+        verdict->reports[verdict->report_count++] = rule;
+}
+
+static void walk(const struct evaluation *evaluation, struct verdict *verdict)
+{
+    const struct policy *policy = evaluation->policy;
+    struct passed passed = {.possible = POLICY_NO_RULE, .too_short = POLICY_NO_RULE};
+    struct rule_cursor cursor;
+    uint32_t at;
+
+    rule_cursor_init(&cursor, &policy->index, evaluation->facts->host ? &evaluation->host : NULL);
+    while ((at = rule_cursor_next(&cursor)) != RULE_INDEX_END) {
+        const struct compiled_rule *rule = &policy->rules[at];
+        bool needs_user;
+        enum truth truth = rule_truth(evaluation, rule, &needs_user);
+
+        if (truth == FALSE)
+            continue;
+        if (rule->is_allow && !reaches(evaluation, rule)) {
+            if (!rule->is_report && passed.too_short == POLICY_NO_RULE)
+                passed.too_short = at;
+        } else if (rule->is_report) {
+            report(at, truth, verdict);
+        } else if (needs_user) {
+            set_verdict(evaluation, POLICY_ASK, POLICY_RULE, at, verdict);
+            return;
+        } else if (truth == TRUE) {
+            decide(evaluation, &passed, at, verdict);
+            return;
+        } else {
+            passed.is_any_unknown = true;
+            if (rule->is_allow && passed.possible == POLICY_NO_RULE)
+                passed.possible = at;
+        }
+    }
+    decide(evaluation, &passed, POLICY_NO_RULE, verdict);
+}
+
+static void know_address(struct evaluation *evaluation, const struct ip_address *address)
+{
+    evaluation->addresses[0] = *address;
+    evaluation->address_count =
+        special_address_from_nat64(address, &evaluation->addresses[1]) ? 2 : 1;
+    evaluation->is_special = special_address_contains(address);
 }
 
 void policy_evaluate(const struct policy *policy, const struct policy_facts *facts,
                      struct verdict *ret_verdict)
 {
-    const struct compiled_rule *too_short = NULL; /* the first that does not reach far enough */
+    struct evaluation evaluation;
 
-    *ret_verdict = verdict_of(POLICY_DENY, POLICY_DEFAULT, default_rule);
+    REQUIRE(facts->host || facts->address);
+    evaluation.policy = policy;
+    evaluation.facts = facts;
+    evaluation.address_count = 0;
+    evaluation.is_special = false;
+    ret_verdict->report_count = 0;
     if (facts->address && is_loop(policy, facts)) {
-        ret_verdict->reason = POLICY_LOOP;
+        set_verdict(&evaluation, POLICY_DENY, POLICY_LOOP, POLICY_NO_RULE, ret_verdict);
         return;
     }
-    bool is_special = facts->address && special_address_contains(facts->address);
-    for (size_t i = 0; i < policy->rule_count; i++) {
-        const struct compiled_rule *rule = &policy->rules[i];
-        if (!matches_client(rule, facts->client))
-            continue;
-        if (!is_special || rule->reaches_special) {
-            *ret_verdict = verdict_of(POLICY_ALLOW, POLICY_RULE, rule->name);
-            return;
-        }
-        if (!too_short)
-            too_short = rule;
-    }
-    if (too_short)
-        *ret_verdict = verdict_of(POLICY_DENY, POLICY_SPECIAL, too_short->name);
+    if (facts->address)
+        know_address(&evaluation, facts->address);
+    if (facts->host)
+        name_key_init(&evaluation.host, facts->host, facts->host_length);
+    if (facts->sni)
+        name_key_init(&evaluation.sni, facts->sni, strlen(facts->sni));
+    walk(&evaluation, ret_verdict);
 }

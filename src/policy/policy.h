@@ -1,49 +1,61 @@
 /* Who may tunnel where. Pure: facts in, a verdict out; compiled once, immutable afterwards.
  *
- * Two phases so far: on the *name* before any lookup (facts.address is NULL; nothing leaks when the
- * answer is no), and on each *address* that would be dialled. The first rule that matches decides;
- * when none does, deny. An allow whose rule does not name special-purpose space never reaches it.
- * A target that is one of adit's own listeners is a loop whatever a rule says.
+ * One evaluator for three phases: on the *name* before any lookup (facts.address is NULL), on each
+ * *address* that would be dialled, on the *inside* once the first bytes tell what is spoken. The
+ * first rule that is true decides; when none is, deny. A rule whose facts are missing is noted and
+ * passed; the verdict is CONTINUE as long as an allow is possible, and DENY as soon as none is.
+ * ALLOW is never said before the address is known: an allow whose `to` or `address` does not name
+ * special-purpose space never reaches it. A target that is one of adit's own listeners is a loop
+ * whatever a rule says.
  */
 #ifndef POLICY_POLICY_H
 #define POLICY_POLICY_H
 
 #include "base/contract.h"
 #include "base/ip_address.h"
+#include "policy/policy_source.h"
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
-#define POLICY_RULE_NAME_MAX 63
+#define POLICY_REPORTS_MAX 16
+#define POLICY_NO_RULE UINT32_MAX
 
-struct policy; /* created with policy_create, const from then on */
+struct policy; /* created with policy_compile, const from then on */
 
-enum policy_source {
-    POLICY_FROM_LOOPBACK, /* clients on the loopback interface */
-    POLICY_FROM_NETWORK,  /* clients inside `network` */
-};
-
-/* One allow rule, as the built-in policy and --from make them. */
-struct policy_rule {
-    enum policy_source source;
-    struct ip_network network;
-    bool reaches_special; /* "to any, special" */
-    const char *name;     /* shown to clients and in the log; copied */
-};
-
+/* Host or address must be there. Everything needs to live only during the evaluation. */
 struct policy_facts {
     const struct ip_address *client;
-    const struct ip_address *address; /* what would be dialled; NULL in the name phase */
+    const char *user;                   /* NULL: no credentials came */
+    const struct ip_endpoint *listener; /* as written in `listen` */
+    uint8_t weekday;                    /* local; 0 is Sunday (policy_needs_time) */
+    uint16_t minute;                    /* of the day, local */
+    const char *host;                   /* as asked for, normalised; NULL for a literal */
+    size_t host_length;
+    const struct ip_address *address; /* what would be dialled; NULL before the lookup */
     uint16_t port;                    /* of the target */
     /* The caller found that `address` belongs to this machine; matters for wildcard listeners only
      * (policy_needs_local_check says when to find out). */
     bool is_local_address;
+    /* NULL: not known yet; once `is_inside_known`, NULL: there is none, and no condition matches.
+     */
+    bool is_inside_known;
+    const char *protocol;
+    const char *sni; /* normalised */
+    const char *ja4;
 };
 
-enum policy_action { POLICY_DENY, POLICY_ALLOW, POLICY_ACTION_COUNT };
+enum policy_action {
+    POLICY_DENY,
+    POLICY_ALLOW,
+    POLICY_CONTINUE, /* an allow is possible: evaluate again with the address, or with the inside */
+    POLICY_ASK,      /* 407: the rule needs credentials and none came */
+    POLICY_ACTION_COUNT,
+};
 
 enum policy_reason {
-    POLICY_RULE,    /* a rule decided; verdict.rule names it */
+    POLICY_RULE,    /* a rule decided, asks, or (CONTINUE) may allow; verdict.rule names it */
     POLICY_DEFAULT, /* no rule matched */
     POLICY_SPECIAL, /* only rules that do not reach special-purpose addresses matched */
     POLICY_LOOP,    /* the address and port are adit's own */
@@ -53,20 +65,30 @@ enum policy_reason {
 struct verdict {
     enum policy_action action;
     enum policy_reason reason;
-    const char *rule; /* the deciding rule's name, or "default"; lives as long as the policy */
+    const char *rule;    /* the rule's name, or "default"; lives as long as the policy */
+    const char *place;   /* "FILE:LINE", or "default" */
+    uint32_t rule_index; /* into policy_source.rules, or POLICY_NO_RULE */
+    /* Report rules that are true and stand before what decided, in order; more than fit are not
+     * listed. Those of the last evaluation count: facts that come later can add and remove. */
+    uint32_t report_count;
+    uint32_t reports[POLICY_REPORTS_MAX];
 };
 
-/* 0 or -ENOMEM. `listeners` may hold wildcard addresses. */
-int policy_create(const struct policy_rule *rules, size_t rule_count,
-                  const struct ip_endpoint *listeners, size_t listener_count,
-                  struct policy **ret_policy) MUST_CHECK;
+/* The source, its lists included, must live and stay as it is until policy_destroy; the listeners
+ * are those bound, with real ports, and are copied; wildcards are fine. 0 or -ENOMEM. */
+int policy_compile(const struct policy_source *source, const struct ip_endpoint *listeners_bound,
+                   size_t listener_count, struct policy **ret_policy) MUST_CHECK;
 void policy_destroy(struct policy *policy);
 
 void policy_evaluate(const struct policy *policy, const struct policy_facts *facts,
                      struct verdict *ret_verdict);
 
+/* The rules in their order, for names of report rules and counters. */
+const struct policy_source *policy_rules(const struct policy *policy);
 /* True when a wildcard listener has the target's port: `is_local_address` is worth finding out. */
 bool policy_needs_local_check(const struct policy *policy, uint16_t port);
+/* True when a rule has a `time`: weekday and minute are worth finding out. */
+bool policy_needs_time(const struct policy *policy);
 
 const char *policy_action_name(enum policy_action action); /* "deny", "allow" */
 const char *policy_reason_name(enum policy_reason reason); /* "rule", "loop" */

@@ -51,18 +51,33 @@ static bool is_in_table(const struct ip_address *address)
     return false;
 }
 
+static const uint8_t nat64_prefix[12] = {0, 0x64, 0xff, 0x9b}; /* RFC 6052 */
+
+bool special_address_from_nat64(const struct ip_address *address, struct ip_address *ret_v4)
+{
+    if (address->family != IP_V6 || memcmp(address->bytes, nat64_prefix, sizeof(nat64_prefix)) != 0)
+        return false;
+    *ret_v4 = ip_address_from_v4(address->bytes + 12);
+    return true;
+}
+
+/* ISATAP (RFC 5214 6.1): 0000:5efe or 0200:5efe opens the interface identifier. */
+static bool is_isatap(const struct ip_address *address)
+{
+    const uint8_t *bytes = address->bytes;
+
+    return address->family == IP_V6 && (bytes[8] & ~2u) == 0 && bytes[9] == 0 &&
+           bytes[10] == 0x5e && bytes[11] == 0xfe;
+}
+
 /* The IPv4 address that routers would take out of the last 32 bits; false when there is none. */
 static bool embedded_v4(const struct ip_address *address, struct ip_address *ret_v4)
 {
-    static const uint8_t nat64[12] = {0, 0x64, 0xff, 0x9b}; /* RFC 6052 */
-    const uint8_t *bytes = address->bytes;
-    /* ISATAP (RFC 5214 6.1): 0000:5efe or 0200:5efe opens the interface identifier. */
-    bool is_isatap =
-        (bytes[8] & ~2u) == 0 && bytes[9] == 0 && bytes[10] == 0x5e && bytes[11] == 0xfe;
-
-    if (address->family != IP_V6 || (!is_isatap && memcmp(bytes, nat64, sizeof(nat64)) != 0))
+    if (special_address_from_nat64(address, ret_v4))
+        return true;
+    if (!is_isatap(address))
         return false;
-    *ret_v4 = ip_address_from_v4(bytes + 12);
+    *ret_v4 = ip_address_from_v4(address->bytes + 12);
     return true;
 }
 
@@ -71,4 +86,67 @@ bool special_address_contains(const struct ip_address *address)
     struct ip_address inner;
 
     return is_in_table(address) || (embedded_v4(address, &inner) && is_in_table(&inner));
+}
+
+bool special_address_is_private(const struct ip_address *address)
+{
+    static const struct ip_network private_blocks[] = {
+        {{IP_V4, {10}}, 8},
+        {{IP_V4, {172, 16}}, 12},
+        {{IP_V4, {192, 168}}, 16},
+        {{IP_V6, {0xfc}}, 7},
+    };
+
+    for (size_t i = 0; i < ARRAY_LENGTH(private_blocks); i++) {
+        if (ip_network_contains(&private_blocks[i], address))
+            return true;
+    }
+    return false;
+}
+
+/* -- blocks */
+
+static bool is_inside(const struct ip_network *network, const struct ip_network *outer)
+{
+    return network->prefix_length >= outer->prefix_length &&
+           ip_network_contains(outer, &network->address);
+}
+
+static bool is_in_one_block(const struct ip_network *network)
+{
+    for (size_t i = 0; i < ARRAY_LENGTH(blocks); i++) {
+        if (is_inside(network, &blocks[i]))
+            return true;
+    }
+    return false;
+}
+
+static bool has_a_block_inside(const struct ip_network *network)
+{
+    for (size_t i = 0; i < ARRAY_LENGTH(blocks); i++) {
+        if (is_inside(&blocks[i], network))
+            return true;
+    }
+    return false;
+}
+
+/* Neighbours in the table may cover a block together (224/4 and 240/4), so one that is in none of
+ * them is looked at by halves, as long as there is something of the table in it. Each step makes
+ * the block smaller, and a path that meets no block of the table ends at once. */
+bool special_address_contains_network(const struct ip_network *network)
+{
+    unsigned at = network->prefix_length;
+    struct ip_network half = {network->address, (uint8_t)(at + 1)};
+    struct ip_network inner = {.prefix_length = (uint8_t)(at - 96)};
+
+    if (is_in_one_block(network))
+        return true;
+    if (at >= 96 && embedded_v4(&network->address, &inner.address))
+        return special_address_contains_network(&inner);
+    if (!has_a_block_inside(network) || at >= (network->address.family == IP_V4 ? 32 : 128))
+        return false;
+    if (!special_address_contains_network(&half))
+        return false;
+    half.address.bytes[at / 8] |= (uint8_t)(0x80 >> at % 8);
+    return special_address_contains_network(&half);
 }

@@ -8,5 +8,12 @@
 
 /* 64:ff9b::/96 is judged by the IPv4 address inside; 6to4 and Teredo always are special. */
 bool special_address_contains(const struct ip_address *address);
+/* True when every address of the block is special. */
+bool special_address_contains_network(const struct ip_network *network);
+/* 10/8, 172.16/12, 192.168/16, fc00::/7 */
+bool special_address_is_private(const struct ip_address *address);
+/* The IPv4 address that an address of 64:ff9b::/96 (NAT64, RFC 6052) stands for; false for others.
+ */
+bool special_address_from_nat64(const struct ip_address *address, struct ip_address *ret_v4);
 
 #endif

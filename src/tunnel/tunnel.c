@@ -20,6 +20,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #define EDGE(state) (1u << (state))
 
@@ -117,20 +118,41 @@ static void refuse_by_verdict(struct tunnel *tunnel, const struct verdict *verdi
     refuse(tunnel, error, buffer);
 }
 
+static void tell_time(struct policy_facts *facts)
+{
+    struct timespec now;
+    struct tm local;
+
+    clock_gettime(CLOCK_REALTIME, &now);
+    if (localtime_r(&now.tv_sec, &local) == NULL)
+        return;
+    facts->weekday = (uint8_t)local.tm_wday;
+    facts->minute = (uint16_t)(local.tm_hour * 60 + local.tm_min);
+}
+
+/* What is inside a tunnel is not looked at yet: it is "unknown" and has no SNI. */
 static struct verdict judge(const struct tunnel *tunnel, const struct ip_address *address)
 {
-    const struct policy *policy = tunnel->env->policy;
-    uint16_t port = tunnel->opening->authority.port;
+    const struct tunnel_env *env = tunnel->env;
+    const struct authority *authority = &tunnel->opening->authority;
     struct verdict verdict;
     struct policy_facts facts = {
         .client = &tunnel->client.address,
+        .listener =
+            tunnel->listener < env->listener_count ? &env->listeners[tunnel->listener] : NULL,
+        .host = authority->address.family == IP_NONE ? authority->host : NULL,
+        .host_length = authority->host_length,
         .address = address,
-        .port = port,
+        .port = authority->port,
+        .is_inside_known = true,
+        .protocol = "unknown",
     };
 
-    if (address != NULL && policy_needs_local_check(policy, port))
+    if (address != NULL && policy_needs_local_check(env->policy, authority->port))
         facts.is_local_address = local_address_contains(address);
-    policy_evaluate(policy, &facts, &verdict);
+    if (policy_needs_time(env->policy))
+        tell_time(&facts);
+    policy_evaluate(env->policy, &facts, &verdict);
     return verdict;
 }
 
@@ -295,7 +317,7 @@ static bool step_judging(struct tunnel *tunnel)
     if (opening->authority.address.family == IP_NONE) {
         struct verdict verdict = judge(tunnel, NULL);
 
-        if (verdict.action != POLICY_ALLOW) {
+        if (verdict.action != POLICY_CONTINUE) {
             refuse_by_verdict(tunnel, &verdict);
             return false;
         }

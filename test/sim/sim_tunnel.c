@@ -36,6 +36,7 @@ static const struct ip_endpoint listener_endpoint = {
 /* What a worker thread has. */
 static struct world {
     const struct sim_scenario *scenario;
+    const struct sim_plan *plan;
     uint64_t began_ms;
     int listener;
     struct loop *loop;
@@ -132,17 +133,31 @@ static void lay_routes(void)
     }
 }
 
+/* "allow from loopback to any, special" and "allow from 10.0.0.0/8 to any" */
 static int create_policy(void)
 {
-    struct policy_rule rules[2] = {
-        {.source = POLICY_FROM_LOOPBACK, .reaches_special = true, .name = "built-in"},
-        {.source = POLICY_FROM_NETWORK, .name = "--from 10.0.0.0/8"},
+    static const struct policy_value loopback = {.kind = POLICY_VALUE_LOOPBACK};
+    static const struct policy_value network = {.kind = POLICY_VALUE_NETWORK,
+                                                .network = {{IP_V4, {10}}, 8}};
+    static const struct policy_value anywhere[] = {{.kind = POLICY_VALUE_ANY},
+                                                   {.kind = POLICY_VALUE_SPECIAL}};
+    static const struct policy_condition conditions[] = {
+        {.kind = POLICY_FROM, .values = &loopback, .value_count = 1},
+        {.kind = POLICY_TO, .values = anywhere, .value_count = 2},
+        {.kind = POLICY_FROM, .values = &network, .value_count = 1},
+        {.kind = POLICY_TO, .values = anywhere, .value_count = 1},
     };
-    int error = ip_network_parse("10.0.0.0/8", 10, &rules[1].network);
+    static const struct policy_rule_source rules[] = {
+        {.is_allow = true, .name = "built-in", .conditions = conditions, .condition_count = 2},
+        {.is_allow = true,
+         .name = "--from 10.0.0.0/8",
+         .conditions = conditions + 2,
+         .condition_count = 2},
+    };
+    static struct policy_source source = {.rules = rules};
 
-    return error < 0 ? error
-                     : policy_create(rules, world.scenario->has_network_rule ? 2 : 1,
-                                     &listener_endpoint, 1, &world.policy);
+    source.rule_count = world.scenario->has_network_rule ? 2 : 1;
+    return policy_compile(&source, &listener_endpoint, 1, &world.policy);
 }
 
 static void fill_env(void)
@@ -376,7 +391,9 @@ static void check_answer(void)
     EXPECT(strcmp(client->answer, success) == 0, "a success of other bytes");
     EXPECT(client->dials_at_answer > 0, "a 200 before the dial succeeded");
     EXPECT(sim_log_count("event=open") == 1, "a 200 without its line in the log");
-    EXPECT(client->turn_of_bytes == 0 || client->turn_of_bytes > client->turn_of_answer,
+    /* In a soak the 200 may be late, by a vain send, and meet an event of the target in its turn. */
+    EXPECT(world.plan->fault_rate > 0 || client->turn_of_bytes == 0 ||
+               client->turn_of_bytes > client->turn_of_answer,
            "the target was read in the turn that wrote the 200");
 }
 
@@ -485,6 +502,7 @@ void sim_tunnel_run(const struct sim_scenario *scenario, const struct sim_plan *
 {
     sim_start(plan);
     prepare(scenario, ret_verdict);
+    world.plan = plan;
     ret_verdict->was_set_up = create_all() == 0;
     if (ret_verdict->was_set_up) {
         call_client();

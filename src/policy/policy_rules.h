@@ -1,0 +1,44 @@
+/* A compiled policy's memory. Private to policy/. */
+#ifndef POLICY_POLICY_RULES_H
+#define POLICY_POLICY_RULES_H
+
+#include "policy/policy.h"
+#include "policy/rule_index.h"
+
+struct name_set;
+struct network_set;
+
+/* One condition; what is not in the masks and sets stands in the source's values. */
+struct compiled_condition {
+    enum policy_condition_kind kind;
+    bool is_negated;
+    unsigned kinds;               /* a bit (1 << enum policy_value_kind) for each kind of value */
+    bool has_addresses;           /* a value, or one of a list, is about an address */
+    struct name_set *names;       /* NULL: none. Host names, users or words */
+    struct network_set *networks; /* NULL: none */
+    const struct policy_list **lists; /* in policy.lists */
+    size_t list_count;
+    const struct policy_value *values; /* for port, listener, time */
+    size_t value_count;
+};
+
+struct compiled_rule {
+    bool is_allow;
+    bool is_report;
+    const struct compiled_condition *conditions; /* in policy.conditions */
+    size_t condition_count;
+};
+
+struct policy {
+    const struct policy_source *source;
+    struct compiled_rule *rules;
+    struct compiled_condition *conditions; /* of all rules */
+    size_t condition_count;
+    const struct policy_list **lists; /* that conditions name, of all conditions */
+    struct ip_endpoint *listeners;
+    size_t listener_count;
+    struct rule_index index;
+    bool needs_time;
+};
+
+#endif
