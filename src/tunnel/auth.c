@@ -1,0 +1,382 @@
+/* A job is one pair of credentials to be hashed, with the checks that wait for it. It stands in
+ * `jobs` (by digest, so that equal ones meet) until it is done, and in `queue` until a helper takes
+ * it. A job that nobody waits for leaves the queue; once it runs it runs to its end and counts, or
+ * a client could guess for free by hanging up early.
+ *
+ * One lock for all of it; nobody hashes under it. As with the dial gate, the surprise is the time
+ * between a letter's posting and its delivery: whoever leaves then takes the letter back.
+ *
+ * The throttle is asked twice: when a check comes, and again when a helper takes its job, for a
+ * client may have put many guesses into the queue before the first of them failed.
+ */
+#include "tunnel/auth.h"
+
+#include "observe/counters.h"
+#include "tunnel/auth_hash.h"
+#include "tunnel/auth_memory.h"
+
+#include <errno.h>
+#include <openssl/evp.h>
+#include <openssl/hmac.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <time.h>
+
+enum { HELPERS = 2, QUEUE_MAX = 256, JOB_BUCKETS = 256 };
+
+static const char *const result_names[] = {
+    [AUTH_GRANTED] = "granted", [AUTH_WRONG] = "wrong",     [AUTH_THROTTLED] = "throttled",
+    [AUTH_BUSY] = "busy",       [AUTH_PENDING] = "pending",
+};
+static_assert(ARRAY_LENGTH(result_names) == AUTH_RESULT_COUNT, "a name a result");
+
+struct auth_job {
+    struct hash_link link;
+    struct list queue_link;
+    struct list checks;
+    uint8_t digest[AUTH_DIGEST_SIZE];
+    struct ip_address client; /* of the first who asked */
+    struct auth_users *users;
+    const char *hash; /* in `users` */
+    bool is_user_known;
+    bool is_running;
+    char password[BASIC_PASSWORD_MAX + 1];
+};
+
+struct auth {
+    uint8_t key[AUTH_DIGEST_SIZE];
+    struct hash_seed seed;
+    pthread_mutex_t lock;
+    pthread_cond_t has_work;
+    bool is_ending;
+    struct list queue;
+    unsigned queue_length;
+    struct hash_table jobs;
+    struct hash_link *buckets[JOB_BUCKETS];
+    struct auth_memory successes;
+    struct auth_memory failures;
+    struct counters counters;
+    struct auth_hasher *hashers[HELPERS];
+    pthread_t helpers[HELPERS];
+    unsigned hasher_count; /* taken by helpers */
+    unsigned helper_count; /* running */
+};
+
+const char *auth_result_name(enum auth_result result)
+{
+    REQUIRE((unsigned)result < AUTH_RESULT_COUNT);
+    return result_names[result];
+}
+
+const struct counters *auth_counters(const struct auth *auth)
+{
+    return &auth->counters;
+}
+
+/* The clock that loops read once a turn. */
+static uint64_t now_ms(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+/* ---- jobs ---- */
+
+static void job_free(struct auth_job *job)
+{
+    auth_users_release(job->users);
+    explicit_bzero(job, sizeof(*job));
+    free(job);
+}
+
+static struct auth_job *job_find(struct auth *auth, const uint8_t digest[AUTH_DIGEST_SIZE])
+{
+    uint64_t hash = hash_bytes(&auth->seed, digest, AUTH_DIGEST_SIZE);
+    struct hash_link *link = hash_table_first(&auth->jobs, hash);
+
+    for (; link != NULL; link = hash_table_next(link)) {
+        struct auth_job *job = container_of(link, struct auth_job, link);
+
+        if (memcmp(job->digest, digest, AUTH_DIGEST_SIZE) == 0)
+            return job;
+    }
+    return NULL;
+}
+
+static struct auth_job *job_add(struct auth *auth, const uint8_t digest[AUTH_DIGEST_SIZE])
+{
+    struct auth_job *job = calloc(1, sizeof(*job));
+
+    if (job == NULL)
+        return NULL;
+    list_init(&job->queue_link);
+    list_init(&job->checks);
+    memcpy(job->digest, digest, AUTH_DIGEST_SIZE);
+    hash_table_insert(&auth->jobs, &job->link, hash_bytes(&auth->seed, digest, AUTH_DIGEST_SIZE));
+    list_append(&auth->queue, &job->queue_link);
+    auth->queue_length++;
+    pthread_cond_signal(&auth->has_work);
+    return job;
+}
+
+static void job_leave_queue(struct auth *auth, struct auth_job *job)
+{
+    list_remove(&job->queue_link);
+    auth->queue_length--;
+}
+
+/* Tells everybody who waits, and is no more. */
+static void job_finish(struct auth *auth, struct auth_job *job, enum auth_result result)
+{
+    uint64_t at_ms = now_ms();
+
+    hash_table_remove(&auth->jobs, &job->link);
+    if (result == AUTH_GRANTED)
+        auth_success_add(&auth->successes, job->digest, at_ms);
+    else if (result == AUTH_WRONG)
+        auth_failure_add(&auth->failures, &job->client, at_ms);
+    while (!list_is_empty(&job->checks)) {
+        struct auth_check *check = container_of(job->checks.next, struct auth_check, link);
+
+        list_remove(&check->link);
+        check->job = NULL;
+        check->result = (uint8_t)result;
+        if (result == AUTH_WRONG && check->has_joined)
+            auth_failure_add(&auth->failures, &check->client, at_ms);
+        letter_post(check->loop, &check->letter);
+    }
+    job_free(job);
+}
+
+/* ---- the helpers ---- */
+
+/* Contract: the lock is held, and given up while hashing. */
+static enum auth_result job_run(struct auth *auth, struct auth_job *job, struct auth_hasher *hasher)
+{
+    if (auth_failures_are_many(&auth->failures, &job->client, now_ms()))
+        return AUTH_THROTTLED;
+    counter_add(&auth->counters, COUNTER_AUTH_HASHES, 1);
+    job->is_running = true;
+    pthread_mutex_unlock(&auth->lock);
+    bool is_right = auth_hash_is_of(hasher, job->hash, job->password);
+    pthread_mutex_lock(&auth->lock);
+    return is_right && job->is_user_known ? AUTH_GRANTED : AUTH_WRONG;
+}
+
+static void *help(void *argument)
+{
+    struct auth *auth = argument;
+
+    pthread_setname_np(pthread_self(), "adit-auth");
+    pthread_mutex_lock(&auth->lock);
+    struct auth_hasher *hasher = auth->hashers[auth->hasher_count++];
+    while (!auth->is_ending) {
+        if (list_is_empty(&auth->queue)) {
+            pthread_cond_wait(&auth->has_work, &auth->lock);
+            continue;
+        }
+        struct auth_job *job = container_of(auth->queue.next, struct auth_job, queue_link);
+
+        job_leave_queue(auth, job);
+        job_finish(auth, job, job_run(auth, job, hasher));
+    }
+    pthread_mutex_unlock(&auth->lock);
+    return NULL;
+}
+
+/* Signals are for the main thread. */
+static int start_helpers(struct auth *auth)
+{
+    sigset_t all, before;
+    int error = 0;
+
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    while (error == 0 && auth->helper_count < HELPERS) {
+        error = pthread_create(&auth->helpers[auth->helper_count], NULL, help, auth);
+        if (error == 0)
+            auth->helper_count++;
+    }
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return -error;
+}
+
+static int create_parts(struct auth *auth)
+{
+    if (getrandom(auth->key, sizeof(auth->key), 0) != (ssize_t)sizeof(auth->key) ||
+        getrandom(&auth->seed, sizeof(auth->seed), 0) != (ssize_t)sizeof(auth->seed))
+        return -EIO;
+    auth_memory_init(&auth->successes, &auth->seed);
+    auth_memory_init(&auth->failures, &auth->seed);
+    for (unsigned i = 0; i < HELPERS; i++) {
+        auth->hashers[i] = auth_hasher_create();
+        if (auth->hashers[i] == NULL)
+            return -ENOMEM;
+    }
+    return start_helpers(auth);
+}
+
+int auth_create(struct auth **ret_auth)
+{
+    struct auth *auth = calloc(1, sizeof(*auth));
+
+    if (auth == NULL)
+        return -ENOMEM;
+    pthread_mutex_init(&auth->lock, NULL);
+    pthread_cond_init(&auth->has_work, NULL);
+    list_init(&auth->queue);
+    list_init(&auth->successes.oldest_first);
+    list_init(&auth->failures.oldest_first);
+    hash_table_init(&auth->jobs, auth->buckets, JOB_BUCKETS);
+    int error = create_parts(auth);
+    if (error < 0) {
+        auth_destroy(auth);
+        return error;
+    }
+    *ret_auth = auth;
+    return 0;
+}
+
+void auth_destroy(struct auth *auth)
+{
+    pthread_mutex_lock(&auth->lock);
+    auth->is_ending = true;
+    pthread_cond_broadcast(&auth->has_work);
+    pthread_mutex_unlock(&auth->lock);
+    for (unsigned i = 0; i < auth->helper_count; i++)
+        pthread_join(auth->helpers[i], NULL);
+    REQUIRE(list_is_empty(&auth->queue));
+    for (unsigned i = 0; i < HELPERS; i++)
+        auth_hasher_destroy(auth->hashers[i]);
+    auth_memory_finish(&auth->successes);
+    auth_memory_finish(&auth->failures);
+    pthread_cond_destroy(&auth->has_work);
+    pthread_mutex_destroy(&auth->lock);
+    explicit_bzero(auth, sizeof(*auth));
+    free(auth);
+}
+
+/* ---- the loops' side ---- */
+
+enum { HASH_TEXT_MAX = 256 };
+
+/* Whether the user is known, then user NUL password NUL hash: none of them has a NUL inside. */
+static bool make_digest(const struct auth *auth, const struct basic_credentials *credentials,
+                        const char *hash, bool is_user_known, uint8_t ret_digest[AUTH_DIGEST_SIZE])
+{
+    uint8_t message[1 + sizeof(credentials->user) + sizeof(credentials->password) + HASH_TEXT_MAX];
+    uint8_t *end = message;
+    size_t hash_length = strlen(hash);
+
+    if (hash_length > HASH_TEXT_MAX)
+        return false;
+    *end++ = is_user_known;
+    end = (uint8_t *)mempcpy(end, credentials->user, credentials->user_length + 1);
+    end = (uint8_t *)mempcpy(end, credentials->password, credentials->password_length + 1);
+    end = (uint8_t *)mempcpy(end, hash, hash_length);
+    bool is_made = HMAC(EVP_sha256(), auth->key, sizeof(auth->key), message,
+                        (size_t)(end - message), ret_digest, NULL) != NULL;
+    explicit_bzero(message, sizeof(message));
+    return is_made;
+}
+
+static void checked(struct letter *letter)
+{
+    struct auth_check *check = container_of(letter, struct auth_check, letter);
+
+    check->auth = NULL;
+    check->on_checked(check);
+}
+
+/* Contract: the lock is held. */
+static enum auth_result answer_or_wait(struct auth *auth, struct auth_check *check,
+                                       const uint8_t digest[AUTH_DIGEST_SIZE],
+                                       struct auth_job **ret_new_job)
+{
+    uint64_t at_ms = now_ms();
+
+    if (auth_success_is_known(&auth->successes, digest, at_ms))
+        return AUTH_GRANTED;
+    if (auth_failures_are_many(&auth->failures, &check->client, at_ms))
+        return AUTH_THROTTLED;
+    struct auth_job *job = job_find(auth, digest);
+    check->has_joined = job != NULL;
+    if (job == NULL) {
+        if (auth->queue_length >= QUEUE_MAX)
+            return AUTH_BUSY;
+        job = job_add(auth, digest);
+        if (job == NULL)
+            return AUTH_BUSY;
+        *ret_new_job = job;
+    }
+    list_append(&job->checks, &check->link);
+    check->job = job;
+    check->auth = auth;
+    return AUTH_PENDING;
+}
+
+static bool has_nul(const struct basic_credentials *credentials)
+{
+    return memchr(credentials->user, '\0', credentials->user_length) != NULL ||
+           memchr(credentials->password, '\0', credentials->password_length) != NULL;
+}
+
+enum auth_result auth_check_start(struct auth_check *check, struct auth *auth,
+                                  struct auth_users *users, struct loop *loop,
+                                  const struct ip_address *client,
+                                  const struct basic_credentials *credentials,
+                                  void (*on_checked)(struct auth_check *))
+{
+    const char *known = auth_users_find(users, credentials->user, credentials->user_length);
+    const char *hash = known != NULL ? known : auth_users_costliest(users);
+    uint8_t digest[AUTH_DIGEST_SIZE];
+    struct auth_job *job = NULL;
+
+    *check = (struct auth_check){.loop = loop, .client = *client, .on_checked = on_checked};
+    letter_init(&check->letter, checked);
+    list_init(&check->link);
+    if (hash == NULL || has_nul(credentials))
+        return AUTH_WRONG;
+    if (!make_digest(auth, credentials, hash, known != NULL, digest))
+        return AUTH_BUSY;
+
+    pthread_mutex_lock(&auth->lock);
+    enum auth_result result = answer_or_wait(auth, check, digest, &job);
+    if (job != NULL) {
+        job->client = *client;
+        job->users = auth_users_hold(users);
+        job->hash = hash;
+        job->is_user_known = known != NULL;
+        memcpy(job->password, credentials->password, credentials->password_length + 1);
+    }
+    pthread_mutex_unlock(&auth->lock);
+    return result;
+}
+
+void auth_check_cancel(struct auth_check *check)
+{
+    struct auth *auth = check->auth;
+
+    if (auth == NULL)
+        return;
+    pthread_mutex_lock(&auth->lock);
+    struct auth_job *job = check->job;
+
+    if (job == NULL) {
+        letter_take_back(check->loop, &check->letter);
+    } else {
+        list_remove(&check->link);
+        if (list_is_empty(&job->checks) && !job->is_running) {
+            job_leave_queue(auth, job);
+            hash_table_remove(&auth->jobs, &job->link);
+            job_free(job);
+        }
+    }
+    pthread_mutex_unlock(&auth->lock);
+    check->auth = NULL;
+}

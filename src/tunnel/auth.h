@@ -1,0 +1,65 @@
+/* Who is it? Checks a user name and a password without holding up a loop. One a process.
+ *
+ * Hashing runs in two helper threads behind a bounded queue; the answer comes as a letter to the
+ * loop that asked. A success is remembered for a minute (keyed by an HMAC of name, password and the
+ * hash in the file: a changed file forgets it). Whoever asks the same while it is being hashed
+ * waits for the one hash. An unknown user costs one hash, too. Ten failures of an address within a
+ * minute: it is throttled, but what is remembered passes.
+ */
+#ifndef TUNNEL_AUTH_H
+#define TUNNEL_AUTH_H
+
+#include "base/contract.h"
+#include "base/ip_address.h"
+#include "loop/loop.h"
+#include "tunnel/auth_users.h"
+#include "wire/basic_auth.h"
+
+#include <stdint.h>
+
+struct auth;
+struct auth_job;
+struct counters;
+
+enum auth_result {
+    AUTH_GRANTED,
+    AUTH_WRONG,
+    AUTH_THROTTLED,
+    AUTH_BUSY,    /* the queue is full, or there is no memory */
+    AUTH_PENDING, /* on_checked will be called */
+    AUTH_RESULT_COUNT,
+};
+
+/* One question. Embedded; private but for `result`. All zero: not under way. */
+struct auth_check {
+    struct letter letter;
+    struct list link;
+    struct loop *loop;
+    struct auth *auth; /* NULL: not under way */
+    struct auth_job *job;
+    struct ip_address client;
+    uint8_t result; /* enum auth_result; valid in on_checked */
+    bool has_joined;
+    void (*on_checked)(struct auth_check *check);
+};
+
+/* Starts the helper threads: before any confinement. 0 or -errno. */
+int auth_create(struct auth **ret_auth) MUST_CHECK;
+/* Nothing may be under way. Waits for hashes that nobody waits for any more. */
+void auth_destroy(struct auth *auth);
+
+/* The answer, or AUTH_PENDING. The credentials are copied when they must wait, and wiped. `users`
+ * is held as long as needed. */
+enum auth_result auth_check_start(struct auth_check *check, struct auth *auth,
+                                  struct auth_users *users, struct loop *loop,
+                                  const struct ip_address *client,
+                                  const struct basic_credentials *credentials,
+                                  void (*on_checked)(struct auth_check *)) MUST_CHECK;
+/* on_checked is not called any more. Harmless when not under way. */
+void auth_check_cancel(struct auth_check *check);
+
+/* COUNTER_AUTH_HASHES: every hash that was computed. */
+const struct counters *auth_counters(const struct auth *auth);
+const char *auth_result_name(enum auth_result result); /* "granted" */
+
+#endif

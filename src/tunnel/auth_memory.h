@@ -1,0 +1,47 @@
+/* What authentication remembers: successes for a minute, failures of an address for a minute.
+ * Bounded; the oldest make room. Not locked: the owner is. Private to tunnel/auth.
+ */
+#ifndef TUNNEL_AUTH_MEMORY_H
+#define TUNNEL_AUTH_MEMORY_H
+
+#include "base/contract.h"
+#include "base/hash.h"
+#include "base/ip_address.h"
+#include "base/list.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define AUTH_DIGEST_SIZE 32
+#define AUTH_SUCCESS_MS 60000
+#define AUTH_FAILURES_MS 60000
+#define AUTH_FAILURES_MAX 10
+
+enum { AUTH_MEMORY_BUCKETS = 1024 };
+
+struct auth_memory {
+    struct hash_table table;
+    struct hash_link *buckets[AUTH_MEMORY_BUCKETS];
+    struct list oldest_first;
+    unsigned count;
+    struct hash_seed seed;
+};
+
+void auth_memory_init(struct auth_memory *memory, const struct hash_seed *seed);
+void auth_memory_finish(struct auth_memory *memory);
+
+/* A digest under a secret key stands for the credentials; of 60 s nothing is renewed. Without
+ * memory a success is forgotten. */
+void auth_success_add(struct auth_memory *memory, const uint8_t digest[AUTH_DIGEST_SIZE],
+                      uint64_t now_ms);
+bool auth_success_is_known(struct auth_memory *memory, const uint8_t digest[AUTH_DIGEST_SIZE],
+                           uint64_t now_ms);
+
+/* An IPv6 address stands for its /64, all of which one customer has. The minute begins with the
+ * first failure. */
+void auth_failure_add(struct auth_memory *memory, const struct ip_address *client, uint64_t now_ms);
+/* There were AUTH_FAILURES_MAX within the minute. */
+bool auth_failures_are_many(struct auth_memory *memory, const struct ip_address *client,
+                            uint64_t now_ms);
+
+#endif

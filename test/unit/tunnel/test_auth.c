@@ -1,0 +1,397 @@
+/* The door: right and wrong, what each costs in hashes, the memory of successes, the throttle, the
+ * queue's bound, leaving at every stage, and many threads at once (for the thread sanitizer). */
+#include "tunnel/auth.h"
+
+#include "observe/counters.h"
+
+#include <pthread.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+enum { CHECKS = 400, THREADS = 4 };
+
+/* Each of the password "right". */
+#define QUICK                                                                                      \
+    "$6$rounds=1000$salt$yiW6N.84VzeTC0bx5oZcI6R7GA6ccCfWQfaJEjLTn3tSOj35.DFqvDPhk41tF8IpdfgKnp"   \
+    "LGt5EmXsjEnq0Dy."
+#define SLOW "$2b$08$abcdefghijklmnopqrstuuM7WmALSPQG/ubL8NksTdR4H7Y2WXZ.."
+
+static const struct auth_user user_rows[] = {
+    {"alice", QUICK}, {"bob", QUICK}, {"slow", SLOW}, {"alice", SLOW /* never counts */}};
+
+static struct loop *loop;
+static struct auth *auth;
+static struct auth_users *users;
+static struct auth_check checks[CHECKS];
+static unsigned answered;
+
+static int set_up(void **state)
+{
+    (void)state;
+    memset(checks, 0, sizeof(checks));
+    answered = 0;
+    if (loop_create(&loop) < 0 || auth_create(&auth) < 0)
+        return -1;
+    return auth_users_create(user_rows, ARRAY_LENGTH(user_rows), 2, &users);
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < CHECKS; i++)
+        auth_check_cancel(&checks[i]);
+    auth_destroy(auth);
+    auth_users_release(users);
+    loop_destroy(loop);
+    return 0;
+}
+
+static unsigned hashes(void)
+{
+    return (unsigned)counter_read(auth_counters(auth), COUNTER_AUTH_HASHES);
+}
+
+static struct basic_credentials credentials_of(const char *user, const char *password)
+{
+    struct basic_credentials credentials = {.user_length = strlen(user),
+                                            .password_length = strlen(password)};
+
+    strcpy(credentials.user, user);
+    strcpy(credentials.password, password);
+    return credentials;
+}
+
+static struct ip_address client_of(uint8_t last)
+{
+    const uint8_t bytes[4] = {127, 0, 0, last};
+
+    return ip_address_from_v4(bytes);
+}
+
+static void on_checked(struct auth_check *check)
+{
+    (void)check;
+    answered++;
+}
+
+static enum auth_result start(unsigned check, uint8_t last, const char *user, const char *password)
+{
+    struct basic_credentials credentials = credentials_of(user, password);
+    struct ip_address client = client_of(last);
+
+    return auth_check_start(&checks[check], auth, users, loop, &client, &credentials, on_checked);
+}
+
+static void wait_for(unsigned count)
+{
+    while (answered < count)
+        assert_int_equal(loop_turn(loop), 0);
+}
+
+static enum auth_result ask(uint8_t last, const char *user, const char *password)
+{
+    enum auth_result result = start(0, last, user, password);
+
+    if (result != AUTH_PENDING)
+        return result;
+    wait_for(answered + 1);
+    return (enum auth_result)checks[0].result;
+}
+
+static void right_and_wrong_cost_one_hash(void **state)
+{
+    (void)state;
+    assert_int_equal(ask(1, "alice", "right"), AUTH_GRANTED);
+    assert_int_equal(hashes(), 1);
+    assert_int_equal(ask(1, "alice", "wrong"), AUTH_WRONG);
+    assert_int_equal(hashes(), 2);
+    assert_int_equal(ask(1, "nobody", "right"), AUTH_WRONG);
+    assert_int_equal(hashes(), 3);
+    assert_int_equal(ask(1, "Alice", "right"), AUTH_WRONG); /* case counts */
+    assert_int_equal(hashes(), 4);
+    assert_int_equal(ask(1, "", ""), AUTH_WRONG);
+    assert_int_equal(hashes(), 5);
+    assert_int_equal(ask(1, "slow", "right"), AUTH_GRANTED);
+    assert_int_equal(hashes(), 6);
+}
+
+static void a_success_is_remembered_a_failure_is_not(void **state)
+{
+    (void)state;
+    assert_int_equal(ask(1, "alice", "right"), AUTH_GRANTED);
+    assert_int_equal(start(1, 2, "alice", "right"), AUTH_GRANTED); /* at once, for anybody */
+    assert_int_equal(ask(1, "bob", "right"), AUTH_GRANTED);
+    assert_int_equal(hashes(), 2);
+    assert_int_equal(ask(1, "bob", "wrong"), AUTH_WRONG);
+    assert_int_equal(ask(1, "bob", "wrong"), AUTH_WRONG);
+    assert_int_equal(hashes(), 4);
+}
+
+/* The bytes of name and password are not simply strung together. */
+static void the_memory_knows_where_the_name_ends(void **state)
+{
+    const struct auth_user rows[] = {{"ab", QUICK}, {"a", QUICK}};
+
+    (void)state;
+    auth_users_release(users);
+    assert_int_equal(auth_users_create(rows, 2, 0, &users), 0);
+    assert_int_equal(ask(1, "ab", "right"), AUTH_GRANTED);
+    assert_int_equal(ask(1, "a", "bright"), AUTH_WRONG);
+}
+
+static void a_changed_file_forgets(void **state)
+{
+    const struct auth_user rows[] = {{"bob", QUICK}, {"alice", SLOW}};
+
+    (void)state;
+    assert_int_equal(ask(1, "alice", "right"), AUTH_GRANTED);
+    assert_int_equal(ask(1, "bob", "right"), AUTH_GRANTED);
+    auth_users_release(users);
+    assert_int_equal(auth_users_create(rows, 2, 1, &users), 0);
+    assert_int_equal(ask(1, "bob", "right"), AUTH_GRANTED);
+    assert_int_equal(hashes(), 2);
+    assert_int_equal(ask(1, "alice", "right"), AUTH_GRANTED);
+    assert_int_equal(hashes(), 3);
+
+    auth_users_release(users);
+    assert_int_equal(auth_users_create(rows, 1, 0, &users), 0);
+    assert_int_equal(ask(1, "alice", "right"), AUTH_WRONG);
+}
+
+static void without_users_nobody_enters(void **state)
+{
+    (void)state;
+    auth_users_release(users);
+    assert_int_equal(auth_users_create(NULL, 0, 0, &users), 0);
+    assert_int_equal(ask(1, "alice", "right"), AUTH_WRONG);
+    assert_int_equal(hashes(), 0);
+}
+
+static void a_nul_is_not_the_end_of_a_password(void **state)
+{
+    struct basic_credentials credentials = credentials_of("alice", "right");
+    struct ip_address client = client_of(1);
+
+    (void)state;
+    credentials.password_length = 8;
+    assert_int_equal(
+        auth_check_start(&checks[0], auth, users, loop, &client, &credentials, on_checked),
+        AUTH_WRONG);
+}
+
+static void the_eleventh_failure_is_throttled(void **state)
+{
+    (void)state;
+    assert_int_equal(ask(1, "alice", "right"), AUTH_GRANTED);
+    for (unsigned i = 0; i < 10; i++)
+        assert_int_equal(ask(1, i % 2 ? "alice" : "nobody", "wrong"), AUTH_WRONG);
+    assert_int_equal(hashes(), 11);
+    assert_int_equal(ask(1, "alice", "wrong"), AUTH_THROTTLED);
+    assert_int_equal(ask(1, "bob", "right"), AUTH_THROTTLED);
+    assert_int_equal(ask(1, "alice", "right"), AUTH_GRANTED); /* remembered */
+    assert_int_equal(hashes(), 11);
+    assert_int_equal(ask(2, "bob", "right"), AUTH_GRANTED); /* another address */
+}
+
+static void equal_questions_share_a_hash(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < CHECKS; i++)
+        assert_int_equal(start(i, 1, "slow", "right"), AUTH_PENDING);
+    wait_for(CHECKS);
+    for (unsigned i = 0; i < CHECKS; i++)
+        assert_int_equal(checks[i].result, AUTH_GRANTED);
+    assert_int_equal(hashes(), 1);
+}
+
+static void equal_failures_count_each(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < 10; i++)
+        assert_int_equal(start(i, i < 5 ? 1 : 2, "slow", "wrong"), AUTH_PENDING);
+    wait_for(10);
+    assert_int_equal(hashes(), 1);
+    for (unsigned i = 0; i < 5; i++) {
+        assert_int_equal(ask(1, "alice", "wrong"), AUTH_WRONG);
+        assert_int_equal(ask(2, "alice", "wrong"), AUTH_WRONG);
+    }
+    assert_int_equal(ask(1, "alice", "wrong"), AUTH_THROTTLED);
+    assert_int_equal(ask(2, "alice", "wrong"), AUTH_THROTTLED);
+}
+
+/* Guesses that all came before the first one failed: hashed until the throttle knows. */
+static void the_queue_is_bounded_and_throttled(void **state)
+{
+    unsigned pending = 0, busy = 0, throttled = 0;
+    char password[16];
+
+    (void)state;
+    for (unsigned i = 0; i < CHECKS; i++) {
+        snprintf(password, sizeof(password), "guess%u", i);
+        enum auth_result result = start(i, 1, "slow", password);
+
+        pending += result == AUTH_PENDING;
+        busy += result == AUTH_BUSY;
+    }
+    assert_int_equal(pending + busy, CHECKS);
+    assert_in_range(pending, 256, 300); /* a few were hashed meanwhile */
+    wait_for(pending);
+    for (unsigned i = 0; i < CHECKS; i++) {
+        throttled += checks[i].result == AUTH_THROTTLED;
+    }
+    assert_in_range(hashes(), 10, 11); /* the second helper had begun */
+    assert_int_equal(throttled, pending - hashes());
+    assert_int_equal(ask(2, "alice", "right"), AUTH_GRANTED);
+}
+
+static void whoever_leaves_the_queue_costs_nothing(void **state)
+{
+    char password[16];
+
+    (void)state;
+    for (unsigned i = 0; i < 20; i++) {
+        snprintf(password, sizeof(password), "guess%u", i);
+        assert_int_equal(start(i, (uint8_t)i, "slow", password), AUTH_PENDING);
+    }
+    for (unsigned i = 0; i < 20; i++)
+        auth_check_cancel(&checks[i]);
+    assert_int_equal(ask(99, "alice", "right"), AUTH_GRANTED);
+    assert_in_range(hashes(), 1, 1 + 2 + 1); /* those that ran already */
+}
+
+/* A guess that is being hashed counts though the guesser hung up. */
+static void leaving_early_is_no_free_guess(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < 10; i++) {
+        unsigned before = hashes();
+
+        assert_int_equal(start(i, 1, "alice", "wrong"), AUTH_PENDING);
+        while (hashes() == before)
+            usleep(100);
+        auth_check_cancel(&checks[i]);
+        assert_int_equal(ask(2, i % 2 ? "alice" : "bob", "right"), AUTH_GRANTED);
+        usleep(5000); /* a hash takes half a millisecond */
+    }
+    while (ask(1, "alice", "wrong") != AUTH_THROTTLED)
+        assert_true(hashes() < 30);
+    assert_in_range(hashes(), 10, 14);
+    assert_int_equal(answered, 2 + (hashes() - 12));
+}
+
+/* The letter is posted, not delivered. */
+static void whoever_was_just_answered_may_leave(void **state)
+{
+    (void)state;
+    assert_int_equal(start(1, 1, "alice", "right"), AUTH_PENDING);
+    while (start(2, 1, "alice", "right") == AUTH_PENDING) {
+        auth_check_cancel(&checks[2]);
+        usleep(100);
+    }
+    auth_check_cancel(&checks[1]);
+    auth_check_cancel(&checks[1]);
+    assert_int_equal(ask(1, "bob", "right"), AUTH_GRANTED);
+    assert_int_equal(answered, 1);
+}
+
+/* ---- many threads ---- */
+
+struct racer {
+    pthread_t id;
+    struct loop *loop;
+    unsigned index, waiting, granted, wrong;
+    struct auth_check checks[16];
+};
+
+static struct racer *racer_of(struct auth_check *check)
+{
+    return container_of(check - check->client.bytes[3], struct racer, checks[0]);
+}
+
+static void race_checked(struct auth_check *check)
+{
+    struct racer *racer = racer_of(check);
+
+    racer->waiting--;
+    racer->granted += check->result == AUTH_GRANTED;
+    racer->wrong += check->result == AUTH_WRONG;
+}
+
+static void race_once(struct racer *racer, unsigned round)
+{
+    for (unsigned i = 0; i < ARRAY_LENGTH(racer->checks); i++) {
+        const uint8_t bytes[4] = {127, (uint8_t)round, (uint8_t)racer->index, (uint8_t)i};
+        struct ip_address client = ip_address_from_v4(bytes);
+        struct basic_credentials credentials =
+            credentials_of(i % 2 ? "alice" : "bob", i % 3 ? "right" : "wrong");
+        enum auth_result result = auth_check_start(&racer->checks[i], auth, users, racer->loop,
+                                                   &client, &credentials, race_checked);
+
+        racer->waiting += result == AUTH_PENDING;
+        racer->granted += result == AUTH_GRANTED;
+    }
+    auth_check_cancel(&racer->checks[round % 16]);
+    for (unsigned i = 0; i < 3; i++)
+        usleep(200);
+    unsigned left = 0;
+    for (unsigned i = 0; i < ARRAY_LENGTH(racer->checks); i++)
+        left += racer->checks[i].auth != NULL;
+    racer->waiting = left;
+    while (racer->waiting > 0)
+        assert_int_equal(loop_turn(racer->loop), 0);
+}
+
+static void *race(void *argument)
+{
+    for (unsigned round = 0; round < 20; round++)
+        race_once(argument, round);
+    return NULL;
+}
+
+static void threads_do_not_meet(void **state)
+{
+    static struct racer racers[THREADS];
+
+    (void)state;
+    for (unsigned i = 0; i < THREADS; i++) {
+        racers[i] = (struct racer){.index = i};
+        assert_int_equal(loop_create(&racers[i].loop), 0);
+        assert_int_equal(pthread_create(&racers[i].id, NULL, race, &racers[i]), 0);
+    }
+    for (unsigned i = 0; i < THREADS; i++) {
+        pthread_join(racers[i].id, NULL);
+        loop_destroy(racers[i].loop);
+        assert_in_range(racers[i].granted, 9 * 20, 10 * 20);
+        assert_true(racers[i].wrong > 0);
+    }
+}
+
+#define AUTH_TEST(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        AUTH_TEST(right_and_wrong_cost_one_hash),
+        AUTH_TEST(a_success_is_remembered_a_failure_is_not),
+        AUTH_TEST(the_memory_knows_where_the_name_ends),
+        AUTH_TEST(a_changed_file_forgets),
+        AUTH_TEST(without_users_nobody_enters),
+        AUTH_TEST(a_nul_is_not_the_end_of_a_password),
+        AUTH_TEST(the_eleventh_failure_is_throttled),
+        AUTH_TEST(equal_questions_share_a_hash),
+        AUTH_TEST(equal_failures_count_each),
+        AUTH_TEST(the_queue_is_bounded_and_throttled),
+        AUTH_TEST(whoever_leaves_the_queue_costs_nothing),
+        AUTH_TEST(leaving_early_is_no_free_guess),
+        AUTH_TEST(whoever_was_just_answered_may_leave),
+        AUTH_TEST(threads_do_not_meet),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
