@@ -1,4 +1,5 @@
-/* What the kernel knows of addresses, asked with sockets: nothing to cache, right at this moment. */
+/* What the kernel knows of addresses, asked with sockets: nothing to cache, right at this moment.
+ */
 #ifndef NET_LOCAL_ADDRESS_H
 #define NET_LOCAL_ADDRESS_H
 
