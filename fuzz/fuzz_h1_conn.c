@@ -1,0 +1,505 @@
+/* One client connection as a state machine: the real front/h1_conn.c and wire/ between a stream, a
+ * tunnel and a clock that the input drives.
+ *
+ * The input is a program for the world around the connection (see `step`): bytes, ends, resets and
+ * room arrive, time passes, the tunnel answers. The world checks what the connection owes whatever
+ * happens: one answer, whole and well-formed; at most one tunnel, for a head that is one, with
+ * exactly the bytes behind it; nothing behind a refused head is looked at; a deadline in every
+ * state; nothing used after its end; nothing left over.
+ */
+#include "front/front_private.h"
+#include "front/h1_conn.h"
+#include "loop/loop.h"
+#include "net/stream.h"
+#include "tunnel/tunnel.h"
+#include "tunnel/tunnel_env.h"
+#include "wire/http1_reply.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+#define CHECK(condition)                                                                           \
+    do {                                                                                           \
+        if (!(condition))                                                                          \
+            abort();                                                                               \
+    } while (0)
+
+enum { ARRIVED_MAX = 65536, WRITTEN_MAX = 8192, PLENTY = 1 << 20, HEAD_MS = 10000 };
+
+/* What a tunnel does when it is asked for. */
+enum answer { ANSWERS_LATER, REFUSES_AT_ONCE };
+
+struct tunnel {
+    const struct tunnel_ops *ops;
+    void *self;
+    bool is_established;
+};
+
+static struct {
+    /* the loop */
+    uint64_t now_ms;
+    struct list deadlines;
+    struct garbage *garbage;
+
+    /* the stream */
+    struct stream stream;
+    size_t arrived_length, consumed;
+    size_t written_length;
+    size_t room;
+    bool has_fin, is_reset, is_shut, is_open;
+
+    /* the tunnel */
+    enum answer answer;
+    struct tunnel *tunnel; /* asked for, and neither refused, cancelled nor relaying */
+    unsigned opened, rejected;
+    bool is_relaying;
+
+    struct front front;
+    struct tunnel_env env;
+    struct capacity capacity;
+} world;
+
+/* Not in there, for it is cleared before each run. */
+static char arrived[ARRIVED_MAX];
+static char written[WRITTEN_MAX];
+
+/* ---- loop/loop.h in virtual time ---- */
+
+uint64_t loop_now_ms(const struct loop *loop)
+{
+    return world.now_ms;
+}
+
+void deadline_init(struct deadline *deadline, void (*on_passed)(struct deadline *))
+{
+    list_init(&deadline->link);
+    deadline->on_passed = on_passed;
+}
+
+bool deadline_is_set(const struct deadline *deadline)
+{
+    return list_is_linked(&deadline->link);
+}
+
+void deadline_cancel(struct loop *loop, struct deadline *deadline)
+{
+    list_remove(&deadline->link);
+}
+
+void deadline_set(struct loop *loop, struct deadline *deadline, uint64_t at_ms)
+{
+    list_remove(&deadline->link);
+    deadline->at_ms = at_ms;
+    list_append(&world.deadlines, &deadline->link);
+}
+
+void loop_free_later(struct loop *loop, struct garbage *garbage, void (*destroy)(struct garbage *))
+{
+    garbage->destroy = destroy;
+    garbage->next = world.garbage;
+    world.garbage = garbage;
+}
+
+static void end_turn(void)
+{
+    while (world.garbage != NULL) {
+        struct garbage *garbage = world.garbage;
+
+        world.garbage = garbage->next;
+        garbage->destroy(garbage);
+    }
+}
+
+static void pass_time(uint64_t ms)
+{
+    world.now_ms += ms;
+    for (struct list *next, *link = world.deadlines.next; link != &world.deadlines; link = next) {
+        struct deadline *deadline = container_of(link, struct deadline, link);
+
+        next = link->next; /* there is one deadline at most */
+        if (deadline->at_ms > world.now_ms)
+            continue;
+        list_remove(link);
+        deadline->on_passed(deadline);
+        end_turn();
+    }
+}
+
+/* ---- net/stream.h ---- */
+
+static ssize_t fake_read(struct stream *stream, void *buffer, size_t size)
+{
+    size_t left = world.arrived_length - world.consumed;
+    size_t count = left < size ? left : size;
+
+    CHECK(world.is_open && size > 0);
+    if (count < size && !world.has_fin && !world.is_reset)
+        stream->ready &= (uint8_t)~STREAM_READABLE;
+    if (count > 0) {
+        memcpy(buffer, arrived + world.consumed, count);
+        world.consumed += count;
+        return (ssize_t)count;
+    }
+    stream->ready &= (uint8_t)~STREAM_READABLE;
+    if (world.has_fin)
+        return 0;
+    return world.is_reset ? -ECONNRESET : -EAGAIN;
+}
+
+static ssize_t fake_write(struct stream *stream, const void *bytes, size_t length)
+{
+    size_t count = length < world.room ? length : world.room;
+
+    CHECK(world.is_open && !world.is_shut && length > 0);
+    CHECK(world.written_length + length <= WRITTEN_MAX);
+    if (world.is_reset)
+        return -EPIPE;
+    if (count < length)
+        stream->ready &= (uint8_t)~STREAM_WRITABLE;
+    if (count == 0)
+        return -EAGAIN;
+    memcpy(written + world.written_length, bytes, count);
+    world.written_length += count;
+    world.room -= count;
+    return (ssize_t)count;
+}
+
+static int fake_shutdown_write(struct stream *stream)
+{
+    CHECK(world.is_open && !world.is_shut);
+    if (world.is_reset)
+        return -ENOTCONN;
+    world.is_shut = true;
+    return 0;
+}
+
+static void fake_close(struct stream *stream, bool is_reset)
+{
+    CHECK(world.is_open);
+    world.is_open = false;
+}
+
+static void fake_want(struct stream *stream, unsigned wanted)
+{
+    CHECK(world.is_open);
+    stream->wanted = (uint8_t)wanted;
+}
+
+static int fake_kernel_fd(const struct stream *stream)
+{
+    return -1;
+}
+
+static size_t fake_unacknowledged(const struct stream *stream)
+{
+    return 0;
+}
+
+static void fake_keep_alive(struct stream *stream)
+{
+}
+
+static const struct stream_kind fake_kind = {
+    .read = fake_read,
+    .write = fake_write,
+    .shutdown_write = fake_shutdown_write,
+    .close = fake_close,
+    .want = fake_want,
+    .kernel_fd = fake_kernel_fd,
+    .unacknowledged = fake_unacknowledged,
+    .keep_alive = fake_keep_alive,
+};
+
+static void tell(unsigned bits)
+{
+    struct stream *stream = &world.stream;
+
+    stream->ready |= (uint8_t)bits;
+    if (world.is_open && !world.is_relaying && (bits & (stream->wanted | STREAM_BROKEN)))
+        stream->on_ready(stream, stream->observer);
+    end_turn();
+}
+
+/* ---- tunnel/tunnel.h ---- */
+
+/* The request is the head that arrived, and all that was read behind it. */
+static void check_request(const struct tunnel_request *request)
+{
+    struct http1_scan scan = {0};
+    struct http1_head head;
+    size_t head_length = world.consumed - request->early_length;
+    size_t scanned;
+
+    CHECK(request->early_length <= world.consumed);
+    CHECK(memcmp(request->early_bytes, arrived + head_length, request->early_length) == 0);
+    CHECK(http1_scan(&scan, arrived, world.consumed, &scanned) == HTTP1_OK);
+    CHECK(scanned == head_length);
+    CHECK(http1_head_parse(arrived, head_length, &head) == HTTP1_OK);
+    CHECK(strcmp(head.authority.host, request->authority->host) == 0);
+    CHECK(head.authority.port == request->authority->port);
+}
+
+static void refuse(const struct tunnel_ops *ops, void *self)
+{
+    struct tunnel_refusal refusal = {
+        .error = TUNNEL_ERROR_REFUSED,
+        .details = tunnel_error_row(TUNNEL_ERROR_REFUSED)->text,
+    };
+
+    ops->refused(self, &refusal);
+}
+
+void tunnel_open(struct tunnel_env *env, const struct tunnel_request *request,
+                 const struct tunnel_ops *ops, void *self, struct tunnel **ret_tunnel)
+{
+    CHECK(world.opened == 0 && world.rejected == 0 && world.written_length == 0);
+    world.opened++;
+    check_request(request);
+    *ret_tunnel = NULL;
+    if (world.answer == REFUSES_AT_ONCE) {
+        refuse(ops, self);
+        return;
+    }
+    world.tunnel = calloc(1, sizeof(*world.tunnel));
+    CHECK(world.tunnel != NULL);
+    world.tunnel->ops = ops;
+    world.tunnel->self = self;
+    *ret_tunnel = world.tunnel;
+}
+
+static struct tunnel *take_tunnel(void)
+{
+    struct tunnel *tunnel = world.tunnel;
+
+    world.tunnel = NULL;
+    return tunnel;
+}
+
+void tunnel_cancel(struct tunnel *tunnel)
+{
+    CHECK(tunnel != NULL && tunnel == world.tunnel);
+    free(take_tunnel());
+}
+
+void tunnel_relay(struct tunnel *tunnel, struct stream *client)
+{
+    CHECK(tunnel != NULL && tunnel == world.tunnel && client == &world.stream);
+    CHECK(tunnel->is_established && world.is_open);
+    CHECK(world.written_length == strlen(HTTP1_ESTABLISHED));
+    world.is_relaying = true;
+    free(take_tunnel());
+}
+
+void tunnel_reject(struct tunnel_env *env, const struct tunnel_rejection *rejection)
+{
+    CHECK(world.opened == 0 && world.rejected == 0 && world.written_length == 0);
+    CHECK(rejection->details != NULL);
+    world.rejected++;
+}
+
+static void tunnel_succeeds(void)
+{
+    if (world.tunnel == NULL || world.tunnel->is_established)
+        return;
+    world.tunnel->is_established = true;
+    world.tunnel->ops->established(world.tunnel->self);
+    end_turn();
+}
+
+static void tunnel_fails(void)
+{
+    if (world.tunnel == NULL || world.tunnel->is_established)
+        return;
+    struct tunnel *tunnel = take_tunnel();
+    refuse(tunnel->ops, tunnel->self);
+    free(tunnel);
+    end_turn();
+}
+
+/* ---- the program ---- */
+
+struct program {
+    const uint8_t *at, *end;
+};
+
+static unsigned next(struct program *program)
+{
+    return program->at < program->end ? *program->at++ : 0;
+}
+
+static void bytes_arrive(struct program *program, size_t length)
+{
+    size_t left = (size_t)(program->end - program->at);
+
+    if (length > left)
+        length = left;
+    if (world.has_fin || world.is_reset || world.arrived_length + length > ARRIVED_MAX)
+        length = 0;
+    memcpy(arrived + world.arrived_length, program->at, length);
+    world.arrived_length += length;
+    program->at += length;
+    if (length > 0)
+        tell(STREAM_READABLE);
+}
+
+/* A long run of one byte, so that bounds are near. */
+static void bytes_repeat(char byte, size_t length)
+{
+    if (world.has_fin || world.is_reset || world.arrived_length + length > ARRIVED_MAX)
+        return;
+    memset(arrived + world.arrived_length, byte, length);
+    world.arrived_length += length;
+    tell(STREAM_READABLE);
+}
+
+static void step(struct program *program)
+{
+    unsigned operation = next(program);
+    unsigned amount = next(program);
+
+    switch (operation % 10) {
+    case 0:
+        bytes_arrive(program, amount);
+        break;
+    case 1:
+        bytes_arrive(program, 256 + amount * 16);
+        break;
+    case 2:
+        bytes_repeat((char)amount, 4000);
+        break;
+    case 3:
+        if (!world.is_reset) {
+            world.has_fin = true;
+            tell(STREAM_PEER_CLOSED | STREAM_READABLE);
+        }
+        break;
+    case 4:
+        world.is_reset = true;
+        tell(STREAM_BROKEN | STREAM_PEER_CLOSED | STREAM_READABLE | STREAM_WRITABLE);
+        break;
+    case 5:
+        world.room += amount;
+        if (world.room > 0)
+            tell(STREAM_WRITABLE);
+        break;
+    case 6:
+        pass_time(amount * 50);
+        break;
+    case 7:
+        tunnel_succeeds();
+        break;
+    case 8:
+        tunnel_fails();
+        break;
+    case 9:
+        if (amount == 0 && !list_is_empty(&world.front.connections))
+            h1_conn_close(h1_conn_of(world.front.connections.next));
+        end_turn();
+        break;
+    }
+}
+
+/* While the connection lives and nobody else works for it, a deadline runs. */
+static void check_deadline(void)
+{
+    bool is_waiting = world.tunnel != NULL && !world.tunnel->is_established;
+
+    if (world.front.connection_count > 0 && !is_waiting)
+        CHECK(!list_is_empty(&world.deadlines));
+}
+
+/* ---- what must have come of it ---- */
+
+static void check_refusal(const char *answer, size_t length)
+{
+    const char *body = memmem(answer, length, "\r\n\r\n", 4);
+    const char *promised = memmem(answer, length, "\r\nContent-Length: ", 18);
+
+    CHECK(body != NULL && promised != NULL && promised < body);
+    CHECK(memmem(answer, length, "\r\nConnection: close\r\n", 21) != NULL);
+    CHECK(memmem(answer, length, "\r\nProxy-Status: adit; error=", 28) != NULL);
+    size_t body_length = length - (size_t)(body + 4 - answer);
+    /* The answer to HEAD has none. */
+    CHECK(strtoul(promised + 18, NULL, 10) == body_length || body_length == 0);
+}
+
+static void check_answer(void)
+{
+    bool is_whole = world.is_shut || world.is_relaying;
+
+    if (world.written_length == 0)
+        return;
+    CHECK(world.opened + world.rejected == 1);
+    if (!is_whole)
+        return;
+    if (world.is_relaying) {
+        CHECK(memcmp(written, HTTP1_ESTABLISHED, world.written_length) == 0);
+        return;
+    }
+    CHECK(world.written_length > 12 && memcmp(written, "HTTP/1.1 ", 9) == 0);
+    CHECK(written[9] == '4' || written[9] == '5');
+    check_refusal(written, world.written_length);
+}
+
+static void begin(unsigned choices)
+{
+    memset(&world, 0, sizeof(world));
+    world.now_ms = 1000000;
+    list_init(&world.deadlines);
+    world.stream = (struct stream){.kind = &fake_kind, .ready = STREAM_READABLE | STREAM_WRITABLE};
+    world.is_open = true;
+    world.room = choices & 1 ? choices >> 2 : PLENTY;
+    world.answer = choices & 2 ? REFUSES_AT_ONCE : ANSWERS_LATER;
+    world.capacity = (struct capacity){.limit = 1};
+    world.env.capacity = &world.capacity;
+    world.front.env = &world.env;
+    world.front.timeouts.head_ms = HEAD_MS;
+    list_init(&world.front.connections);
+    list_init(&world.front.surplus);
+}
+
+/* The world helps no more than it must: room for the answer, an answer of the tunnel, time. */
+static void let_end(void)
+{
+    world.room = PLENTY;
+    tell(STREAM_WRITABLE);
+    tunnel_fails();
+    pass_time(HEAD_MS);
+    tell(STREAM_WRITABLE);
+    pass_time(2000);
+    pass_time(5000);
+    CHECK(world.front.connection_count == 0 && world.front.surplus_count == 0);
+    CHECK(world.tunnel == NULL);
+    CHECK(world.is_open == world.is_relaying);
+    CHECK(list_is_empty(&world.deadlines) && world.garbage == NULL);
+    CHECK(world.capacity.taken == (world.is_relaying ? 1 : 0));
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    static const struct ip_endpoint client = {.address = {.family = IP_V4, .bytes = {127, 0, 0, 1}},
+                                              .port = 5000};
+    struct program program = {.at = data, .end = data + size};
+    enum tunnel_error refuse_with = TUNNEL_ERROR_NONE;
+
+    begin(next(&program));
+    bool is_full = next(&program) % 16 == 15;
+    if (is_full)
+        refuse_with = TUNNEL_ERROR_FULL;
+    else
+        CHECK(capacity_take(&world.capacity));
+    bytes_arrive(&program, is_full ? 0 : next(&program) * 2);
+    CHECK(h1_conn_open(&world.front, &world.stream, &client, 0, refuse_with) == 0);
+    end_turn();
+    check_deadline();
+    while (program.at < program.end) {
+        step(&program);
+        check_deadline();
+    }
+    let_end();
+    check_answer();
+    return 0;
+}
