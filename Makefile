@@ -56,7 +56,7 @@ install: all ## install adit and its man page (DESTDIR, and PREFIX when build/ i
 	@meson install -C $(BUILD) --no-rebuild
 
 clean: ## remove the build folders
-	rm -rf build build-asan build-tsan build-fuzz
+	rm -rf build build-asan build-tsan build-clang build-fuzz
 
 help: ## list these
 	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' Makefile
