@@ -268,21 +268,20 @@ static void whoever_leaves_the_queue_costs_nothing(void **state)
 /* A guess that is being hashed counts though the guesser hung up. */
 static void leaving_early_is_no_free_guess(void **state)
 {
+    char password[16];
+
     (void)state;
     for (unsigned i = 0; i < 10; i++) {
-        unsigned before = hashes();
-
-        assert_int_equal(start(i, 1, "alice", "wrong"), AUTH_PENDING);
-        while (hashes() == before)
+        snprintf(password, sizeof(password), "guess%u", i);
+        assert_int_equal(start(i, 1, "alice", password), AUTH_PENDING);
+        while (hashes() == i)
             usleep(100);
         auth_check_cancel(&checks[i]);
-        assert_int_equal(ask(2, i % 2 ? "alice" : "bob", "right"), AUTH_GRANTED);
-        usleep(5000); /* a hash takes half a millisecond */
     }
+    assert_int_equal(answered, 0);
     while (ask(1, "alice", "wrong") != AUTH_THROTTLED)
-        assert_true(hashes() < 30);
-    assert_in_range(hashes(), 10, 14);
-    assert_int_equal(answered, 2 + (hashes() - 12));
+        assert_true(hashes() < 20);
+    assert_in_range(hashes(), 10, 11); /* the tenth may still have been at work */
 }
 
 /* The letter is posted, not delivered. */
