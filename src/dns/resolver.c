@@ -430,12 +430,18 @@ void resolver_cancel(struct resolver_query *query)
 void resolver_set_servers(struct resolver *resolver, const char *text, size_t length)
 {
     struct resolv_conf servers;
-    struct list line;
 
     resolv_conf_parse(text, length, &servers);
-    if (resolv_conf_equals(&servers, &resolver->servers))
+    resolver_use_servers(resolver, &servers);
+}
+
+void resolver_use_servers(struct resolver *resolver, const struct resolv_conf *servers)
+{
+    struct list line;
+
+    if (resolv_conf_equals(servers, &resolver->servers))
         return;
-    resolver->servers = servers;
+    resolver->servers = *servers;
     resolver->are_servers_set = false;
     dns_cache_flush(&resolver->cache);
     /* What was asked stands in front of what waits. */
@@ -444,6 +450,11 @@ void resolver_set_servers(struct resolver *resolver, const char *text, size_t le
     dns_channel_cancel_all(&resolver->channel);
     list_move_all(&resolver->line, &line);
     ask_line(resolver);
+}
+
+void resolver_set_timeout(struct resolver *resolver, uint64_t timeout_ms)
+{
+    resolver->timeout_ms = timeout_ms;
 }
 
 int resolver_set_hosts(struct resolver *resolver, const char *text, size_t length)

@@ -17,6 +17,7 @@
 #include <stdint.h>
 
 struct loop;
+struct resolv_conf;
 struct resolver;
 
 #define RESOLVER_ADDRESSES_MAX 16 /* a family; further records of an answer are dropped */
@@ -66,6 +67,11 @@ void resolver_destroy(struct resolver *resolver);
  * does; at most 3). If they changed, the cache is forgotten and what is being asked is asked anew,
  * within its old deadline. Before the first call it is 127.0.0.1. Not from within on_answer. */
 void resolver_set_servers(struct resolver *resolver, const char *text, size_t length);
+/* The same with servers that were parsed already. */
+void resolver_use_servers(struct resolver *resolver, const struct resolv_conf *servers);
+/* For questions that are asked from now on; the pace of their tries stays that of resolver_create.
+ */
+void resolver_set_timeout(struct resolver *resolver, uint64_t timeout_ms);
 /* Contents of hosts (config/hosts_file.h). Replaces what was known. 0 or -ENOMEM (the old contents
  * stay). */
 int resolver_set_hosts(struct resolver *resolver, const char *text, size_t length) MUST_CHECK;

@@ -39,6 +39,11 @@ static void close_all(struct list *connections)
         h1_conn_close(h1_conn_of(connections->next));
 }
 
+void front_set_timeouts(struct front *front, const struct front_timeouts *timeouts)
+{
+    front->timeouts = *timeouts;
+}
+
 void front_destroy(struct front *front)
 {
     close_all(&front->connections);

@@ -19,6 +19,8 @@ struct front_timeouts {
 
 int front_create(struct tunnel_env *env, const struct front_timeouts *timeouts,
                  struct front **ret_front) MUST_CHECK;
+/* For connections that are accepted from now on. */
+void front_set_timeouts(struct front *front, const struct front_timeouts *timeouts);
 /* Closes whatever connections are left. */
 void front_destroy(struct front *front);
 /* Takes an accepted, non-blocking descriptor. Reads at once. Over capacity or while draining

@@ -31,7 +31,9 @@ enum {
 };
 
 struct listener_watch {
+    struct list link;
     struct watch watch;
+    struct garbage garbage;
     struct acceptor *acceptor;
     int fd; /* the caller's */
     unsigned index;
@@ -45,9 +47,13 @@ struct acceptor {
     struct deadline pause;
     int reserve_fd; /* -1: could not be taken back yet */
     bool is_stopped;
-    size_t count;
-    struct listener_watch listeners[];
+    struct list listeners;
 };
+
+static struct listener_watch *listener_of(struct list *link)
+{
+    return container_of(link, struct listener_watch, link);
+}
 
 static void take_reserve(struct acceptor *acceptor)
 {
@@ -62,12 +68,17 @@ static void give_reserve(struct acceptor *acceptor)
     acceptor->reserve_fd = -1;
 }
 
+static void unwatch(struct listener_watch *listener)
+{
+    if (listener->watch.fd >= 0)
+        watch_take_fd(listener->acceptor->loop, &listener->watch);
+}
+
 static void unwatch_all(struct acceptor *acceptor)
 {
-    for (size_t i = 0; i < acceptor->count; i++) {
-        if (acceptor->listeners[i].watch.fd >= 0)
-            watch_take_fd(acceptor->loop, &acceptor->listeners[i].watch);
-    }
+    for (struct list *link = acceptor->listeners.next; link != &acceptor->listeners;
+         link = link->next)
+        unwatch(listener_of(link));
 }
 
 /* 0 when a connection was delivered, else -errno. */
@@ -158,12 +169,18 @@ static void on_connections(struct watch *watch, uint32_t events)
     }
 }
 
+static int watch_one(struct listener_watch *listener)
+{
+    return watch_open_input(listener->acceptor->loop, &listener->watch, listener->fd, true,
+                            on_connections);
+}
+
 static int watch_all(struct acceptor *acceptor)
 {
-    for (size_t i = 0; i < acceptor->count; i++) {
-        struct listener_watch *listener = &acceptor->listeners[i];
-        int error =
-            watch_open_input(acceptor->loop, &listener->watch, listener->fd, true, on_connections);
+    for (struct list *link = acceptor->listeners.next; link != &acceptor->listeners;
+         link = link->next) {
+        int error = watch_one(listener_of(link));
+
         if (error < 0) {
             unwatch_all(acceptor);
             return error;
@@ -181,12 +198,56 @@ static void pause_passed(struct deadline *deadline)
         pause_accepting(acceptor);
 }
 
+static void free_listener(struct garbage *garbage)
+{
+    free(container_of(garbage, struct listener_watch, garbage));
+}
+
+static void forget(struct listener_watch *listener)
+{
+    unwatch(listener);
+    list_remove(&listener->link);
+    loop_free_later(listener->acceptor->loop, &listener->garbage, free_listener);
+}
+
+static struct listener_watch *find(const struct acceptor *acceptor, unsigned index)
+{
+    for (struct list *link = acceptor->listeners.next; link != &acceptor->listeners;
+         link = link->next)
+        if (listener_of(link)->index == index)
+            return listener_of(link);
+    return NULL;
+}
+
+int acceptor_add(struct acceptor *acceptor, int fd, unsigned index)
+{
+    struct listener_watch *listener = calloc(1, sizeof(*listener));
+    bool is_watching = !acceptor->is_stopped && !deadline_is_set(&acceptor->pause);
+
+    if (listener == NULL)
+        return -ENOMEM;
+    *listener =
+        (struct listener_watch){.watch.fd = -1, .acceptor = acceptor, .fd = fd, .index = index};
+    int error = is_watching ? watch_one(listener) : 0;
+    if (error < 0) {
+        free(listener);
+        return error;
+    }
+    list_append(&acceptor->listeners, &listener->link);
+    return 0;
+}
+
+bool acceptor_has(const struct acceptor *acceptor, unsigned index)
+{
+    return find(acceptor, index) != NULL;
+}
+
 int acceptor_create(struct loop *loop, const int *fds, size_t count,
                     const struct acceptor_owner *owner, struct counters *counters,
                     struct log_ring *log, struct acceptor **ret_acceptor)
 {
-    struct acceptor *acceptor =
-        calloc(1, sizeof(*acceptor) + count * sizeof(struct listener_watch));
+    struct acceptor *acceptor = calloc(1, sizeof(*acceptor));
+    int error = 0;
 
     if (acceptor == NULL)
         return -ENOMEM;
@@ -195,20 +256,44 @@ int acceptor_create(struct loop *loop, const int *fds, size_t count,
     acceptor->counters = counters;
     acceptor->log = log;
     acceptor->reserve_fd = -1;
-    acceptor->count = count;
+    list_init(&acceptor->listeners);
     deadline_init(&acceptor->pause, pause_passed);
-    for (size_t i = 0; i < count; i++) {
-        acceptor->listeners[i] = (struct listener_watch){
-            .watch.fd = -1, .acceptor = acceptor, .fd = fds[i], .index = (unsigned)i};
-    }
     take_reserve(acceptor);
-    int error = watch_all(acceptor);
+    for (size_t i = 0; i < count && error == 0; i++)
+        error = acceptor_add(acceptor, fds[i], (unsigned)i);
     if (error < 0) {
         acceptor_destroy(acceptor);
         return error;
     }
     *ret_acceptor = acceptor;
     return 0;
+}
+
+/* Takes what waits in the queue; returns what is left of `limit`. */
+static unsigned empty_queue(struct listener_watch *listener, unsigned limit)
+{
+    while (limit > 0) {
+        int error = accept_one(listener, false);
+
+        limit--;
+        if (error == 0 || concerns_one_connection(error))
+            continue;
+        if (error != -EAGAIN)
+            run_short(listener, error);
+        break;
+    }
+    return limit;
+}
+
+void acceptor_remove(struct acceptor *acceptor, unsigned index, unsigned limit)
+{
+    struct listener_watch *listener = find(acceptor, index);
+
+    if (listener == NULL)
+        return;
+    unwatch(listener);
+    empty_queue(listener, limit);
+    forget(listener);
 }
 
 void acceptor_stop(struct acceptor *acceptor, unsigned limit)
@@ -218,26 +303,16 @@ void acceptor_stop(struct acceptor *acceptor, unsigned limit)
     acceptor->is_stopped = true;
     deadline_cancel(acceptor->loop, &acceptor->pause);
     unwatch_all(acceptor);
-    for (size_t i = 0; i < acceptor->count; i++) {
-        struct listener_watch *listener = &acceptor->listeners[i];
-
-        while (limit > 0) {
-            int error = accept_one(listener, false);
-
-            limit--;
-            if (error == 0 || concerns_one_connection(error))
-                continue;
-            if (error != -EAGAIN)
-                run_short(listener, error);
-            break;
-        }
-    }
+    for (struct list *link = acceptor->listeners.next; link != &acceptor->listeners;
+         link = link->next)
+        limit = empty_queue(listener_of(link), limit);
 }
 
 void acceptor_destroy(struct acceptor *acceptor)
 {
     deadline_cancel(acceptor->loop, &acceptor->pause);
-    unwatch_all(acceptor);
+    while (!list_is_empty(&acceptor->listeners))
+        forget(listener_of(acceptor->listeners.next));
     give_reserve(acceptor);
     free(acceptor);
 }

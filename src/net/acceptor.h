@@ -26,10 +26,16 @@ struct acceptor_owner {
     void *self;
 };
 
-/* `fds` stay the caller's: watched here, never closed. 0 or -errno. */
+/* `fds` stay the caller's: watched here, never closed. Their places are the listeners' numbers. 0
+ * or -errno. */
 int acceptor_create(struct loop *loop, const int *fds, size_t count,
                     const struct acceptor_owner *owner, struct counters *counters,
                     struct log_ring *log, struct acceptor **ret_acceptor) MUST_CHECK;
+/* One more, with a number that none has. 0 or -errno. */
+int acceptor_add(struct acceptor *acceptor, int fd, unsigned listener) MUST_CHECK;
+bool acceptor_has(const struct acceptor *acceptor, unsigned listener);
+/* Accepts what still waits in its queue (at most `limit`), then stops watching it. */
+void acceptor_remove(struct acceptor *acceptor, unsigned listener, unsigned limit);
 /* Accepts what still waits in the queues (at most `limit` connections), then stops watching. */
 void acceptor_stop(struct acceptor *acceptor, unsigned limit);
 void acceptor_destroy(struct acceptor *acceptor);

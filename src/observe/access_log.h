@@ -1,4 +1,5 @@
-/* The access log: one line an event, fields as DESIGN.md names them, logfmt.
+/* The access log: one line an event, fields as DESIGN.md names them, logfmt or
+ * JSON.
  *
  * Outside bytes are escaped: a value with anything but letters, digits and `-._:/[]@%+,` is quoted,
  * with \" \\ \n \r \t and \xNN inside. A line can't be forged. Empty and absent fields are left
@@ -9,15 +10,21 @@
 
 #include "base/contract.h"
 #include "base/ip_address.h"
+#include "observe/log.h"
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-struct log_ring;
 struct text;
 
-enum access_event { ACCESS_OPEN, ACCESS_CLOSE, ACCESS_DENY, ACCESS_EVENT_COUNT };
+enum access_event {
+    ACCESS_OPEN,
+    ACCESS_CLOSE,
+    ACCESS_DENY,
+    ACCESS_AUTH_FAILURE, /* credentials were offered, and wrong */
+    ACCESS_EVENT_COUNT,
+};
 
 enum closed_by {
     CLOSED_BY_CLIENT_EOF,
@@ -38,11 +45,13 @@ struct access_record {
     struct ip_endpoint client;
     const struct ip_endpoint *listener; /* may be NULL */
     const char *http;                   /* "1.0", "1.1"; NULL if unknown */
+    const char *user;                   /* as offered; outside bytes; NULL: none */
     const char *target; /* as asked for, `target_length` outside bytes; NULL if none */
     size_t target_length;
     const struct ip_endpoint *address; /* dialled; NULL if none */
     const char *verdict;               /* "allow", "deny"; NULL when policy was not asked */
     const char *rule;
+    const char *report;            /* a report rule that is true; NULL: none */
     unsigned status;               /* HTTP status; 0: left out */
     const char *error;             /* RFC 9209 token; NULL: none */
     const char *reason;            /* for a person; NULL: none */
@@ -61,10 +70,14 @@ struct access_ids {
 void access_ids_init(struct access_ids *ids, uint64_t process_seed, unsigned thread);
 uint64_t access_ids_take(struct access_ids *ids);
 
-/* Formats and writes one line; the clock is CLOCK_REALTIME, UTC, milliseconds. */
+/* Formats and writes one line as the log's style has it, or none; the clock is CLOCK_REALTIME, UTC,
+ * milliseconds. */
 void access_log_write(struct log_ring *ring, const struct access_record *record);
 /* The same without the ring, for tests: `wall_ms` is the time since the epoch. */
-void access_log_format(struct text *out, const struct access_record *record, uint64_t wall_ms);
+void access_log_format(struct text *out, enum log_format format, const struct access_record *record,
+                       uint64_t wall_ms);
+/* An open tunnel, as a JSON object: the fields of its `open`, bytes and age so far. No newline. */
+void access_tunnel_print(struct text *out, const struct access_record *record);
 /* The short string that `id` is shown as. */
 void access_id_print(struct text *out, uint64_t id);
 

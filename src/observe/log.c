@@ -23,6 +23,7 @@
 #include "observe/log.h"
 
 #include "base/text.h"
+#include "observe/line.h"
 #include "observe/logfmt.h"
 
 #include <errno.h>
@@ -50,6 +51,9 @@ enum {
     JOIN_GRACE_MS = 300,  /* beyond the patience: over two slices */
     TOPIC_PAUSE_MS = 5000,
     CACHE_LINE = 64,
+    NO_SINK = -1,
+    STYLE_SHIFT = 8,
+    STYLE_EVENTS_MASK = 0xffffff,
 };
 
 struct log_ring {
@@ -67,8 +71,8 @@ struct topic {
 };
 
 struct log {
-    int sink_fd;
-    size_t chunk_max; /* bytes a write */
+    _Atomic int next_sink_fd; /* NO_SINK: none; else the writer takes it */
+    _Atomic uint32_t style;   /* events << STYLE_SHIFT | format */
     size_t ring_count;
     struct log_ring *rings;
     struct topic topics[LOG_TOPIC_COUNT];
@@ -80,6 +84,9 @@ struct log {
     bool is_started, is_abandoned;
     pthread_t writer;
     /* The writer's own. */
+    int sink_fd;
+    bool owns_sink;
+    size_t chunk_max; /* bytes a write */
     char *batch;
     size_t batch_start, batch_end; /* what of it is still to be written */
     uint64_t reported_drops;
@@ -152,14 +159,19 @@ static bool topic_may_speak(struct topic *topic, uint64_t *ret_held_back)
     return true;
 }
 
-static void add_message(struct text *out, const char *level, const char *message, size_t length)
+/* A line of its own; `count` (0: none) goes by the name `counted`. */
+static void add_message(struct text *out, enum log_format format, const char *level,
+                        const char *message, const char *counted, uint64_t count)
 {
-    text_add(out, "time=");
-    logfmt_add_time(out, logfmt_wall_ms());
-    text_add(out, " level=");
-    text_add(out, level);
-    text_add(out, " message=");
-    logfmt_add_value(out, message, length, LOG_LINE_MAX / 2);
+    struct line line;
+
+    line_begin(&line, out, format);
+    line_add_time(&line, "time", logfmt_wall_ms());
+    line_add_text(&line, "level", level);
+    line_add_bytes(&line, "message", message, strlen(message), LOG_LINE_MAX / 2);
+    if (count != 0)
+        line_add_number(&line, counted, count);
+    line_end(&line);
 }
 
 void log_notice(struct log_ring *ring, enum log_topic topic, const char *format, ...)
@@ -179,11 +191,7 @@ void log_notice(struct log_ring *ring, enum log_topic topic, const char *format,
     if (length < 0)
         return;
     text_init(&text, line, sizeof line);
-    add_message(&text, "notice", message, strlen(message));
-    if (held_back != 0) {
-        text_add(&text, " held_back=");
-        text_add_decimal(&text, held_back);
-    }
+    add_message(&text, log_style(ring).format, "notice", message, "held_back", held_back);
     log_write(ring, line, text.length);
 }
 
@@ -244,9 +252,8 @@ static void collect_drop_report(struct log *log)
         return;
     struct text text;
     text_init(&text, log->batch + log->batch_end, LOG_LINE_MAX);
-    add_message(&text, "warning", message, strlen(message));
-    text_add(&text, " dropped=");
-    text_add_decimal(&text, dropped - log->reported_drops);
+    add_message(&text, log_style(&log->rings[0]).format, "warning", message, "dropped",
+                dropped - log->reported_drops);
     text_add_char(&text, '\n');
     log->batch_end += text.length;
     log->reported_drops = dropped;
@@ -270,15 +277,38 @@ static bool must_give_up(struct log *log)
     return atomic_load(&log->is_finishing) && now_ms() >= atomic_load(&log->give_up_ms);
 }
 
+static size_t choose_chunk_max(int sink_fd)
+{
+    struct stat status;
+    bool is_file = fstat(sink_fd, &status) == 0 && S_ISREG(status.st_mode);
+    return is_file ? BATCH_SIZE : PIPE_BUF;
+}
+
+/* The new sink, if there is one. What was collected already goes there, too. */
+static void take_next_sink(struct log *log)
+{
+    int fd = atomic_exchange(&log->next_sink_fd, NO_SINK);
+
+    if (fd == NO_SINK)
+        return;
+    if (log->owns_sink)
+        close(log->sink_fd);
+    log->sink_fd = fd;
+    log->owns_sink = true;
+    log->chunk_max = choose_chunk_max(fd);
+}
+
 /* 0: the sink takes bytes, or will say what is wrong with it. -ETIMEDOUT: time to give up. */
 static int wait_for_sink(struct log *log)
 {
-    struct pollfd sink = {.fd = log->sink_fd, .events = POLLOUT};
-    while (poll(&sink, 1, POLL_SLICE_MS) <= 0) {
+    for (;;) {
+        take_next_sink(log);
+        struct pollfd sink = {.fd = log->sink_fd, .events = POLLOUT};
+        if (poll(&sink, 1, POLL_SLICE_MS) > 0)
+            return 0;
         if (must_give_up(log))
             return -ETIMEDOUT;
     }
-    return 0;
 }
 
 /* One write. 0, or -errno when the sink failed. */
@@ -334,7 +364,8 @@ static void count_lines_left(struct log *log)
 static void sleep_until_line(struct log *log)
 {
     atomic_store(&log->is_asleep, 1);
-    if (rings_are_empty(log) && !atomic_load(&log->is_finishing))
+    if (rings_are_empty(log) && !atomic_load(&log->is_finishing) &&
+        atomic_load(&log->next_sink_fd) == NO_SINK)
         futex_wait(&log->is_asleep, 1, 0);
     atomic_store(&log->is_asleep, 0);
 }
@@ -349,6 +380,7 @@ static void *writer_run(void *argument)
 {
     struct log *log = argument;
     for (;;) {
+        take_next_sink(log);
         int error = has_work(log) ? write_all(log) : 0;
         if (atomic_load(&log->is_finishing) && (error != 0 || !has_work(log)))
             break;
@@ -363,13 +395,6 @@ static void *writer_run(void *argument)
 }
 
 /* ---- life ---- */
-
-static size_t choose_chunk_max(int sink_fd)
-{
-    struct stat status;
-    bool is_file = fstat(sink_fd, &status) == 0 && S_ISREG(status.st_mode);
-    return is_file ? BATCH_SIZE : PIPE_BUF;
-}
 
 static int rings_create(struct log *log, size_t ring_count, size_t ring_size)
 {
@@ -390,6 +415,9 @@ static int rings_create(struct log *log, size_t ring_count, size_t ring_size)
 
 static void log_free(struct log *log)
 {
+    take_next_sink(log);
+    if (log->owns_sink)
+        close(log->sink_fd);
     for (size_t i = 0; i < log->ring_count; i++)
         free(log->rings[i].bytes);
     free(log->rings);
@@ -405,6 +433,8 @@ int log_create(int sink_fd, size_t ring_count, size_t ring_size, struct log **re
     if (log == NULL)
         return -ENOMEM;
     log->sink_fd = sink_fd;
+    log->next_sink_fd = NO_SINK;
+    log->style = (uint32_t)STYLE_EVENTS_MASK << STYLE_SHIFT;
     log->chunk_max = choose_chunk_max(sink_fd);
     log->batch = malloc(BATCH_SIZE);
     if (log->batch == NULL || rings_create(log, ring_count, ring_size) != 0) {
@@ -431,6 +461,38 @@ int log_start(struct log *log)
         (void)pthread_setname_np(log->writer, "adit-log");
     }
     return -error;
+}
+
+static void wake_writer(struct log *log)
+{
+    if (atomic_exchange(&log->is_asleep, 0))
+        futex_wake(&log->is_asleep);
+}
+
+void log_set_sink(struct log *log, int sink_fd)
+{
+    int untaken = atomic_exchange(&log->next_sink_fd, sink_fd);
+
+    if (untaken != NO_SINK)
+        close(untaken);
+    wake_writer(log);
+}
+
+void log_set_style(struct log *log, const struct log_style *style)
+{
+    uint32_t events = style->events & STYLE_EVENTS_MASK;
+
+    atomic_store(&log->style, events << STYLE_SHIFT | (uint32_t)style->format);
+}
+
+struct log_style log_style(const struct log_ring *ring)
+{
+    uint32_t style = atomic_load_explicit(&ring->log->style, memory_order_relaxed);
+
+    return (struct log_style){
+        .format = (enum log_format)(style & ((1U << STYLE_SHIFT) - 1)),
+        .events = style >> STYLE_SHIFT,
+    };
 }
 
 static void join_writer(struct log *log, uint64_t patience_ms)

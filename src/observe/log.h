@@ -29,6 +29,20 @@ int log_start(struct log *log) MUST_CHECK; /* starts the writer thread; signals 
 void log_finish(struct log *log, uint64_t patience_ms);
 void log_destroy(struct log *log);
 
+/* From any thread: the sink from now on. Takes `sink_fd`, and closes the one that was set here
+ * before once the writer has left it. */
+void log_set_sink(struct log *log, int sink_fd);
+
+/* How lines look, and which events are worth one. */
+enum log_format { LOG_FORMAT_LOGFMT, LOG_FORMAT_JSON, LOG_FORMAT_COUNT };
+struct log_style {
+    enum log_format format;
+    unsigned events; /* a bit (1 << enum access_event) an event */
+};
+/* From any thread. Before the first call: logfmt, every event. */
+void log_set_style(struct log *log, const struct log_style *style);
+struct log_style log_style(const struct log_ring *ring);
+
 /* Each ring has exactly one producing thread. */
 struct log_ring *log_ring_at(struct log *log, size_t index);
 /* `line` without newline. Never blocks, never allocates. */

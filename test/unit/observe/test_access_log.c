@@ -45,7 +45,7 @@ static void format(const struct access_record *record, char line[LOG_LINE_MAX])
 {
     struct text text;
     text_init(&text, line, LOG_LINE_MAX);
-    access_log_format(&text, record, WALL_MS);
+    access_log_format(&text, LOG_FORMAT_LOGFMT, record, WALL_MS);
     assert_false(text.is_truncated);
     assert_int_equal(strlen(line), text.length);
 }
