@@ -59,3 +59,8 @@ void log_notice(struct log_ring *ring, enum log_topic topic, const char *format,
 {
     log_write(ring, "notice", 6);
 }
+
+struct log_style log_style(const struct log_ring *ring)
+{
+    return (struct log_style){.format = LOG_FORMAT_LOGFMT, .events = ~0U};
+}
