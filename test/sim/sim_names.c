@@ -63,7 +63,7 @@ static const struct sim_zone zones[] = {
     {".empty.example", .status = ARES_SUCCESS, .delay_ms = 20, .ttl_s = 60, .records = 0},
     {".fail.example", .status = ARES_ESERVFAIL, .delay_ms = 20},
     {".crowd", .status = ARES_SUCCESS, .delay_ms = 1000, .ttl_s = 60, .records = 1},
-    {NULL},
+    {.suffix = NULL},
 };
 
 #define OK .v6 = RESOLVER_OK, .v4 = RESOLVER_OK
