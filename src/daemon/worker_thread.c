@@ -49,6 +49,7 @@ struct mailbox {
 struct worker_thread {
     _Alignas(CACHE_LINE) struct counters counters; /* written often, by this thread only */
     _Alignas(CACHE_LINE) struct tunnel_env env;
+    struct tunnel_rules rules;
     struct loop *loop;
     struct resolver *resolver;
     struct relay_env *relays;
@@ -301,6 +302,11 @@ void worker_thread_dns_counters(struct worker_thread *thread,
     pthread_mutex_unlock(&thread->mailbox.lock);
 }
 
+static void rules_are_the_threads(struct tunnel_rules *rules)
+{
+    (void)rules;
+}
+
 static void fill_env(struct worker_thread *thread, const struct worker_thread_plan *plan)
 {
     struct tunnel_env *env = &thread->env;
@@ -308,7 +314,10 @@ static void fill_env(struct worker_thread *thread, const struct worker_thread_pl
     env->loop = thread->loop;
     env->resolver = thread->resolver;
     env->relays = thread->relays;
-    env->policy = plan->policy;
+    thread->rules = (struct tunnel_rules){
+        .holders = 1, .destroy = rules_are_the_threads, .policy = plan->policy};
+    env->rules = &thread->rules;
+    env->listeners_written = plan->listeners;
     env->dial_gate = plan->dial_gate;
     env->capacity = plan->capacity;
     env->counters = &thread->counters;

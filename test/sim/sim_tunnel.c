@@ -41,6 +41,7 @@ static struct world {
     int listener;
     struct loop *loop;
     struct policy *policy;
+    struct tunnel_rules rules;
     struct dial_gate *gate;
     struct relay_env *relays;
     struct resolver *resolver;
@@ -160,19 +161,29 @@ static int create_policy(void)
     return policy_compile(&source, &listener_endpoint, 1, &world.policy);
 }
 
+/* The world itself does. */
+static void nobody_holds_them(struct tunnel_rules *rules)
+{
+    (void)rules;
+    abort(); /* a tunnel gave back more than it held */
+}
+
 static void fill_env(void)
 {
+    world.rules = (struct tunnel_rules){
+        .holders = 1, .destroy = nobody_holds_them, .policy = world.policy};
     world.capacity.limit = world.scenario->is_full ? 0 : 1000;
     world.env = (struct tunnel_env){
         .loop = world.loop,
         .resolver = world.resolver,
-        .policy = world.policy,
+        .rules = &world.rules,
         .dial_gate = world.gate,
         .relays = world.relays,
         .capacity = &world.capacity,
         .counters = &world.counters,
         .log = sim_log_ring(),
         .listeners = &listener_endpoint,
+        .listeners_written = &listener_endpoint,
         .listener_count = 1,
         .timeouts = {.dial_ms = 10000,
                      .idle_ms = 3600000,
