@@ -170,8 +170,8 @@ static void nobody_holds_them(struct tunnel_rules *rules)
 
 static void fill_env(void)
 {
-    world.rules = (struct tunnel_rules){
-        .holders = 1, .destroy = nobody_holds_them, .policy = world.policy};
+    world.rules =
+        (struct tunnel_rules){.holders = 1, .destroy = nobody_holds_them, .policy = world.policy};
     world.capacity.limit = world.scenario->is_full ? 0 : 1000;
     world.env = (struct tunnel_env){
         .loop = world.loop,
@@ -402,7 +402,8 @@ static void check_answer(void)
     EXPECT(strcmp(client->answer, success) == 0, "a success of other bytes");
     EXPECT(client->dials_at_answer > 0, "a 200 before the dial succeeded");
     EXPECT(sim_log_count("event=open") == 1, "a 200 without its line in the log");
-    /* In a soak the 200 may be late, by a vain send, and meet an event of the target in its turn. */
+    /* In a soak the 200 may be late, by a vain send, and meet an event of the target in its turn.
+     */
     EXPECT(world.plan->fault_rate > 0 || client->turn_of_bytes == 0 ||
                client->turn_of_bytes > client->turn_of_answer,
            "the target was read in the turn that wrote the 200");
