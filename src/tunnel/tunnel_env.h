@@ -5,15 +5,12 @@
 #include "base/ip_address.h"
 #include "base/list.h"
 #include "observe/access_log.h"
-#include "tunnel/limits.h"
 
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-struct auth;
-struct auth_users;
 struct counters;
 struct dial_gate;
 struct log_ring;
@@ -50,21 +47,39 @@ static inline void capacity_give_back(struct capacity *capacity)
     atomic_fetch_sub(&capacity->taken, 1);
 }
 
+/* What a tunnel names to its end: one of these a thread and configuration, counted by that
+ * thread only. The env holds one and each tunnel the one that it began with, whose policy judges it
+ * and whose rules it names. */
+struct tunnel_rules {
+    uint32_t holders;
+    void (*destroy)(struct tunnel_rules *rules); /* when nobody holds it any more */
+    const struct policy *policy;
+};
+
+static inline struct tunnel_rules *tunnel_rules_hold(struct tunnel_rules *rules)
+{
+    rules->holders++;
+    return rules;
+}
+
+static inline void tunnel_rules_release(struct tunnel_rules *rules)
+{
+    if (--rules->holders == 0)
+        rules->destroy(rules);
+}
+
 /* Contract: nothing in here is owned by the env but the list; all outlive the tunnels. */
 struct tunnel_env {
     struct loop *loop;
     struct resolver *resolver;
-    const struct policy *policy;
+    struct tunnel_rules *rules;
     struct dial_gate *dial_gate; /* shared by all threads */
-    struct auth *auth;           /* shared by all threads; may be NULL without users */
-    struct auth_users *users;    /* NULL: credentials are ignored */
-    struct limits *limits;       /* shared by all threads; NULL: none */
-    struct limit_values limit_values;
     struct relay_env *relays;
     struct capacity *capacity; /* shared by all threads */
     struct counters *counters;
     struct log_ring *log;
-    const struct ip_endpoint *listeners; /* the addresses bound, by listener index */
+    const struct ip_endpoint *listeners;         /* the addresses bound, by listener index */
+    const struct ip_endpoint *listeners_written; /* the same as in the configuration */
     size_t listener_count;
     struct tunnel_timeouts timeouts;
     struct access_ids ids;
