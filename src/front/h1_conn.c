@@ -14,6 +14,7 @@
 #include "net/stream.h"
 #include "tunnel/tunnel.h"
 #include "tunnel/tunnel_env.h"
+#include "wire/basic_auth.h"
 #include "wire/http1_reply.h"
 
 #include <errno.h>
@@ -310,6 +311,15 @@ static const char *details_of(enum http1_result result, const char *problem)
     return result == HTTP1_BAD ? problem : NULL;
 }
 
+/* The password stays nowhere but in `ret_credentials`. */
+static bool take_credentials(const struct view *field, struct basic_credentials *ret_credentials)
+{
+    bool is_readable = basic_auth_parse(field->start, field->length, ret_credentials);
+
+    explicit_bzero((char *)field->start, field->length); /* of our own buffer */
+    return is_readable;
+}
+
 static void head_complete(struct h1_conn *conn, const char *bytes, size_t head_length,
                           size_t length)
 {
@@ -322,11 +332,16 @@ static void head_complete(struct h1_conn *conn, const char *bytes, size_t head_l
         reject(conn, error_from_result(result), details_of(result, head.problem), &head.target);
         return;
     }
+    struct basic_credentials credentials;
+    bool has_credentials = head.proxy_authorization.length > 0;
+    bool is_readable = has_credentials && take_credentials(&head.proxy_authorization, &credentials);
     struct tunnel_request request = {
         .client = conn->client,
         .listener = conn->listener,
         .http = head.minor_version == 0 ? "1.0" : "1.1",
         .authority = &head.authority,
+        .has_credentials = has_credentials,
+        .credentials = is_readable ? &credentials : NULL,
         .early_bytes = bytes + head_length,
         .early_length = length - head_length,
     };
@@ -336,6 +351,8 @@ static void head_complete(struct h1_conn *conn, const char *bytes, size_t head_l
 
     struct tunnel *tunnel;
     tunnel_open(front->env, &request, &tunnel_ops, conn, &tunnel);
+    if (is_readable)
+        explicit_bzero(&credentials, sizeof(credentials));
     if (tunnel == NULL)
         return; /* refused already; the connection may be gone */
     conn->tunnel = tunnel;

@@ -10,6 +10,7 @@
 
 #include "base/contract.h"
 #include "observe/counters.h"
+#include "tunnel/limits_bandwidth.h"
 #include "tunnel/pipe_pool.h"
 #include "tunnel/relay.h"
 #include "tunnel/relay_env.h"
@@ -54,6 +55,14 @@ static inline struct stream *half_sink(const struct relay *relay, unsigned from)
 static inline bool half_is_pending(const struct half *half)
 {
     return half->stash != NULL || (half->pipe != NULL && half->pipe->length > 0);
+}
+
+/* How much of `size` may be read at once. */
+static inline size_t half_read_size(const struct relay *relay, unsigned from, size_t size)
+{
+    if (relay->throttle == NULL || throttle_granted(relay->throttle, from) > size)
+        return size;
+    return throttle_granted(relay->throttle, from);
 }
 
 /* `count` bytes were passed on. */

@@ -77,7 +77,8 @@ ssize_t pump_copy(struct relay *relay, unsigned from)
         relay->is_starved = true;
         return -EAGAIN;
     }
-    ssize_t count = stream_read(half_source(relay, from), env->buffer, size);
+    ssize_t count =
+        stream_read(half_source(relay, from), env->buffer, half_read_size(relay, from, size));
     if (count <= 0)
         return count;
     half->full_reads = (size_t)count == size ? (uint8_t)(half->full_reads + 1) : 0;

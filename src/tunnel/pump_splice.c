@@ -57,8 +57,9 @@ ssize_t pump_splice(struct relay *relay, unsigned from)
     struct stream *source = half_source(relay, from);
 
     REQUIRE(half->pipe->length == 0);
-    ssize_t count = splice(stream_kernel_fd(source), NULL, half->pipe->write_fd, NULL, PIPE_BYTES,
-                           SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
+    ssize_t count =
+        splice(stream_kernel_fd(source), NULL, half->pipe->write_fd, NULL,
+               half_read_size(relay, from, PIPE_BYTES), SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
     if (count < 0 && is_refusal(errno)) {
         refuse_pipe(relay, half, errno);
         return pump_copy(relay, from);

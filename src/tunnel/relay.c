@@ -10,10 +10,12 @@
  * end. That end is a reset all the same.
  *  - A sink that can't be written is no reason to hang up: its source is read and dropped until the
  *    other direction is done.
+ *  - A throttled half does not read before its time; no event tells of that, only the deadline.
  */
 #include "tunnel/relay.h"
 
 #include "net/stream.h"
+#include "tunnel/limits_bandwidth.h"
 #include "tunnel/pump.h"
 #include "tunnel/tunnel_env.h"
 
@@ -91,6 +93,29 @@ static bool can_read(const struct relay *relay, unsigned from)
     return half->is_sink_ended || can_write(relay, from);
 }
 
+static bool is_throttled(const struct relay *relay, unsigned from)
+{
+    return relay->throttle != NULL &&
+           throttle_is_waiting(relay->throttle, from, loop_now_ms(relay->env->loop));
+}
+
+/* True: reading is a matter of bytes, not of bandwidth. */
+static bool throttle_lets_read(struct relay *relay, unsigned from)
+{
+    return relay->throttle == NULL ||
+           throttle_admits(relay->throttle, from, loop_now_ms(relay->env->loop));
+}
+
+static void throttle_count(struct relay *relay, unsigned from, ssize_t count)
+{
+    if (relay->throttle == NULL)
+        return;
+    if (count > 0)
+        throttle_spend(relay->throttle, from, (size_t)count);
+    if (!(half_source(relay, from)->ready & STREAM_READABLE))
+        throttle_give_back(relay->throttle, from);
+}
+
 static ssize_t pump(struct relay *relay, unsigned from)
 {
     struct half *half = &relay->halves[from];
@@ -120,9 +145,11 @@ static void half_move(struct relay *relay, unsigned from)
     while (moved < budget_bytes) {
         if (can_flush(relay, from))
             flush_pending(relay, from);
-        if (half_is_pending(half) || !can_read(relay, from) || relay->is_out_of_memory)
+        if (half_is_pending(half) || !can_read(relay, from) || relay->is_out_of_memory ||
+            !throttle_lets_read(relay, from))
             return;
         ssize_t count = pump(relay, from);
+        throttle_count(relay, from, count);
         if (count == -EAGAIN)
             return;
         relay->active_ms = loop_now_ms(relay->env->loop);
@@ -142,7 +169,8 @@ static bool is_more_to_move(const struct relay *relay)
     for (unsigned from = 0; from < RELAY_ENDS; from++) {
         if (from == RELAY_TARGET && relay->is_target_held)
             continue;
-        bool may_read = !half_is_pending(&relay->halves[from]) && can_read(relay, from);
+        bool may_read = !half_is_pending(&relay->halves[from]) && can_read(relay, from) &&
+                        !is_throttled(relay, from);
 
         if (can_flush(relay, from) || (may_read && !relay->is_starved))
             return true;
@@ -152,8 +180,11 @@ static bool is_more_to_move(const struct relay *relay)
 
 static void relay_release(struct relay *relay)
 {
-    for (unsigned from = 0; from < RELAY_ENDS; from++)
+    for (unsigned from = 0; from < RELAY_ENDS; from++) {
         drop_pending(relay, from);
+        if (relay->throttle != NULL)
+            throttle_give_back(relay->throttle, from);
+    }
     deadline_cancel(relay->env->loop, &relay->deadline);
     task_cancel(&relay->again);
 }
@@ -287,6 +318,10 @@ static uint64_t next_look_ms(const struct relay *relay)
         at_ms = now_ms + relay->reset_wait_ms;
     if (!relay->is_kept_alive && keep_alive_ms < at_ms)
         at_ms = keep_alive_ms;
+    for (unsigned from = 0; from < RELAY_ENDS; from++) {
+        if (is_throttled(relay, from) && throttle_wakes_ms(relay->throttle, from) < at_ms)
+            at_ms = throttle_wakes_ms(relay->throttle, from);
+    }
     return at_ms;
 }
 
@@ -328,12 +363,24 @@ static void next_turn(struct task *task)
     relay_drive(relay);
 }
 
+/* Waiting for bandwidth is no idleness. */
+static void forgive_throttling(struct relay *relay, uint64_t now_ms)
+{
+    for (unsigned from = 0; relay->throttle != NULL && from < RELAY_ENDS; from++) {
+        uint64_t at_ms = throttle_wakes_ms(relay->throttle, from);
+
+        if (throttle_granted(relay->throttle, from) > 0 && at_ms > relay->active_ms)
+            relay->active_ms = at_ms < now_ms ? at_ms : now_ms;
+    }
+}
+
 static void look_again(struct deadline *deadline)
 {
     struct relay *relay = container_of(deadline, struct relay, deadline);
     uint64_t now_ms = loop_now_ms(relay->env->loop);
     enum closed_by closed_by;
 
+    forgive_throttling(relay, now_ms);
     if (!relay->is_kept_alive && now_ms >= relay->started_ms + keep_alive_after_ms) {
         relay->is_kept_alive = true;
         stream_keep_alive(relay->ends[RELAY_TARGET]);
@@ -346,14 +393,16 @@ static void look_again(struct deadline *deadline)
 }
 
 int relay_start(struct relay *relay, struct relay_env *env, const struct tunnel_timeouts *timeouts,
-                struct stream *client, struct stream *target, const void *early,
-                size_t early_length, void (*on_ended)(struct relay *, enum closed_by))
+                struct throttle *throttle, struct stream *client, struct stream *target,
+                const void *early, size_t early_length,
+                void (*on_ended)(struct relay *, enum closed_by))
 {
     uint64_t now_ms = loop_now_ms(env->loop);
 
     *relay = (struct relay){
         .env = env,
         .timeouts = timeouts,
+        .throttle = throttle,
         .ends = {client, target},
         .on_ended = on_ended,
         .started_ms = now_ms,

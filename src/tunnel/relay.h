@@ -18,6 +18,7 @@ struct pipe;
 struct relay_env;
 struct stash;
 struct stream;
+struct throttle;
 struct tunnel_timeouts;
 
 enum relay_end { RELAY_CLIENT, RELAY_TARGET, RELAY_ENDS };
@@ -37,6 +38,7 @@ struct half {
 struct relay {
     struct relay_env *env;
     const struct tunnel_timeouts *timeouts;
+    struct throttle *throttle; /* NULL: as fast as it can */
     struct stream *ends[RELAY_ENDS];
     struct half halves[RELAY_ENDS];
     struct deadline deadline;
@@ -54,12 +56,13 @@ struct relay {
     bool is_kept_alive; /* keepalive is on for the dialled end */
 };
 
-/* Takes both streams. `early` bytes go to the target before anything else: copied. The target is
- * not read in this turn. on_ended comes once, maybe from within; both streams are closed by then.
- * 0, or -ENOMEM: nothing was taken. */
+/* Takes both streams; `throttle` (or NULL) stays the caller's. `early` bytes go to the target
+ * before anything else: copied. The target is not read in this turn. on_ended comes once, maybe
+ * from within; both streams are closed by then. 0, or -ENOMEM: nothing was taken. */
 int relay_start(struct relay *relay, struct relay_env *env, const struct tunnel_timeouts *timeouts,
-                struct stream *client, struct stream *target, const void *early,
-                size_t early_length, void (*on_ended)(struct relay *, enum closed_by)) MUST_CHECK;
+                struct throttle *throttle, struct stream *client, struct stream *target,
+                const void *early, size_t early_length,
+                void (*on_ended)(struct relay *, enum closed_by)) MUST_CHECK;
 /* Closes both ends now; on_ended is not called. */
 void relay_stop(struct relay *relay);
 /* Payload so far; index RELAY_CLIENT counts what came from the client. */

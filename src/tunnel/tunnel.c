@@ -1,7 +1,7 @@
-/* A tunnel's way: judge the name, resolve, judge each address, wait for room, dial, have the
- * front-end answer, relay, account. Callbacks only record what happened and call the driver,
- * tunnel_drive; it looks at the state and does the next step; move_to alone changes the state,
- * along allowed edges.
+/* A tunnel's way: authenticate whoever offers credentials, judge the name, resolve, judge each
+ * address, wait for room, dial, have the front-end answer, relay, account. Callbacks only record
+ * what happened and call the driver, tunnel_drive; it looks at the state and does the next step;
+ * move_to alone changes the state, along allowed edges.
  *
  * The surprise: A and AAAA are answered apart, so a tunnel may already dial one family's addresses
  * while the other's are still being looked up; every address is judged when it comes, in whichever
@@ -25,6 +25,7 @@
 #define EDGE(state) (1u << (state))
 
 static const uint8_t edges[] = {
+    [TUNNEL_AUTHENTICATING] = EDGE(TUNNEL_JUDGING) | EDGE(TUNNEL_CLOSED),
     [TUNNEL_JUDGING] = EDGE(TUNNEL_RESOLVING) | EDGE(TUNNEL_CLOSED),
     [TUNNEL_RESOLVING] = EDGE(TUNNEL_QUEUED) | EDGE(TUNNEL_CLOSED),
     [TUNNEL_QUEUED] = EDGE(TUNNEL_DIALLING) | EDGE(TUNNEL_CLOSED),
@@ -34,6 +35,9 @@ static const uint8_t edges[] = {
     [TUNNEL_CLOSED] = 0,
 };
 static_assert(ARRAY_LENGTH(edges) == TUNNEL_STATE_COUNT, "edges for every state");
+
+/* A state has a deadline, the wait for a hash, too. */
+static const uint64_t auth_wait_ms = 10 * 1000;
 
 static void tunnel_drive(struct tunnel *tunnel);
 
@@ -52,6 +56,7 @@ static void opening_free(struct tunnel *tunnel)
     if (opening == NULL)
         return;
     tunnel->opening = NULL;
+    auth_check_cancel(&opening->auth_check);
     if (opening->dns_began_ms >= 0)
         resolver_cancel(&opening->query);
     deadline_cancel(tunnel->env->loop, &opening->queue_deadline);
@@ -67,6 +72,7 @@ static void tunnel_free(struct garbage *garbage)
 {
     struct tunnel *tunnel = container_of(garbage, struct tunnel, garbage);
 
+    free(tunnel->user);
     if (tunnel->rules != NULL)
         tunnel_rules_release(tunnel->rules);
     free(tunnel->target);
@@ -77,6 +83,7 @@ static void tunnel_close(struct tunnel *tunnel)
 {
     move_to(tunnel, TUNNEL_CLOSED);
     opening_free(tunnel);
+    limits_leave(&tunnel->limit_pass, loop_now_ms(tunnel->env->loop));
     list_remove(&tunnel->link);
     loop_free_later(tunnel->env->loop, &tunnel->garbage, tunnel_free);
 }
@@ -99,7 +106,7 @@ static void refuse(struct tunnel *tunnel, enum tunnel_error error, const char *d
 
 static void refuse_by_verdict(struct tunnel *tunnel, const struct verdict *verdict)
 {
-    char buffer[192];
+    char buffer[448];
     struct text details;
     enum tunnel_error error = TUNNEL_ERROR_DENIED;
 
@@ -108,6 +115,8 @@ static void refuse_by_verdict(struct tunnel *tunnel, const struct verdict *verdi
         error = TUNNEL_ERROR_LOOP;
     else if (verdict->reason == POLICY_SPECIAL)
         error = TUNNEL_ERROR_ADDRESS_PROHIBITED;
+    else if (verdict->action == POLICY_ASK)
+        error = TUNNEL_ERROR_AUTH_REQUIRED;
     text_init(&details, buffer, sizeof(buffer));
     text_add(&details, tunnel_error_row(error)->text);
     if (verdict->reason == POLICY_DEFAULT) {
@@ -140,6 +149,7 @@ static struct verdict judge(const struct tunnel *tunnel, const struct ip_address
     struct verdict verdict;
     struct policy_facts facts = {
         .client = &tunnel->client.address,
+        .user = tunnel->user,
         .listener = tunnel->listener < env->listener_count
                         ? &env->listeners_written[tunnel->listener]
                         : NULL,
@@ -312,6 +322,67 @@ static void established(struct tunnel *tunnel)
 
 /* ---- the driver: one function a state; true when there may be more to do at once ---- */
 
+/* Who offers credentials must have the right ones, whether a rule asks for them or not. */
+static bool step_authenticating(struct tunnel *tunnel)
+{
+    static const enum tunnel_error errors[] = {
+        [AUTH_GRANTED] = TUNNEL_ERROR_NONE,
+        [AUTH_WRONG] = TUNNEL_ERROR_AUTH_WRONG,
+        [AUTH_THROTTLED] = TUNNEL_ERROR_AUTH_THROTTLED,
+        [AUTH_BUSY] = TUNNEL_ERROR_AUTH_BUSY,
+        [AUTH_PENDING] = TUNNEL_ERROR_AUTH_BUSY, /* for too long */
+    };
+    static_assert(ARRAY_LENGTH(errors) == AUTH_RESULT_COUNT, "an error a result");
+    const struct opening *opening = tunnel->opening;
+
+    if (opening->auth_result == AUTH_PENDING && !opening->is_queue_over)
+        return false;
+    if (opening->auth_result != AUTH_GRANTED) {
+        refuse(tunnel, errors[opening->auth_result], NULL);
+        return false;
+    }
+    deadline_cancel(tunnel->env->loop, &tunnel->opening->queue_deadline);
+    move_to(tunnel, TUNNEL_JUDGING);
+    return true;
+}
+
+static void refuse_by_limit(struct tunnel *tunnel, enum limit limit)
+{
+    static const enum tunnel_error errors[] = {
+        [LIMIT_NONE] = TUNNEL_ERROR_NONE,
+        [LIMIT_TUNNELS] = TUNNEL_ERROR_LIMIT_TUNNELS,
+        [LIMIT_TUNNELS_PER_USER] = TUNNEL_ERROR_LIMIT_OWN_TUNNELS,
+        [LIMIT_TUNNELS_PER_CLIENT] = TUNNEL_ERROR_LIMIT_OWN_TUNNELS,
+        [LIMIT_RATE_PER_USER] = TUNNEL_ERROR_LIMIT_OWN_RATE,
+        [LIMIT_RATE_PER_CLIENT] = TUNNEL_ERROR_LIMIT_OWN_RATE,
+        [LIMIT_MEMORY] = TUNNEL_ERROR_NO_RESOURCES,
+    };
+    static_assert(ARRAY_LENGTH(errors) == LIMIT_COUNT, "an error a limit");
+    char buffer[192];
+    struct text details;
+
+    text_init(&details, buffer, sizeof(buffer));
+    text_add(&details, tunnel_error_row(errors[limit])->text);
+    text_add(&details, " (");
+    text_add(&details, limit_name(limit));
+    text_add_char(&details, ')');
+    refuse(tunnel, errors[limit], buffer);
+}
+
+/* Counted from here on: what policy denies at once is no tunnel. False: refused. */
+static bool enter_limits(struct tunnel *tunnel)
+{
+    const struct tunnel_env *env = tunnel->env;
+
+    if (env->limits == NULL)
+        return true;
+    enum limit limit = limits_enter(env->limits, &env->limit_values, &tunnel->client.address,
+                                    tunnel->user, loop_now_ms(env->loop), &tunnel->limit_pass);
+    if (limit != LIMIT_NONE)
+        refuse_by_limit(tunnel, limit);
+    return limit == LIMIT_NONE;
+}
+
 static bool step_judging(struct tunnel *tunnel)
 {
     const struct opening *opening = tunnel->opening;
@@ -326,6 +397,8 @@ static bool step_judging(struct tunnel *tunnel)
         }
         tunnel->rule = verdict.rule;
     }
+    if (!enter_limits(tunnel))
+        return false;
     move_to(tunnel, TUNNEL_RESOLVING);
     return true;
 }
@@ -407,6 +480,9 @@ static void tunnel_drive(struct tunnel *tunnel)
     tunnel->is_driving = true;
     while (is_more) {
         switch ((enum tunnel_state)tunnel->state) {
+        case TUNNEL_AUTHENTICATING:
+            is_more = step_authenticating(tunnel);
+            break;
         case TUNNEL_JUDGING:
             is_more = step_judging(tunnel);
             break;
@@ -427,6 +503,30 @@ static void tunnel_drive(struct tunnel *tunnel)
 }
 
 /* ---- the outside ---- */
+
+static void on_authenticated(struct auth_check *check)
+{
+    struct opening *opening = container_of(check, struct opening, auth_check);
+
+    opening->auth_result = (enum auth_result)check->result;
+    tunnel_drive(opening->tunnel);
+}
+
+static enum auth_result begin_authentication(struct tunnel *tunnel,
+                                             const struct basic_credentials *credentials)
+{
+    struct tunnel_env *env = tunnel->env;
+    struct opening *opening = tunnel->opening;
+
+    if (credentials == NULL)
+        return AUTH_WRONG;
+    tunnel->user = strdup(credentials->user);
+    if (tunnel->user == NULL)
+        return AUTH_BUSY;
+    deadline_set(env->loop, &opening->queue_deadline, loop_now_ms(env->loop) + auth_wait_ms);
+    return auth_check_start(&opening->auth_check, env->auth, env->users, env->loop,
+                            &tunnel->client.address, credentials, on_authenticated);
+}
 
 static struct opening *opening_create(struct tunnel *tunnel, const struct tunnel_request *request)
 {
@@ -521,6 +621,8 @@ void tunnel_open(struct tunnel_env *env, const struct tunnel_request *request,
         refuse_without_tunnel(env, request, ops, self, TUNNEL_ERROR_NO_RESOURCES);
         return;
     }
+    if (env->users != NULL && request->has_credentials)
+        tunnel->opening->auth_result = begin_authentication(tunnel, request->credentials);
     tunnel_drive(tunnel);
     if (tunnel->state != TUNNEL_CLOSED)
         *ret_tunnel = tunnel;
@@ -551,8 +653,9 @@ void tunnel_relay(struct tunnel *tunnel, struct stream *client)
     move_to(tunnel, TUNNEL_RELAYING);
     list_append(&env->tunnels, &tunnel->link);
     tunnel_log_open(tunnel);
-    int error = relay_start(&tunnel->relay, env->relays, &env->timeouts, client, target,
-                            opening->early, opening->early_length, relay_ended);
+    int error =
+        relay_start(&tunnel->relay, env->relays, &env->timeouts, tunnel->limit_pass.throttle,
+                    client, target, opening->early, opening->early_length, relay_ended);
     if (error < 0) {
         stream_close(client, true);
         stream_close(target, true);

@@ -13,8 +13,10 @@
 #include "tunnel/tunnel_error.h"
 #include "wire/authority.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 
+struct basic_credentials;
 struct stream;
 struct tunnel;
 struct tunnel_env;
@@ -25,6 +27,8 @@ struct tunnel_request {
     unsigned listener; /* index into env->listeners */
     const char *http;  /* static text: "1.0", "1.1" */
     const struct authority *authority;
+    bool has_credentials;
+    const struct basic_credentials *credentials; /* NULL: none, or none that can be read */
     const void *early_bytes; /* what came behind the request head: sent to the target first */
     size_t early_length;
 };

@@ -5,12 +5,15 @@
 #include "base/ip_address.h"
 #include "base/list.h"
 #include "observe/access_log.h"
+#include "tunnel/limits.h"
 
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
+struct auth;
+struct auth_users;
 struct counters;
 struct dial_gate;
 struct log_ring;
@@ -74,6 +77,10 @@ struct tunnel_env {
     struct resolver *resolver;
     struct tunnel_rules *rules;
     struct dial_gate *dial_gate; /* shared by all threads */
+    struct auth *auth;           /* shared by all threads; may be NULL without users */
+    struct auth_users *users;    /* NULL: credentials are ignored */
+    struct limits *limits;       /* shared by all threads; NULL: none */
+    struct limit_values limit_values;
     struct relay_env *relays;
     struct capacity *capacity; /* shared by all threads */
     struct counters *counters;

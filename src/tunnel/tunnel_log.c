@@ -16,10 +16,11 @@ static struct access_record record_of(const struct tunnel *tunnel, enum access_e
         .listener =
             tunnel->listener < env->listener_count ? &env->listeners[tunnel->listener] : NULL,
         .http = tunnel->http,
+        .user = tunnel->user,
         .target = tunnel->target,
         .target_length = tunnel->target_length,
         .address = tunnel->address.address.family == IP_NONE ? NULL : &tunnel->address,
-        .verdict = policy_action_name(POLICY_ALLOW),
+        .verdict = tunnel->state == TUNNEL_AUTHENTICATING ? NULL : policy_action_name(POLICY_ALLOW),
         .rule = tunnel->rule,
         .dns_ms = tunnel->dns_ms,
         .dial_ms = tunnel->dial_ms,
@@ -51,17 +52,21 @@ void tunnel_log_close(struct tunnel *tunnel, enum closed_by closed_by)
 static bool is_policy_error(enum tunnel_error error)
 {
     return error == TUNNEL_ERROR_DENIED || error == TUNNEL_ERROR_ADDRESS_PROHIBITED ||
-           error == TUNNEL_ERROR_LOOP;
+           error == TUNNEL_ERROR_LOOP || error == TUNNEL_ERROR_AUTH_REQUIRED;
 }
 
 void tunnel_log_refused(struct tunnel *tunnel, enum tunnel_error error, const char *reason)
 {
     const struct tunnel_error_row *row = tunnel_error_row(error);
-    struct access_record record = record_of(tunnel, ACCESS_DENY);
-    bool is_denied = is_policy_error(error);
+    bool is_auth_failure = error == TUNNEL_ERROR_AUTH_WRONG;
+    bool is_denied = is_policy_error(error) || is_auth_failure;
+    struct access_record record =
+        record_of(tunnel, is_auth_failure ? ACCESS_AUTH_FAILURE : ACCESS_DENY);
 
-    if (is_denied)
+    if (is_policy_error(error))
         record.verdict = policy_action_name(POLICY_DENY);
+    if (is_auth_failure)
+        counter_add(tunnel->env->counters, COUNTER_AUTH_FAILURES, 1);
     record.status = row->status;
     record.error = row->token;
     record.reason = reason;

@@ -7,7 +7,9 @@
 #include "loop/loop.h"
 #include "net/dialer.h"
 #include "policy/policy.h"
+#include "tunnel/auth.h"
 #include "tunnel/dial_gate.h"
+#include "tunnel/limits.h"
 #include "tunnel/relay.h"
 #include "tunnel/tunnel.h"
 
@@ -16,11 +18,12 @@
 #include <stdint.h>
 
 enum tunnel_state {
-    TUNNEL_JUDGING,     /* the name phase; nothing has left this machine */
-    TUNNEL_RESOLVING,   /* until one address passed, or none can */
-    TUNNEL_QUEUED,      /* waiting for room to dial */
-    TUNNEL_DIALLING,    /* more addresses may still be added */
-    TUNNEL_ESTABLISHED, /* the front-end writes the success */
+    TUNNEL_AUTHENTICATING, /* credentials that came are checked before anything else */
+    TUNNEL_JUDGING,        /* the name phase; nothing has left this machine */
+    TUNNEL_RESOLVING,      /* until one address passed, or none can */
+    TUNNEL_QUEUED,         /* waiting for room to dial */
+    TUNNEL_DIALLING,       /* more addresses may still be added */
+    TUNNEL_ESTABLISHED,    /* the front-end writes the success */
     TUNNEL_RELAYING,
     TUNNEL_CLOSED,
     TUNNEL_STATE_COUNT,
@@ -30,6 +33,8 @@ enum tunnel_state {
 struct opening {
     struct tunnel *tunnel;
     struct authority authority;
+    struct auth_check auth_check;
+    enum auth_result auth_result; /* AUTH_GRANTED also when there was nothing to check */
     struct resolver_query query;
     struct deadline queue_deadline;
     struct dial_pass pass;
@@ -44,7 +49,7 @@ struct opening {
     bool is_denied;                   /* an address did not pass; `verdict` says why */
     bool is_asked;
     bool is_entered;
-    bool is_queue_over; /* the deadline passed in line */
+    bool is_queue_over; /* the deadline passed in line: for a hash, or to dial */
     bool is_dialled;
     int dial_error;
     size_t early_length;
@@ -60,6 +65,8 @@ struct tunnel {
     struct opening *opening; /* NULL once relaying */
     struct garbage garbage;
     struct relay relay;
+    struct limit_pass limit_pass;
+    char *user;       /* as offered while authenticating; NULL: none */
     const char *rule; /* of rules->policy */
     const char *http;
     char *target; /* as normalised, for the log */

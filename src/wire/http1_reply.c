@@ -95,6 +95,8 @@ void http1_reply_refusal(struct text *out, const struct http1_refusal *refusal)
     add_number_field(out, "Content-Length", sizeof(body_prefix) - 1 + details_length + 1);
     if (refusal->status == 405)
         text_add(out, "Allow: CONNECT\r\n");
+    if (refusal->status == 407)
+        text_add(out, "Proxy-Authenticate: Basic realm=\"adit\", charset=\"UTF-8\"\r\n");
     if (refusal->retry_after_s > 0)
         add_number_field(out, "Retry-After", refusal->retry_after_s);
     add_proxy_status(out, refusal, details_length);

@@ -22,8 +22,9 @@ struct http1_refusal {
     bool is_body_omitted;    /* answer to HEAD: Content-Length stays, the body does not */
 };
 
-/* Status line, Connection: close, Content-Type, exact Content-Length, Allow (405), Retry-After,
- * Proxy-Status: adit; error=TOKEN; details="..." (RFC 9209), empty line, `adit: details\n`. */
+/* Status line, Connection: close, Content-Type, exact Content-Length, Allow (405),
+ * Proxy-Authenticate (407), Retry-After, Proxy-Status: adit; error=TOKEN; details="..." (RFC 9209),
+ * empty line, `adit: details\n`. */
 void http1_reply_refusal(struct text *out, const struct http1_refusal *refusal);
 
 #endif
