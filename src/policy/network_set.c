@@ -93,10 +93,12 @@ bool network_set_find_longest(const struct network_set *set, const struct ip_add
 
     while (at != 0) {
         const struct node *node = &set->nodes[at];
-        if (common_length(node->bits, address->bytes, node->length) < node->length)
-            break;
-        if (node->is_block)
+        /* A branch needs no look at its bits: the blocks below it have them, too. */
+        if (node->is_block) {
+            if (common_length(node->bits, address->bytes, node->length) < node->length)
+                break;
             longest = node;
+        }
         if (node->length == width)
             break;
         at = node->children[bit_at(address->bytes, node->length)];
@@ -136,12 +138,16 @@ static int reserve(struct network_set *set)
     return 0;
 }
 
+/* Bits behind the prefix are cleared: a branch may become a block later. */
 static uint32_t take_node(struct network_set *set, const uint8_t *bits, unsigned length)
 {
     uint32_t at = (uint32_t)set->used++;
+    struct node *node = &set->nodes[at];
 
-    memcpy(set->nodes[at].bits, bits, sizeof(set->nodes[at].bits));
-    set->nodes[at].length = (uint8_t)length;
+    memcpy(node->bits, bits, length / 8);
+    if (length % 8 != 0)
+        node->bits[length / 8] = bits[length / 8] & (uint8_t)(0xff00u >> length % 8);
+    node->length = (uint8_t)length;
     return at;
 }
 

@@ -1,0 +1,517 @@
+/* Random policies and facts: the compiled engine against a naive evaluator that reads the source
+ * rule by rule, value by value. Bytes choose among few words, so that rules match often.
+ * test/unit/policy/test_policy_random.c runs the same with bytes of its own.
+ */
+#include "policy/name_set.h"
+#include "policy/network_set.h"
+#include "policy/policy.h"
+#include "policy/special_address.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+enum { RULES_MAX = 8, CONDITIONS_MAX = 3, VALUES_MAX = 3, LIST_COUNT = 3, LIST_ENTRIES = 3 };
+
+#define CHECK(condition)                                                                           \
+    do {                                                                                           \
+        if (!(condition))                                                                          \
+            abort();                                                                               \
+    } while (0)
+
+/* -- words */
+
+static const char *const names[] = {"a.example", "b.a.example", "example", "c.test", "x.c.test"};
+static const char *const suffixes[] = {"example", "a.example", "test", "c.test"};
+static const char *const users[] = {"alice", "bob", "a.example"};
+static const char *const words[] = {"tls", "ssh", "unknown"};
+
+/* Blocks, and whether they lie wholly in special-purpose space. */
+static const struct {
+    struct ip_network network;
+    bool is_special;
+} blocks[] = {
+    {{{IP_V4, {10, 1}}, 16}, true},
+    {{{IP_V4, {8}}, 6}, false},
+    {{{IP_V4, {0}}, 0}, false},
+    {{{IP_V4, {224}}, 3}, true},
+    {{{IP_V4, {127, 0, 0, 1}}, 32}, true},
+    {{{IP_V4, {1, 1, 1, 1}}, 32}, false},
+    {{{IP_V4, {1, 1}}, 16}, false},
+    {{{IP_V6, {0x26}}, 8}, false},
+    {{{IP_V6, {0}}, 0}, false},
+    {{{IP_V6, {0xfd}}, 8}, true},
+    {{{IP_V6, {0, 0x64, 0xff, 0x9b}}, 96}, false},
+    {{{IP_V6, {0, 0x64, 0xff, 0x9b, [12] = 10}}, 104}, true},
+};
+
+static const struct ip_address addresses[] = {
+    {IP_V4, {10, 1, 0, 1}},
+    {IP_V4, {10, 2, 0, 1}},
+    {IP_V4, {127, 0, 0, 1}},
+    {IP_V4, {169, 254, 169, 254}},
+    {IP_V4, {1, 1, 1, 1}},
+    {IP_V4, {1, 1, 2, 2}},
+    {IP_V4, {240, 0, 0, 1}},
+    {IP_V6, {0x26, 1}},
+    {IP_V6, {0xfd, 1}},
+    {IP_V6, {[15] = 1}},
+    {IP_V6, {0, 0x64, 0xff, 0x9b, [12] = 10, 1, 0, 1}},
+    {IP_V6, {0, 0x64, 0xff, 0x9b, [12] = 1, 1, 1, 1}},
+};
+
+static const struct ip_endpoint listeners[] = {{{IP_V4, {127, 0, 0, 1}}, 443},
+                                               {{IP_V4, {1, 1, 1, 1}}, 8080}};
+static const uint16_t ports[] = {22, 443, 8080};
+static const char *const group_users[] = {"alice", "bob"};
+static const struct policy_group groups[] = {{"ops", group_users, 2}};
+
+/* -- bytes to policies */
+
+struct input {
+    const uint8_t *bytes;
+    size_t left;
+};
+
+static size_t choose(struct input *input, size_t count)
+{
+    if (input->left == 0)
+        return 0;
+    input->left--;
+    return *input->bytes++ % count;
+}
+
+#define CHOOSE(input, array) ((array)[choose(input, ARRAY_LENGTH(array))])
+
+/* A list as the engine has it, and as values. */
+struct list {
+    struct name_set *names;
+    struct network_set *networks;
+    struct policy_value values[LIST_ENTRIES];
+};
+
+struct world {
+    struct policy_source source;
+    struct policy_rule_source rules[RULES_MAX];
+    struct policy_condition conditions[RULES_MAX][CONDITIONS_MAX];
+    struct policy_value values[RULES_MAX][CONDITIONS_MAX][VALUES_MAX];
+    struct policy_list lists[LIST_COUNT];
+    struct list list_values[LIST_COUNT];
+};
+
+static struct policy_value make_list_value(struct input *input)
+{
+    size_t kind = choose(input, 3);
+
+    if (kind == 0)
+        return (struct policy_value){.kind = POLICY_VALUE_NAME, .text = CHOOSE(input, names)};
+    if (kind == 1)
+        return (struct policy_value){.kind = POLICY_VALUE_SUFFIX, .text = CHOOSE(input, suffixes)};
+    return (struct policy_value){.kind = POLICY_VALUE_NETWORK,
+                                 .network = CHOOSE(input, blocks).network};
+}
+
+static void make_list(struct input *input, struct list *list, struct policy_list *made)
+{
+    CHECK(name_set_create(&list->names) == 0 && network_set_create(&list->networks) == 0);
+    for (size_t i = 0; i < LIST_ENTRIES; i++) {
+        struct policy_value *value = &list->values[i];
+        *value = make_list_value(input);
+        if (value->kind == POLICY_VALUE_NETWORK)
+            CHECK(network_set_add(list->networks, &value->network) == 0);
+        else
+            CHECK(name_set_add(list->names, value->text, strlen(value->text),
+                               value->kind == POLICY_VALUE_SUFFIX) == 0);
+    }
+    *made = (struct policy_list){.names = name_set_count(list->names) > 0 ? list->names : NULL,
+                                 .networks =
+                                     network_set_count(list->networks) > 0 ? list->networks : NULL};
+}
+
+static struct policy_value make_target(struct input *input, enum policy_condition_kind condition)
+{
+    static const enum policy_value_kind kinds[] = {POLICY_VALUE_ANY, POLICY_VALUE_SPECIAL,
+                                                   POLICY_VALUE_PRIVATE, POLICY_VALUE_LOOPBACK};
+    size_t kind = choose(input, 8);
+
+    if (kind < 4) {
+        enum policy_value_kind word = kinds[kind];
+        bool is_wrong = (word == POLICY_VALUE_ANY && condition == POLICY_ADDRESS) ||
+                        (word == POLICY_VALUE_SPECIAL && condition == POLICY_FROM);
+        return (struct policy_value){.kind = is_wrong ? POLICY_VALUE_PRIVATE : word};
+    }
+    if (kind == 4)
+        return (struct policy_value){.kind = POLICY_VALUE_LIST, .index = choose(input, LIST_COUNT)};
+    if (condition == POLICY_TO && kind == 5)
+        return (struct policy_value){.kind = POLICY_VALUE_NAME, .text = CHOOSE(input, names)};
+    if (condition == POLICY_TO && kind == 6)
+        return (struct policy_value){.kind = POLICY_VALUE_SUFFIX, .text = CHOOSE(input, suffixes)};
+    return (struct policy_value){.kind = POLICY_VALUE_NETWORK,
+                                 .network = CHOOSE(input, blocks).network};
+}
+
+static struct policy_value make_user(struct input *input)
+{
+    size_t kind = choose(input, 3);
+
+    if (kind == 0)
+        return (struct policy_value){.kind = POLICY_VALUE_ANY};
+    if (kind == 1)
+        return (struct policy_value){.kind = POLICY_VALUE_GROUP};
+    return (struct policy_value){.kind = POLICY_VALUE_USER, .text = CHOOSE(input, users)};
+}
+
+static struct policy_value make_value(struct input *input, enum policy_condition_kind condition)
+{
+    struct policy_value value = {.kind = POLICY_VALUE_WORD};
+
+    switch (condition) {
+    case POLICY_USER:
+        return make_user(input);
+    case POLICY_PORT:
+        value.kind = POLICY_VALUE_PORTS;
+        value.ports.first = CHOOSE(input, ports);
+        value.ports.last = (uint16_t)(value.ports.first + choose(input, 2) * 500);
+        return value;
+    case POLICY_LISTENER:
+        value.kind = POLICY_VALUE_LISTENER;
+        value.listener = CHOOSE(input, listeners);
+        return value;
+    case POLICY_TIME:
+        value.kind = POLICY_VALUE_TIME;
+        value.time.days = (uint8_t)choose(input, 128);
+        value.time.first_minute = (uint16_t)(choose(input, 6) * 240);
+        value.time.end_minute = (uint16_t)(choose(input, 7) * 240);
+        return value;
+    case POLICY_SNI:
+        value = make_list_value(input);
+        if (value.kind == POLICY_VALUE_NETWORK)
+            value = (struct policy_value){.kind = POLICY_VALUE_LIST,
+                                          .index = choose(input, LIST_COUNT)};
+        return value;
+    case POLICY_PROTOCOL:
+    case POLICY_JA4:
+        value.text = CHOOSE(input, words);
+        return value;
+    default:
+        return make_target(input, condition);
+    }
+}
+
+static void make_rule(struct input *input, struct world *world, size_t at)
+{
+    struct policy_rule_source *rule = &world->rules[at];
+
+    size_t kind = choose(input, 6);
+    rule->is_allow = kind % 2;
+    rule->is_report = kind > 3;
+    rule->name = rule->place = "a rule";
+    rule->conditions = world->conditions[at];
+    rule->condition_count = choose(input, CONDITIONS_MAX + 1);
+    for (size_t c = 0; c < rule->condition_count; c++) {
+        struct policy_condition *condition = &world->conditions[at][c];
+        size_t choice = choose(input, POLICY_CONDITION_COUNT * 2);
+        condition->kind = choice < POLICY_CONDITION_COUNT ? (enum policy_condition_kind)choice
+                                                          : POLICY_TO; /* half of all */
+        condition->is_negated = choose(input, 4) == 3;
+        condition->values = world->values[at][c];
+        condition->value_count = 1 + choose(input, VALUES_MAX);
+        for (size_t v = 0; v < condition->value_count; v++)
+            world->values[at][c][v] = make_value(input, condition->kind);
+    }
+}
+
+static void make_world(struct input *input, struct world *world)
+{
+    memset(world, 0, sizeof(*world));
+    for (size_t i = 0; i < LIST_COUNT; i++)
+        make_list(input, &world->list_values[i], &world->lists[i]);
+    world->source = (struct policy_source){.rules = world->rules,
+                                           .rule_count = choose(input, RULES_MAX + 1),
+                                           .lists = world->lists,
+                                           .list_count = LIST_COUNT,
+                                           .groups = groups,
+                                           .group_count = 1,
+                                           .has_users = choose(input, 2)};
+    for (size_t i = 0; i < world->source.rule_count; i++)
+        make_rule(input, world, i);
+}
+
+static void make_facts(struct input *input, struct policy_facts *facts)
+{
+    size_t user = choose(input, ARRAY_LENGTH(users) + 1);
+    size_t name = choose(input, ARRAY_LENGTH(names) + 1);
+    size_t inside = choose(input, 8);
+
+    memset(facts, 0, sizeof(*facts));
+    facts->client = &CHOOSE(input, addresses);
+    facts->user = user > 0 ? users[user - 1] : NULL;
+    facts->listener = &CHOOSE(input, listeners);
+    facts->weekday = (uint8_t)choose(input, 7);
+    facts->minute = (uint16_t)(choose(input, 24) * 60);
+    facts->host = name > 0 ? names[name - 1] : NULL;
+    facts->host_length = name > 0 ? strlen(facts->host) : 0;
+    facts->port = CHOOSE(input, ports);
+    if (name == 0 || choose(input, 2))
+        facts->address = &CHOOSE(input, addresses);
+    facts->is_inside_known = inside >= 4;
+    facts->protocol = inside & 1 ? CHOOSE(input, words) : NULL;
+    facts->sni = inside & 2 ? CHOOSE(input, names) : NULL;
+    facts->ja4 = inside & 2 ? CHOOSE(input, words) : NULL;
+}
+
+/* -- the naive evaluator: 0 false, 1 unknown, 2 true */
+
+static bool is_under(const char *name, const char *suffix)
+{
+    size_t more = strlen(name) - strlen(suffix);
+
+    return strlen(name) > strlen(suffix) && name[more - 1] == '.' &&
+           strcmp(name + more, suffix) == 0;
+}
+
+static bool has_client(const struct policy_value *value, const struct ip_address *address)
+{
+    switch (value->kind) {
+    case POLICY_VALUE_LOOPBACK:
+        return ip_address_is_loopback(address);
+    case POLICY_VALUE_PRIVATE:
+        return special_address_is_private(address);
+    case POLICY_VALUE_SPECIAL:
+        return special_address_contains(address);
+    case POLICY_VALUE_NETWORK:
+        return ip_network_contains(&value->network, address);
+    default:
+        return false;
+    }
+}
+
+/* A target behind NAT64 is what it stands for, too. */
+static bool has_address(const struct policy_value *value, const struct ip_address *address)
+{
+    struct ip_address inner;
+
+    return has_client(value, address) ||
+           (special_address_from_nat64(address, &inner) && has_client(value, &inner));
+}
+
+static int of_target(const struct policy_value *value, const char *name,
+                     const struct ip_address *address)
+{
+    if (value->kind == POLICY_VALUE_NAME)
+        return name && strcmp(name, value->text) == 0 ? 2 : 0;
+    if (value->kind == POLICY_VALUE_SUFFIX)
+        return name && is_under(name, value->text) ? 2 : 0;
+    return !address ? 1 : has_address(value, address) ? 2 : 0;
+}
+
+static bool of_time(const struct policy_value *value, const struct policy_facts *facts)
+{
+    for (unsigned day = 0; day < 7; day++) { /* all minutes of the week that the value has */
+        unsigned first = value->time.first_minute;
+        unsigned end = value->time.end_minute > first ? value->time.end_minute
+                                                      : value->time.end_minute + 1440u;
+        for (unsigned at = first; value->time.days >> day & 1 && at < end; at += 60) {
+            if ((day * 1440 + at) % 10080 == facts->weekday * 1440u + facts->minute)
+                return true;
+        }
+    }
+    return false;
+}
+
+static int of_text(const struct policy_value *value, const char *text, bool is_known)
+{
+    return !text ? !is_known : strcmp(text, value->text) == 0 ? 2 : 0;
+}
+
+static int of_user(const struct world *world, const struct policy_value *value, const char *user)
+{
+    if (!user)
+        return world->source.has_users ? 1 : 0;
+    if (value->kind == POLICY_VALUE_GROUP)
+        return strcmp(user, "alice") == 0 || strcmp(user, "bob") == 0 ? 2 : 0;
+    return value->kind == POLICY_VALUE_ANY || strcmp(user, value->text) == 0 ? 2 : 0;
+}
+
+static int naive_value(const struct world *world, enum policy_condition_kind kind,
+                       const struct policy_value *value, const struct policy_facts *facts)
+{
+    if (kind == POLICY_USER)
+        return of_user(world, value, facts->user);
+    if (value->kind == POLICY_VALUE_ANY)
+        return 2;
+    switch (kind) {
+    case POLICY_FROM:
+        return has_client(value, facts->client) ? 2 : 0;
+    case POLICY_TO:
+        return of_target(value, facts->host, facts->address);
+    case POLICY_ADDRESS:
+        return of_target(value, NULL, facts->address);
+    case POLICY_PORT:
+        return facts->port >= value->ports.first && facts->port <= value->ports.last ? 2 : 0;
+    case POLICY_LISTENER:
+        return value->listener.port == facts->listener->port ? 2 : 0;
+    case POLICY_TIME:
+        return of_time(value, facts) ? 2 : 0;
+    case POLICY_SNI:
+        if (!facts->sni)
+            return !facts->is_inside_known;
+        return value->kind == POLICY_VALUE_NETWORK ? 0 : of_target(value, facts->sni, NULL);
+    default:
+        return of_text(value, kind == POLICY_PROTOCOL ? facts->protocol : facts->ja4,
+                       facts->is_inside_known);
+    }
+}
+
+/* True when the value is about special-purpose space and has the address. */
+static bool names_special(const struct policy_value *value, const struct ip_address *address)
+{
+    bool is_special = value->kind == POLICY_VALUE_SPECIAL || value->kind == POLICY_VALUE_PRIVATE ||
+                      value->kind == POLICY_VALUE_LOOPBACK;
+
+    for (size_t i = 0; value->kind == POLICY_VALUE_NETWORK && i < ARRAY_LENGTH(blocks); i++) {
+        if (memcmp(&blocks[i].network, &value->network, sizeof(value->network)) == 0)
+            is_special = blocks[i].is_special;
+    }
+    return is_special && has_address(value, address);
+}
+
+static int naive_condition(const struct world *world, const struct policy_condition *condition,
+                           const struct policy_facts *facts, bool *is_reaching)
+{
+    bool is_target = condition->kind == POLICY_TO || condition->kind == POLICY_ADDRESS;
+    int truth = 0;
+
+    for (size_t v = 0; v < condition->value_count; v++) {
+        const struct policy_value *values = &condition->values[v];
+        size_t count = 1;
+        if (values->kind == POLICY_VALUE_LIST) {
+            values = world->list_values[values->index].values;
+            count = LIST_ENTRIES;
+        }
+        for (size_t i = 0; i < count; i++) {
+            int one = naive_value(world, condition->kind, &values[i], facts);
+            truth = one > truth ? one : truth;
+            if (is_target && !condition->is_negated && facts->address)
+                *is_reaching |= names_special(&values[i], facts->address);
+        }
+    }
+    return condition->is_negated ? 2 - truth : truth;
+}
+
+static bool is_naive_loop(const struct policy_facts *facts)
+{
+    for (size_t i = 0; i < ARRAY_LENGTH(listeners); i++) {
+        if (facts->address && facts->port == listeners[i].port &&
+            ip_address_equals(facts->address, &listeners[i].address))
+            return true;
+    }
+    return false;
+}
+
+static void say(struct verdict *verdict, enum policy_action action, enum policy_reason reason,
+                uint32_t rule)
+{
+    verdict->action = action;
+    verdict->reason = reason;
+    verdict->rule_index = rule;
+}
+
+static void naive_end(struct verdict *verdict, uint32_t possible, uint32_t too_short)
+{
+    if (possible != POLICY_NO_RULE)
+        say(verdict, POLICY_CONTINUE, POLICY_RULE, possible);
+    else if (too_short != POLICY_NO_RULE)
+        say(verdict, POLICY_DENY, POLICY_SPECIAL, too_short);
+    else
+        say(verdict, POLICY_DENY, POLICY_DEFAULT, POLICY_NO_RULE);
+}
+
+static void naive_evaluate(const struct world *world, const struct policy_facts *facts,
+                           struct verdict *verdict)
+{
+    uint32_t possible = POLICY_NO_RULE;
+    uint32_t too_short = POLICY_NO_RULE;
+    bool is_unsure = !facts->address;
+
+    verdict->report_count = 0;
+    say(verdict, POLICY_DENY, POLICY_LOOP, POLICY_NO_RULE);
+    for (uint32_t i = 0; !is_naive_loop(facts) && i <= world->source.rule_count; i++) {
+        const struct policy_rule_source *rule = &world->rules[i];
+        bool is_reaching = !facts->address || !special_address_contains(facts->address);
+        bool is_asking = false;
+        int truth = 2;
+
+        if (i == world->source.rule_count) {
+            naive_end(verdict, possible, too_short);
+            return;
+        }
+        for (size_t c = 0; c < rule->condition_count; c++) {
+            int one = naive_condition(world, &rule->conditions[c], facts, &is_reaching);
+            is_asking |= one == 1 && rule->conditions[c].kind == POLICY_USER;
+            truth = one < truth ? one : truth;
+        }
+        if (truth == 0)
+            continue;
+        if (rule->is_allow && !is_reaching) {
+            too_short = too_short == POLICY_NO_RULE && !rule->is_report ? i : too_short;
+        } else if (rule->is_report) {
+            if (truth == 2)
+                verdict->reports[verdict->report_count++] = i;
+        } else if (is_asking) {
+            say(verdict, POLICY_ASK, POLICY_RULE, i);
+            return;
+        } else if (truth == 1) {
+            is_unsure = true;
+            possible = rule->is_allow && possible == POLICY_NO_RULE ? i : possible;
+        } else {
+            if (possible != POLICY_NO_RULE)
+                say(verdict, POLICY_CONTINUE, POLICY_RULE, possible);
+            else
+                say(verdict,
+                    !rule->is_allow ? POLICY_DENY
+                    : is_unsure     ? POLICY_CONTINUE
+                                    : POLICY_ALLOW,
+                    POLICY_RULE, i);
+            return;
+        }
+    }
+}
+
+/* -- */
+
+static void compare(const struct world *world, const struct policy *policy,
+                    const struct policy_facts *facts)
+{
+    struct verdict found;
+    struct verdict expected;
+
+    policy_evaluate(policy, facts, &found);
+    naive_evaluate(world, facts, &expected);
+    CHECK(found.action == expected.action && found.reason == expected.reason);
+    CHECK(found.rule_index == expected.rule_index);
+    CHECK(found.report_count == expected.report_count);
+    CHECK(memcmp(found.reports, expected.reports, found.report_count * sizeof(uint32_t)) == 0);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    struct input input = {.bytes = data, .left = size};
+    static struct world world;
+    struct policy_facts facts;
+    struct policy *policy;
+
+    make_world(&input, &world);
+    CHECK(policy_compile(&world.source, listeners, ARRAY_LENGTH(listeners), &policy) == 0);
+    do {
+        make_facts(&input, &facts);
+        compare(&world, policy, &facts);
+    } while (input.left > 0);
+    policy_destroy(policy);
+    for (size_t i = 0; i < LIST_COUNT; i++) {
+        name_set_destroy(world.list_values[i].names);
+        network_set_destroy(world.list_values[i].networks);
+    }
+    return 0;
+}
