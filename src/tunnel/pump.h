@@ -25,6 +25,9 @@
  */
 #define COPY_BULK_BYTES (256 * 1024)
 
+/* What is read at once when the thread holds as many bytes as it should. */
+#define COPY_STARVED_BYTES (4 * 1024)
+
 struct stash {
     size_t offset;
     size_t length; /* from `offset` */

@@ -74,8 +74,13 @@ ssize_t pump_copy(struct relay *relay, unsigned from)
     size_t size = half->is_pipe_refused ? COPY_BULK_BYTES : COPY_BYTES;
 
     if (env->stashed + size > env->limits.stash_bytes) {
-        relay->is_starved = true;
-        return -EAGAIN;
+        /* Others hold what the thread may hold. Whoever can write goes on with small pieces, which
+         * hardly ever have to be kept; an eighth more is room for those that have. */
+        size = COPY_STARVED_BYTES;
+        if (env->stashed + size > env->limits.stash_bytes + env->limits.stash_bytes / 8) {
+            relay->is_starved = true;
+            return -EAGAIN;
+        }
     }
     ssize_t count =
         stream_read(half_source(relay, from), env->buffer, half_read_size(relay, from, size));

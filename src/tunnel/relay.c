@@ -84,6 +84,12 @@ static bool can_write(const struct relay *relay, unsigned from)
     return half_sink(relay, from)->ready & STREAM_WRITABLE;
 }
 
+/* Some clients drop what comes glued behind the success. */
+static bool is_held(const struct relay *relay, unsigned from)
+{
+    return from == RELAY_TARGET && relay->started_turn == loop_turn_number(relay->env->loop);
+}
+
 static bool can_read(const struct relay *relay, unsigned from)
 {
     const struct half *half = &relay->halves[from];
@@ -167,8 +173,6 @@ static void half_move(struct relay *relay, unsigned from)
 static bool is_more_to_move(const struct relay *relay)
 {
     for (unsigned from = 0; from < RELAY_ENDS; from++) {
-        if (from == RELAY_TARGET && relay->is_target_held)
-            continue;
         bool may_read = !half_is_pending(&relay->halves[from]) && can_read(relay, from) &&
                         !is_throttled(relay, from);
 
@@ -339,7 +343,7 @@ static void relay_drive(struct relay *relay)
 {
     relay->is_starved = false;
     half_move(relay, RELAY_CLIENT);
-    if (!relay->is_target_held)
+    if (!is_held(relay, RELAY_TARGET))
         half_move(relay, RELAY_TARGET);
     if (settle(relay))
         return;
@@ -359,7 +363,6 @@ static void next_turn(struct task *task)
 {
     struct relay *relay = container_of(task, struct relay, again);
 
-    relay->is_target_held = false;
     relay_drive(relay);
 }
 
@@ -406,6 +409,7 @@ int relay_start(struct relay *relay, struct relay_env *env, const struct tunnel_
         .ends = {client, target},
         .on_ended = on_ended,
         .started_ms = now_ms,
+        .started_turn = loop_turn_number(env->loop),
         .active_ms = now_ms,
         .closed_by = CLOSED_BY_COUNT,
     };
@@ -417,10 +421,6 @@ int relay_start(struct relay *relay, struct relay_env *env, const struct tunnel_
         return -ENOMEM;
     stream_observe(client, end_ready, relay);
     stream_observe(target, end_ready, relay);
-    if (target->ready & STREAM_READABLE) {
-        relay->is_target_held = true;
-        task_post(env->loop, &relay->again);
-    }
     relay_drive(relay);
     return 0;
 }

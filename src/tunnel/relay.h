@@ -45,12 +45,12 @@ struct relay {
     struct task again; /* the work budget of a turn was used up, or the target was held */
     void (*on_ended)(struct relay *relay, enum closed_by closed_by);
     uint64_t started_ms;
-    uint64_t active_ms;          /* when a byte or an end was last seen */
+    uint32_t started_turn; /* of the loop: the success was written in it, the target is not read */
+    uint64_t active_ms;    /* when a byte or an end was last seen */
     size_t reset_unacknowledged; /* when a reset that waits was last looked at */
     uint16_t reset_wait_ms;      /* 0: no reset waits to be passed on */
     uint8_t closed_by;           /* enum closed_by; CLOSED_BY_COUNT until the first end is seen */
     bool is_reset[RELAY_ENDS];   /* this end reset its connection */
-    bool is_target_held;         /* not read in the turn that wrote the success */
     bool is_starved;             /* the thread holds as many bytes as it may: look again soon */
     bool is_out_of_memory;
     bool is_kept_alive; /* keepalive is on for the dialled end */

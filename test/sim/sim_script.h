@@ -76,6 +76,8 @@
     }
 
 #define HEAD "CONNECT host.example:443 HTTP/1.1\r\nHost: host.example:443\r\n\r\n"
+#define HEAD_OF(credentials)                                                                       \
+    "CONNECT host.example:443 HTTP/1.1\r\nProxy-Authorization: Basic " credentials "\r\n\r\n"
 #define HEAD_V4 "CONNECT 192.0.2.1:443 HTTP/1.0\r\n\r\n"
 
 #define V6 "2001:db8::1"

@@ -9,6 +9,7 @@
 #include "net/acceptor.h"
 #include "observe/counters.h"
 #include "policy/policy.h"
+#include "sim_auth.h"
 #include "sim_log.h"
 #include "sim_wrap.h"
 #include "tunnel/dial_gate.h"
@@ -43,6 +44,8 @@ static struct world {
     struct policy *policy;
     struct tunnel_rules rules;
     struct dial_gate *gate;
+    struct limits *limits;
+    struct limit_pass used;
     struct relay_env *relays;
     struct resolver *resolver;
     struct front *front;
@@ -178,6 +181,9 @@ static void fill_env(void)
         .resolver = world.resolver,
         .rules = &world.rules,
         .dial_gate = world.gate,
+        .users = world.scenario->has_users ? sim_auth_users() : NULL,
+        .limits = world.limits,
+        .limit_values = world.scenario->limits,
         .relays = world.relays,
         .capacity = &world.capacity,
         .counters = &world.counters,
@@ -192,6 +198,21 @@ static void fill_env(void)
     };
     access_ids_init(&world.env.ids, 7, 0);
     list_init(&world.env.tunnels);
+}
+
+static int create_limits(void)
+{
+    struct ip_address client;
+    int error = limits_create(&world.limits);
+
+    if (error < 0 || !world.scenario->is_limit_used)
+        return error;
+    error = ip_address_parse("127.0.0.1", 9, &client);
+    if (error < 0)
+        return error;
+    enum limit limit =
+        limits_enter(world.limits, &world.scenario->limits, &client, NULL, 0, &world.used);
+    return limit == LIMIT_NONE ? 0 : -ENOMEM;
 }
 
 static int create_all(void)
@@ -211,6 +232,8 @@ static int create_all(void)
         error = create_policy();
     if (error == 0)
         error = dial_gate_create(&dials, &world.gate);
+    if (error == 0)
+        error = create_limits();
     if (error == 0)
         error =
             relay_env_create(world.loop, &relays, &world.counters, sim_log_ring(), &world.relays);
@@ -238,6 +261,9 @@ static void destroy_all(void)
         relay_env_destroy(world.relays);
     if (world.gate != NULL)
         dial_gate_destroy(world.gate);
+    limits_leave(&world.used, sim_now_ms());
+    if (world.limits != NULL)
+        limits_destroy(world.limits);
     if (world.policy != NULL)
         policy_destroy(world.policy);
     if (world.loop != NULL) {
@@ -281,6 +307,7 @@ static void prepare(const struct sim_scenario *scenario, struct sim_verdict *ver
     deadline_init(&world.drain_over, end_drain);
     sim_log_reset();
     sim_resolver_script(scenario->lookups);
+    sim_auth_script(scenario->auth_delay_ms);
     lay_routes();
 }
 
@@ -289,7 +316,7 @@ static void prepare(const struct sim_scenario *scenario, struct sim_verdict *ver
 static bool is_anything_alive(void)
 {
     return front_connection_count(world.front) > 0 || !list_is_empty(&world.env.tunnels) ||
-           sim_resolver_waiting() > 0;
+           sim_resolver_waiting() > 0 || sim_auth_is_waiting();
 }
 
 static void play(void)
@@ -412,7 +439,7 @@ static void check_answer(void)
 static void check_log(void)
 {
     unsigned opened = sim_log_count("event=open"), closed = sim_log_count("event=close");
-    unsigned denied = sim_log_count("event=deny");
+    unsigned denied = sim_log_count("event=deny") + sim_log_count("event=auth_failure");
     const char *close_line = sim_log_find("event=close");
 
     EXPECT(opened == closed, "%u open lines, %u close lines", opened, closed);
@@ -486,7 +513,10 @@ static void check_costs(void)
            world.bytes_when_idle);
     EXPECT(world.pipes_when_idle == scenario->pipes_when_idle, "%u pipes when idle",
            world.pipes_when_idle);
-    EXPECT(sim_log_count("event=open") + sim_log_count("event=deny") == 1 || scenario->status == 0,
+    EXPECT(sim_log_count("event=open") + sim_log_count("event=deny") +
+                       sim_log_count("event=auth_failure") ==
+                   1 ||
+               scenario->status == 0,
            "an answer without a line in the log");
 }
 

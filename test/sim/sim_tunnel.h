@@ -6,6 +6,7 @@
 #include "sim_kernel.h"
 #include "sim_resolver.h"
 
+#include "tunnel/limits.h"
 #include "tunnel/relay_env.h"
 
 #define SIM_ROUTES_MAX 8
@@ -28,8 +29,12 @@ struct sim_scenario {
     bool has_network_rule; /* --from 10.0.0.0/8 beside the built-in rule */
     unsigned pipes;        /* 0: 4 */
     size_t stash_bytes;    /* 0: 64 MiB */
-    bool is_full;          /* no unit of capacity is left */
-    uint64_t drain_at_ms;  /* 0: never; since the start */
+    struct limit_values limits;
+    bool is_limit_used;     /* the client's address has a tunnel already */
+    bool has_users;         /* alice, whose password is "right" */
+    uint64_t auth_delay_ms; /* 0: known at once */
+    bool is_full;           /* no unit of capacity is left */
+    uint64_t drain_at_ms;   /* 0: never; since the start */
 
     /* What must come of it, in a clean run and under faults that nobody may notice. */
     unsigned status;     /* 0: no answer */

@@ -63,6 +63,17 @@ static void says_which_method_is_allowed(void **state)
     assert_content_length(reply_buffer);
 }
 
+static void says_how_to_log_in(void **state)
+{
+    const struct http1_refusal refusal = {
+        .status = 407, .proxy_error = "http_request_denied", .details = "who are you?"};
+
+    assert_non_null(strstr(reply(&refusal), "\r\nProxy-Authenticate: Basic realm=\"adit\", "
+                                            "charset=\"UTF-8\"\r\n"));
+    assert_non_null(strstr(reply_buffer, "\r\nConnection: close\r\n"));
+    assert_content_length(reply_buffer);
+}
+
 static void omits_the_body_for_head(void **state)
 {
     const struct http1_refusal refusal = {.status = 405,
@@ -147,6 +158,7 @@ int main(void)
         cmocka_unit_test(is_short_on_success),
         cmocka_unit_test(refuses),
         cmocka_unit_test(says_which_method_is_allowed),
+        cmocka_unit_test(says_how_to_log_in),
         cmocka_unit_test(omits_the_body_for_head),
         cmocka_unit_test(says_when_to_retry),
         cmocka_unit_test(quotes_the_rcode),
