@@ -128,6 +128,7 @@ static void turns_a_branch_into_a_block(void **state)
 static struct ip_network random_network(uint32_t number)
 {
     static const struct hash_seed seed = {{5, 7}};
+    static const uint8_t parting[] = {0x81, 0x85, 0x10, 0x1f};
     uint64_t random = hash_bytes(&seed, &number, sizeof(number));
     bool is_v4 = random & 1;
     struct ip_network network = {.address.family = is_v4 ? IP_V4 : IP_V6};
@@ -136,7 +137,7 @@ static struct ip_network random_network(uint32_t number)
     network.prefix_length = (uint8_t)(random >> 1 & (width - 1));
     network.prefix_length += network.prefix_length > 0; /* 0 would have everything */
     for (unsigned i = 0; i < width / 8; i++)
-        network.address.bytes[i] = random >> (8 + i) & 1 ? 0x81 : 0x10;
+        network.address.bytes[i] = parting[random >> (8 + 2 * i) & 3];
     for (unsigned bit = network.prefix_length; bit < width; bit++)
         network.address.bytes[bit / 8] &= (uint8_t) ~(0x80 >> bit % 8);
     return network;
