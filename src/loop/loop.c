@@ -25,6 +25,7 @@ enum { EVENTS_PER_TURN = 256 };
 struct loop {
     int epoll_fd;
     uint64_t now_ms;
+    uint32_t turn_number;
     struct deadline_wheel wheel;
     struct list tasks;
     struct garbage *garbage;
@@ -183,6 +184,7 @@ int loop_turn(struct loop *loop)
     if (count < 0 && errno != EINTR)
         return -errno;
     loop->now_ms = monotonic_ms();
+    loop->turn_number++;
 
     struct list tasks;
     list_init(&tasks);
@@ -219,6 +221,11 @@ void loop_stop(struct loop *loop)
 uint64_t loop_now_ms(const struct loop *loop)
 {
     return loop->now_ms;
+}
+
+uint32_t loop_turn_number(const struct loop *loop)
+{
+    return loop->turn_number;
 }
 
 static int add_to_epoll(struct loop *loop, struct watch *watch, int fd, uint32_t events,

@@ -35,6 +35,8 @@ int loop_turn(struct loop *loop) MUST_CHECK;
 void loop_stop(struct loop *loop);
 /* CLOCK_MONOTONIC when the turn began, in milliseconds. */
 uint64_t loop_now_ms(const struct loop *loop);
+/* Differs from turn to turn (wraps). */
+uint32_t loop_turn_number(const struct loop *loop);
 
 /* ---- descriptors ---- */
 

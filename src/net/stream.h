@@ -43,7 +43,7 @@ struct stream_kind {
     void (*want)(struct stream *stream, unsigned wanted);
     /* The descriptor when bytes may bypass us (splice), else -1. */
     int (*kernel_fd)(const struct stream *stream);
-    /* Bytes written that the peer has not acknowledged; 0 when that can't be known. */
+    /* Bytes written that the peer has not acknowledged; SIZE_MAX when that can't be found out. */
     size_t (*unacknowledged)(const struct stream *stream);
     /* Switches keepalive on (60 s idle, 10 s apart, 6 probes). Best effort. */
     void (*keep_alive)(struct stream *stream);

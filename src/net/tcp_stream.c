@@ -128,7 +128,7 @@ static size_t tcp_unacknowledged(const struct stream *stream)
     int count = 0;
 
     if (ioctl(tcp_of(stream)->watch.fd, SIOCOUTQ, &count) < 0 || count < 0)
-        return 0;
+        return SIZE_MAX;
     return (size_t)count;
 }
 

@@ -275,6 +275,23 @@ static const struct sim_scenario scenarios[] = {
         .memory_peak = KIB(265),
     },
     {
+        /* Both ends fill what may be held; when they listen again, nobody waits for the other. */
+        .name = "starved-both-ways",
+        .client = ACTS(TEXT(HEAD), ANSWER, DEAF, SEND(KIB(500)), WAIT(3000), HEAR, SHUT),
+        .target = ACTS(DEAF, SEND(KIB(500)), WAIT(2000), HEAR, SHUT),
+        .mode = RELAY_COPY,
+        ONLY_V4,
+        DIRECT,
+        .product_sizes = {KIB(16), KIB(16)},
+        .client_sizes = {KIB(16), KIB(16)},
+        .target_sizes = {KIB(16), KIB(16)},
+        .stash_bytes = KIB(300),
+        .status = 200,
+        .up = KIB(500),
+        .down = KIB(500),
+        BOTH_EOF,
+    },
+    {
         .name = "more-than-a-turn",
         .client = ACTS(TEXT(HEAD), ANSWER, SHUT),
         .target = ACTS(WAIT(10), SEND(MIB(3)), SHUT),
