@@ -157,8 +157,8 @@ static struct verdict judge(const struct tunnel *tunnel, const struct ip_address
         .host_length = authority->host_length,
         .address = address,
         .port = authority->port,
-        .is_inside_known = true,
-        .protocol = "unknown",
+        /* What is inside is not known yet: a rule that asks for it stays undecided, and undecided
+         * is denied. */
     };
 
     if (address != NULL && policy_needs_local_check(tunnel->rules->policy, authority->port))
