@@ -119,6 +119,7 @@ static void rate_of_a_client(void **state)
     assert_int_equal(enter(4, &values, 1, NULL, 5250), LIMIT_NONE);
     assert_int_equal(enter(6, &values, 1, NULL, 5499), LIMIT_RATE_PER_CLIENT);
     assert_int_equal(enter(6, &values, 1, NULL, 4000), LIMIT_RATE_PER_CLIENT); /* a lagging clock */
+    assert_int_equal(enter(6, &values, 1, NULL, 5499), LIMIT_RATE_PER_CLIENT); /* gained nothing */
     for (unsigned i = 6; i < 10; i++)
         assert_int_equal(enter(i, &values, 1, NULL, 9000), LIMIT_NONE);
     assert_int_equal(enter(10, &values, 1, NULL, 9000), LIMIT_RATE_PER_CLIENT);
