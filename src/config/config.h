@@ -20,6 +20,7 @@
 #define CONFIG_LIST_MAX (512UL * 1024 * 1024)
 #define CONFIG_USERS_MAX (16UL * 1024 * 1024)
 #define CONFIG_LISTENERS_MAX 64
+#define CONFIG_RULE_NAME_MAX 63 /* bytes: a name goes into logs and answers */
 
 struct users_file; /* config/users_file.h */
 

@@ -123,6 +123,14 @@ void diagnostics_add(struct diagnostics *diagnostics, bool is_warning,
     diagnostics->kept[diagnostics->kept_count++] = diagnostic;
 }
 
+void diagnostics_add_source(struct text *out, const struct config_place *place)
+{
+    size_t start = find_column(place->line_start, place->line_length, place->column);
+    size_t end = find_column(place->line_start, place->line_length, place->column_end);
+
+    text_add_bytes(out, place->line_start + start, end - start);
+}
+
 size_t diagnostics_error_count(const struct diagnostics *diagnostics)
 {
     return diagnostics->error_count;

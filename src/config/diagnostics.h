@@ -35,6 +35,9 @@ void diagnostics_destroy(struct diagnostics *diagnostics);
 void diagnostics_add(struct diagnostics *diagnostics, bool is_warning,
                      const struct config_place *place, const char *message);
 
+/* The text that the place marks. */
+void diagnostics_add_source(struct text *out, const struct config_place *place);
+
 size_t diagnostics_error_count(const struct diagnostics *diagnostics);   /* not kept ones, too */
 size_t diagnostics_warning_count(const struct diagnostics *diagnostics); /* not kept ones, too */
 size_t diagnostics_kept_count(const struct diagnostics *diagnostics);

@@ -33,12 +33,19 @@ static size_t count_edits(const char *a, const char *b)
     return row[width];
 }
 
-bool suggest_is_similar(const char *name, const char *word)
+size_t suggest_distance(const char *name, const char *word)
 {
     size_t length = strlen(name);
 
-    return length <= LENGTH_MAX && length > EDITS_MAX && strlen(word) <= LENGTH_MAX &&
-           count_edits(name, word) <= EDITS_MAX;
+    if (length > LENGTH_MAX || length <= EDITS_MAX || strlen(word) > LENGTH_MAX)
+        return SUGGEST_FAR;
+    size_t edits = count_edits(name, word);
+    return edits <= EDITS_MAX ? edits : SUGGEST_FAR;
+}
+
+bool suggest_is_similar(const char *name, const char *word)
+{
+    return suggest_distance(name, word) < SUGGEST_FAR;
 }
 
 void suggest_name(struct text *out, const char *name)

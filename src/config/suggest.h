@@ -8,6 +8,9 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+/* How many edits make `name` of `word`; SUGGEST_FAR: more than a slip of the keyboard. */
+#define SUGGEST_FAR 3
+size_t suggest_distance(const char *name, const char *word);
 /* Whether `word` may be a slip of the keyboard for `name`: at most two edits, and fewer than the
  * name has letters. */
 bool suggest_is_similar(const char *name, const char *word);

@@ -1,0 +1,189 @@
+/* Lists and groups. Both accumulate: a second statement of one name adds to the first; and both may
+ * be used before they are defined, so whoever names one first makes it.
+ */
+#include "config/builder.h"
+
+#include "config/list_entry.h"
+#include "config/list_file.h"
+#include "policy/name_set.h"
+#include "policy/network_set.h"
+
+#include <errno.h>
+#include <string.h>
+
+enum { MESSAGE_MAX = 512 };
+
+bool build_find_list(struct config_builder *builder, const struct config_word *name,
+                     size_t *ret_index)
+{
+    struct vector *lists = &builder->owner->lists;
+    struct list_draft *drafts = lists->items;
+
+    for (size_t i = 0; i < lists->count; i++)
+        if (strcmp(drafts[i].name, name->text) == 0) {
+            *ret_index = i;
+            return true;
+        }
+    struct list_draft *list = vector_push(&builder->owner->arena, lists, sizeof(*list));
+    if (list == NULL)
+        return false;
+    list->name = name->text;
+    list->place = name->place;
+    if (name_set_create(&list->names) < 0 || network_set_create(&list->networks) < 0) {
+        builder->owner->arena.is_exhausted = true;
+        return false;
+    }
+    *ret_index = lists->count - 1;
+    return true;
+}
+
+bool build_find_group(struct config_builder *builder, const struct config_word *name,
+                      size_t skipped, size_t *ret_index)
+{
+    struct vector *groups = &builder->owner->groups;
+    struct group_draft *drafts = groups->items;
+
+    for (size_t i = 0; i < groups->count; i++)
+        if (strcmp(drafts[i].name, name->text + skipped) == 0) {
+            *ret_index = i;
+            return true;
+        }
+    struct group_draft *group = vector_push(&builder->owner->arena, groups, sizeof(*group));
+    if (group == NULL)
+        return false;
+    group->name = name->text + skipped;
+    group->place = name->place;
+    *ret_index = groups->count - 1;
+    return true;
+}
+
+/* A name that can be used without quotes, and that no rule takes for something else. */
+static bool check_name(struct config_builder *builder, const struct config_word *name,
+                       const char *what)
+{
+    static const char *const values[] = {"any", "special", "private", "loopback", "localhost"};
+    bool is_taken = lexer_is_rule_keyword(name->text);
+
+    for (size_t i = 0; i < ARRAY_LENGTH(values); i++)
+        is_taken |= strcmp(values[i], name->text) == 0;
+    if (is_taken) {
+        builder_error(builder, &name->place, "'", name->text,
+                      "' is a word of the language; call the ", what, " something else", NULL);
+        return false;
+    }
+    if (!lexer_is_plain(name->text) || strchr(name->text, '.') != NULL) {
+        builder_error(builder, &name->place, "'", name->text, "' can't be the name of a ", what,
+                      ": write letters, digits, - and _", NULL);
+        return false;
+    }
+    return true;
+}
+
+void build_group(struct config_builder *builder, const struct config_word *name,
+                 const struct vector *users)
+{
+    const struct config_word *words = users->items;
+    size_t index;
+
+    if (!check_name(builder, name, "group") || !build_find_group(builder, name, 0, &index))
+        return;
+    struct group_draft *group = (struct group_draft *)builder->owner->groups.items + index;
+    group->is_defined = true;
+    for (size_t i = 0; i < users->count; i++) {
+        if (!words[i].is_quoted && words[i].text[0] == '@') {
+            builder_error(builder, &words[i].place, "'", words[i].text,
+                          "': a group holds users, not groups", NULL);
+            continue;
+        }
+        const char **user =
+            vector_push(&builder->owner->arena, &group->users, sizeof(words[i].text));
+        if (user != NULL)
+            *user = words[i].text;
+    }
+}
+
+static struct list_draft *define_list(struct config_builder *builder,
+                                      const struct config_word *name)
+{
+    size_t index;
+
+    if (!check_name(builder, name, "list") || !build_find_list(builder, name, &index))
+        return NULL;
+    struct list_draft *list = (struct list_draft *)builder->owner->lists.items + index;
+    list->is_defined = true;
+    return list;
+}
+
+static void add_entry(struct config_builder *builder, struct list_draft *list,
+                      const struct list_entry *entry)
+{
+    struct arena *arena = &builder->owner->arena;
+    struct policy_value *value = vector_push(arena, &list->values, sizeof(*value));
+    bool is_suffix = entry->kind == LIST_ENTRY_SUFFIX;
+    int error;
+
+    if (value == NULL)
+        return;
+    if (entry->kind == LIST_ENTRY_NETWORK) {
+        value->kind = POLICY_VALUE_NETWORK;
+        value->network = entry->network;
+        error = network_set_add(list->networks, &entry->network);
+    } else {
+        const struct authority *name = &entry->authority;
+
+        value->kind = is_suffix ? POLICY_VALUE_SUFFIX : POLICY_VALUE_NAME;
+        value->text = arena_copy(arena, name->host, name->host_length);
+        error = name_set_add(list->names, name->host, name->host_length, is_suffix);
+    }
+    if (error < 0)
+        arena->is_exhausted = true;
+}
+
+void build_list(struct config_builder *builder, const struct config_word *name,
+                const struct vector *values)
+{
+    const struct config_word *words = values->items;
+    struct list_draft *list = define_list(builder, name);
+
+    for (size_t i = 0; i < values->count && list != NULL; i++) {
+        struct list_entry entry;
+        char buffer[MESSAGE_MAX];
+        struct text message;
+
+        text_init(&message, buffer, sizeof(buffer));
+        if (list_entry_parse(words[i].text, words[i].length, &entry, &message) < 0)
+            builder_error(builder, &words[i].place, buffer, NULL);
+        else if (!words[i].is_quoted && entry.kind == LIST_ENTRY_NAME &&
+                 strchr(words[i].text, '.') == NULL && strcmp(words[i].text, "localhost") != 0)
+            builder_error(builder, &words[i].place, "'", words[i].text,
+                          "' has no dot; a host name with a single label is quoted, as in \"",
+                          words[i].text, "\"", NULL);
+        else
+            add_entry(builder, list, &entry);
+    }
+}
+
+void build_list_file(struct config_builder *builder, const struct config_word *name,
+                     const struct config_word *word)
+{
+    struct arena *arena = &builder->owner->arena;
+    struct list_draft *list = define_list(builder, name);
+    const char *path = builder_join_path(builder, word->text);
+    const char *text;
+    size_t length;
+
+    if (list == NULL || path == NULL)
+        return;
+    const char **item = vector_push(arena, &list->paths, sizeof(path));
+    if (item == NULL)
+        return;
+    *item = path;
+    int error = builder->reader->read(builder->reader, path, CONFIG_LIST_MAX, &text, &length);
+    if (error < 0) {
+        builder_report_io(builder, &word->place, path, error);
+        return;
+    }
+    error = list_file_parse(text, length, path, builder->diagnostics, list->names, list->networks);
+    if (error == -ENOMEM)
+        arena->is_exhausted = true;
+}

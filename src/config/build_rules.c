@@ -1,0 +1,391 @@
+/* Rules: words to conditions. What a word may be depends on its condition (`takes`); what it is, on
+ * its looks: an address, `*.suffix`, a quoted or dotted name, or a bare word, which is a keyword or
+ * a list.
+ */
+#include "config/builder.h"
+
+#include "config/list_entry.h"
+
+#include <errno.h>
+#include <string.h>
+
+enum { MESSAGE_MAX = 512, MINUTES_OF_DAY = 1440, DAYS = 7 };
+
+enum takes_bits {
+    TAKES_ANY = 1 << 0,
+    TAKES_SPECIAL = 1 << 1,
+    TAKES_PRIVATE = 1 << 2,
+    TAKES_LOOPBACK = 1 << 3,
+    TAKES_NETWORK = 1 << 4,
+    TAKES_NAME = 1 << 5,
+    TAKES_LIST = 1 << 6,
+};
+
+/* The conditions that are about hosts. */
+static const struct {
+    const char *name;
+    unsigned takes;
+    const char *wanted;
+} host_conditions[POLICY_CONDITION_COUNT] = {
+    [POLICY_FROM] = {"from",
+                     TAKES_ANY | TAKES_PRIVATE | TAKES_LOOPBACK | TAKES_NETWORK | TAKES_LIST,
+                     "any, loopback, private, a CIDR block, an address or a list of those"},
+    [POLICY_TO] =
+        {"to",
+         TAKES_ANY | TAKES_SPECIAL | TAKES_PRIVATE | TAKES_LOOPBACK | TAKES_NETWORK | TAKES_NAME |
+             TAKES_LIST,
+         "any, special, private, loopback, a host name, *.suffix, a CIDR block, an address "
+         "or a list"},
+    [POLICY_ADDRESS] = {"address",
+                        TAKES_SPECIAL | TAKES_PRIVATE | TAKES_LOOPBACK | TAKES_NETWORK | TAKES_LIST,
+                        "special, private, loopback, a CIDR block, an address or a list of those"},
+    [POLICY_SNI] = {"sni", TAKES_NAME | TAKES_LIST, "a host name, *.suffix or a list"},
+};
+
+static const struct {
+    const char *word;
+    unsigned bit;
+    enum policy_value_kind kind;
+} host_keywords[] = {
+    {"any", TAKES_ANY, POLICY_VALUE_ANY},
+    {"special", TAKES_SPECIAL, POLICY_VALUE_SPECIAL},
+    {"private", TAKES_PRIVATE, POLICY_VALUE_PRIVATE},
+    {"loopback", TAKES_LOOPBACK, POLICY_VALUE_LOOPBACK},
+};
+
+static void refuse(struct config_builder *builder, enum policy_condition_kind kind,
+                   const struct config_word *word)
+{
+    builder_error(builder, &word->place, "'", word->text, "' does not go with `",
+                  host_conditions[kind].name, "`: write ", host_conditions[kind].wanted, NULL);
+}
+
+/* A bare word that is no address and has no dot. */
+static bool parse_bare(struct config_builder *builder, enum policy_condition_kind kind,
+                       const struct config_word *word, struct policy_value *value)
+{
+    unsigned takes = host_conditions[kind].takes;
+
+    for (size_t i = 0; i < ARRAY_LENGTH(host_keywords); i++) {
+        if (strcmp(word->text, host_keywords[i].word) != 0)
+            continue;
+        value->kind = host_keywords[i].kind;
+        if (!(takes & host_keywords[i].bit))
+            refuse(builder, kind, word);
+        return takes & host_keywords[i].bit;
+    }
+    if (strcmp(word->text, "localhost") == 0 && takes & TAKES_NAME) {
+        value->kind = POLICY_VALUE_NAME;
+        value->text = word->text;
+        return true;
+    }
+    if (!lexer_is_plain(word->text)) {
+        refuse(builder, kind, word);
+        return false;
+    }
+    struct reference *reference =
+        vector_push(&builder->owner->arena, &builder->references, sizeof(*reference));
+    if (reference == NULL || !build_find_list(builder, word, &value->index))
+        return false;
+    value->kind = POLICY_VALUE_LIST;
+    *reference = (struct reference){
+        .list = value->index, .needs_addresses = !(takes & TAKES_NAME), .place = word->place};
+    return true;
+}
+
+static bool parse_host(struct config_builder *builder, enum policy_condition_kind kind,
+                       const struct config_word *word, struct policy_value *value)
+{
+    unsigned takes = host_conditions[kind].takes;
+    struct list_entry entry;
+    char buffer[MESSAGE_MAX];
+    struct text message;
+    bool is_bare = !word->is_quoted;
+
+    for (size_t i = 0; i < word->length; i++)
+        is_bare &= strchr(".:/*", word->text[i]) == NULL;
+    if (is_bare)
+        return parse_bare(builder, kind, word, value);
+    text_init(&message, buffer, sizeof(buffer));
+    if (list_entry_parse(word->text, word->length, &entry, &message) < 0) {
+        builder_error(builder, &word->place, buffer, NULL);
+        return false;
+    }
+    if (!(takes & (entry.kind == LIST_ENTRY_NETWORK ? TAKES_NETWORK : TAKES_NAME))) {
+        refuse(builder, kind, word);
+        return false;
+    }
+    if (entry.kind == LIST_ENTRY_NETWORK) {
+        value->kind = POLICY_VALUE_NETWORK;
+        value->network = entry.network;
+        return true;
+    }
+    value->kind = entry.kind == LIST_ENTRY_SUFFIX ? POLICY_VALUE_SUFFIX : POLICY_VALUE_NAME;
+    value->text =
+        arena_copy(&builder->owner->arena, entry.authority.host, entry.authority.host_length);
+    return value->text != NULL;
+}
+
+static bool parse_user(struct config_builder *builder, const struct config_word *word,
+                       struct policy_value *value)
+{
+    if (!word->is_quoted && strcmp(word->text, "any") == 0) {
+        value->kind = POLICY_VALUE_ANY;
+        return true;
+    }
+    if (!word->is_quoted && word->text[0] == '@') {
+        value->kind = POLICY_VALUE_GROUP;
+        return build_find_group(builder, word, 1, &value->index);
+    }
+    if (word->length == 0 || strchr(word->text, ':') != NULL) {
+        builder_error(builder, &word->place, "'", word->text,
+                      "' is no user name: it is empty or has a colon", NULL);
+        return false;
+    }
+    value->kind = POLICY_VALUE_USER;
+    value->text = word->text;
+    return true;
+}
+
+static bool parse_ports(struct config_builder *builder, const struct config_word *word,
+                        struct policy_value *value)
+{
+    const char *dash = strchr(word->text, '-');
+    size_t first_length = dash != NULL ? (size_t)(dash - word->text) : word->length;
+    uint16_t first = 0;
+    uint16_t last = 0;
+    bool is_good = ip_port_parse(word->text, first_length, &first) == 0;
+
+    last = first;
+    if (dash != NULL)
+        is_good &= ip_port_parse(dash + 1, word->length - first_length - 1, &last) == 0;
+    if (!is_good || first == 0 || last == 0) {
+        builder_error(builder, &word->place, "'", word->text,
+                      "' is no port: write a number from 1 to 65535, or two as in 8000-8099", NULL);
+        return false;
+    }
+    if (first > last) {
+        builder_error(builder, &word->place, "the range ", word->text,
+                      " runs backwards: the smaller port comes first", NULL);
+        return false;
+    }
+    value->kind = POLICY_VALUE_PORTS;
+    value->ports.first = first;
+    value->ports.last = last;
+    return true;
+}
+
+static bool parse_listener(struct config_builder *builder, const struct config_word *word,
+                           struct policy_value *value)
+{
+    if (ip_endpoint_parse(word->text, word->length, &value->listener) < 0) {
+        builder_error(builder, &word->place, "'", word->text,
+                      "' is no listener: write it as in its `listen` statement", NULL);
+        return false;
+    }
+    struct reference *reference =
+        vector_push(&builder->owner->arena, &builder->references, sizeof(*reference));
+    if (reference == NULL)
+        return false;
+    *reference =
+        (struct reference){.is_listener = true, .listener = value->listener, .place = word->place};
+    value->kind = POLICY_VALUE_LISTENER;
+    return true;
+}
+
+static bool parse_word(struct config_builder *builder, const struct config_word *word,
+                       struct policy_value *value)
+{
+    if (!lexer_is_plain(word->text)) {
+        builder_error(builder, &word->place, "'", word->text,
+                      "': write a word of letters, digits and -", NULL);
+        return false;
+    }
+    value->kind = POLICY_VALUE_WORD;
+    value->text = word->text;
+    return true;
+}
+
+/* -- time */
+
+/* A weekday from 0, Sunday; -1: it is none. */
+static int parse_day(const char *text, size_t length)
+{
+    static const char *const days[DAYS] = {"sun", "mon", "tue", "wed", "thu", "fri", "sat"};
+
+    for (int i = 0; length == 3 && i < DAYS; i++)
+        if ((text[0] | 0x20) == days[i][0] && (text[1] | 0x20) == days[i][1] &&
+            (text[2] | 0x20) == days[i][2])
+            return i;
+    return -1;
+}
+
+/* `Mon` or `Fri-Mon`. */
+static bool parse_days(const char *text, size_t length, uint8_t *ret_days)
+{
+    const char *dash = memchr(text, '-', length);
+    size_t first_length = dash != NULL ? (size_t)(dash - text) : length;
+    int first = parse_day(text, first_length);
+    int last = first;
+
+    if (dash != NULL)
+        last = parse_day(dash + 1, length - first_length - 1);
+    if (first < 0 || last < 0)
+        return false;
+    *ret_days = 0;
+    for (int day = first;; day = (day + 1) % DAYS) {
+        *ret_days |= (uint8_t)(1U << day);
+        if (day == last)
+            return true;
+    }
+}
+
+/* `08:00`, to `24:00`. */
+static bool parse_minute(const char *text, uint16_t *ret_minute)
+{
+    for (size_t i = 0; i < 5; i++)
+        if (i == 2 ? text[i] != ':' : text[i] < '0' || text[i] > '9')
+            return false;
+    int hour = (text[0] - '0') * 10 + text[1] - '0';
+    int minute = (text[3] - '0') * 10 + text[4] - '0';
+    *ret_minute = (uint16_t)(hour * 60 + minute);
+    return minute < 60 && *ret_minute <= MINUTES_OF_DAY;
+}
+
+static bool parse_hours(const char *text, size_t length, struct policy_value *value)
+{
+    enum { HOURS_LENGTH = 11 }; /* 08:00-18:00 */
+
+    return length == HOURS_LENGTH && text[5] == '-' &&
+           parse_minute(text, &value->time.first_minute) &&
+           parse_minute(text + 6, &value->time.end_minute) &&
+           value->time.first_minute != value->time.end_minute &&
+           value->time.first_minute < MINUTES_OF_DAY && value->time.end_minute > 0;
+}
+
+/* Two words, of which the second may lack: days, hours. */
+static bool parse_time(struct config_builder *builder, const struct config_word *words,
+                       struct policy_value *value)
+{
+    const struct config_word *hours = words[1].text != NULL ? &words[1] : NULL;
+
+    value->kind = POLICY_VALUE_TIME;
+    value->time.days = (1U << DAYS) - 1;
+    value->time.first_minute = 0;
+    value->time.end_minute = MINUTES_OF_DAY;
+    if (hours == NULL && words[0].text[0] >= '0' && words[0].text[0] <= '9') {
+        hours = &words[0];
+    } else if (!parse_days(words[0].text, words[0].length, &value->time.days)) {
+        builder_error(builder, &words[0].place, "'", words[0].text,
+                      "': write days as in Mon-Fri or Sat, and hours as in 08:00-18:00", NULL);
+        return false;
+    }
+    if (hours != NULL && !parse_hours(hours->text, hours->length, value)) {
+        builder_error(builder, &hours->place, "'", hours->text,
+                      "': write hours as in 08:00-18:00 (24:00 is the end of a day)", NULL);
+        return false;
+    }
+    return true;
+}
+
+/* -- conditions and rules */
+
+static bool parse_value(struct config_builder *builder, enum policy_condition_kind kind,
+                        const struct config_word *word, struct policy_value *value)
+{
+    switch (kind) {
+    case POLICY_USER:
+        return parse_user(builder, word, value);
+    case POLICY_PORT:
+        return parse_ports(builder, word, value);
+    case POLICY_LISTENER:
+        return parse_listener(builder, word, value);
+    case POLICY_TIME:
+        return parse_time(builder, word, value);
+    case POLICY_PROTOCOL:
+    case POLICY_JA4:
+        return parse_word(builder, word, value);
+    default:
+        return parse_host(builder, kind, word, value);
+    }
+}
+
+static bool parse_values(struct config_builder *builder, enum policy_condition_kind kind,
+                         const struct vector *values, struct policy_condition *condition)
+{
+    const struct config_word *words = values->items;
+    size_t step = kind == POLICY_TIME ? 2 : 1;
+    struct policy_value *parsed =
+        arena_allocate(&builder->owner->arena, values->count * sizeof(*parsed));
+
+    if (parsed == NULL)
+        return false;
+    condition->kind = kind;
+    condition->values = parsed;
+    for (size_t i = 0; i < values->count; i += step)
+        if (parse_value(builder, kind, &words[i], &parsed[condition->value_count]))
+            condition->value_count++;
+    return condition->value_count > 0;
+}
+
+bool build_user_values(struct config_builder *builder, const struct vector *words,
+                       struct policy_condition *ret_condition)
+{
+    return parse_values(builder, POLICY_USER, words, ret_condition);
+}
+
+void build_condition(struct config_builder *builder, enum policy_condition_kind kind,
+                     bool is_negated, const struct vector *values)
+{
+    struct policy_condition *condition =
+        vector_push(&builder->owner->arena, &builder->conditions, sizeof(*condition));
+    const struct config_word *words = values->items;
+
+    if (condition == NULL)
+        return;
+    condition->is_negated = is_negated;
+    if (!parse_values(builder, kind, values, condition))
+        return; /* an error was reported: the rule is never used */
+    if (kind == POLICY_PROTOCOL || kind == POLICY_SNI || kind == POLICY_JA4)
+        builder_warn(builder, &words[0].place,
+                     "this waits for a later version: what runs inside a "
+                     "tunnel is not looked at yet",
+                     NULL);
+}
+
+/* `FILE:LINE` */
+static const char *make_place(struct config_builder *builder, const struct config_place *place)
+{
+    char buffer[MESSAGE_MAX];
+    struct text text;
+    const char *slash = memrchr(place->file, '/', strlen(place->file));
+
+    text_init(&text, buffer, sizeof(buffer));
+    text_add(&text, slash != NULL ? slash + 1 : place->file);
+    text_add_char(&text, ':');
+    text_add_decimal(&text, place->line);
+    return arena_copy(&builder->owner->arena, buffer, text.length);
+}
+
+void build_rule(struct config_builder *builder, const struct config_place *place, bool is_report,
+                bool is_allow, const struct config_word *name)
+{
+    struct config_owner *owner = builder->owner;
+    struct rule_draft *rule = vector_push(&owner->arena, &owner->rules, sizeof(*rule));
+    const char *where = make_place(builder, place);
+
+    if (rule == NULL || where == NULL)
+        return;
+    if (name != NULL && (name->length == 0 || name->length > CONFIG_RULE_NAME_MAX))
+        builder_error(builder, &name->place, "a rule's name has 1 to 63 bytes", NULL);
+    rule->place = *place;
+    rule->is_named = name != NULL;
+    rule->source = (struct policy_rule_source){
+        .is_allow = is_allow,
+        .is_report = is_report,
+        .name = name != NULL ? name->text : where,
+        .place = where,
+        .conditions = builder->conditions.items,
+        .condition_count = builder->conditions.count,
+    };
+}

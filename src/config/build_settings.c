@@ -1,0 +1,322 @@
+/* Statements that set something: once each, but for `listen`. */
+#include "config/builder.h"
+
+#include "config/suggest.h"
+#include "config/users_file.h"
+
+#include <errno.h>
+#include <string.h>
+
+enum { MESSAGE_MAX = 512, DNS_PORT = 53 };
+
+/* True, and the place is noted, when the statement stands for the first time. */
+static bool is_first(struct config_builder *builder, struct config_place *noted,
+                     const struct config_place *place, const char *what, const char *per)
+{
+    char buffer[32];
+    struct text line;
+
+    if (noted->line == 0) {
+        *noted = *place;
+        return true;
+    }
+    text_init(&line, buffer, sizeof(buffer));
+    text_add_decimal(&line, noted->line);
+    builder_error(builder, place, what, per[0] != '\0' ? " per " : "", per,
+                  " is set twice: first in ", noted->file, ":", buffer, NULL);
+    return false;
+}
+
+static bool parse_endpoint(struct config_builder *builder, const struct config_word *word,
+                           struct ip_endpoint *ret_endpoint)
+{
+    struct ip_address address;
+
+    if (ip_endpoint_parse(word->text, word->length, ret_endpoint) == 0)
+        return true;
+    if (ip_address_parse_v6(word->text, word->length, &address) == 0)
+        builder_error(builder, &word->place, "'", word->text,
+                      "': an IPv6 address needs brackets and a port; write [::1]:10800", NULL);
+    else if (strchr(word->text, ':') == NULL)
+        builder_error(builder, &word->place, "'", word->text,
+                      "': an address and a port are both needed; write 127.0.0.1:10800", NULL);
+    else
+        builder_error(builder, &word->place, "'", word->text,
+                      "': write an IP address and a port, as in 127.0.0.1:10800 or [::1]:10800",
+                      NULL);
+    return false;
+}
+
+static bool endpoint_equals(const struct ip_endpoint *a, const struct ip_endpoint *b)
+{
+    return a->port == b->port && ip_address_equals(&a->address, &b->address);
+}
+
+void build_listen(struct config_builder *builder, const struct config_word *address)
+{
+    struct listener_draft *drafts = builder->listeners.items;
+    struct ip_endpoint endpoint;
+
+    if (!parse_endpoint(builder, address, &endpoint))
+        return;
+    for (size_t i = 0; i < builder->listeners.count; i++)
+        if (endpoint.port != 0 && endpoint_equals(&drafts[i].endpoint, &endpoint)) {
+            builder_error(builder, &address->place, "'", address->text, "' is listened on twice",
+                          NULL);
+            return;
+        }
+    if (builder->listeners.count == CONFIG_LISTENERS_MAX) {
+        builder_error(builder, &address->place, "more than 64 listeners", NULL);
+        return;
+    }
+    struct listener_draft *listener =
+        vector_push(&builder->owner->arena, &builder->listeners, sizeof(*listener));
+    if (listener != NULL)
+        *listener = (struct listener_draft){endpoint, address->place};
+}
+
+void build_tls(struct config_builder *builder, const struct config_place *place)
+{
+    builder_error(builder, place, "not yet: this comes with the TLS listener, in a later version",
+                  NULL);
+}
+
+void build_admin(struct config_builder *builder, const struct config_place *place,
+                 const struct config_word *address, const struct vector *users)
+{
+    struct config *config = &builder->owner->config;
+
+    if (!is_first(builder, &builder->admin_place, place, "admin", "") ||
+        !parse_endpoint(builder, address, &config->admin))
+        return;
+    config->has_admin = true;
+    if (users != NULL && !build_user_values(builder, users, &config->admin_users))
+        return;
+    builder_warn(builder, place,
+                 "the admin page comes in a later version; nothing listens here yet", NULL);
+    if (users == NULL && !ip_address_is_loopback(&config->admin.address))
+        builder_error(builder, &address->place,
+                      "the admin page beyond loopback needs a password: add "
+                      "`user @group` and a `users` file",
+                      NULL);
+}
+
+void build_admin_off(struct config_builder *builder, const struct config_place *place)
+{
+    is_first(builder, &builder->admin_place, place, "admin", "");
+}
+
+void build_users(struct config_builder *builder, const struct config_place *place,
+                 const struct config_word *word)
+{
+    struct config_owner *owner = builder->owner;
+    const char *path = builder_join_path(builder, word->text);
+    const char *text;
+    size_t length;
+
+    if (!is_first(builder, &builder->users_place, place, "users", "") || path == NULL)
+        return;
+    owner->config.users_path = path;
+    int error = builder->reader->read(builder->reader, path, CONFIG_USERS_MAX, &text, &length);
+    if (error < 0) {
+        builder_report_io(builder, &word->place, path, error);
+        return;
+    }
+    error = users_file_parse(text, length, path, builder->diagnostics, &owner->users);
+    if (error == -ENOMEM)
+        owner->arena.is_exhausted = true;
+    owner->config.users = owner->users;
+}
+
+static bool parse_server(const struct config_word *word, struct ip_endpoint *ret_server)
+{
+    if (ip_endpoint_parse(word->text, word->length, ret_server) == 0)
+        return ret_server->port != 0;
+    ret_server->port = DNS_PORT;
+    return ip_address_parse(word->text, word->length, &ret_server->address) == 0;
+}
+
+/* Notes the value of a setting that has one word and was not set before. */
+static void set_value(struct config_builder *builder, enum setting setting,
+                      const struct config_word *word)
+{
+    char buffer[MESSAGE_MAX];
+    struct text message;
+    uint64_t value;
+
+    text_init(&message, buffer, sizeof(buffer));
+    if (setting_parse(setting, word->text, &value, &message) < 0)
+        builder_error(builder, &word->place, buffer, NULL);
+    else
+        setting_set(&builder->owner->config.values, setting, value);
+}
+
+void build_resolver(struct config_builder *builder, const struct config_place *place,
+                    const struct vector *servers, const struct config_word *timeout)
+{
+    struct config *config = &builder->owner->config;
+    const struct config_word *words = servers != NULL ? servers->items : NULL;
+
+    if (!is_first(builder, &builder->resolver_place, place, "resolver", ""))
+        return;
+    if (timeout->text != NULL)
+        set_value(builder, SETTING_RESOLVER_TIMEOUT, timeout);
+    for (size_t i = 0; servers != NULL && i < servers->count; i++) {
+        struct ip_endpoint server;
+
+        if (!parse_server(&words[i], &server)) {
+            builder_error(builder, &words[i].place, "'", words[i].text,
+                          "': write a name server's address, as in 127.0.0.53, 127.0.0.54:5353 or "
+                          "[::1]:53",
+                          NULL);
+        } else if (config->resolver.server_count == RESOLV_CONF_SERVERS_MAX) {
+            builder_error(builder, &words[i].place,
+                          "more than 3 name servers: a lookup would time "
+                          "out before they are asked",
+                          NULL);
+            return;
+        } else {
+            config->resolver.servers[config->resolver.server_count++] = server;
+            config->has_resolver = true;
+        }
+    }
+}
+
+/* -- limit, timeout */
+
+static bool has_word(const char *statement, const char *word)
+{
+    for (size_t i = 0; i < SETTING_COUNT; i++) {
+        const struct setting_row *row = setting_row((enum setting)i);
+
+        if (strcmp(row->statement, statement) == 0 && strcmp(row->word, word) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* The `word`s of a statement, or the `per`s of one of its words. */
+static void report_unknown(struct config_builder *builder, const char *statement, const char *of,
+                           const struct config_word *word)
+{
+    char buffer[MESSAGE_MAX];
+    struct text message;
+    const char *similar = NULL;
+    const char *last = NULL;
+
+    text_init(&message, buffer, sizeof(buffer));
+    for (size_t i = 0; i < SETTING_COUNT; i++) {
+        const struct setting_row *row = setting_row((enum setting)i);
+        const char *name = of != NULL ? row->per : row->word;
+
+        if (strcmp(row->statement, statement) != 0 || (of != NULL && strcmp(row->word, of) != 0) ||
+            name[0] == '\0' || (last != NULL && strcmp(last, name) == 0))
+            continue;
+        text_add(&message, last != NULL ? ", " : "");
+        text_add(&message, name);
+        last = name;
+        if (suggest_is_similar(name, word->text))
+            similar = name;
+    }
+    if (similar != NULL) {
+        text_init(&message, buffer, sizeof(buffer));
+        suggest_name(&message, similar);
+        builder_error(builder, &word->place, "unknown ", statement, " '", word->text, "'", buffer,
+                      NULL);
+    } else {
+        builder_error(builder, &word->place, "unknown ", statement, " '", word->text,
+                      "'; expected ", buffer, NULL);
+    }
+}
+
+void build_setting(struct config_builder *builder, const char *statement,
+                   const struct config_word *name, const struct config_word *value,
+                   const struct config_word *per)
+{
+    enum setting setting = setting_find(statement, name->text, per->text != NULL ? per->text : "");
+    char what[64];
+    struct text text;
+
+    if (setting == SETTING_COUNT && !has_word(statement, name->text)) {
+        report_unknown(builder, statement, NULL, name);
+        return;
+    }
+    if (setting == SETTING_COUNT && per->text != NULL) {
+        report_unknown(builder, statement, name->text, per);
+        return;
+    }
+    if (setting == SETTING_COUNT) {
+        builder_error(builder, &name->place, statement, " ", name->text,
+                      " is per something: write `", statement, " ", name->text, " ", value->text,
+                      " per client`", NULL);
+        return;
+    }
+    text_init(&text, what, sizeof(what));
+    text_add(&text, statement);
+    text_add_char(&text, ' ');
+    text_add(&text, name->text);
+    if (is_first(builder, &builder->setting_places[setting], &name->place, what,
+                 setting_row(setting)->per))
+        set_value(builder, setting, value);
+}
+
+/* -- log */
+
+const char *config_log_event_name(enum config_log_event event)
+{
+    static const char *const names[] = {
+        [CONFIG_LOG_OPEN] = "open",
+        [CONFIG_LOG_CLOSE] = "close",
+        [CONFIG_LOG_DENY] = "deny",
+        [CONFIG_LOG_AUTH_FAILURE] = "auth_failure",
+    };
+    static_assert(ARRAY_LENGTH(names) == CONFIG_LOG_EVENT_COUNT, "a name for every event");
+
+    REQUIRE(event < CONFIG_LOG_EVENT_COUNT);
+    return names[event];
+}
+
+static void add_event(struct config_builder *builder, const struct config_word *word)
+{
+    char buffer[MESSAGE_MAX];
+    struct text message;
+
+    text_init(&message, buffer, sizeof(buffer));
+    for (size_t i = 0; i < CONFIG_LOG_EVENT_COUNT; i++) {
+        const char *name = config_log_event_name((enum config_log_event)i);
+
+        if (strcmp(name, word->text) == 0) {
+            builder->owner->config.log_events |= 1U << i;
+            return;
+        }
+        if (message.length == 0 && suggest_is_similar(name, word->text))
+            suggest_name(&message, name);
+    }
+    builder_error(builder, &word->place, "unknown event '", word->text, "'",
+                  message.length > 0 ? buffer : "; expected open, close, deny or auth_failure",
+                  NULL);
+}
+
+void build_log(struct config_builder *builder, const struct config_place *place,
+               const struct log_draft *log)
+{
+    struct config *config = &builder->owner->config;
+    const struct config_word *events = log->events.items;
+
+    if (!is_first(builder, &builder->log_place, place, "log", ""))
+        return;
+    config->log_target = log->target;
+    if (log->target == CONFIG_LOG_FILE)
+        config->log_path = builder_join_path(builder, log->path.text);
+    if (log->target == CONFIG_LOG_FILE && log->path.length == 0)
+        builder_error(builder, &log->path.place, "the path of the log is empty", NULL);
+    if (log->format.text != NULL && strcmp(log->format.text, "json") == 0)
+        config->log_format = CONFIG_LOG_JSON;
+    else if (log->format.text != NULL && strcmp(log->format.text, "logfmt") != 0)
+        builder_error(builder, &log->format.place, "unknown format '", log->format.text,
+                      "'; expected logfmt or json", NULL);
+    if (log->events.count > 0)
+        config->log_events = 0;
+    for (size_t i = 0; i < log->events.count; i++)
+        add_event(builder, &events[i]);
+}

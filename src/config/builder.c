@@ -1,0 +1,186 @@
+/* Files: reading, including, and saying what went wrong.
+ *
+ * An include is read in the middle of its statement by a parser of its own; the outer lexer waits.
+ * `paths` is the way from the first file to the one that is read now: a path that is already on it
+ * is a loop. The number of files is bounded, too, for a file may include another twice.
+ */
+#include "config/builder.h"
+
+#include "config/grammar.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <string.h>
+
+enum { MESSAGE_MAX = 1024 };
+
+static void add_message(struct config_builder *builder, bool is_warning,
+                        const struct config_place *place, va_list pieces)
+{
+    char buffer[MESSAGE_MAX];
+    struct text message;
+
+    text_init(&message, buffer, sizeof(buffer));
+    for (const char *piece = va_arg(pieces, const char *); piece != NULL;
+         piece = va_arg(pieces, const char *))
+        text_add(&message, piece);
+    diagnostics_add(builder->diagnostics, is_warning, place, buffer);
+}
+
+void builder_error(struct config_builder *builder, const struct config_place *place, ...)
+{
+    va_list pieces;
+
+    va_start(pieces, place);
+    add_message(builder, false, place, pieces);
+    va_end(pieces);
+}
+
+void builder_warn(struct config_builder *builder, const struct config_place *place, ...)
+{
+    va_list pieces;
+
+    va_start(pieces, place);
+    add_message(builder, true, place, pieces);
+    va_end(pieces);
+}
+
+void builder_report_io(struct config_builder *builder, const struct config_place *place,
+                       const char *path, int error)
+{
+    static const struct {
+        int error;
+        const char *text;
+    } rows[] = {
+        {-ENOENT, "there is no such file"},
+        {-EACCES, "no permission to read it"},
+        {-EISDIR, "it is a directory, not a file"},
+        {-EFBIG, "it is too large"},
+        {-ENOMEM, "there is not enough memory"},
+        {-ELOOP, "too many symbolic links"},
+        {-ENOTDIR, "a part of the path is no directory"},
+    };
+    const char *why = "it can't be read";
+
+    for (size_t i = 0; i < ARRAY_LENGTH(rows); i++)
+        if (rows[i].error == error)
+            why = rows[i].text;
+    if (error == -EFBIG && strcmp(path, builder->depth > 0 ? builder->paths[0] : path) == 0)
+        why = "it is too large: a configuration has at most 16 MiB";
+    builder_error(builder, place, "can't read '", path, "': ", why, NULL);
+}
+
+const char *builder_join_path(struct config_builder *builder, const char *path)
+{
+    struct arena *arena = &builder->owner->arena;
+    const char *base = builder->depth > 0 ? builder->paths[builder->depth - 1] : "";
+    const char *slash = memrchr(base, '/', strlen(base));
+    size_t folder_length = path[0] != '/' && slash != NULL ? (size_t)(slash - base) + 1 : 0;
+    size_t length = strlen(path);
+    char *joined = arena_allocate(arena, folder_length + length + 1);
+
+    if (joined == NULL)
+        return NULL;
+    memcpy(joined, base, folder_length);
+    memcpy(joined + folder_length, path, length);
+    return joined;
+}
+
+void builder_read_text(struct config_builder *builder, const char *name, const char *text,
+                       size_t length)
+{
+    struct lexer *outer = builder->lexer;
+    struct lexer lexer;
+
+    lexer_init(&lexer, name, text, length, &builder->owner->arena, builder->diagnostics);
+    if (!lexer_check_text(&lexer))
+        return;
+    builder->lexer = &lexer;
+    /* Its result: errors are diagnostics already, and memory shows in the arena but for bison's. */
+    if (grammar_parse(builder) == 2)
+        builder->owner->arena.is_exhausted = true;
+    builder->lexer = outer;
+}
+
+static bool may_read(struct config_builder *builder, const char *path,
+                     const struct config_place *place)
+{
+    for (size_t i = 0; i < builder->depth; i++) {
+        if (strcmp(builder->paths[i], path) != 0)
+            continue;
+        builder_error(builder, place, "'", path, "' includes itself", NULL);
+        return false;
+    }
+    if (builder->depth == BUILDER_DEPTH_MAX) {
+        builder_error(builder, place, "includes are nested more than 16 deep", NULL);
+        return false;
+    }
+    if (builder->file_count++ == BUILDER_FILES_MAX) {
+        builder_error(builder, place, "more than 1024 files are included", NULL);
+        return false;
+    }
+    return builder->file_count <= BUILDER_FILES_MAX;
+}
+
+void builder_read_file(struct config_builder *builder, const char *path,
+                       const struct config_place *place)
+{
+    const char *text;
+    size_t length;
+
+    if (!may_read(builder, path, place))
+        return;
+    builder->paths[builder->depth++] = path;
+    int error = builder->reader->read(builder->reader, path, CONFIG_FILE_MAX, &text, &length);
+    if (error == 0 && length > CONFIG_FILE_MAX)
+        error = -EFBIG;
+    if (error < 0)
+        builder_report_io(builder, place, path, error);
+    else
+        builder_read_text(builder, path, text, length);
+    builder->depth--;
+}
+
+struct glob_result {
+    struct arena *arena;
+    struct vector paths;
+};
+
+/* Keeps the paths sorted by their bytes, whatever the locale. */
+static void add_path(void *context, const char *path)
+{
+    struct glob_result *result = context;
+    const char *copy = arena_copy(result->arena, path, strlen(path));
+
+    if (copy == NULL || result->paths.count > BUILDER_FILES_MAX ||
+        vector_push(result->arena, &result->paths, sizeof(copy)) == NULL)
+        return;
+    const char **paths = result->paths.items;
+    size_t at = result->paths.count - 1;
+    for (; at > 0 && strcmp(paths[at - 1], copy) > 0; at--)
+        paths[at] = paths[at - 1];
+    paths[at] = copy;
+}
+
+static bool is_pattern(const char *path)
+{
+    return strchr(path, '*') != NULL || strchr(path, '?') != NULL || strchr(path, '[') != NULL;
+}
+
+void builder_include(struct config_builder *builder, const struct config_word *word)
+{
+    struct glob_result result = {.arena = &builder->owner->arena};
+    const char *path = builder_join_path(builder, word->text);
+
+    if (path == NULL)
+        return;
+    if (!is_pattern(word->text)) {
+        builder_read_file(builder, path, &word->place);
+        return;
+    }
+    int error = builder->reader->glob(builder->reader, path, add_path, &result);
+    if (error < 0)
+        builder_report_io(builder, &word->place, path, error);
+    for (size_t i = 0; i < result.paths.count; i++)
+        builder_read_file(builder, ((const char **)result.paths.items)[i], &word->place);
+}

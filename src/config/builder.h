@@ -1,0 +1,159 @@
+/* What the grammar's actions call: tokens in, a configuration under construction out. Internal to
+ * config/.
+ *
+ * Whatever is wrong becomes a diagnostic, and building goes on: a run finds many errors. Memory
+ * that runs out shows in the arena.
+ */
+#ifndef CONFIG_BUILDER_H
+#define CONFIG_BUILDER_H
+
+#include "base/contract.h"
+#include "config/arena.h"
+#include "config/config.h"
+#include "config/lexer.h"
+#include "config/setting.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+struct name_set;
+struct network_set;
+
+/* A list as it is written: for --print, and until all of it is known. */
+struct list_draft {
+    const char *name;
+    bool is_defined;
+    struct config_place place; /* of its first use or definition */
+    struct vector values;      /* struct policy_value: names, suffixes, networks */
+    struct vector paths;       /* const char * */
+    struct name_set *names;
+    struct network_set *networks;
+};
+
+struct group_draft {
+    const char *name;
+    bool is_defined;
+    struct config_place place;
+    struct vector users; /* const char * */
+};
+
+struct rule_draft {
+    struct policy_rule_source source;
+    bool is_named; /* by `as` */
+    struct config_place place;
+};
+
+struct listener_draft {
+    struct ip_endpoint endpoint;
+    struct config_place place;
+};
+
+/* A use of a list or a listener, to be checked when all of them are known. */
+struct reference {
+    bool is_listener;
+    bool needs_addresses; /* a list in `from` or `address` */
+    size_t list;
+    struct ip_endpoint listener;
+    struct config_place place;
+};
+
+/* What a struct config lives in. */
+struct config_owner {
+    struct config config;
+    struct arena arena;
+    struct vector lists;  /* struct list_draft */
+    struct vector groups; /* struct group_draft */
+    struct vector rules;  /* struct rule_draft */
+    struct users_file *users;
+};
+
+enum { BUILDER_DEPTH_MAX = 16, BUILDER_FILES_MAX = 1024 };
+
+struct config_builder {
+    struct config_owner *owner;
+    struct config_reader *reader;
+    struct diagnostics *diagnostics;
+    struct lexer *lexer; /* of the file that is read now */
+    const char *paths[BUILDER_DEPTH_MAX];
+    size_t depth;
+    size_t file_count;
+    struct vector listeners;  /* struct listener_draft */
+    struct vector references; /* struct reference */
+    struct vector conditions; /* struct policy_condition: of the rule that is read now */
+    struct config_place setting_places[SETTING_COUNT]; /* line 0: not set */
+    struct config_place admin_place;
+    struct config_place log_place;
+    struct config_place resolver_place;
+    struct config_place users_place;
+};
+
+/* A `log` statement's parts. */
+struct log_draft {
+    struct config_word path;
+    enum config_log_target target;
+    struct config_word format; /* text NULL: not given */
+    struct vector events;      /* struct config_word */
+};
+
+/* -- diagnostics: the pieces up to NULL make the message */
+void builder_error(struct config_builder *builder, const struct config_place *place, ...)
+    __attribute__((sentinel));
+void builder_warn(struct config_builder *builder, const struct config_place *place, ...)
+    __attribute__((sentinel));
+
+/* -- builder.c: files */
+/* Reads the file and what it includes. */
+void builder_read_file(struct config_builder *builder, const char *path,
+                       const struct config_place *place);
+/* The same for a text that is no file. */
+void builder_read_text(struct config_builder *builder, const char *name, const char *text,
+                       size_t length);
+void builder_include(struct config_builder *builder, const struct config_word *path);
+/* Relative to the file that is read now. NULL: no memory. */
+const char *builder_join_path(struct config_builder *builder, const char *path);
+/* Says why a file could not be read. */
+void builder_report_io(struct config_builder *builder, const struct config_place *place,
+                       const char *path, int error);
+
+/* -- build_settings.c: one statement each */
+void build_listen(struct config_builder *builder, const struct config_word *address);
+void build_tls(struct config_builder *builder, const struct config_place *place);
+void build_admin(struct config_builder *builder, const struct config_place *place,
+                 const struct config_word *address, const struct vector *users);
+void build_admin_off(struct config_builder *builder, const struct config_place *place);
+void build_users(struct config_builder *builder, const struct config_place *place,
+                 const struct config_word *path);
+void build_resolver(struct config_builder *builder, const struct config_place *place,
+                    const struct vector *servers, const struct config_word *timeout);
+void build_setting(struct config_builder *builder, const char *statement,
+                   const struct config_word *name, const struct config_word *value,
+                   const struct config_word *per);
+void build_log(struct config_builder *builder, const struct config_place *place,
+               const struct log_draft *log);
+
+/* -- build_lists.c */
+void build_group(struct config_builder *builder, const struct config_word *name,
+                 const struct vector *users);
+void build_list(struct config_builder *builder, const struct config_word *name,
+                const struct vector *values);
+void build_list_file(struct config_builder *builder, const struct config_word *name,
+                     const struct config_word *path);
+/* The list or group of that name, made when there is none. False: no memory. */
+bool build_find_list(struct config_builder *builder, const struct config_word *name,
+                     size_t *ret_index);
+bool build_find_group(struct config_builder *builder, const struct config_word *name,
+                      size_t skipped, size_t *ret_index);
+
+/* -- build_rules.c */
+void build_condition(struct config_builder *builder, enum policy_condition_kind kind,
+                     bool is_negated, const struct vector *values);
+void build_rule(struct config_builder *builder, const struct config_place *place, bool is_report,
+                bool is_allow, const struct config_word *name);
+/* For admin's `user`. */
+bool build_user_values(struct config_builder *builder, const struct vector *words,
+                       struct policy_condition *ret_condition);
+
+/* -- build_check.c: when everything is read */
+void build_finish(struct config_builder *builder, const struct config_overrides *overrides);
+
+#endif

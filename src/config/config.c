@@ -1,0 +1,110 @@
+/* The entrance: a builder reads, build_finish judges, and what remains is a config in its arena.
+ *
+ * Without a file, the built-in configuration is a text in the very language, and --from adds lines
+ * to it.
+ */
+#include "config/config.h"
+
+#include "config/builder.h"
+#include "config/users_file.h"
+#include "policy/name_set.h"
+#include "policy/network_set.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* A client may reach what it could reach by itself. */
+static const char built_in[] = "listen 127.0.0.1:10800\n"
+                               "allow from loopback to any, special as \"built-in\"\n";
+
+/* `allow from CIDR to any as "--from CIDR"` */
+enum { FROM_LINE_MAX = 160 };
+
+static void add_network(struct text *out, const struct ip_network *network)
+{
+    ip_address_print(out, &network->address);
+    text_add_char(out, '/');
+    text_add_decimal(out, network->prefix_length);
+}
+
+static void read_built_in(struct config_builder *builder, const struct config_overrides *overrides)
+{
+    size_t size = sizeof(built_in) + overrides->from_count * FROM_LINE_MAX;
+    char *buffer = arena_allocate(&builder->owner->arena, size);
+    struct text text;
+
+    if (buffer == NULL)
+        return;
+    text_init(&text, buffer, size);
+    text_add(&text, built_in);
+    for (size_t i = 0; i < overrides->from_count; i++) {
+        text_add(&text, "allow from ");
+        add_network(&text, &overrides->from[i]);
+        text_add(&text, " to any as \"--from ");
+        add_network(&text, &overrides->from[i]);
+        text_add(&text, "\"\n");
+    }
+    ENSURE(!text.is_truncated);
+    builder_read_text(builder, "built-in", buffer, text.length);
+}
+
+static void set_defaults(struct config *config)
+{
+    settings_set_defaults(&config->values);
+    config->log_target = CONFIG_LOG_STDERR;
+    config->log_format = CONFIG_LOG_LOGFMT;
+    config->log_events = (1U << CONFIG_LOG_EVENT_COUNT) - 1;
+}
+
+int config_parse(struct config_reader *reader, const char *path,
+                 const struct config_overrides *overrides, struct config **ret_config,
+                 struct diagnostics **ret_diagnostics)
+{
+    static const struct config_overrides nothing;
+    struct config_builder builder = {.reader = reader};
+
+    if (overrides == NULL)
+        overrides = &nothing;
+    builder.owner = calloc(1, sizeof(*builder.owner));
+    builder.diagnostics = diagnostics_create();
+    if (builder.owner == NULL || builder.diagnostics == NULL) {
+        free(builder.owner);
+        diagnostics_destroy(builder.diagnostics);
+        return -ENOMEM;
+    }
+    set_defaults(&builder.owner->config);
+    if (path == NULL)
+        read_built_in(&builder, overrides);
+    else
+        builder_read_file(&builder, path, NULL);
+    build_finish(&builder, overrides);
+    if (builder.owner->arena.is_exhausted) {
+        diagnostics_destroy(builder.diagnostics);
+        config_destroy(&builder.owner->config);
+        return -ENOMEM;
+    }
+    *ret_diagnostics = builder.diagnostics;
+    if (diagnostics_error_count(builder.diagnostics) > 0) {
+        config_destroy(&builder.owner->config);
+        return -EINVAL;
+    }
+    *ret_config = &builder.owner->config;
+    return 0;
+}
+
+void config_destroy(struct config *config)
+{
+    if (config == NULL)
+        return;
+    struct config_owner *owner = container_of(config, struct config_owner, config);
+    struct list_draft *lists = owner->lists.items;
+
+    for (size_t i = 0; i < owner->lists.count; i++) {
+        name_set_destroy(lists[i].names);
+        network_set_destroy(lists[i].networks);
+    }
+    users_file_destroy(owner->users);
+    arena_finish(&owner->arena);
+    free(owner);
+}

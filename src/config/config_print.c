@@ -1,0 +1,346 @@
+/* The effective configuration as text. What is in force but can't be written (no limit, the
+ * system's name servers, the command line's -w and -s) is a comment.
+ */
+#include "config/builder.h"
+
+#include <string.h>
+
+/* Any one piece: a path or a name with every byte escaped is written apart. */
+enum { PIECE_MAX = 512 };
+
+struct printer {
+    void (*write)(void *context, const char *bytes, size_t length);
+    void *context;
+    const struct config *config;
+};
+
+static void put(struct printer *printer, const char *string)
+{
+    printer->write(printer->context, string, strlen(string));
+}
+
+static void put_quoted(struct printer *printer, const char *string)
+{
+    put(printer, "\"");
+    for (; *string != '\0'; string++) {
+        if (*string == '"' || *string == '\\')
+            put(printer, "\\");
+        printer->write(printer->context, string, 1);
+    }
+    put(printer, "\"");
+}
+
+/* Quoted where a rule would take it for something else. */
+static void put_word(struct printer *printer, const char *word)
+{
+    if (lexer_is_plain(word) && !lexer_is_rule_keyword(word) && strcmp(word, "any") != 0)
+        put(printer, word);
+    else
+        put_quoted(printer, word);
+}
+
+static void put_number(struct printer *printer, uint64_t number, unsigned width)
+{
+    char buffer[PIECE_MAX];
+    struct text text;
+
+    text_init(&text, buffer, sizeof(buffer));
+    text_add_padded(&text, number, width);
+    put(printer, buffer);
+}
+
+static void put_endpoint(struct printer *printer, const struct ip_endpoint *endpoint)
+{
+    char buffer[IP_ENDPOINT_TEXT_SIZE];
+    struct text text;
+
+    text_init(&text, buffer, sizeof(buffer));
+    ip_endpoint_print(&text, endpoint);
+    put(printer, buffer);
+}
+
+static void put_network(struct printer *printer, const struct ip_network *network)
+{
+    char buffer[PIECE_MAX];
+    struct text text;
+
+    text_init(&text, buffer, sizeof(buffer));
+    ip_address_print(&text, &network->address);
+    if (network->prefix_length < (network->address.family == IP_V4 ? 32 : 128)) {
+        text_add_char(&text, '/');
+        text_add_decimal(&text, network->prefix_length);
+    }
+    put(printer, buffer);
+}
+
+/* -- values */
+
+static void put_time(struct printer *printer, const struct policy_value *value)
+{
+    static const char *const days[] = {"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"};
+    unsigned count = 0;
+    unsigned first = 0;
+
+    for (unsigned day = 0; day < 7; day++) {
+        unsigned before = (day + 6) % 7;
+
+        count += value->time.days >> day & 1;
+        if (value->time.days >> day & 1 && !(value->time.days >> before & 1))
+            first = day;
+    }
+    if (count < 7) {
+        put(printer, days[first]);
+        put(printer, count > 1 ? "-" : "");
+        put(printer, count > 1 ? days[(first + count - 1) % 7] : "");
+        put(printer, " ");
+    }
+    put_number(printer, value->time.first_minute / 60, 2);
+    put(printer, ":");
+    put_number(printer, value->time.first_minute % 60, 2);
+    put(printer, "-");
+    put_number(printer, value->time.end_minute / 60, 2);
+    put(printer, ":");
+    put_number(printer, value->time.end_minute % 60, 2);
+}
+
+static void put_name(struct printer *printer, const char *name)
+{
+    if (strchr(name, '.') != NULL || strcmp(name, "localhost") == 0)
+        put(printer, name);
+    else
+        put_quoted(printer, name);
+}
+
+static void put_ports(struct printer *printer, const struct policy_value *value)
+{
+    put_number(printer, value->ports.first, 1);
+    if (value->ports.first == value->ports.last)
+        return;
+    put(printer, "-");
+    put_number(printer, value->ports.last, 1);
+}
+
+static void put_value(struct printer *printer, const struct policy_value *value)
+{
+    switch (value->kind) {
+    case POLICY_VALUE_ANY:
+        put(printer, "any");
+        break;
+    case POLICY_VALUE_SPECIAL:
+        put(printer, "special");
+        break;
+    case POLICY_VALUE_PRIVATE:
+        put(printer, "private");
+        break;
+    case POLICY_VALUE_LOOPBACK:
+        put(printer, "loopback");
+        break;
+    case POLICY_VALUE_NETWORK:
+        put_network(printer, &value->network);
+        break;
+    case POLICY_VALUE_NAME:
+        put_name(printer, value->text);
+        break;
+    case POLICY_VALUE_SUFFIX:
+        put(printer, "*.");
+        put(printer, value->text);
+        break;
+    case POLICY_VALUE_LIST:
+        put(printer, printer->config->policy.lists[value->index].name);
+        break;
+    case POLICY_VALUE_USER:
+    case POLICY_VALUE_WORD:
+        put_word(printer, value->text);
+        break;
+    case POLICY_VALUE_GROUP:
+        put(printer, "@");
+        put(printer, printer->config->policy.groups[value->index].name);
+        break;
+    case POLICY_VALUE_PORTS:
+        put_ports(printer, value);
+        break;
+    case POLICY_VALUE_LISTENER:
+        put_endpoint(printer, &value->listener);
+        break;
+    case POLICY_VALUE_TIME:
+        put_time(printer, value);
+        break;
+    case POLICY_VALUE_KIND_COUNT:
+        break;
+    }
+}
+
+static void put_values(struct printer *printer, const struct policy_value *values, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        put(printer, i > 0 ? ", " : "");
+        put_value(printer, &values[i]);
+    }
+}
+
+static void put_condition(struct printer *printer, const struct policy_condition *condition)
+{
+    static const char *const names[] = {
+        [POLICY_FROM] = "from",         [POLICY_USER] = "user", [POLICY_TO] = "to",
+        [POLICY_ADDRESS] = "address",   [POLICY_PORT] = "port", [POLICY_LISTENER] = "listener",
+        [POLICY_TIME] = "time",         [POLICY_SNI] = "sni",   [POLICY_JA4] = "ja4",
+        [POLICY_PROTOCOL] = "protocol",
+    };
+    static_assert(ARRAY_LENGTH(names) == POLICY_CONDITION_COUNT, "a name for every condition");
+
+    put(printer, " ");
+    put(printer, names[condition->kind]);
+    put(printer, condition->is_negated ? " not " : " ");
+    put_values(printer, condition->values, condition->value_count);
+}
+
+/* -- statements */
+
+static void put_listeners(struct printer *printer)
+{
+    const struct config *config = printer->config;
+
+    for (size_t i = 0; i < config->listener_count; i++) {
+        put(printer, "listen ");
+        put_endpoint(printer, &config->listeners[i]);
+        put(printer, "\n");
+    }
+    put(printer, "admin ");
+    if (config->has_admin)
+        put_endpoint(printer, &config->admin);
+    else
+        put(printer, "off");
+    if (config->has_admin && config->admin_users.value_count > 0)
+        put_condition(printer, &config->admin_users);
+    put(printer, "\n");
+}
+
+static void put_resolver(struct printer *printer)
+{
+    const struct config *config = printer->config;
+
+    put(printer, "resolver");
+    for (size_t i = 0; i < config->resolver.server_count; i++) {
+        put(printer, i > 0 ? ", " : " ");
+        put_endpoint(printer, &config->resolver.servers[i]);
+    }
+    put(printer, " timeout ");
+}
+
+static void put_settings(struct printer *printer)
+{
+    const struct config *config = printer->config;
+    char buffer[PIECE_MAX];
+    struct text text;
+
+    for (size_t i = 0; i < SETTING_COUNT; i++) {
+        const struct setting_row *row = setting_row((enum setting)i);
+        uint64_t value = setting_get(&config->values, (enum setting)i);
+        bool is_none = value < row->min;
+
+        text_init(&text, buffer, sizeof(buffer));
+        setting_print(&text, (enum setting)i, value);
+        put(printer, is_none ? "# " : "");
+        if (i == SETTING_RESOLVER_TIMEOUT) {
+            put_resolver(printer);
+        } else {
+            put(printer, row->statement);
+            put(printer, " ");
+            put(printer, row->word);
+            put(printer, " ");
+        }
+        put(printer, is_none ? "none" : buffer);
+        put(printer, row->per[0] != '\0' ? " per " : "");
+        put(printer, row->per);
+        put(printer, i == SETTING_RESOLVER_TIMEOUT && !config->has_resolver
+                         ? " # of the servers of /etc/resolv.conf\n"
+                         : "\n");
+    }
+}
+
+static void put_log(struct printer *printer)
+{
+    const struct config *config = printer->config;
+    bool is_first = true;
+
+    put(printer, "log ");
+    if (config->log_target == CONFIG_LOG_FILE)
+        put_quoted(printer, config->log_path);
+    else
+        put(printer, config->log_target == CONFIG_LOG_STDERR ? "stderr" : "off");
+    put(printer, config->log_format == CONFIG_LOG_JSON ? " format json" : " format logfmt");
+    for (size_t i = 0; i < CONFIG_LOG_EVENT_COUNT; i++) {
+        if (!(config->log_events & 1U << i))
+            continue;
+        put(printer, is_first ? " events " : ", ");
+        put(printer, config_log_event_name((enum config_log_event)i));
+        is_first = false;
+    }
+    put(printer, "\n");
+}
+
+static void put_group(struct printer *printer, const struct group_draft *group)
+{
+    put(printer, "group ");
+    put(printer, group->name);
+    put(printer, " { ");
+    for (size_t i = 0; i < group->users.count; i++) {
+        put(printer, i > 0 ? ", " : "");
+        put_quoted(printer, ((const char *const *)group->users.items)[i]);
+    }
+    put(printer, " }\n");
+}
+
+static void put_list(struct printer *printer, const struct list_draft *list)
+{
+    if (list->values.count > 0 || list->paths.count == 0) {
+        put(printer, "list ");
+        put(printer, list->name);
+        put(printer, " { ");
+        put_values(printer, list->values.items, list->values.count);
+        put(printer, " }\n");
+    }
+    for (size_t i = 0; i < list->paths.count; i++) {
+        put(printer, "list ");
+        put(printer, list->name);
+        put(printer, " file ");
+        put_quoted(printer, ((const char *const *)list->paths.items)[i]);
+        put(printer, "\n");
+    }
+}
+
+static void put_rule(struct printer *printer, const struct rule_draft *rule)
+{
+    put(printer, rule->source.is_report ? "report " : "");
+    put(printer, rule->source.is_allow ? "allow" : "deny");
+    for (size_t i = 0; i < rule->source.condition_count; i++)
+        put_condition(printer, &rule->source.conditions[i]);
+    put(printer, rule->is_named ? " as " : " # ");
+    if (rule->is_named)
+        put_quoted(printer, rule->source.name);
+    else
+        put(printer, rule->source.place);
+    put(printer, "\n");
+}
+
+void config_print(const struct config *config,
+                  void (*write)(void *context, const char *bytes, size_t length), void *context)
+{
+    const struct config_owner *owner = container_of(config, struct config_owner, config);
+    struct printer printer = {.write = write, .context = context, .config = config};
+
+    put_listeners(&printer);
+    if (config->users_path != NULL) {
+        put(&printer, "users file ");
+        put_quoted(&printer, config->users_path);
+        put(&printer, "\n");
+    }
+    put_settings(&printer);
+    put_log(&printer);
+    for (size_t i = 0; i < owner->groups.count; i++)
+        put_group(&printer, (const struct group_draft *)owner->groups.items + i);
+    for (size_t i = 0; i < owner->lists.count; i++)
+        put_list(&printer, (const struct list_draft *)owner->lists.items + i);
+    for (size_t i = 0; i < owner->rules.count; i++)
+        put_rule(&printer, (const struct rule_draft *)owner->rules.items + i);
+}

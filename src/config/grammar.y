@@ -1,0 +1,306 @@
+/* The grammar of the configuration language: shapes only. What a word means is for the actions
+ * (build_*.c) to find out; keywords are the lexer's matter.
+ *
+ * An error ends at the next newline, or inside the braces of `listen` at the end of the setting, so
+ * that one run reports many. Look-ahead correction makes the list of expected words exact.
+ */
+%define api.pure full
+%define api.prefix {grammar_}
+%define api.token.prefix {TOKEN_}
+%define api.location.type {struct config_place}
+%define parse.error custom
+%define parse.lac full
+%locations
+%param {struct config_builder *builder}
+%expect 0
+
+%code requires {
+#include "config/builder.h"
+}
+
+%union {
+    struct config_word word;
+    struct vector words;
+    struct log_draft log;
+    enum policy_condition_kind kind;
+    bool flag;
+}
+
+%code {
+#include "config/suggest.h"
+
+#define YYMAXDEPTH 2000
+/* From the first to the last token, where that is one line. */
+#define YYLLOC_DEFAULT(current, parts, count)                                                      \
+    do {                                                                                           \
+        if ((count) > 0) {                                                                         \
+            (current) = YYRHSLOC(parts, 1);                                                        \
+            if ((current).line == YYRHSLOC(parts, count).line)                                     \
+                (current).column_end = YYRHSLOC(parts, count).column_end;                          \
+        } else {                                                                                   \
+            (current) = YYRHSLOC(parts, 0);                                                        \
+            (current).column = (current).column_end;                                               \
+        }                                                                                          \
+    } while (0)
+
+static int grammar_lex(GRAMMAR_STYPE *value, GRAMMAR_LTYPE *place, struct config_builder *builder)
+{
+    return lexer_next(builder->lexer, &value->word, place);
+}
+
+static void grammar_error(const GRAMMAR_LTYPE *place, struct config_builder *builder,
+                          const char *message)
+{
+    builder_error(builder, place, message, NULL);
+}
+
+static void append(struct config_builder *builder, struct vector *words,
+                   const struct config_word *word)
+{
+    struct config_word *item = vector_push(&builder->owner->arena, words, sizeof(*item));
+
+    if (item != NULL)
+        *item = *word;
+}
+
+static struct vector start(struct config_builder *builder, const struct config_word *word)
+{
+    struct vector words = {0};
+
+    append(builder, &words, word);
+    return words;
+}
+}
+
+%token YYEOF 0 "end of file"
+%token <word> WORD "a word" STRING "a string"
+%token NEWLINE "end of line" COMMA "," SEMICOLON ";" OPEN "{" CLOSE "}"
+%token UNCLOSED_STRING "a string without its end"
+%token LISTEN "listen" ADMIN "admin" USERS "users" GROUP "group" LIST "list" RESOLVER "resolver"
+%token LIMIT "limit" TIMEOUT "timeout" LOG "log" INCLUDE "include"
+%token REPORT "report" ALLOW "allow" DENY "deny"
+%token TLS "tls" CERTIFICATE "certificate" KEY "key" CLIENT_CA "client-ca"
+%token OFF "off" FILE "file" PER "per" STDERR "stderr" FORMAT "format" EVENTS "events"
+%token FROM "from" USER "user" TO "to" ADDRESS "address" PORT "port" LISTENER "listener"
+%token TIME "time" PROTOCOL "protocol" SNI "sni" JA4 "ja4" NOT "not" AS "as"
+
+%type <word> value name per timeout
+%type <words> values braced times time
+%type <log> log
+%type <kind> kind
+%type <flag> not report verdict
+
+%%
+
+file: statements ;
+
+statements: %empty | statements statement ;
+
+statement:
+    NEWLINE
+  | body NEWLINE
+  | error NEWLINE { lexer_resume(builder->lexer); yyerrok; }
+  ;
+
+body:
+    LISTEN value listen_block { build_listen(builder, &$2); }
+  | ADMIN value { build_admin(builder, &@1, &$2, NULL); }
+  | ADMIN value USER values { build_admin(builder, &@1, &$2, &$4); }
+  | ADMIN OFF { build_admin_off(builder, &@1); }
+  | USERS FILE value { build_users(builder, &@1, &$3); }
+  | GROUP WORD braced { build_group(builder, &$2, &$3); }
+  | LIST WORD braced { build_list(builder, &$2, &$3); }
+  | LIST WORD FILE value { build_list_file(builder, &$2, &$4); }
+  | RESOLVER values timeout { build_resolver(builder, &@1, &$2, &$3); }
+  | RESOLVER TIMEOUT value { build_resolver(builder, &@1, NULL, &$3); }
+  | LIMIT name value per { build_setting(builder, "limit", &$2, &$3, &$4); }
+  | TIMEOUT name value {
+        struct config_word none = {0};
+
+        build_setting(builder, "timeout", &$2, &$3, &none);
+    }
+  | LOG log { build_log(builder, &@1, &$2); }
+  | INCLUDE value { builder_include(builder, &$2); }
+  | report verdict conditions { build_rule(builder, &@2, $1, $2, NULL); }
+  | report verdict conditions AS value { build_rule(builder, &@2, $1, $2, &$5); }
+  ;
+
+value: WORD | STRING ;
+name: WORD ;
+values: value { $$ = start(builder, &$1); } | values COMMA value { $$ = $1; append(builder, &$$, &$3); } ;
+
+braced:
+    OPEN CLOSE { $$ = (struct vector){0}; }
+  | OPEN values CLOSE { $$ = $2; }
+  | OPEN values COMMA CLOSE { $$ = $2; }
+  ;
+
+listen_block: %empty | OPEN listen_settings CLOSE ;
+listen_settings: listen_setting | listen_settings separator listen_setting ;
+separator: SEMICOLON | NEWLINE ;
+listen_setting:
+    %empty
+  | TLS CERTIFICATE value KEY value { build_tls(builder, &@1); }
+  | CLIENT_CA value { build_tls(builder, &@1); }
+  | error
+  ;
+
+timeout: %empty { $$ = (struct config_word){0}; } | TIMEOUT value { $$ = $2; } ;
+per: %empty { $$ = (struct config_word){0}; } | PER name { $$ = $2; } ;
+
+log:
+    value { $$ = (struct log_draft){.target = CONFIG_LOG_FILE, .path = $1}; }
+  | STDERR { $$ = (struct log_draft){.target = CONFIG_LOG_STDERR}; }
+  | OFF { $$ = (struct log_draft){.target = CONFIG_LOG_OFF}; }
+  | log FORMAT name { $$ = $1; $$.format = $3; }
+  | log EVENTS values { $$ = $1; $$.events = $3; }
+  ;
+
+report: %empty { $$ = false; } | REPORT { $$ = true; } ;
+verdict: ALLOW { $$ = true; } | DENY { $$ = false; } ;
+conditions: %empty { builder->conditions = (struct vector){0}; } | conditions condition ;
+condition:
+    not kind not values {
+        if ($1 && $3)
+            builder_error(builder, &@3, "'not' stands twice: once negates all values", NULL);
+        build_condition(builder, $2, $1 || $3, &$4);
+    }
+  | not TIME not times {
+        if ($1 && $3)
+            builder_error(builder, &@3, "'not' stands twice: once negates all values", NULL);
+        build_condition(builder, POLICY_TIME, $1 || $3, &$4);
+    }
+  ;
+not: %empty { $$ = false; } | NOT { $$ = true; } ;
+kind:
+    FROM { $$ = POLICY_FROM; }
+  | USER { $$ = POLICY_USER; }
+  | TO { $$ = POLICY_TO; }
+  | ADDRESS { $$ = POLICY_ADDRESS; }
+  | PORT { $$ = POLICY_PORT; }
+  | LISTENER { $$ = POLICY_LISTENER; }
+  | PROTOCOL { $$ = POLICY_PROTOCOL; }
+  | SNI { $$ = POLICY_SNI; }
+  | JA4 { $$ = POLICY_JA4; }
+  ;
+/* Two words a value: days, hours. A second one that is not given has no text. */
+times: time | times COMMA time { struct config_word *words = $3.items; $$ = $1; append(builder, &$$, &words[0]); append(builder, &$$, &words[1]); } ;
+time:
+    WORD {
+        struct config_word none = {0};
+
+        $$ = start(builder, &$1);
+        append(builder, &$$, &none);
+    }
+  | WORD WORD { $$ = start(builder, &$1); append(builder, &$$, &$2); }
+  ;
+
+%%
+
+enum { EXPECTED_MAX = 24 };
+
+static bool is_word_token(yysymbol_kind_t kind)
+{
+    return kind == YYSYMBOL_WORD || kind == YYSYMBOL_STRING;
+}
+
+/* The expected keyword that the word may be a misspelling of. */
+static const char *find_suggestion(const yysymbol_kind_t *expected, int count, const char *word)
+{
+    const char *nearest = NULL;
+    size_t edits = SUGGEST_FAR;
+
+    for (int i = 0; i < count; i++) {
+        size_t distance = suggest_distance(yysymbol_name(expected[i]), word);
+
+        if (!is_word_token(expected[i]) && distance < edits) {
+            edits = distance;
+            nearest = yysymbol_name(expected[i]);
+        }
+    }
+    return nearest;
+}
+
+static bool is_statement(const yysymbol_kind_t *expected, int count)
+{
+    for (int i = 0; i < count; i++)
+        if (expected[i] == YYSYMBOL_LISTEN)
+            return true;
+    return false;
+}
+
+/* `a, b or c`; a word and a string are one to a person. */
+static void add_expected(struct text *out, const yysymbol_kind_t *expected, int count)
+{
+    const char *names[EXPECTED_MAX];
+    int named = 0;
+    bool is_start = is_statement(expected, count);
+
+    for (int i = 0; i < count; i++) {
+        if (is_start && (expected[i] == YYSYMBOL_YYEOF || expected[i] == YYSYMBOL_NEWLINE))
+            continue;
+        if (expected[i] == YYSYMBOL_STRING && i > 0 && expected[i - 1] == YYSYMBOL_WORD)
+            names[named - 1] = "a value";
+        else
+            names[named++] = yysymbol_name(expected[i]);
+    }
+    for (int i = 0; i < named; i++) {
+        if (i > 0)
+            text_add(out, i + 1 < named ? ", " : " or ");
+        text_add(out, names[i]);
+    }
+}
+
+static void add_unexpected(struct text *out, const struct config_place *place, yysymbol_kind_t kind)
+{
+    if (kind == YYSYMBOL_UNCLOSED_STRING || kind == YYSYMBOL_NEWLINE || kind == YYSYMBOL_YYEOF) {
+        text_add(out, yysymbol_name(kind));
+        return;
+    }
+    text_add_char(out, '\'');
+    diagnostics_add_source(out, place);
+    text_add_char(out, '\'');
+}
+
+static int yyreport_syntax_error(const yypcontext_t *context, struct config_builder *builder)
+{
+    const struct config_place *place = yypcontext_location(context);
+    yysymbol_kind_t kind = yypcontext_token(context);
+    yysymbol_kind_t expected[EXPECTED_MAX];
+    int count = yypcontext_expected_tokens(context, expected, EXPECTED_MAX);
+    char buffer[512];
+    char word[64];
+    struct text message;
+    struct text source;
+    const char *suggestion = NULL;
+
+    if (kind == YYSYMBOL_YYUNDEF)
+        return 0; /* no memory: the arena knows */
+    text_init(&message, buffer, sizeof(buffer));
+    text_init(&source, word, sizeof(word));
+    if (kind == YYSYMBOL_UNCLOSED_STRING) {
+        builder_error(builder, place, "this string has no end: a \" is missing on its line", NULL);
+        return 0;
+    }
+    if (kind == YYSYMBOL_WORD) {
+        diagnostics_add_source(&source, place);
+        suggestion = find_suggestion(expected, count, word);
+    }
+    text_add(&message, kind == YYSYMBOL_WORD && is_statement(expected, count)
+                           ? "unknown statement "
+                           : "unexpected ");
+    add_unexpected(&message, place, kind);
+    if (kind == YYSYMBOL_YYEOF && builder->lexer->depth > 0) {
+        text_add(&message, ": the '{' of line ");
+        text_add_decimal(&message, builder->lexer->open_line);
+        text_add(&message, " is still open");
+    }
+    if (suggestion != NULL) {
+        suggest_name(&message, suggestion);
+    } else if (count > 0) {
+        text_add(&message, "; expected ");
+        add_expected(&message, expected, count);
+    }
+    builder_error(builder, place, buffer, NULL);
+    return 0;
+}

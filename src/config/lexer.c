@@ -1,0 +1,393 @@
+/* Text to tokens.
+ *
+ * A newline is a token that ends a statement, but for three cases: behind a comma, on an empty
+ * line, and in the braces of `list` and `group`, where it is a blank. The first word of a statement
+ * decides which words are keywords up to its end: `keywords` below has a bit a statement.
+ * The text was checked to be UTF-8 without controls before the first token is asked for.
+ */
+#include "config/lexer.h"
+
+#include "config/builder.h"
+#include "config/config.h"
+#include "config/grammar.h"
+
+#include <stdint.h>
+#include <string.h>
+
+enum statement_bits {
+    AT_START = 1 << 0,
+    IN_LISTEN = 1 << 1,
+    IN_ADMIN = 1 << 2,
+    IN_FILE = 1 << 3, /* users, list */
+    IN_RESOLVER = 1 << 4,
+    IN_LIMIT = 1 << 5,
+    IN_LOG = 1 << 6,
+    IN_REPORT = 1 << 7,
+    IN_RULE = 1 << 8,
+    IN_OTHER = 1 << 9, /* no keywords */
+    IN_BRACES = 1 << 10,
+};
+
+/* Where a keyword stands, and what its statement is when it begins one. */
+static const struct {
+    const char *word;
+    int token;
+    unsigned where;
+    unsigned statement;
+} keywords[] = {
+    {"listen", TOKEN_LISTEN, AT_START, IN_LISTEN},
+    {"admin", TOKEN_ADMIN, AT_START, IN_ADMIN},
+    {"users", TOKEN_USERS, AT_START, IN_FILE},
+    {"group", TOKEN_GROUP, AT_START, IN_OTHER},
+    {"list", TOKEN_LIST, AT_START, IN_FILE},
+    {"resolver", TOKEN_RESOLVER, AT_START, IN_RESOLVER},
+    {"limit", TOKEN_LIMIT, AT_START, IN_LIMIT},
+    {"timeout", TOKEN_TIMEOUT, AT_START, IN_OTHER},
+    {"log", TOKEN_LOG, AT_START, IN_LOG},
+    {"include", TOKEN_INCLUDE, AT_START, IN_OTHER},
+    {"report", TOKEN_REPORT, AT_START, IN_REPORT},
+    {"allow", TOKEN_ALLOW, AT_START | IN_REPORT, IN_RULE},
+    {"deny", TOKEN_DENY, AT_START | IN_REPORT, IN_RULE},
+    {"tls", TOKEN_TLS, IN_LISTEN, 0},
+    {"certificate", TOKEN_CERTIFICATE, IN_LISTEN, 0},
+    {"key", TOKEN_KEY, IN_LISTEN, 0},
+    {"client-ca", TOKEN_CLIENT_CA, IN_LISTEN, 0},
+    {"off", TOKEN_OFF, IN_ADMIN | IN_LOG, 0},
+    {"file", TOKEN_FILE, IN_FILE, 0},
+    {"timeout", TOKEN_TIMEOUT, IN_RESOLVER, 0},
+    {"per", TOKEN_PER, IN_LIMIT, 0},
+    {"stderr", TOKEN_STDERR, IN_LOG, 0},
+    {"format", TOKEN_FORMAT, IN_LOG, 0},
+    {"events", TOKEN_EVENTS, IN_LOG, 0},
+    {"from", TOKEN_FROM, IN_RULE, 0},
+    {"user", TOKEN_USER, IN_RULE | IN_ADMIN, 0},
+    {"to", TOKEN_TO, IN_RULE, 0},
+    {"address", TOKEN_ADDRESS, IN_RULE, 0},
+    {"port", TOKEN_PORT, IN_RULE, 0},
+    {"listener", TOKEN_LISTENER, IN_RULE, 0},
+    {"time", TOKEN_TIME, IN_RULE, 0},
+    {"protocol", TOKEN_PROTOCOL, IN_RULE, 0},
+    {"sni", TOKEN_SNI, IN_RULE, 0},
+    {"ja4", TOKEN_JA4, IN_RULE, 0},
+    {"not", TOKEN_NOT, IN_RULE, 0},
+    {"as", TOKEN_AS, IN_RULE, 0},
+};
+
+void lexer_init(struct lexer *lexer, const char *file, const char *text, size_t length,
+                struct arena *arena, struct diagnostics *diagnostics)
+{
+    static const char byte_order_mark[] = "\xef\xbb\xbf";
+
+    memset(lexer, 0, sizeof(*lexer));
+    if (length >= 3 && memcmp(text, byte_order_mark, 3) == 0) {
+        text += 3;
+        length -= 3;
+    }
+    lexer->at = text;
+    lexer->end = text + length;
+    lexer->place.file = file;
+    lexer->arena = arena;
+    lexer->diagnostics = diagnostics;
+    lexer_resume(lexer);
+}
+
+void lexer_resume(struct lexer *lexer)
+{
+    lexer->statement = AT_START;
+    lexer->depth = 0;
+    lexer->is_at_start = true;
+    lexer->is_continued = false;
+}
+
+/* -- the text as a whole */
+
+/* The length of the UTF-8 character at `at` (RFC 3629), or 0. */
+static size_t measure_character(const unsigned char *at, const unsigned char *end)
+{
+    static const struct {
+        unsigned char first, last, second_min, second_max, length;
+    } rows[] = {
+        {0x00, 0x7f, 0, 0, 1},       {0xc2, 0xdf, 0x80, 0xbf, 2}, {0xe0, 0xe0, 0xa0, 0xbf, 3},
+        {0xe1, 0xec, 0x80, 0xbf, 3}, {0xed, 0xed, 0x80, 0x9f, 3}, {0xee, 0xef, 0x80, 0xbf, 3},
+        {0xf0, 0xf0, 0x90, 0xbf, 4}, {0xf1, 0xf3, 0x80, 0xbf, 4}, {0xf4, 0xf4, 0x80, 0x8f, 4},
+    };
+    size_t row = 0;
+
+    while (row < ARRAY_LENGTH(rows) && (*at < rows[row].first || *at > rows[row].last))
+        row++;
+    if (row == ARRAY_LENGTH(rows) || (size_t)(end - at) < rows[row].length)
+        return 0;
+    if (rows[row].length > 1 && (at[1] < rows[row].second_min || at[1] > rows[row].second_max))
+        return 0;
+    for (size_t i = 2; i < rows[row].length; i++)
+        if ((at[i] & 0xc0) != 0x80)
+            return 0;
+    return rows[row].length;
+}
+
+static bool is_control(unsigned char byte)
+{
+    return (byte < ' ' && byte != '\t' && byte != '\n' && byte != '\r') || byte == 0x7f;
+}
+
+static const char *find_line_end(const char *at, const char *end)
+{
+    const char *newline = at < end ? memchr(at, '\n', (size_t)(end - at)) : NULL;
+
+    return newline != NULL ? newline : end;
+}
+
+static bool refuse_byte(const struct lexer *lexer, struct config_place *place, const char *line,
+                        unsigned char byte)
+{
+    static const char hex[] = "0123456789abcdef";
+    char message[] = "a control character (0x..): the configuration is text";
+
+    place->line_start = line;
+    place->line_length = (size_t)(find_line_end(line, lexer->end) - line);
+    place->column_end = place->column + 1;
+    if (byte == 0) {
+        diagnostics_add(lexer->diagnostics, false, place,
+                        "a NUL byte: the configuration is text, and this is no text file");
+        return false;
+    }
+    if (byte >= 0x80) {
+        diagnostics_add(lexer->diagnostics, false, place,
+                        "not UTF-8: save the file in that encoding");
+        return false;
+    }
+    char *digits = strchr(message, '.');
+    digits[0] = hex[byte >> 4];
+    digits[1] = hex[byte & 15];
+    diagnostics_add(lexer->diagnostics, false, place, message);
+    return false;
+}
+
+bool lexer_check_text(const struct lexer *lexer)
+{
+    const char *at = lexer->at;
+    const char *line = at;
+    struct config_place place = {.file = lexer->place.file, .line = 1, .column = 1};
+
+    while (at < lexer->end) {
+        size_t length =
+            measure_character((const unsigned char *)at, (const unsigned char *)lexer->end);
+
+        if (length == 0 || is_control((unsigned char)*at))
+            return refuse_byte(lexer, &place, line, (unsigned char)*at);
+        at += length;
+        place.column++;
+        if (at[-1] == '\n') {
+            place.line++;
+            place.column = 1;
+            line = at;
+        }
+    }
+    return true;
+}
+
+/* -- tokens */
+
+static void advance(struct lexer *lexer)
+{
+    if (((unsigned char)*lexer->at & 0xc0) != 0x80)
+        lexer->column++;
+    lexer->at++;
+}
+
+static void begin_line(struct lexer *lexer)
+{
+    lexer->place.line++;
+    lexer->column = 1;
+    lexer->place.line_start = lexer->at;
+    lexer->place.line_length = (size_t)(find_line_end(lexer->at, lexer->end) - lexer->at);
+    if (lexer->place.line_length > 0 &&
+        lexer->place.line_start[lexer->place.line_length - 1] == '\r')
+        lexer->place.line_length--;
+}
+
+static bool is_word_byte(char byte)
+{
+    return strchr(" \t\r\n,;{}\"", byte) == NULL;
+}
+
+/* Whether a newline counts, where it stands. */
+static bool is_newline_token(const struct lexer *lexer)
+{
+    if (lexer->is_continued || (lexer->is_at_start && lexer->depth == 0))
+        return false;
+    return !(lexer->statement & IN_BRACES);
+}
+
+/* Up to the next token; true: that is a newline, which was taken. */
+static bool skip_blanks(struct lexer *lexer)
+{
+    while (lexer->at < lexer->end) {
+        char byte = *lexer->at;
+
+        if (byte == '#') {
+            while (lexer->at < lexer->end && *lexer->at != '\n')
+                advance(lexer);
+        } else if (byte == ' ' || byte == '\t' || byte == '\r') {
+            advance(lexer);
+        } else if (byte == '\n') {
+            bool is_token = is_newline_token(lexer);
+
+            if (is_token)
+                return true;
+            lexer->at++;
+            begin_line(lexer);
+        } else {
+            break;
+        }
+    }
+    return false;
+}
+
+static int take_string(struct lexer *lexer, struct config_word *word)
+{
+    const char *start = ++lexer->at;
+    size_t length = 0;
+
+    lexer->column++;
+    while (lexer->at < lexer->end && *lexer->at != '"' && *lexer->at != '\n') {
+        if (*lexer->at == '\\' && lexer->at + 1 < lexer->end && lexer->at[1] != '\n')
+            advance(lexer);
+        advance(lexer);
+    }
+    char *copy = arena_copy(lexer->arena, start, (size_t)(lexer->at - start));
+    if (copy == NULL)
+        return TOKEN_GRAMMAR_UNDEF;
+    for (const char *from = start; from < lexer->at; from++) {
+        if (*from == '\\' && from + 1 < lexer->at)
+            from++;
+        copy[length++] = *from;
+    }
+    copy[length] = '\0';
+    *word = (struct config_word){.text = copy, .length = length, .is_quoted = true};
+    if (lexer->at == lexer->end || *lexer->at == '\n')
+        return TOKEN_UNCLOSED_STRING;
+    advance(lexer);
+    return TOKEN_STRING;
+}
+
+/* The keyword's token, or WORD. */
+static int find_keyword(struct lexer *lexer, const char *text)
+{
+    for (size_t i = 0; i < ARRAY_LENGTH(keywords); i++) {
+        if (!(keywords[i].where & lexer->statement) || strcmp(keywords[i].word, text) != 0)
+            continue;
+        if (keywords[i].statement != 0)
+            lexer->statement = keywords[i].statement;
+        return keywords[i].token;
+    }
+    if (lexer->statement & AT_START)
+        lexer->statement = IN_OTHER;
+    return TOKEN_WORD;
+}
+
+static int take_word(struct lexer *lexer, struct config_word *word)
+{
+    const char *start = lexer->at;
+
+    while (lexer->at < lexer->end && is_word_byte(*lexer->at))
+        advance(lexer);
+    size_t length = (size_t)(lexer->at - start);
+    const char *copy = arena_copy(lexer->arena, start, length);
+    if (copy == NULL)
+        return TOKEN_GRAMMAR_UNDEF;
+    *word = (struct config_word){.text = copy, .length = length};
+    return find_keyword(lexer, copy);
+}
+
+static int take_sign(struct lexer *lexer)
+{
+    char byte = *lexer->at;
+
+    advance(lexer);
+    switch (byte) {
+    case ',':
+        return TOKEN_COMMA;
+    case ';':
+        return TOKEN_SEMICOLON;
+    case '{':
+        lexer->depth++;
+        lexer->open_line = lexer->place.line;
+        if (lexer->statement & (IN_FILE | IN_OTHER))
+            lexer->statement = IN_BRACES;
+        return TOKEN_OPEN;
+    default:
+        if (lexer->depth > 0)
+            lexer->depth--;
+        if (lexer->statement & IN_BRACES)
+            lexer->statement = IN_OTHER;
+        return TOKEN_CLOSE;
+    }
+}
+
+static int take_newline(struct lexer *lexer)
+{
+    lexer->at++;
+    begin_line(lexer);
+    if (lexer->depth == 0)
+        lexer_resume(lexer);
+    return TOKEN_NEWLINE;
+}
+
+/* The text ends: a statement that is open still gets its newline. */
+static int take_end(struct lexer *lexer)
+{
+    if (lexer->is_at_start || lexer->depth > 0 || lexer->is_continued)
+        return TOKEN_YYEOF;
+    lexer_resume(lexer);
+    return TOKEN_NEWLINE;
+}
+
+int lexer_next(struct lexer *lexer, struct config_word *ret_word, struct config_place *ret_place)
+{
+    int token;
+
+    if (lexer->place.line == 0)
+        begin_line(lexer);
+    bool is_newline = skip_blanks(lexer);
+    *ret_place = lexer->place;
+    ret_place->column = lexer->column;
+    ret_place->column_end = lexer->column + 1;
+    if (is_newline)
+        return take_newline(lexer);
+    if (lexer->at == lexer->end)
+        return take_end(lexer);
+    if (*lexer->at == '"')
+        token = take_string(lexer, ret_word);
+    else if (is_word_byte(*lexer->at))
+        token = take_word(lexer, ret_word);
+    else
+        token = take_sign(lexer);
+    lexer->is_at_start = false;
+    lexer->is_continued = token == TOKEN_COMMA;
+    ret_place->column_end = lexer->column;
+    ret_word->place = *ret_place;
+    return token;
+}
+
+/* -- words for others */
+
+bool lexer_is_rule_keyword(const char *text)
+{
+    for (size_t i = 0; i < ARRAY_LENGTH(keywords); i++)
+        if (keywords[i].where & IN_RULE && strcmp(keywords[i].word, text) == 0)
+            return true;
+    return false;
+}
+
+bool lexer_is_plain(const char *text)
+{
+    for (const char *at = text; *at != '\0'; at++) {
+        bool is_letter = (*at >= 'a' && *at <= 'z') || (*at >= 'A' && *at <= 'Z');
+        bool is_digit = *at >= '0' && *at <= '9';
+
+        if (!is_letter && !is_digit && strchr("-_.", *at) == NULL)
+            return false;
+    }
+    return text[0] != '\0';
+}

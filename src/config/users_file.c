@@ -1,0 +1,352 @@
+/* One user a line. What kind a hash is shows in its prefix; its cost, in the parameters behind
+ * that, which matters for one thing only: an unknown user must cost as much as the costliest known
+ * one. So costs are rough microseconds, right in their order.
+ */
+#include "config/users_file.h"
+
+#include "base/hash.h"
+#include "config/arena.h"
+
+#include <errno.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct entry {
+    struct user user;
+    struct hash_link link;
+};
+
+struct users_file {
+    struct arena arena;
+    struct vector entries; /* struct entry * */
+    struct hash_table table;
+    size_t costliest;
+};
+
+struct users_parse {
+    struct users_file *users;
+    struct diagnostics *diagnostics;
+    const char *file;
+    unsigned line;
+    bool is_bad;
+};
+
+/* The table holds an administrator's names: nobody else adds to it. */
+static const struct hash_seed seed = {{0x75736572, 0x66696c65}};
+
+static const char *const kind_names[] = {
+    [USER_HASH_YESCRYPT] = "yescrypt",      [USER_HASH_BCRYPT] = "bcrypt",
+    [USER_HASH_SHA512] = "SHA-512 crypt",   [USER_HASH_SHA256] = "SHA-256 crypt",
+    [USER_HASH_APR1] = "Apache's MD5 apr1",
+};
+static_assert(ARRAY_LENGTH(kind_names) == USER_HASH_KIND_COUNT, "a name for every kind");
+
+static const struct {
+    const char *prefix;
+    enum user_hash_kind kind;
+} prefixes[] = {
+    {"$y$", USER_HASH_YESCRYPT}, {"$2b$", USER_HASH_BCRYPT}, {"$2y$", USER_HASH_BCRYPT},
+    {"$2a$", USER_HASH_BCRYPT},  {"$6$", USER_HASH_SHA512},  {"$5$", USER_HASH_SHA256},
+    {"$apr1$", USER_HASH_APR1},
+};
+
+const char *user_hash_kind_name(enum user_hash_kind kind)
+{
+    REQUIRE(kind < USER_HASH_KIND_COUNT);
+    return kind_names[kind];
+}
+
+static void report(struct users_parse *parse, bool is_warning, const char *name, const char *what)
+{
+    struct config_place place = {.file = parse->file, .line = parse->line, .column = 1};
+    char buffer[512];
+    struct text message;
+
+    text_init(&message, buffer, sizeof(buffer));
+    if (name != NULL) {
+        text_add(&message, "user '");
+        text_add(&message, name);
+        text_add(&message, "': ");
+    }
+    text_add(&message, what);
+    diagnostics_add(parse->diagnostics, is_warning, &place, buffer);
+    parse->is_bad |= !is_warning;
+}
+
+/* -- costs */
+
+static unsigned long parse_number(const char *text, size_t digits_max)
+{
+    unsigned long number = 0;
+
+    for (size_t i = 0; i < digits_max && text[i] >= '0' && text[i] <= '9'; i++)
+        number = number * 10 + (unsigned long)(text[i] - '0');
+    return number;
+}
+
+/* $y$j9T$: the second letter is log2 of the memory, and 9 the eleventh: 17 ms. */
+static uint64_t estimate_yescrypt(const char *parameters)
+{
+    static const char digits[] = "./0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+    enum { USUAL = 11, USUAL_COST = 17000, LARGEST = 31 };
+    const char *digit = strchr(digits, parameters[1]);
+    int power = digit != NULL ? (int)(digit - digits) : USUAL;
+
+    if (power < USUAL)
+        return USUAL_COST >> (USUAL - power);
+    return (uint64_t)USUAL_COST << ((power < LARGEST ? power : LARGEST) - USUAL);
+}
+
+/* Microseconds; a machine of 2020. */
+static uint64_t estimate_cost(const struct user *user)
+{
+    const char *hash = user->hash;
+
+    switch (user->kind) {
+    case USER_HASH_YESCRYPT:
+        return estimate_yescrypt(hash + 3);
+    case USER_HASH_BCRYPT:
+        return 55ULL << (parse_number(hash + 4, 2) & 31); /* $2b$10$: 56 ms */
+    case USER_HASH_SHA512:
+    case USER_HASH_SHA256:
+        return strncmp(hash + 3, "rounds=", 7) == 0 ? parse_number(hash + 10, 9) / 2 + 1 : 2500;
+    case USER_HASH_APR1:
+    case USER_HASH_KIND_COUNT:
+        break;
+    }
+    return 500;
+}
+
+/* -- hashes */
+
+static bool is_hash_text(const char *hash)
+{
+    for (; *hash != '\0'; hash++) {
+        bool is_letter = (*hash >= 'a' && *hash <= 'z') || (*hash >= 'A' && *hash <= 'Z');
+
+        if (!is_letter && !(*hash >= '0' && *hash <= '9') && strchr("./$=,", *hash) == NULL)
+            return false;
+    }
+    return true;
+}
+
+/* The last field has the length of the method's digest: a line that was cut is found here. */
+static bool is_complete(const struct user *user)
+{
+    static const size_t digests[] = {
+        [USER_HASH_YESCRYPT] = 43, [USER_HASH_BCRYPT] = 53, /* with the salt */
+        [USER_HASH_SHA512] = 86,   [USER_HASH_SHA256] = 43, [USER_HASH_APR1] = 22,
+    };
+    static_assert(ARRAY_LENGTH(digests) == USER_HASH_KIND_COUNT, "a length for every kind");
+    const char *hash = user->hash;
+    size_t dollars = 0;
+
+    for (const char *at = hash; *at != '\0'; at++)
+        dollars += *at == '$';
+    if (user->kind == USER_HASH_BCRYPT) {
+        unsigned long cost = parse_number(hash + 4, 2);
+
+        if (dollars != 3 || cost < 4 || cost > 31 || hash[6] != '$')
+            return false;
+    } else if (dollars < (user->kind == USER_HASH_YESCRYPT ? 4 : 3)) {
+        return false;
+    }
+    const char *last = memrchr(hash, '$', strlen(hash));
+    return is_hash_text(hash) && strlen(last + 1) == digests[user->kind];
+}
+
+static const char *explain_unknown(const char *hash)
+{
+    if (strncmp(hash, "{SHA}", 5) == 0)
+        return "{SHA} is one unsalted SHA-1 and is not taken; run `htpasswd -B FILE USER`, or put "
+               "what `mkpasswd -m yescrypt` prints behind the colon";
+    if (strncmp(hash, "$1$", 3) == 0)
+        return "MD5 crypt is not taken; run `htpasswd -B FILE USER`, or put what `mkpasswd -m "
+               "yescrypt` prints behind the colon";
+    if (hash[0] == '!' || hash[0] == '*')
+        return "this account is locked; remove the line, or run `htpasswd -B FILE USER`";
+    return "this is a plain password, or a kind of hash that is not taken; run `htpasswd -B FILE "
+           "USER`, or put what `mkpasswd -m yescrypt` prints behind the colon";
+}
+
+static bool check_hash(struct users_parse *parse, struct user *user)
+{
+    for (size_t i = 0; i < ARRAY_LENGTH(prefixes); i++) {
+        if (strncmp(user->hash, prefixes[i].prefix, strlen(prefixes[i].prefix)) != 0)
+            continue;
+        user->kind = prefixes[i].kind;
+        if (!is_complete(user)) {
+            report(parse, false, user->name,
+                   "the hash is cut or damaged; run `htpasswd -B FILE USER`");
+            return false;
+        }
+        if (user->kind == USER_HASH_APR1)
+            report(parse, true, user->name,
+                   "$apr1$ is quick to guess; `htpasswd -B FILE USER` makes a better hash");
+        return true;
+    }
+    report(parse, false, user->name, explain_unknown(user->hash));
+    return false;
+}
+
+/* -- lines */
+
+static bool is_name(const char *name, size_t length)
+{
+    for (size_t i = 0; i < length; i++)
+        if ((unsigned char)name[i] < ' ' || name[i] == 0x7f)
+            return false;
+    return length > 0 && length <= USER_NAME_MAX;
+}
+
+static int add_user(struct users_parse *parse, const struct user *user)
+{
+    struct users_file *users = parse->users;
+    struct entry *entry;
+
+    if (users_file_find(users, user->name, strlen(user->name)) != NULL) {
+        report(parse, false, user->name, "is in this file twice");
+        return 0;
+    }
+    entry = arena_allocate(&users->arena, sizeof(*entry));
+    if (entry == NULL)
+        return -ENOMEM;
+    struct entry **item = vector_push(&users->arena, &users->entries, sizeof(entry));
+    if (item == NULL)
+        return -ENOMEM;
+    *item = entry;
+    entry->user = *user;
+    hash_table_insert(&users->table, &entry->link,
+                      hash_bytes(&seed, user->name, strlen(user->name)));
+    if (estimate_cost(user) > estimate_cost(users_file_at(users, users->costliest)))
+        users->costliest = users->entries.count - 1;
+    return 0;
+}
+
+static int parse_line(struct users_parse *parse, const char *line, size_t length)
+{
+    struct arena *arena = &parse->users->arena;
+    const char *colon = length > 0 ? memchr(line, ':', length) : NULL;
+    struct user user = {0};
+
+    if (length == 0 || line[0] == '#')
+        return 0;
+    if (memchr(line, '\0', length) != NULL) {
+        report(parse, false, NULL, "a NUL byte: this is no text file");
+        return 0;
+    }
+    if (colon == NULL || !is_name(line, (size_t)(colon - line))) {
+        report(parse, false, NULL,
+               "write USER:HASH, with a name of 1 to 128 bytes; `htpasswd -B FILE USER` does");
+        return 0;
+    }
+    size_t name_length = (size_t)(colon - line);
+    user.name = arena_copy(arena, line, name_length);
+    user.hash = arena_copy(arena, colon + 1, length - name_length - 1);
+    if (user.name == NULL || user.hash == NULL)
+        return -ENOMEM;
+    return check_hash(parse, &user) ? add_user(parse, &user) : 0;
+}
+
+static bool is_blank(char byte)
+{
+    return byte == ' ' || byte == '\t' || byte == '\r';
+}
+
+static int parse_lines(struct users_parse *parse, const char *text, size_t length)
+{
+    const char *end = text + length;
+
+    while (text < end) {
+        const char *newline = memchr(text, '\n', (size_t)(end - text));
+        const char *line_end = newline != NULL ? newline : end;
+        const char *next = newline != NULL ? newline + 1 : end;
+
+        while (text < line_end && is_blank(line_end[-1]))
+            line_end--;
+        parse->line++;
+        int error = parse_line(parse, text, (size_t)(line_end - text));
+        if (error < 0)
+            return error;
+        text = next;
+    }
+    return 0;
+}
+
+/* A bucket for every line, and none short. */
+static int prepare_table(struct users_file *users, const char *text, size_t length)
+{
+    size_t lines = 1;
+    size_t count = 16;
+    struct hash_link **buckets;
+
+    for (size_t i = 0; i < length; i++)
+        lines += text[i] == '\n';
+    while (count < lines)
+        count *= 2;
+    buckets = arena_allocate(&users->arena, count * sizeof(struct hash_link *));
+    if (buckets == NULL)
+        return -ENOMEM;
+    hash_table_init(&users->table, buckets, count);
+    return 0;
+}
+
+int users_file_parse(const char *text, size_t length, const char *file,
+                     struct diagnostics *diagnostics, struct users_file **ret_users)
+{
+    struct users_parse parse = {.diagnostics = diagnostics, .file = file};
+    int error;
+
+    parse.users = calloc(1, sizeof(*parse.users));
+    if (parse.users == NULL)
+        return -ENOMEM;
+    error = prepare_table(parse.users, text, length);
+    if (error == 0)
+        error = parse_lines(&parse, text, length);
+    if (error == 0 && parse.is_bad)
+        error = -EINVAL;
+    if (error == 0)
+        *ret_users = parse.users;
+    else
+        users_file_destroy(parse.users);
+    return error;
+}
+
+void users_file_destroy(struct users_file *users)
+{
+    if (users == NULL)
+        return;
+    arena_finish(&users->arena);
+    free(users);
+}
+
+size_t users_file_count(const struct users_file *users)
+{
+    return users->entries.count;
+}
+
+const struct user *users_file_at(const struct users_file *users, size_t index)
+{
+    REQUIRE(index < users->entries.count);
+    return &((struct entry *const *)users->entries.items)[index]->user;
+}
+
+const struct user *users_file_find(const struct users_file *users, const char *name, size_t length)
+{
+    uint64_t hash = hash_bytes(&seed, name, length);
+
+    for (struct hash_link *link = hash_table_first(&users->table, hash); link != NULL;
+         link = hash_table_next(link)) {
+        const struct entry *entry = container_of(link, struct entry, link);
+
+        if (strlen(entry->user.name) == length && memcmp(entry->user.name, name, length) == 0)
+            return &entry->user;
+    }
+    return NULL;
+}
+
+const struct user *users_file_costliest(const struct users_file *users)
+{
+    return users->entries.count > 0 ? users_file_at(users, users->costliest) : NULL;
+}
