@@ -192,7 +192,8 @@ static void *help(void *argument)
 /* Signals are for the main thread. */
 static int start_helpers(struct auth *auth)
 {
-    sigset_t all, before;
+    sigset_t all;
+    sigset_t before;
     int error = 0;
 
     sigfillset(&all);

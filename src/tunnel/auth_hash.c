@@ -35,11 +35,15 @@ static const char *compute(struct auth_hasher *hasher, const char *hash, const c
 
 bool auth_hash_is_of(struct auth_hasher *hasher, const char *hash, const char *password)
 {
-    const char *computed = compute(hasher, hash, password);
+    const char *computed;
     size_t length = strlen(hash);
-    bool is_right = computed != NULL && computed[0] == '$' && strlen(computed) == length &&
-                    CRYPTO_memcmp(computed, hash, length) == 0;
+    bool is_right = false;
 
+    REQUIRE(hasher != NULL);
+    computed = compute(hasher, hash, password);
+    if (computed != NULL)
+        is_right = computed[0] == '$' && strlen(computed) == length &&
+                   CRYPTO_memcmp(computed, hash, length) == 0;
     explicit_bzero(hasher, sizeof(*hasher));
     return is_right;
 }

@@ -37,7 +37,8 @@ static void destroy(struct auth_users *users)
 
 static int allocate(struct auth_users *users, const struct auth_user *from, size_t count)
 {
-    size_t bucket_count = 16, bytes = 1;
+    size_t bucket_count = 16;
+    size_t bytes = 1;
 
     while (bucket_count < count)
         bucket_count *= 2;

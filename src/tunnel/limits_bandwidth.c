@@ -70,7 +70,8 @@ static void put_back(struct bandwidth_bucket *bucket, uint64_t cost)
 bool throttle_admits(struct throttle *throttle, unsigned way, uint64_t now_ms)
 {
     struct throttle_grant *grant = &throttle->grants[way];
-    uint64_t now_ns = now_ms * ns_per_ms, at_ns = now_ns;
+    uint64_t now_ns = now_ms * ns_per_ms;
+    uint64_t at_ns = now_ns;
 
     if (grant->bytes > 0)
         return now_ms >= grant->at_ms;
