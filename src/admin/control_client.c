@@ -1,41 +1,75 @@
-/* One request, one answer, then the other side closes. Blocking, with a bound a call. */
+/* One request, one answer of any length, then the other side closes. Blocking, with a bound a call.
+ */
 #include "admin/control_client.h"
 
 #include "admin/control_socket.h"
+#include "admin/json.h"
+#include "admin/ps.h"
 #include "admin/stats.h"
 
 #include <errno.h>
+#include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <unistd.h>
 
-enum { PATIENCE_S = 12 }; /* adit itself gives a client 10 s */
+enum {
+    PATIENCE_S = 12,        /* adit itself gives a client 10 s */
+    RELOAD_PATIENCE_S = 65, /* and 60 s to wait for a reload */
+    FIRST_SIZE = 64 * 1024,
+    ERROR_SIZE = 64 * 1024,
+};
 
 static const char ok[] = "{\"ok\":true";
 
-/* Bytes of the whole answer, or -errno. */
-static ssize_t ask(int fd, const char *request, char *answer, size_t size)
+struct answer {
+    char *bytes;
+    size_t size;
+    size_t length;
+};
+
+static int make_room(struct answer *answer)
 {
-    struct timeval patience = {.tv_sec = PATIENCE_S};
-    size_t length = 0;
+    size_t size = answer->size > 0 ? answer->size * 2 : FIRST_SIZE;
+    char *bytes = realloc(answer->bytes, size);
+
+    if (bytes == NULL)
+        return -ENOMEM;
+    answer->bytes = bytes;
+    answer->size = size;
+    return 0;
+}
+
+/* Reads the whole answer. 0 or -errno. */
+static int ask(int fd, const char *request, int patience_s, struct answer *answer)
+{
+    struct timeval patience = {.tv_sec = patience_s};
 
     if (setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience)) < 0 ||
         send(fd, request, strlen(request), MSG_NOSIGNAL) < 0)
         return -errno;
-    while (length < size) {
-        ssize_t count = recv(fd, answer + length, size - length, 0);
+    for (;;) {
+        if (answer->length == answer->size && make_room(answer) < 0)
+            return -ENOMEM;
+        ssize_t count = recv(fd, answer->bytes + answer->length, answer->size - answer->length, 0);
 
         if (count < 0 && errno == EINTR)
             continue;
         if (count < 0)
             return errno == EAGAIN ? -ETIMEDOUT : -errno;
         if (count == 0)
-            break;
-        length += (size_t)count;
+            return answer->length > 0 ? 0 : -ECONNRESET;
+        answer->length += (size_t)count;
     }
-    return length > 0 ? (ssize_t)length : -ECONNRESET;
+}
+
+static int fail_unreadable(void)
+{
+    fprintf(stderr, "adit: the answer can't be read; is that the same version of adit?\n");
+    return 1;
 }
 
 static int print_stats(const char *answer, size_t length)
@@ -44,41 +78,109 @@ static int print_stats(const char *answer, size_t length)
     struct text out;
 
     text_init(&out, plain, sizeof(plain));
-    if (stats_print_plain(&out, answer, length) < 0) {
-        fprintf(stderr, "adit: the answer can't be read; is that the same version of adit?\n");
-        return 1;
-    }
+    if (stats_print_plain(&out, answer, length) < 0)
+        return fail_unreadable();
     fputs(plain, stdout);
+    return 0;
+}
+
+static int print_ps(const char *answer, size_t length)
+{
+    const char *end = memchr(answer, '\n', length);
+    size_t head = end != NULL ? (size_t)(end - answer) + 1 : length;
+
+    return ps_print_table(stdout, answer + head, length - head) < 0 ? fail_unreadable() : 0;
+}
+
+/* The member `wanted` of the answer. */
+static bool find_member(const char *answer, size_t length, const char *wanted, char *ret_value,
+                        size_t value_size)
+{
+    struct json_reader reader;
+    char name[64];
+
+    json_reader_init(&reader, answer, length);
+    while (json_next(&reader, name, sizeof(name), ret_value, value_size))
+        if (strcmp(name, wanted) == 0)
+            return true;
+    return false;
+}
+
+static int print_refusal(enum command command, const char *answer, size_t length)
+{
+    static char error[ERROR_SIZE];
+
+    if (!find_member(answer, length, "error", error, sizeof(error)))
+        return fail_unreadable();
+    if (command == COMMAND_RELOAD)
+        fprintf(stderr, "%sadit: nothing has changed; mend that and reload again\n", error);
+    else
+        fprintf(stderr, "adit: refused: %s\n", error);
+    return 1;
+}
+
+/* Warnings go to stderr. */
+static int print_reloaded(const char *answer, size_t length)
+{
+    static char warnings[ERROR_SIZE];
+
+    if (!find_member(answer, length, "text", warnings, sizeof(warnings)))
+        return fail_unreadable();
+    fputs(warnings, stderr);
+    puts("the new configuration serves");
     return 0;
 }
 
 static int show(enum command command, const char *answer, size_t length)
 {
-    if (length < sizeof(ok) - 1 || memcmp(answer, ok, sizeof(ok) - 1) != 0) {
-        fprintf(stderr, "adit: refused: %.*s", (int)length, answer);
-        return 1;
-    }
+    size_t line = strcspn(answer, "\n") + 1;
+
+    if (length < sizeof(ok) - 1 || memcmp(answer, ok, sizeof(ok) - 1) != 0)
+        return print_refusal(command, answer, line);
     if (command == COMMAND_STATS)
         return print_stats(answer, length);
+    if (command == COMMAND_PS)
+        return print_ps(answer, length);
+    if (command == COMMAND_RELOAD)
+        return print_reloaded(answer, line);
     puts("adit drains: it takes no new tunnels and ends with the last open one, in 30 s at most");
     return 0;
 }
 
+/* What `path` answers. The exit status. */
+static int ask_and_show(enum command command, int fd, const char *path)
+{
+    int patience_s = command == COMMAND_RELOAD ? RELOAD_PATIENCE_S : PATIENCE_S;
+    struct answer answer = {.bytes = NULL};
+    char request[32];
+    struct text text;
+
+    text_init(&text, request, sizeof(request));
+    text_add(&text, command_name(command));
+    text_add_char(&text, '\n');
+    int error = ask(fd, request, patience_s, &answer);
+    if (error == 0 && answer.length == answer.size)
+        error = make_room(&answer);
+    int status = 1;
+    if (error == 0) {
+        answer.bytes[answer.length] = '\0';
+        status = show(command, answer.bytes, answer.length);
+    } else {
+        fprintf(stderr, "adit: no answer from %s: %s; try again\n", path, strerror(-error));
+    }
+    free(answer.bytes);
+    return fflush(stdout) == 0 ? status : 1;
+}
+
 int control_client_run(enum command command, const char *path)
 {
-    static char answer[STATS_SIZE];
     char default_path[CONTROL_PATH_SIZE * 4];
-    char request[32];
     struct text text;
 
     text_init(&text, default_path, sizeof(default_path));
     control_path_default(&text);
     if (path == NULL)
         path = default_path;
-    text_init(&text, request, sizeof(request));
-    text_add(&text, command_name(command));
-    text_add_char(&text, '\n');
-
     int fd = control_socket_connect(path);
     if (fd < 0) {
         fprintf(stderr,
@@ -86,11 +188,7 @@ int control_client_run(enum command command, const char *path)
                 strerror(-fd));
         return 1;
     }
-    ssize_t length = ask(fd, request, answer, sizeof(answer));
+    int status = ask_and_show(command, fd, path);
     close(fd);
-    if (length < 0) {
-        fprintf(stderr, "adit: no answer from %s: %s; try again\n", path, strerror((int)-length));
-        return 1;
-    }
-    return show(command, answer, (size_t)length);
+    return status;
 }

@@ -4,7 +4,8 @@
 
 #include "config/options.h"
 
-/* COMMAND_STATS or COMMAND_DRAIN; `path` NULL: the default socket. Prints; returns the exit status.
+/* COMMAND_STATS, _PS, _RELOAD or _DRAIN; `path` NULL: the default socket. Prints; returns the exit
+ * status.
  */
 int control_client_run(enum command command, const char *path);
 

@@ -3,30 +3,10 @@
  */
 #include "admin/stats.h"
 
+#include "admin/json.h"
+
 #include <errno.h>
-#include <stdbool.h>
 #include <string.h>
-
-void json_add_string(struct text *out, const char *string)
-{
-    static const char digits[] = "0123456789abcdef";
-
-    text_add_char(out, '"');
-    for (const char *byte = string; *byte != '\0'; byte++) {
-        unsigned char value = (unsigned char)*byte;
-
-        if (value < ' ' || value == 0x7f) {
-            text_add(out, "\\u00");
-            text_add_char(out, digits[value >> 4]);
-            text_add_char(out, digits[value & 0xf]);
-            continue;
-        }
-        if (value == '"' || value == '\\')
-            text_add_char(out, '\\');
-        text_add_char(out, *byte);
-    }
-    text_add_char(out, '"');
-}
 
 static void add_number(struct text *out, const char *name, uint64_t value)
 {
@@ -72,65 +52,20 @@ void stats_print_json(struct text *out, const struct stats *stats)
 
 /* -- reading it */
 
-struct reader {
-    const char *next;
-    const char *end;
-};
-
-static bool take_byte(struct reader *reader, char byte)
-{
-    if (reader->next == reader->end || *reader->next != byte)
-        return false;
-    reader->next++;
-    return true;
-}
-
-/* A string without its quotes and backslashes (\u00XX can't occur in what adit sends). */
-static bool take_string(struct reader *reader, struct text *out)
-{
-    if (!take_byte(reader, '"'))
-        return false;
-    while (reader->next < reader->end && *reader->next != '"') {
-        if (*reader->next == '\\' && ++reader->next == reader->end)
-            return false;
-        text_add_char(out, *reader->next++);
-    }
-    return take_byte(reader, '"');
-}
-
-static bool take_value(struct reader *reader, struct text *out)
-{
-    const char *start = reader->next;
-
-    if (start < reader->end && *start == '"')
-        return take_string(reader, out);
-    while (reader->next < reader->end && strchr(",}", *reader->next) == NULL)
-        reader->next++;
-    text_add_bytes(out, start, (size_t)(reader->next - start));
-    return reader->next > start;
-}
-
 int stats_print_plain(struct text *out, const char *json, size_t length)
 {
-    struct reader reader = {json, json + length};
-    bool has_more = take_byte(&reader, '{');
+    char name[256];
+    char value[256];
+    struct json_reader reader;
 
-    while (has_more) {
-        char member[256];
-        struct text text;
-
-        text_init(&text, member, sizeof(member));
-        if (!take_string(&reader, &text) || !take_byte(&reader, ':'))
-            return -EINVAL;
-        bool is_shown = strcmp(member, "ok") != 0;
-        text_add_char(&text, ' ');
-        if (!take_value(&reader, &text))
-            return -EINVAL;
-        if (is_shown) {
-            text_add(out, member);
-            text_add_char(out, '\n');
-        }
-        has_more = take_byte(&reader, ',');
+    json_reader_init(&reader, json, length);
+    while (json_next(&reader, name, sizeof(name), value, sizeof(value))) {
+        if (strcmp(name, "ok") == 0)
+            continue;
+        text_add(out, name);
+        text_add_char(out, ' ');
+        text_add(out, value);
+        text_add_char(out, '\n');
     }
-    return take_byte(&reader, '}') ? 0 : -EINVAL;
+    return json_is_at_end(&reader) ? 0 : -EINVAL;
 }

@@ -31,7 +31,4 @@ void stats_print_json(struct text *out, const struct stats *stats);
 /* A flat JSON object, as above, to a line `name value` a member, but "ok". 0 or -EINVAL. */
 int stats_print_plain(struct text *out, const char *json, size_t length) MUST_CHECK;
 
-/* "text", escaped and quoted. */
-void json_add_string(struct text *out, const char *string);
-
 #endif

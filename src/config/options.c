@@ -223,9 +223,61 @@ static int take_from(struct parse *parse, const char *word)
     return 0;
 }
 
+static int take_config(struct parse *parse, const char *word)
+{
+    struct settings *settings = &parse->options->settings;
+
+    if (word[0] == '\0')
+        return fail(parse->message, "-c", word, ": a file name is needed");
+    if (settings->config_path != NULL)
+        return fail(parse->message, "-c", word, ": a second file; use include in the first");
+    settings->config_path = word;
+    return 0;
+}
+
+static int take_user(struct parse *parse, const char *word)
+{
+    if (word[0] == '\0')
+        return fail(parse->message, "-u", word, ": a user name is needed");
+    parse->options->question.user = word;
+    return 0;
+}
+
+static int take_client(struct parse *parse, const char *word)
+{
+    if (ip_address_parse(word, strlen(word), &parse->options->question.client) < 0)
+        return fail(parse->message, "-f", word, ": not an IP address; write 192.0.2.7 or fd00::7");
+    return 0;
+}
+
+static int take_sni(struct parse *parse, const char *word)
+{
+    struct options_question *question = &parse->options->question;
+    char target[AUTHORITY_TEXT_SIZE];
+    struct text text;
+
+    text_init(&text, target, sizeof(target));
+    text_add(&text, word);
+    text_add(&text, ":443");
+    if (text.is_truncated || authority_parse(target, text.length, &question->sni) != AUTHORITY_OK ||
+        question->sni.address.family != IP_NONE)
+        return fail(parse->message, "--sni", word, ": not a host name");
+    question->has_sni = true;
+    return 0;
+}
+
 static int take_operand(struct parse *parse, enum option option, const char *word)
 {
     switch (option) {
+    case OPTION_CONFIG:
+        return take_config(parse, word);
+    case OPTION_USER:
+        return take_user(parse, word);
+    case OPTION_CLIENT:
+        return take_client(parse, word);
+    case OPTION_SNI:
+        return take_sni(parse, word);
+    case OPTION_PRINT:
     case OPTION_LISTEN:
         return take_listener(parse, word);
     case OPTION_WORKERS:
@@ -347,10 +399,45 @@ static int check_options_of_command(struct parse *parse)
     for (size_t i = 0; i < OPTION_COUNT; i++) {
         if (!(parse->given & 1U << i) || option_rows[i].commands & 1U << command)
             continue;
+        if (command == COMMAND_RUN)
+            return fail(parse->message, "option", option_rows[i].name,
+                        " needs a command; see 'adit --help'");
         fail(parse->message, "option", option_rows[i].name, " does not go with");
         return fail(parse->message, "", command_rows[command].word, "; see 'adit --help'");
     }
     return 0;
+}
+
+static int take_target(struct parse *parse)
+{
+    struct options *options = parse->options;
+
+    if (parse->operand_count < 2) {
+        text_add(parse->message, "explain lacks its operand; write adit explain example.com:443");
+        return -EINVAL;
+    }
+    const char *word = parse->operands[1];
+    enum authority_error error = authority_parse(word, strlen(word), &options->question.target);
+    if (error == AUTHORITY_OK)
+        return 0;
+    fail(parse->message, "target", word, ": ");
+    text_add(parse->message, authority_error_text(error));
+    return -EINVAL;
+}
+
+/* What stands behind the command. */
+static int take_command_operand(struct parse *parse)
+{
+    struct options *options = parse->options;
+    bool has_operand = parse->operand_count > 1;
+
+    if (options->command == COMMAND_EXPLAIN)
+        return take_target(parse);
+    if (!has_operand)
+        return 0;
+    if (strcmp(parse->operands[0], command_rows[COMMAND_HELP].word) == 0)
+        return find_command(parse->message, parse->operands[1], &options->topic);
+    return fail(parse->message, "unexpected operand", parse->operands[1], "; see 'adit --help'");
 }
 
 static int decide_command(struct parse *parse)
@@ -359,6 +446,7 @@ static int decide_command(struct parse *parse)
     bool is_help_asked = parse->given & 1U << OPTION_HELP;
 
     options->is_version_asked = parse->given & 1U << OPTION_VERSION;
+    options->is_print_asked = parse->given & 1U << OPTION_PRINT;
     if (parse->operand_count > 0) {
         int error = find_command(parse->message, parse->operands[0], &options->command);
         if (error < 0)
@@ -371,26 +459,39 @@ static int decide_command(struct parse *parse)
         options->topic = options->command;
         options->command = COMMAND_HELP;
     }
-    if (parse->operand_count < 2)
+    if (options->is_version_asked)
         return 0;
-    if (strcmp(parse->operands[0], command_rows[COMMAND_HELP].word) == 0)
-        return find_command(parse->message, parse->operands[1], &options->topic);
-    return fail(parse->message, "unexpected operand", parse->operands[1], "; see 'adit --help'");
+    return take_command_operand(parse);
+}
+
+/* Whom a file lets in, it says itself. */
+static int check_together(struct parse *parse)
+{
+    if (!(parse->given & 1U << OPTION_CONFIG) || !(parse->given & 1U << OPTION_FROM))
+        return 0;
+    text_add(parse->message, "--from does not go with -c; write a rule into the file, as in: "
+                             "allow from 10.0.0.0/8 to any");
+    return -EINVAL;
 }
 
 int options_parse(size_t count, char *const words[], struct options *ret_options,
                   struct text *message)
 {
+    static const uint8_t loopback[4] = {127, 0, 0, 1};
     struct parse parse = {.options = ret_options, .message = message};
 
     memset(ret_options, 0, sizeof(*ret_options));
     ret_options->command = COMMAND_RUN;
     ret_options->topic = COMMAND_RUN;
     settings_init(&ret_options->settings);
+    ret_options->question.client = ip_address_from_v4(loopback);
     int error = take_words(&parse, count, words);
     if (error == 0)
         error = decide_command(&parse);
-    settings_use_default_listener(&ret_options->settings);
+    if (error == 0)
+        error = check_together(&parse);
+    if (ret_options->settings.config_path == NULL)
+        settings_use_default_listener(&ret_options->settings);
     return error;
 }
 
@@ -428,19 +529,21 @@ static void add_options(struct text *out, enum command command)
 
 static void add_overview(struct text *out)
 {
-    text_add(out, "usage: adit [OPTION...]           run the proxy\n"
-                  "       adit COMMAND [OPTION...]   talk to the running one\n"
-                  "\n"
-                  "adit is an HTTP CONNECT proxy: it opens tunnels. Try it:\n"
-                  "  curl -v --proxy http://127.0.0.1:10800/ https://example.com/\n"
-                  "\ncommands:\n");
+    text_add(out,
+             "usage: adit [OPTION...]           run the proxy\n"
+             "       adit COMMAND [OPTION...]   look into a configuration, or the running adit\n"
+             "\n"
+             "adit is an HTTP CONNECT proxy: it opens tunnels. Try it:\n"
+             "  curl -v --proxy http://127.0.0.1:10800/ https://example.com/\n"
+             "\ncommands:\n");
     for (size_t i = 0; i < COMMAND_COUNT; i++) {
         if (command_rows[i].word[0] != '\0')
             add_row(out, command_rows[i].word, command_rows[i].operand, command_rows[i].summary);
     }
     add_options(out, COMMAND_RUN);
     text_add(out,
-             "\nexit status: 0 done, 1 it failed, 2 unknown or malformed words. See adit(8).\n");
+             "\nexit status: 0 done, 1 it failed, 2 unknown or malformed words, 3 explain: denied. "
+             "See adit(8).\n");
 }
 
 void options_help(struct text *out, enum command topic)

@@ -6,6 +6,7 @@
 #include "base/contract.h"
 #include "base/text.h"
 #include "config/settings.h"
+#include "wire/authority.h"
 
 enum command {
 #define COMMAND(suffix, word, operand, summary, manual) COMMAND_##suffix,
@@ -16,17 +17,28 @@ enum command {
     COMMAND_COUNT,
 };
 
+/* What `explain` is asked. */
+struct options_question {
+    struct authority target;
+    const char *user;         /* NULL: nobody */
+    struct ip_address client; /* default: 127.0.0.1 */
+    bool has_sni;
+    struct authority sni; /* host: the name, normalised */
+};
+
 struct options {
     enum command command;
     enum command topic;       /* of COMMAND_HELP; COMMAND_RUN: the overview */
     bool is_version_asked;    /* print the version and nothing else */
-    struct settings settings; /* with the default listener when none was named */
+    bool is_print_asked;      /* of COMMAND_CHECK */
+    struct settings settings; /* with the default listener when none was named and no file */
+    struct options_question question; /* of COMMAND_EXPLAIN */
 };
 
 /* Room for any message of options_parse (the words quoted in it are cut). */
 #define OPTIONS_MESSAGE_SIZE 512
 /* Room for any help text. */
-#define OPTIONS_HELP_SIZE 4096
+#define OPTIONS_HELP_SIZE 8192
 
 /* `words` are the arguments without the program's name; texts in `ret_options` point into them.
  * 0, or -EINVAL and in `message` one line: what was wrong and what is right. */

@@ -1,5 +1,5 @@
-/* The built-in defaults (every state has a deadline) and the one check that
- * needs all settings at once: never an open proxy by accident.
+/* The one check that needs all of the command line: never an open proxy by accident. With a file,
+ * config_parse sees to it.
  */
 #include "config/settings.h"
 
@@ -8,13 +8,6 @@
 void settings_init(struct settings *settings)
 {
     memset(settings, 0, sizeof(*settings));
-    settings->head_timeout_ms = 10000;   /* peers hold slow heads for over 12 s */
-    settings->dial_timeout_ms = 10000;   /* three SYNs of Linux: at 0, 1, 3 and 7 s */
-    settings->dns_timeout_ms = 5000;     /* libc's patience with one name server */
-    settings->idle_timeout_ms = 3600000; /* a paused video is not a fault */
-    settings->half_closed_timeout_ms = 60000;
-    settings->stuck_timeout_ms = 900000; /* bytes wait and nobody takes them */
-    settings->drain_timeout_ms = 30000;  /* what supervisors of services usually allow */
 }
 
 void settings_use_default_listener(struct settings *settings)

@@ -1,4 +1,4 @@
-/* What adit runs with: the built-in defaults, changed by the command line. Plain values, no IO. */
+/* What the command line says about running. Plain values, no IO. */
 #ifndef CONFIG_SETTINGS_H
 #define CONFIG_SETTINGS_H
 
@@ -15,19 +15,13 @@
 #define SETTINGS_DEFAULT_PORT 10800
 
 struct settings {
+    const char *config_path; /* of -c; NULL: the built-in configuration */
     struct ip_endpoint listeners[SETTINGS_LISTENERS_MAX];
     size_t listener_count;
     struct ip_network from[SETTINGS_FROM_MAX]; /* --from: anywhere but to special addresses */
     size_t from_count;
     unsigned workers;         /* threads; 0: one a core */
     const char *control_path; /* of -s; NULL: the default */
-    uint64_t head_timeout_ms;
-    uint64_t dial_timeout_ms;
-    uint64_t dns_timeout_ms;
-    uint64_t idle_timeout_ms;
-    uint64_t half_closed_timeout_ms;
-    uint64_t stuck_timeout_ms;
-    uint64_t drain_timeout_ms;
 };
 
 void settings_init(struct settings *settings);

@@ -1,30 +1,53 @@
-/* Between the supervisor and its worker: small typed messages over a socket pair, with a descriptor
- * where one is needed. Both ends are non-blocking. */
+/* Between the supervisor and its worker: small typed messages over a socket pair, with descriptors
+ * and a text where they are needed. Both ends are non-blocking. */
 #ifndef DAEMON_CHANNEL_H
 #define DAEMON_CHANNEL_H
 
 #include "base/contract.h"
+#include "config/settings.h"
+
+#include <stddef.h>
 
 enum channel_kind {
     CHANNEL_HOSTS, /* to the worker: /etc/hosts, open for reading; no descriptor: there is none */
     CHANNEL_RESOLV_CONF, /* to the worker: the same with /etc/resolv.conf */
-    CHANNEL_DRAIN,       /* to the worker: drain; to the supervisor: somebody asked for it */
-    CHANNEL_END,         /* to the worker: close everything and end */
-    CHANNEL_READY,       /* to the supervisor: all threads serve */
+    CHANNEL_CONFIG,      /* to the worker: the bundle, the log file if there is one, listeners */
+    CHANNEL_LOG,         /* to the worker: the log file, opened anew */
+    CHANNEL_RELOADED, /* to the worker: a reload is over; first byte of the text: enum channel_end;
+                         the rest is for whoever asked */
+    CHANNEL_DRAIN,    /* to the worker: drain; to the supervisor: somebody asked for it */
+    CHANNEL_END,      /* to the worker: close everything and end */
+    CHANNEL_READY,    /* to the supervisor: all threads serve; after a reload: old listeners are
+                         closed */
+    CHANNEL_RELOAD,   /* to the supervisor: somebody asks for a reload */
+    CHANNEL_TAKEN, /* to the supervisor: the configuration serves; with a text: why it does not */
     CHANNEL_KIND_COUNT,
 };
 
+enum channel_end { CHANNEL_END_GOOD = '+', CHANNEL_END_BAD = '-' };
+
+#define CHANNEL_FDS_MAX (2 + SETTINGS_LISTENERS_MAX)
+#define CHANNEL_TEXT_MAX 32768 /* longer texts are cut */
+
 struct channel_message {
     enum channel_kind kind;
-    int fd; /* the receiver's; -1: none */
+    size_t fd_count;
+    int fds[CHANNEL_FDS_MAX]; /* the receiver's; close-on-exec */
+    size_t length;
+    char text[CHANNEL_TEXT_MAX + 1]; /* with a NUL behind it */
 };
 
 /* 0 or -errno. */
 int channel_open(int ret_fds[2]) MUST_CHECK;
 /* `passed_fd` stays the caller's; -1: none. 0 or -errno (-EAGAIN: the other side does not read). */
 int channel_send(int fd, enum channel_kind kind, int passed_fd) MUST_CHECK;
-/* 0, -EAGAIN (nothing there), -EPIPE (the other side is gone) or -errno. */
+int channel_send_all(int fd, enum channel_kind kind, const int *passed_fds, size_t count,
+                     const char *text, size_t length) MUST_CHECK;
+/* 0, -EAGAIN (nothing there), -EPIPE (the other side is gone) or -errno; -EMFILE: the descriptors
+ * did not fit into this process, and the message is lost. */
 int channel_receive(int fd, struct channel_message *ret_message) MUST_CHECK;
+/* Closes the descriptors from `first` on. */
+void channel_message_close(struct channel_message *message, size_t first);
 
 const char *channel_kind_name(enum channel_kind kind);
 

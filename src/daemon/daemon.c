@@ -3,11 +3,14 @@
 
 #include "admin/control_client.h"
 #include "config/options.h"
+#include "daemon/check.h"
 #include "daemon/process_limits.h"
 #include "daemon/say.h"
 #include "daemon/supervisor.h"
 
+#include <limits.h>
 #include <stdio.h>
+#include <unistd.h>
 
 static int print_help(enum command topic)
 {
@@ -22,6 +25,24 @@ static int print_help(enum command topic)
 static int print_version(void)
 {
     return puts("adit " ADIT_VERSION) < 0 || fflush(stdout) != 0 ? 1 : 0;
+}
+
+/* A reload must find the file wherever adit may be then. */
+static int run(struct settings *settings)
+{
+    char path[PATH_MAX];
+    char folder[PATH_MAX];
+
+    if (settings->config_path != NULL && settings->config_path[0] != '/') {
+        if (getcwd(folder, sizeof(folder)) == NULL ||
+            snprintf(path, sizeof(path), "%s/%s", folder, settings->config_path) >=
+                (int)sizeof(path)) {
+            say("can't make %s an absolute path; name it by one", settings->config_path);
+            return 1;
+        }
+        settings->config_path = path;
+    }
+    return supervisor_run(settings);
 }
 
 int daemon_main(int argc, char **argv)
@@ -43,11 +64,17 @@ int daemon_main(int argc, char **argv)
     case COMMAND_HELP:
         return print_help(options.topic);
     case COMMAND_STATS:
+    case COMMAND_PS:
+    case COMMAND_RELOAD:
     case COMMAND_DRAIN:
         return control_client_run(options.command, options.settings.control_path);
+    case COMMAND_CHECK:
+        return check_run(&options);
+    case COMMAND_EXPLAIN:
+        return explain_run(&options);
     case COMMAND_RUN:
     case COMMAND_COUNT:
         break;
     }
-    return supervisor_run(&options.settings);
+    return run(&options.settings);
 }

@@ -99,33 +99,84 @@ static const char *advice_for(int error)
     }
 }
 
-int listeners_open(const struct settings *settings, struct listeners *ret_listeners,
+static bool is_same(const struct ip_endpoint *a, const struct ip_endpoint *b)
+{
+    return a->port == b->port && ip_address_equals(&a->address, &b->address);
+}
+
+/* A socket of `before` that is not taken yet; two that are written 127.0.0.1:0 are two sockets. */
+static bool take_over(const struct listeners *before, const struct ip_endpoint *endpoint,
+                      struct listeners *listeners)
+{
+    for (size_t i = 0; i < before->count; i++) {
+        bool is_taken = false;
+
+        for (size_t j = 0; j < listeners->count; j++)
+            is_taken |= listeners->ids[j] == before->ids[i];
+        if (is_taken || !is_same(&before->written[i], endpoint))
+            continue;
+        listeners->fds[listeners->count] = before->fds[i];
+        listeners->endpoints[listeners->count] = before->endpoints[i];
+        listeners->ids[listeners->count] = before->ids[i];
+        return true;
+    }
+    return false;
+}
+
+static void explain_failure(struct text *message, const struct ip_endpoint *endpoint, int error)
+{
+    text_add(message, "adit: can't listen on ");
+    ip_endpoint_print(message, endpoint);
+    text_add(message, ": ");
+    text_add(message, strerror(-error));
+    text_add(message, "; ");
+    text_add(message, advice_for(error));
+    text_add(message, "\n");
+}
+
+int listeners_open(const struct ip_endpoint *endpoints, size_t count,
+                   const struct listeners *before, struct listeners *ret_listeners,
                    struct text *message)
 {
+    static uint64_t next_id;
     struct listeners listeners = {.count = 0};
 
-    for (size_t i = 0; i < settings->listener_count; i++) {
-        int fd = open_one(&settings->listeners[i], &listeners.endpoints[i]);
+    for (size_t i = 0; i < count; i++) {
+        if (!take_over(before, &endpoints[i], &listeners)) {
+            int fd = open_one(&endpoints[i], &listeners.endpoints[i]);
 
-        if (fd < 0) {
-            text_add(message, "can't listen on ");
-            ip_endpoint_print(message, &settings->listeners[i]);
-            text_add(message, ": ");
-            text_add(message, strerror(-fd));
-            text_add(message, "; ");
-            text_add(message, advice_for(fd));
-            listeners_close(&listeners);
-            return fd;
+            if (fd < 0) {
+                explain_failure(message, &endpoints[i], fd);
+                listeners_close_others(&listeners, before);
+                return fd;
+            }
+            listeners.fds[i] = fd;
+            listeners.ids[i] = ++next_id;
         }
-        listeners.fds[listeners.count++] = fd;
+        listeners.written[i] = endpoints[i];
+        listeners.count++;
     }
     *ret_listeners = listeners;
     return 0;
 }
 
-void listeners_close(struct listeners *listeners)
+static bool has_socket(const struct listeners *listeners, uint64_t id)
 {
     for (size_t i = 0; i < listeners->count; i++)
-        close(listeners->fds[i]);
+        if (listeners->ids[i] == id)
+            return true;
+    return false;
+}
+
+void listeners_close_others(struct listeners *listeners, const struct listeners *kept)
+{
+    for (size_t i = 0; i < listeners->count; i++)
+        if (kept == NULL || !has_socket(kept, listeners->ids[i]))
+            close(listeners->fds[i]);
     listeners->count = 0;
+}
+
+void listeners_close(struct listeners *listeners)
+{
+    listeners_close_others(listeners, NULL);
 }

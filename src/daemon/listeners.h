@@ -1,4 +1,4 @@
-/* The listening sockets: opened once by the supervisor, inherited by every worker. */
+/* The listening sockets: opened by the supervisor, kept while worker processes come and go. */
 #ifndef DAEMON_LISTENERS_H
 #define DAEMON_LISTENERS_H
 
@@ -6,16 +6,24 @@
 #include "base/text.h"
 #include "config/settings.h"
 
+#include <stdint.h>
+
 struct listeners {
     int fds[SETTINGS_LISTENERS_MAX];
+    struct ip_endpoint written[SETTINGS_LISTENERS_MAX];
     struct ip_endpoint endpoints[SETTINGS_LISTENERS_MAX]; /* bound; port 0 resolved */
+    uint64_t ids[SETTINGS_LISTENERS_MAX];                 /* of the sockets, never used twice */
     size_t count;
 };
 
-/* All or none. 0, or -errno and in `message` what happened, why and what to do. */
-int listeners_open(const struct settings *settings, struct listeners *ret_listeners,
+/* All or none. Sockets of `before` that are written the same are taken over: both name them then.
+ * 0, or -errno and in `message` a line: what happened, why and what to do. */
+int listeners_open(const struct ip_endpoint *endpoints, size_t count,
+                   const struct listeners *before, struct listeners *ret_listeners,
                    struct text *message) MUST_CHECK;
-/* Closes this process's copies. Harmless the second time. */
+/* Closes this process's copies of sockets that `kept` (NULL: none) does not name. Harmless the
+ * second time. */
+void listeners_close_others(struct listeners *listeners, const struct listeners *kept);
 void listeners_close(struct listeners *listeners);
 
 #endif

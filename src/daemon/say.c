@@ -10,6 +10,7 @@
 #include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 enum {
@@ -27,6 +28,16 @@ static void write_line(const char *prefix, const char *text)
     /* A line that can't be written has nobody to be told to. */
     ssize_t ignored = write(STDERR_FILENO, line, (size_t)length);
     (void)ignored;
+}
+
+void say_lines(const char *lines)
+{
+    while (*lines != '\0') {
+        size_t length = strcspn(lines, "\n");
+
+        say_plainly("%.*s", (int)length, lines);
+        lines += length + (lines[length] == '\n');
+    }
 }
 
 void say(const char *format, ...)

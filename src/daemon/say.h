@@ -9,5 +9,7 @@
 void say(const char *format, ...) PRINTF_LIKE(1, 2);
 /* The same without the prefix. */
 void say_plainly(const char *format, ...) PRINTF_LIKE(1, 2);
+/* Several lines as they are. */
+void say_lines(const char *lines);
 
 #endif

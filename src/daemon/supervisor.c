@@ -1,9 +1,15 @@
 /* One thread around poll(): signals (a signalfd), the channel to the worker, the watch on the two
- * files of /etc, and three points in time.
+ * files of /etc, and a few points in time.
  *
  * States: starting (the first worker is not ready; its end is ours), serving (a worker that dies is
  * replaced), draining (the worker's end is ours). The listeners stay open here while serving, so
  * that between two workers connections wait in the kernel's queue and none is refused.
+ *
+ * A reload is: read, validate and open everything (configuration_load); send it to the worker; when
+ * the worker goes by it (CHANNEL_TAKEN), give up what is old, close what listeners are gone, and
+ * tell the worker (CHANNEL_RELOADED), which empties their queues and says when it is done
+ * (CHANNEL_READY). Until the worker has taken it, the old configuration is what a new worker would
+ * get. One reload at a time; whoever asks meanwhile has one of his own afterwards.
  *
  * The surprise is fork without exec: the worker begins inside become_worker, with a copy
  * of everything that the supervisor has; it closes what is not its own and never returns to the
@@ -13,8 +19,8 @@
 
 #include "admin/control_socket.h"
 #include "daemon/channel.h"
+#include "daemon/configuration.h"
 #include "daemon/file_watch.h"
-#include "daemon/listeners.h"
 #include "daemon/say.h"
 #include "daemon/worker.h"
 
@@ -37,6 +43,12 @@ enum {
     MESSAGE_BYTES = 512,
 };
 
+enum reload_state {
+    RELOAD_NONE,
+    RELOAD_SENT,     /* the worker has `next` */
+    RELOAD_RETIRING, /* the worker empties old listeners */
+};
+
 #define NEVER UINT64_MAX
 
 enum supervisor_state {
@@ -50,7 +62,13 @@ struct supervisor {
     const struct settings *settings;
     enum supervisor_state state;
     int exit_status;
-    struct listeners listeners;
+    struct configuration current;
+    struct configuration next; /* while RELOAD_SENT */
+    enum reload_state reload;
+    bool is_reload_wanted;
+    unsigned asks;         /* over the channel, for the reload that comes next */
+    unsigned current_asks; /* for the one that goes on */
+    char *message;         /* CHANNEL_TEXT_MAX; its diagnostics */
     struct control_socket control;
     struct file_watch *files; /* NULL: changes are not noticed */
     struct process_limits limits;
@@ -59,6 +77,7 @@ struct supervisor {
     int signal_fd;
     int channel_fd; /* -1: none */
     pid_t worker;   /* 0: none */
+    bool is_worker_ready;
     uint64_t started_ms;
     uint64_t worker_started_ms;
     uint64_t restarts;
@@ -115,9 +134,6 @@ static void become_worker(struct supervisor *supervisor, int channel_fd)
     static const int ignored_signals[] = {SIGINT, SIGTERM, SIGHUP, SIGUSR1, SIGUSR2};
     const struct worker_plan plan = {
         .settings = supervisor->settings,
-        .listener_fds = supervisor->listeners.fds,
-        .listeners = supervisor->listeners.endpoints,
-        .listener_count = supervisor->listeners.count,
         .channel_fd = channel_fd,
         .control_fd = supervisor->control.fd,
         .threads = supervisor->threads,
@@ -135,6 +151,9 @@ static void become_worker(struct supervisor *supervisor, int channel_fd)
     if (supervisor->files != NULL)
         file_watch_destroy(supervisor->files);
     supervisor->files = NULL;
+    /* What the worker needs of it comes through the channel. */
+    configuration_drop(&supervisor->current, NULL);
+    free(supervisor->message);
     exit(worker_run(&plan));
 }
 
@@ -148,6 +167,7 @@ static int start_worker(struct supervisor *supervisor)
     if (error < 0)
         return error;
     supervisor->channel_fd = fds[0];
+    supervisor->is_worker_ready = false;
     supervisor->worker_started_ms = now_ms();
     pid_t pid = fork();
     if (pid == 0)
@@ -159,9 +179,14 @@ static int start_worker(struct supervisor *supervisor)
         return error;
     }
     supervisor->worker = pid;
+    error = configuration_send(&supervisor->current, supervisor->channel_fd);
+    if (error < 0)
+        return error;
     send_files(supervisor);
     return 0;
 }
+
+static void kill_worker(struct supervisor *supervisor);
 
 static void replace_worker(struct supervisor *supervisor)
 {
@@ -169,6 +194,7 @@ static void replace_worker(struct supervisor *supervisor)
 
     if (error == 0)
         return;
+    kill_worker(supervisor);
     say("can't start a new worker: %s; trying again in a second", strerror(-error));
     supervisor->start_worker_at_ms = now_ms() + SHORT_LIFE_MS;
 }
@@ -182,6 +208,17 @@ static void say_how_it_ended(pid_t pid, int status, const char *consequence)
         say("worker %d ended with status %d; %s", (int)pid, WEXITSTATUS(status), consequence);
 }
 
+/* It ended in the middle of a reload: whoever asked has lost his connection with it. */
+static void forget_reload(struct supervisor *supervisor)
+{
+    if (supervisor->reload == RELOAD_SENT) {
+        say("the worker ended before it took the new configuration; kept the old");
+        configuration_drop(&supervisor->next, &supervisor->current);
+    }
+    supervisor->reload = RELOAD_NONE;
+    supervisor->asks = 0;
+}
+
 static void worker_ended(struct supervisor *supervisor, int status)
 {
     pid_t pid = supervisor->worker;
@@ -189,6 +226,7 @@ static void worker_ended(struct supervisor *supervisor, int status)
 
     supervisor->worker = 0;
     close_channel(supervisor);
+    forget_reload(supervisor);
     if (supervisor->state == SUPERVISOR_STARTING) {
         if (WIFSIGNALED(status))
             say_how_it_ended(pid, status, "it never served");
@@ -239,13 +277,15 @@ static void drain(struct supervisor *supervisor)
         return;
     supervisor->state = SUPERVISOR_DRAINING;
     supervisor->start_worker_at_ms = NEVER;
-    listeners_close(&supervisor->listeners);
+    if (supervisor->reload == RELOAD_SENT)
+        configuration_drop(&supervisor->next, &supervisor->current);
+    supervisor->reload = RELOAD_NONE;
+    listeners_close(&supervisor->current.listeners);
     if (supervisor->worker == 0) {
         end(supervisor, 0);
         return;
     }
-    supervisor->kill_worker_at_ms =
-        now_ms() + supervisor->settings->drain_timeout_ms + KILL_AFTER_MS;
+    supervisor->kill_worker_at_ms = now_ms() + supervisor->current.drain_timeout_ms + KILL_AFTER_MS;
     int error = channel_send(supervisor->channel_fd, CHANNEL_DRAIN, -1);
     /* Full: it does not read, and is killed when its time is over. Closed: it is ending. */
     (void)error;
@@ -266,6 +306,113 @@ static void told_to_end(struct supervisor *supervisor)
     }
 }
 
+/* -- reload */
+
+/* For those who asked, and on stderr for those who look there. */
+static void tell_reloaded(struct supervisor *supervisor, enum channel_end end)
+{
+    char answer[CHANNEL_TEXT_MAX];
+    struct text text;
+
+    text_init(&text, answer, sizeof(answer));
+    text_add_char(&text, (char)end);
+    text_add_decimal(&text, supervisor->current_asks);
+    text_add_char(&text, '\n');
+    text_add(&text, supervisor->message);
+    supervisor->current_asks = 0;
+    say_lines(supervisor->message);
+    say(end == CHANNEL_END_GOOD ? "reloaded the configuration"
+                                : "kept the old configuration; mend the new one and reload again");
+    if (supervisor->channel_fd < 0)
+        return;
+    /* Full or closed: the worker hangs or ends, and is replaced. */
+    int ignored =
+        channel_send_all(supervisor->channel_fd, CHANNEL_RELOADED, NULL, 0, answer, text.length);
+    (void)ignored;
+}
+
+static void reload(struct supervisor *supervisor)
+{
+    struct text message;
+
+    supervisor->is_reload_wanted = false;
+    supervisor->current_asks = supervisor->asks;
+    supervisor->asks = 0;
+    text_init(&message, supervisor->message, CHANNEL_TEXT_MAX);
+    int error =
+        configuration_load(&supervisor->next, supervisor->settings, &supervisor->current, &message);
+    if (error == 0) {
+        error = configuration_send(&supervisor->next, supervisor->channel_fd);
+        if (error == 0) {
+            supervisor->reload = RELOAD_SENT;
+            return;
+        }
+        text_add(&message, "adit: can't tell the worker: ");
+        text_add(&message, strerror(-error));
+        text_add(&message, "; try again\n");
+        configuration_drop(&supervisor->next, &supervisor->current);
+    }
+    tell_reloaded(supervisor, CHANNEL_END_BAD);
+}
+
+static void refuse_reload(struct supervisor *supervisor)
+{
+    struct text message;
+
+    supervisor->current_asks += supervisor->asks;
+    supervisor->asks = 0;
+    text_init(&message, supervisor->message, CHANNEL_TEXT_MAX);
+    text_add(&message, "adit: it drains, and takes no new configuration\n");
+    tell_reloaded(supervisor, CHANNEL_END_BAD);
+}
+
+static void reload_if_wanted(struct supervisor *supervisor)
+{
+    bool is_wanted = supervisor->is_reload_wanted || supervisor->asks > 0;
+
+    /* Between two workers it waits for the next. */
+    if (is_wanted && supervisor->state == SUPERVISOR_SERVING && supervisor->reload == RELOAD_NONE &&
+        supervisor->is_worker_ready)
+        reload(supervisor);
+}
+
+static void config_taken(struct supervisor *supervisor, const char *why_not)
+{
+    if (supervisor->reload != RELOAD_SENT)
+        return;
+    if (why_not[0] != '\0') {
+        struct text message;
+
+        text_init(&message, supervisor->message, CHANNEL_TEXT_MAX);
+        text_add(&message, "adit: the worker can't take the configuration: ");
+        text_add(&message, why_not);
+        text_add(&message, "\n");
+        configuration_drop(&supervisor->next, &supervisor->current);
+        supervisor->reload = RELOAD_NONE;
+        tell_reloaded(supervisor, CHANNEL_END_BAD);
+        return;
+    }
+    configuration_drop(&supervisor->current, &supervisor->next);
+    supervisor->current = supervisor->next;
+    configuration_init(&supervisor->next);
+    supervisor->reload = RELOAD_RETIRING;
+    tell_reloaded(supervisor, CHANNEL_END_GOOD);
+}
+
+static void reopen_log(struct supervisor *supervisor)
+{
+    int error = configuration_reopen_log(&supervisor->current);
+
+    if (error < 0) {
+        say("can't open the log %s: %s; kept the old one", supervisor->current.log_path,
+            strerror(-error));
+    } else if (supervisor->current.log_fd >= 0 && supervisor->channel_fd >= 0) {
+        error = channel_send(supervisor->channel_fd, CHANNEL_LOG, supervisor->current.log_fd);
+        if (error < 0)
+            say("can't tell the worker of the new log: %s; try again", strerror(-error));
+    }
+}
+
 /* -- what happens */
 
 static void print_start_line(const struct supervisor *supervisor)
@@ -274,13 +421,14 @@ static void print_start_line(const struct supervisor *supervisor)
     static const uint8_t loopback_v6[16] = {[15] = 1};
     char names[SETTINGS_LISTENERS_MAX * (IP_ENDPOINT_TEXT_SIZE + 2)];
     char example_name[IP_ENDPOINT_TEXT_SIZE];
-    struct ip_endpoint example = supervisor->listeners.endpoints[0];
+    const struct listeners *listeners = &supervisor->current.listeners;
+    struct ip_endpoint example = listeners->endpoints[0];
     struct text text;
 
     text_init(&text, names, sizeof(names));
-    for (size_t i = 0; i < supervisor->listeners.count; i++) {
+    for (size_t i = 0; i < listeners->count; i++) {
         text_add(&text, i > 0 ? ", " : "");
-        ip_endpoint_print(&text, &supervisor->listeners.endpoints[i]);
+        ip_endpoint_print(&text, &listeners->endpoints[i]);
     }
     if (ip_address_is_unspecified(&example.address))
         example.address = example.address.family == IP_V4 ? ip_address_from_v4(loopback_v4)
@@ -293,23 +441,49 @@ static void print_start_line(const struct supervisor *supervisor)
                 example_name);
 }
 
+static void worker_is_ready(struct supervisor *supervisor)
+{
+    supervisor->is_worker_ready = true;
+    if (supervisor->state == SUPERVISOR_STARTING) {
+        supervisor->state = SUPERVISOR_SERVING;
+        print_start_line(supervisor);
+    }
+    if (supervisor->reload == RELOAD_RETIRING)
+        supervisor->reload = RELOAD_NONE;
+}
+
+static void take_message(struct supervisor *supervisor, struct channel_message *message)
+{
+    channel_message_close(message, 0); /* a worker sends none */
+    switch (message->kind) {
+    case CHANNEL_DRAIN:
+        drain(supervisor);
+        break;
+    case CHANNEL_READY:
+        worker_is_ready(supervisor);
+        break;
+    case CHANNEL_RELOAD:
+        supervisor->asks++;
+        if (supervisor->state == SUPERVISOR_DRAINING)
+            refuse_reload(supervisor);
+        break;
+    case CHANNEL_TAKEN:
+        config_taken(supervisor, message->text);
+        break;
+    default:
+        break;
+    }
+}
+
 static void hear_worker(struct supervisor *supervisor)
 {
     struct channel_message message;
     int error = channel_receive(supervisor->channel_fd, &message);
 
-    if (error == -EAGAIN)
-        return;
-    if (error < 0) { /* it is ending; SIGCHLD tells how */
+    if (error == 0)
+        take_message(supervisor, &message);
+    else if (error != -EAGAIN) /* it is ending; SIGCHLD tells how */
         close_channel(supervisor);
-        return;
-    }
-    if (message.kind == CHANNEL_DRAIN) {
-        drain(supervisor);
-    } else if (message.kind == CHANNEL_READY && supervisor->state == SUPERVISOR_STARTING) {
-        supervisor->state = SUPERVISOR_SERVING;
-        print_start_line(supervisor);
-    }
 }
 
 static void hear_signals(struct supervisor *supervisor)
@@ -324,6 +498,10 @@ static void hear_signals(struct supervisor *supervisor)
             reap(supervisor);
         else if (number == SIGTERM || number == SIGINT)
             told_to_end(supervisor);
+        else if (number == SIGHUP)
+            supervisor->is_reload_wanted = true;
+        else if (number == SIGUSR1)
+            reopen_log(supervisor);
         else
             say("%s means nothing yet; SIGTERM drains and ends", strsignal(number));
     }
@@ -386,6 +564,7 @@ static void serve(struct supervisor *supervisor)
         }
         if (supervisor->state != SUPERVISOR_ENDED)
             do_what_is_due(supervisor);
+        reload_if_wanted(supervisor);
     }
 }
 
@@ -464,18 +643,35 @@ static int open_control(struct supervisor *supervisor)
     return path != NULL ? error : 0;
 }
 
-static int open_all(struct supervisor *supervisor)
+static int open_configuration(struct supervisor *supervisor)
 {
-    char message[MESSAGE_BYTES];
-    struct text text;
+    const struct configuration nothing = {.bundle_fd = -1, .log_fd = -1};
+    char line[MESSAGE_BYTES];
+    struct text message;
 
-    text_init(&text, message, sizeof(message));
-    if (settings_check(supervisor->settings, &text) < 0 ||
-        listeners_open(supervisor->settings, &supervisor->listeners, &text) < 0) {
-        say("%s", message);
+    text_init(&message, line, sizeof(line));
+    if (supervisor->settings->config_path == NULL &&
+        settings_check(supervisor->settings, &message) < 0) {
+        say("%s", line);
         return -EINVAL;
     }
-    int error = open_control(supervisor);
+    supervisor->message = malloc(CHANNEL_TEXT_MAX);
+    if (supervisor->message == NULL) {
+        say("no memory");
+        return -ENOMEM;
+    }
+    text_init(&message, supervisor->message, CHANNEL_TEXT_MAX);
+    int error = configuration_load(&supervisor->current, supervisor->settings, &nothing, &message);
+    say_lines(supervisor->message);
+    return error;
+}
+
+static int open_all(struct supervisor *supervisor)
+{
+    int error = open_configuration(supervisor);
+    if (error < 0)
+        return error;
+    error = open_control(supervisor);
     if (error < 0)
         return error;
     error = file_watch_create(&supervisor->files);
@@ -489,7 +685,10 @@ static void close_all(struct supervisor *supervisor)
 {
     kill_worker(supervisor);
     close_channel(supervisor);
-    listeners_close(&supervisor->listeners);
+    if (supervisor->reload == RELOAD_SENT)
+        configuration_drop(&supervisor->next, &supervisor->current);
+    configuration_drop(&supervisor->current, NULL);
+    free(supervisor->message);
     control_socket_close(&supervisor->control);
     if (supervisor->files != NULL)
         file_watch_destroy(supervisor->files);
@@ -512,6 +711,8 @@ int supervisor_run(const struct settings *settings)
         .kill_worker_at_ms = NEVER,
     };
 
+    configuration_init(&supervisor.current);
+    configuration_init(&supervisor.next);
     process_limits_read(&supervisor.limits);
     if (read_relay_mode(&supervisor.relay_mode) == 0 && take_signals(&supervisor) == 0 &&
         open_all(&supervisor) == 0) {

@@ -1,25 +1,38 @@
-/* States: starting (waits for the supervisor's two files, since it opens none itself), serving,
- * draining. It drains when the supervisor says so, and also when the supervisor is gone (the
- * channel ends): nobody would replace it then.
+/* States: starting (waits for the supervisor's two files and the configuration, since it opens no
+ * file itself), serving, draining. It drains when the supervisor says so, and also when the
+ * supervisor is gone (the channel ends): nobody would replace it then.
  *
- * `adit drain` goes the long way: control socket, here, supervisor, and back as the order to drain,
- * so that there is one place where a drain begins.
+ * A configuration comes as a bundle (daemon/bundle.h) with all listeners, at the start as at a
+ * reload; those that are known already are recognised by their id. A reload has two steps: every
+ * thread goes over to the new snapshot (CHANNEL_TAKEN tells the supervisor); then, when the
+ * supervisor has closed its copies (CHANNEL_RELOADED), the listeners that are no longer wanted are
+ * emptied, closed, and whoever asked for the reload gets the answer (CHANNEL_READY).
+ *
+ * `adit drain` and `adit reload` go the long way: control socket, here, supervisor, and back, so
+ * that there is one place where they begin.
  */
 #include "daemon/worker.h"
 
 #include "admin/control.h"
 #include "admin/stats.h"
+#include "daemon/bundle.h"
 #include "daemon/channel.h"
+#include "daemon/configuration.h"
 #include "daemon/file_text.h"
 #include "daemon/file_watch.h"
 #include "daemon/say.h"
+#include "daemon/snapshot.h"
 #include "daemon/worker_thread.h"
 #include "loop/loop.h"
+#include "observe/access_log.h"
 #include "observe/log.h"
-#include "policy/policy.h"
+#include "tunnel/auth.h"
 #include "tunnel/dial_gate.h"
+#include "tunnel/limits.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
@@ -31,23 +44,13 @@ enum {
     DIALS_MAX = 1024,
     DIALS_PER_CLIENT = 128,
     DIALS_WAITING_PER_CLIENT = 2048, /* npm opens over 1,000 tunnels at once */
+    SLOTS_MAX = 1024,                /* different addresses listened to in a worker's life */
 };
 
 enum worker_state { WORKER_STARTING, WORKER_SERVING, WORKER_DRAINING, WORKER_STATE_COUNT };
 
 static const char *const state_names[] = {"starting", "serving", "draining"};
 static_assert(ARRAY_LENGTH(state_names) == WORKER_STATE_COUNT, "a name for every state");
-
-/* What the policy is made of: the built-in rule and one for each --from. */
-struct rules {
-    struct policy_source source;
-    struct policy_rule_source rules[1 + SETTINGS_FROM_MAX];
-    struct from_rule {
-        struct policy_condition conditions[2];
-        struct policy_value client;
-        char name[sizeof("--from /128") + IP_ENDPOINT_TEXT_SIZE];
-    } from[SETTINGS_FROM_MAX];
-};
 
 struct worker {
     const struct worker_plan *plan;
@@ -56,19 +59,30 @@ struct worker {
     struct loop *loop;
     struct log *log;
     struct log_ring *ring;
-    struct rules rules;
-    struct policy *policy;
+    struct snapshot *snapshot; /* what all threads go by, or are about to; NULL: none yet */
+    struct snapshot *before;   /* NULL, or while a reload goes on: what it replaces */
+    struct auth *auth;
+    struct limits *limits_shared;
     struct dial_gate *dial_gate;
     struct capacity capacity;
     struct watch channel;
     struct control *control;
     struct file_text *files[WATCHED_FILE_COUNT];
     struct deadline drain_over;
+    struct ip_endpoint slots_bound[SLOTS_MAX]; /* every listener there ever was */
+    struct ip_endpoint slots_written[SLOTS_MAX];
+    unsigned slot_count;
     struct worker_thread *threads[SETTINGS_WORKERS_MAX];
     unsigned thread_count;
     unsigned stopped_count;    /* threads that accept no more */
     unsigned done_count;       /* threads that ended */
     unsigned publishing_count; /* threads whose figures are awaited */
+    bool is_listing;           /* their tunnels, too */
+    bool is_listing_wanted;    /* when they are done with what they do now */
+    unsigned applying_count;   /* threads that do not go by the new snapshot yet */
+    unsigned retiring_count;   /* threads that still listen to old listeners */
+    int apply_error;
+    char reload_answer[CHANNEL_TEXT_MAX + 1]; /* its first byte: enum channel_end */
 };
 
 static uint64_t clock_ms(clockid_t clock)
@@ -105,11 +119,11 @@ static void begin_drain(struct worker *worker)
         stop(worker, 0);
         return;
     }
+    uint64_t drain_ms = worker->snapshot->config->values.drain_timeout_ms;
     log_notice(worker->ring, LOG_TOPIC_GENERAL,
                "draining: no new tunnels, open ones may go on for %llu s",
-               (unsigned long long)worker->plan->settings->drain_timeout_ms / 1000);
-    deadline_set(worker->loop, &worker->drain_over,
-                 loop_now_ms(worker->loop) + worker->plan->settings->drain_timeout_ms);
+               (unsigned long long)drain_ms / 1000);
+    deadline_set(worker->loop, &worker->drain_over, loop_now_ms(worker->loop) + drain_ms);
     for (unsigned i = 0; i < worker->thread_count; i++)
         worker_thread_drain(worker->threads[i]);
 }
@@ -133,8 +147,8 @@ static void thread_stopped_accepting(void *self)
         return;
     /* The queues are empty. The supervisor has closed its copies: from here on, connects are
      * refused. */
-    for (size_t i = 0; i < worker->plan->listener_count; i++)
-        close(worker->plan->listener_fds[i]);
+    for (size_t i = 0; i < worker->snapshot->listener_count; i++)
+        close(worker->snapshot->listeners[i].fd);
 }
 
 static void thread_done(void *self)
@@ -183,97 +197,318 @@ static void answer_stats(struct worker *worker)
     control_answer_stats(worker->control, line, out.length);
 }
 
+static void answer_listing(struct worker *worker)
+{
+    char *parts[SETTINGS_WORKERS_MAX];
+    size_t lengths[SETTINGS_WORKERS_MAX];
+
+    for (unsigned i = 0; i < worker->thread_count; i++)
+        parts[i] = worker_thread_take_listing(worker->threads[i], &lengths[i]);
+    control_answer_ps(worker->control, parts, lengths, worker->thread_count);
+    for (unsigned i = 0; i < worker->thread_count; i++)
+        free(parts[i]);
+}
+
+static void ask_threads(struct worker *worker);
+
 static void thread_published(void *self)
 {
     struct worker *worker = self;
 
-    if (--worker->publishing_count == 0)
-        answer_stats(worker);
+    if (--worker->publishing_count > 0)
+        return;
+    if (worker->is_listing)
+        answer_listing(worker);
+    answer_stats(worker);
+    if (worker->is_listing_wanted)
+        ask_threads(worker);
 }
 
-static void stats_asked(void *self)
+/* Threads that are done (while others still drain) answer no more: their last figures do. */
+static void ask_threads(struct worker *worker)
 {
-    struct worker *worker = self;
-
     if (worker->publishing_count > 0)
         return;
-    /* Threads that are done (while others still drain) answer no more: their last figures do. */
-    if (worker->state != WORKER_SERVING) {
-        answer_stats(worker);
-        return;
-    }
-    worker->publishing_count = worker->thread_count;
+    worker->is_listing = worker->is_listing_wanted;
+    worker->is_listing_wanted = false;
+    worker->publishing_count = 1; /* until all are asked */
     for (unsigned i = 0; i < worker->thread_count; i++)
-        worker_thread_publish(worker->threads[i]);
+        if (worker_thread_publish(worker->threads[i], worker->is_listing))
+            worker->publishing_count++;
+    thread_published(worker);
 }
 
-static void drain_asked(void *self)
+static void drain_asked(struct worker *worker)
 {
-    struct worker *worker = self;
-
     /* A supervisor that is gone or does not read can't object. */
     if (channel_send(worker->plan->channel_fd, CHANNEL_DRAIN, -1) < 0)
         begin_drain(worker);
 }
 
+static void reload_asked(struct worker *worker)
+{
+    int error = channel_send(worker->plan->channel_fd, CHANNEL_RELOAD, -1);
+
+    if (error < 0)
+        control_answer_reload(worker->control, 1, false, "adit: the supervisor does not answer\n");
+}
+
+static void control_asked(void *self, enum control_request request)
+{
+    struct worker *worker = self;
+
+    switch (request) {
+    case CONTROL_PS:
+        worker->is_listing_wanted = true;
+        ask_threads(worker);
+        break;
+    case CONTROL_STATS:
+        ask_threads(worker);
+        break;
+    case CONTROL_RELOAD:
+        reload_asked(worker);
+        break;
+    case CONTROL_DRAIN:
+        drain_asked(worker);
+        break;
+    case CONTROL_REQUEST_COUNT:
+        break;
+    }
+}
+
+/* -- the configuration */
+
+static bool endpoint_equals(const struct ip_endpoint *a, const struct ip_endpoint *b)
+{
+    return a->port == b->port && ip_address_equals(&a->address, &b->address);
+}
+
+/* The listener's place in the table of all there ever were, or -ENOSPC. */
+static int find_slot(struct worker *worker, const struct configuration_listener *listener)
+{
+    unsigned slot = 0;
+
+    while (slot < worker->slot_count &&
+           !(endpoint_equals(&worker->slots_bound[slot], &listener->bound) &&
+             endpoint_equals(&worker->slots_written[slot], &listener->written)))
+        slot++;
+    if (slot == SLOTS_MAX)
+        return -ENOSPC;
+    if (slot == worker->slot_count) {
+        /* Behind what threads look at: they learn of it with the snapshot. */
+        worker->slots_bound[slot] = listener->bound;
+        worker->slots_written[slot] = listener->written;
+        worker->slot_count++;
+    }
+    return (int)slot;
+}
+
+/* The descriptor by which the worker knows this socket already, or -1. */
+static int find_listener_fd(const struct snapshot *snapshot, uint64_t id)
+{
+    for (size_t i = 0; snapshot != NULL && i < snapshot->listener_count; i++)
+        if (snapshot->listeners[i].id == id)
+            return snapshot->listeners[i].fd;
+    return -1;
+}
+
+static void close_listeners(const struct snapshot *snapshot, const struct snapshot *kept)
+{
+    for (size_t i = 0; i < snapshot->listener_count; i++)
+        if (find_listener_fd(kept, snapshot->listeners[i].id) < 0)
+            close(snapshot->listeners[i].fd);
+}
+
+/* The same as `configuration_send` sent; takes the descriptors that are used. */
+static int read_listeners(struct worker *worker, const struct bundle *bundle,
+                          struct channel_message *message, size_t first_fd,
+                          struct snapshot_listener *listeners)
+{
+    size_t length;
+    const struct configuration_listener *sent = bundle_extra(bundle, &length);
+    size_t count = length / sizeof(*sent);
+
+    if (message->fd_count - first_fd != count)
+        return -EMFILE;
+    for (size_t i = 0; i < count; i++) {
+        int slot = find_slot(worker, &sent[i]);
+
+        if (slot < 0)
+            return slot;
+        listeners[i] = (struct snapshot_listener){.written = sent[i].written,
+                                                  .bound = sent[i].bound,
+                                                  .id = sent[i].id,
+                                                  .fd = message->fds[first_fd + i],
+                                                  .slot = (unsigned)slot};
+        int known_fd = find_listener_fd(worker->snapshot, sent[i].id);
+        if (known_fd >= 0) {
+            close(message->fds[first_fd + i]);
+            listeners[i].fd = known_fd;
+            message->fds[first_fd + i] = -1;
+        }
+    }
+    return (int)count;
+}
+
+static void use_log(struct worker *worker, const struct config *config, int log_fd)
+{
+    static_assert((int)CONFIG_LOG_LOGFMT == (int)LOG_FORMAT_LOGFMT &&
+                      (int)CONFIG_LOG_JSON == (int)LOG_FORMAT_JSON,
+                  "the same formats");
+    static_assert((int)CONFIG_LOG_AUTH_FAILURE == (int)ACCESS_AUTH_FAILURE &&
+                      (int)CONFIG_LOG_EVENT_COUNT == (int)ACCESS_EVENT_COUNT,
+                  "the same events");
+    bool is_off = config->log_target == CONFIG_LOG_OFF;
+    const struct log_style style = {.format = (enum log_format)config->log_format,
+                                    .events = is_off ? 0 : config->log_events};
+
+    log_set_style(worker->log, &style);
+    if (log_fd < 0)
+        log_fd = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+    if (log_fd >= 0)
+        log_set_sink(worker->log, log_fd);
+}
+
+/* The snapshot of what was sent; the message keeps what descriptors are left. 0 or -errno. */
+static int read_snapshot(struct worker *worker, struct channel_message *message,
+                         struct snapshot **ret_snapshot, int *ret_log_fd)
+{
+    const struct settings *settings = worker->plan->settings;
+    const struct config_overrides overrides = snapshot_overrides(settings);
+    struct snapshot_listener listeners[CONFIG_LISTENERS_MAX];
+    struct diagnostics *diagnostics = NULL;
+    struct config *config = NULL;
+    struct bundle bundle;
+    int error = message->fd_count > 0 ? bundle_open(message->fds[0], &bundle) : -EBADMSG;
+
+    if (error < 0)
+        return error;
+    error = config_parse(&bundle.reader, settings->config_path, &overrides, &config, &diagnostics);
+    diagnostics_destroy(diagnostics);
+    if (error == 0) {
+        size_t first = config->log_target == CONFIG_LOG_FILE ? 2 : 1;
+        int count = read_listeners(worker, &bundle, message, first, listeners);
+
+        *ret_log_fd = first == 2 ? message->fds[1] : -1;
+        if (count >= 0)
+            error = snapshot_create(config, listeners, (size_t)count, ret_snapshot);
+        else
+            config_destroy(config);
+        error = count < 0 ? count : error;
+    }
+    bundle_close(&bundle);
+    return error;
+}
+
+/* Descriptors that the new snapshot did not take. */
+static void close_left(struct channel_message *message, bool is_taken)
+{
+    close(message->fds[0]);
+    for (size_t i = 1; !is_taken && i < message->fd_count; i++)
+        if (message->fds[i] >= 0)
+            close(message->fds[i]);
+}
+
+static void tell_taken(struct worker *worker, const char *why_not)
+{
+    /* Without a supervisor there is nobody to tell; the channel's end says so in a moment. */
+    int ignored = channel_send_all(worker->plan->channel_fd, CHANNEL_TAKEN, NULL, 0, why_not,
+                                   strlen(why_not));
+    (void)ignored;
+}
+
+static void thread_applied(void *self, int error)
+{
+    struct worker *worker = self;
+
+    if (error < 0)
+        worker->apply_error = error;
+    if (--worker->applying_count > 0)
+        return;
+    if (worker->apply_error < 0)
+        log_notice(worker->ring, LOG_TOPIC_GENERAL, "a thread can't watch a new listener: %s",
+                   strerror(-worker->apply_error));
+    tell_taken(worker, "");
+}
+
+/* Everything that can fail has been done: memory that runs out now ends the worker, and the
+ * supervisor starts another one, by the new configuration or the old. */
+static void apply_snapshot(struct worker *worker, struct snapshot *snapshot, int log_fd)
+{
+    worker->before = worker->snapshot;
+    worker->snapshot = snapshot;
+    worker->apply_error = 0;
+    worker->applying_count = worker->thread_count;
+    use_log(worker, snapshot->config, log_fd);
+    for (unsigned i = 0; i < worker->thread_count; i++) {
+        int error = worker_thread_apply(worker->threads[i], snapshot);
+        ENSURE(error == 0);
+    }
+}
+
+static void start_if_complete(struct worker *worker);
+
+static void take_config(struct worker *worker, struct channel_message *message)
+{
+    struct snapshot *snapshot = NULL;
+    int log_fd = -1;
+    int error = read_snapshot(worker, message, &snapshot, &log_fd);
+
+    if (message->fd_count > 0)
+        close_left(message, error == 0);
+    if (error < 0 && worker->state == WORKER_STARTING) {
+        fail_to_start(worker, "taking its configuration", error);
+    } else if (worker->state == WORKER_STARTING) {
+        worker->snapshot = snapshot;
+        use_log(worker, snapshot->config, log_fd);
+        start_if_complete(worker);
+    } else if (error == 0 && worker->state == WORKER_SERVING) {
+        apply_snapshot(worker, snapshot, log_fd);
+    } else {
+        if (error == 0)
+            close_listeners(snapshot, worker->snapshot);
+        snapshot_release(snapshot);
+        tell_taken(worker, error < 0 ? strerror(-error) : "it drains");
+    }
+}
+
+static void answer_reload(struct worker *worker)
+{
+    const char *text = worker->reload_answer;
+    char *rest;
+    unsigned long asks = strtoul(text + 1, &rest, 10);
+
+    if (worker->control != NULL)
+        control_answer_reload(worker->control, asks, text[0] == CHANNEL_END_GOOD, rest + 1);
+}
+
+static void thread_retired(void *self)
+{
+    struct worker *worker = self;
+
+    if (--worker->retiring_count > 0)
+        return;
+    close_listeners(worker->before, worker->snapshot);
+    snapshot_release(worker->before);
+    worker->before = NULL;
+    answer_reload(worker);
+    int ignored = channel_send(worker->plan->channel_fd, CHANNEL_READY, -1);
+    (void)ignored;
+}
+
+static void end_reload(struct worker *worker, const struct channel_message *message)
+{
+    memcpy(worker->reload_answer, message->text, message->length + 1);
+    if (worker->before == NULL || worker->state != WORKER_SERVING) {
+        answer_reload(worker);
+        return;
+    }
+    worker->retiring_count = worker->thread_count;
+    for (unsigned i = 0; i < worker->thread_count; i++)
+        worker_thread_retire(worker->threads[i]);
+}
+
 /* -- starting */
-
-static void add_rule(struct rules *rules, const char *name,
-                     const struct policy_condition *conditions)
-{
-    rules->rules[rules->source.rule_count++] = (struct policy_rule_source){.is_allow = true,
-                                                                           .name = name,
-                                                                           .place = name,
-                                                                           .conditions = conditions,
-                                                                           .condition_count = 2};
-}
-
-/* allow from loopback to any, special */
-static void add_built_in(struct rules *rules)
-{
-    static const struct policy_value loopback = {.kind = POLICY_VALUE_LOOPBACK};
-    static const struct policy_value anywhere[] = {{.kind = POLICY_VALUE_ANY},
-                                                   {.kind = POLICY_VALUE_SPECIAL}};
-    static const struct policy_condition conditions[] = {
-        {.kind = POLICY_FROM, .values = &loopback, .value_count = 1},
-        {.kind = POLICY_TO, .values = anywhere, .value_count = ARRAY_LENGTH(anywhere)},
-    };
-
-    add_rule(rules, "built-in", conditions);
-}
-
-/* allow from NETWORK to any */
-static void add_from(struct rules *rules, size_t index, const struct ip_network *network)
-{
-    static const struct policy_value any = {.kind = POLICY_VALUE_ANY};
-    struct from_rule *from = &rules->from[index];
-    struct text name;
-
-    text_init(&name, from->name, sizeof(from->name));
-    text_add(&name, "--from ");
-    ip_address_print(&name, &network->address);
-    text_add_char(&name, '/');
-    text_add_decimal(&name, network->prefix_length);
-    from->client = (struct policy_value){.kind = POLICY_VALUE_NETWORK, .network = *network};
-    from->conditions[0] =
-        (struct policy_condition){.kind = POLICY_FROM, .values = &from->client, .value_count = 1};
-    from->conditions[1] =
-        (struct policy_condition){.kind = POLICY_TO, .values = &any, .value_count = 1};
-    add_rule(rules, from->name, from->conditions);
-}
-
-static int create_policy(struct worker *worker)
-{
-    const struct worker_plan *plan = worker->plan;
-    const struct settings *settings = plan->settings;
-    struct rules *rules = &worker->rules;
-
-    rules->source.rules = rules->rules;
-    add_built_in(rules);
-    for (size_t i = 0; i < settings->from_count; i++)
-        add_from(rules, i, &settings->from[i]);
-    return policy_compile(&rules->source, plan->listeners, plan->listener_count, &worker->policy);
-}
 
 static int create_dial_gate(struct worker *worker)
 {
@@ -287,25 +522,19 @@ static int create_dial_gate(struct worker *worker)
 static struct worker_thread_plan plan_thread(struct worker *worker, unsigned index, uint64_t seed)
 {
     const struct worker_plan *plan = worker->plan;
-    const struct settings *settings = plan->settings;
     unsigned pipes = plan->limits.pipes / plan->threads;
 
     return (struct worker_thread_plan){
         .index = index,
         .process_seed = seed,
-        .listener_fds = plan->listener_fds,
-        .listeners = plan->listeners,
-        .listener_count = plan->listener_count,
-        .policy = worker->policy,
+        .snapshot = worker->snapshot,
+        .slots_bound = worker->slots_bound,
+        .slots_written = worker->slots_written,
+        .auth = worker->auth,
+        .limits = worker->limits_shared,
         .dial_gate = worker->dial_gate,
         .capacity = &worker->capacity,
         .log = log_ring_at(worker->log, index),
-        .timeouts = {.dial_ms = settings->dial_timeout_ms,
-                     .idle_ms = settings->idle_timeout_ms,
-                     .half_closed_ms = settings->half_closed_timeout_ms,
-                     .stuck_ms = settings->stuck_timeout_ms},
-        .front_timeouts = {.head_ms = settings->head_timeout_ms},
-        .dns_timeout_ms = settings->dns_timeout_ms,
         .relay_limits = {.mode = plan->relay_mode,
                          .pipes = pipes > 0 ? pipes : 1,
                          .stash_bytes = STASH_BYTES / plan->threads},
@@ -316,6 +545,8 @@ static struct worker_thread_plan plan_thread(struct worker *worker, unsigned ind
 static int create_threads(struct worker *worker)
 {
     const struct worker_thread_owner owner = {.loop = worker->loop,
+                                              .applied = thread_applied,
+                                              .retired = thread_retired,
                                               .stopped_accepting = thread_stopped_accepting,
                                               .published = thread_published,
                                               .done = thread_done,
@@ -367,19 +598,34 @@ static void take_file(struct worker *worker, enum watched_file file, int fd)
     worker->files[file] = text;
     for (unsigned i = 0; i < worker->thread_count && worker->state == WORKER_SERVING; i++)
         worker_thread_set_file(worker->threads[i], file, text);
+    start_if_complete(worker);
+}
+
+static void start_if_complete(struct worker *worker)
+{
     if (worker->state == WORKER_STARTING && worker->files[WATCHED_HOSTS] != NULL &&
-        worker->files[WATCHED_RESOLV_CONF] != NULL)
+        worker->files[WATCHED_RESOLV_CONF] != NULL && worker->snapshot != NULL)
         start_threads(worker);
 }
 
-static void take_message(struct worker *worker, const struct channel_message *message)
+static void take_message(struct worker *worker, struct channel_message *message)
 {
     switch (message->kind) {
     case CHANNEL_HOSTS:
-        take_file(worker, WATCHED_HOSTS, message->fd);
+        take_file(worker, WATCHED_HOSTS, message->fd_count > 0 ? message->fds[0] : -1);
         break;
     case CHANNEL_RESOLV_CONF:
-        take_file(worker, WATCHED_RESOLV_CONF, message->fd);
+        take_file(worker, WATCHED_RESOLV_CONF, message->fd_count > 0 ? message->fds[0] : -1);
+        break;
+    case CHANNEL_CONFIG:
+        take_config(worker, message);
+        break;
+    case CHANNEL_LOG:
+        if (message->fd_count > 0)
+            log_set_sink(worker->log, message->fds[0]);
+        break;
+    case CHANNEL_RELOADED:
+        end_reload(worker, message);
         break;
     case CHANNEL_DRAIN:
         begin_drain(worker);
@@ -389,6 +635,8 @@ static void take_message(struct worker *worker, const struct channel_message *me
         end_threads(worker);
         break;
     case CHANNEL_READY:
+    case CHANNEL_RELOAD:
+    case CHANNEL_TAKEN:
     case CHANNEL_KIND_COUNT:
         break;
     }
@@ -403,6 +651,8 @@ static void channel_ready(struct watch *watch, uint32_t events)
     int error = channel_receive(watch->fd, &message);
     if (error == 0) {
         take_message(worker, &message);
+    } else if (error == -EMFILE) {
+        tell_taken(worker, "no descriptors are left for its listeners");
     } else if (error != -EAGAIN) {
         watch_take_fd(worker->loop, watch);
         begin_drain(worker);
@@ -411,7 +661,6 @@ static void channel_ready(struct watch *watch, uint32_t events)
 
 static int create_shared_parts(struct worker *worker)
 {
-    static const struct control_ops ops = {.stats_asked = stats_asked, .drain_asked = drain_asked};
     const struct worker_plan *plan = worker->plan;
     int error = loop_create(&worker->loop);
 
@@ -419,11 +668,14 @@ static int create_shared_parts(struct worker *worker)
     if (error == 0)
         error = log_create(STDERR_FILENO, plan->threads + 1, LOG_RING_BYTES, &worker->log);
     if (error == 0)
-        error = create_policy(worker);
+        error = auth_create(&worker->auth);
+    if (error == 0)
+        error = limits_create(&worker->limits_shared);
     if (error == 0)
         error = create_dial_gate(worker);
     if (error == 0 && plan->control_fd >= 0)
-        error = control_create(worker->loop, plan->control_fd, &ops, worker, &worker->control);
+        error =
+            control_create(worker->loop, plan->control_fd, control_asked, worker, &worker->control);
     if (error == 0)
         error = watch_open_input(worker->loop, &worker->channel, plan->channel_fd, false,
                                  channel_ready);
@@ -438,7 +690,10 @@ static void destroy_parts(struct worker *worker)
     for (unsigned i = 0; i < worker->thread_count; i++)
         worker_thread_destroy(worker->threads[i]);
     dial_gate_destroy(worker->dial_gate);
-    policy_destroy(worker->policy);
+    snapshot_release(worker->before);
+    snapshot_release(worker->snapshot);
+    limits_destroy(worker->limits_shared);
+    auth_destroy(worker->auth);
     for (size_t i = 0; i < WATCHED_FILE_COUNT; i++)
         file_text_release(worker->files[i]);
     log_finish(worker->log, LOG_PATIENCE_MS);

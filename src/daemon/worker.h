@@ -1,5 +1,5 @@
 /* The worker process: threads that carry tunnels, and a main thread that serves the control socket
- * and listens to the supervisor. It opens no file after its start. */
+ * and listens to the supervisor, which sends it all that it needs of files: it opens none. */
 #ifndef DAEMON_WORKER_H
 #define DAEMON_WORKER_H
 
@@ -10,9 +10,6 @@
 /* All of it is inherited through fork and outlives the worker. */
 struct worker_plan {
     const struct settings *settings;
-    const int *listener_fds; /* closed by the worker when it drains */
-    const struct ip_endpoint *listeners;
-    size_t listener_count;
     int channel_fd;
     int control_fd; /* -1: none */
     unsigned threads;

@@ -10,6 +10,7 @@
 #include "daemon/worker_thread.h"
 
 #include "daemon/file_text.h"
+#include "daemon/snapshot.h"
 #include "loop/loop.h"
 #include "net/acceptor.h"
 #include "observe/log.h"
@@ -31,15 +32,37 @@ enum {
     CACHE_LINE = 64,
 };
 
-enum order_bits { ORDER_DRAIN = 1, ORDER_END = 2, ORDER_PUBLISH = 4 };
-enum report_bits { REPORT_STOPPED = 1, REPORT_PUBLISHED = 2, REPORT_DONE = 4 };
+enum order_bits {
+    ORDER_DRAIN = 1,
+    ORDER_END = 2,
+    ORDER_PUBLISH = 4,
+    ORDER_LIST = 8,
+    ORDER_RETIRE = 16,
+};
+enum report_bits {
+    REPORT_STOPPED = 1,
+    REPORT_PUBLISHED = 2,
+    REPORT_DONE = 4,
+    REPORT_APPLIED = 8,
+    REPORT_RETIRED = 16,
+};
+
+/* This thread's hold on a snapshot: as long as it, or a tunnel of it, goes by it. */
+struct thread_rules {
+    struct tunnel_rules rules;
+    struct snapshot *snapshot;
+};
 
 struct mailbox {
     pthread_mutex_t lock;
     unsigned orders;                             /* to the thread */
     unsigned reports;                            /* to the main thread */
     struct file_text *files[WATCHED_FILE_COUNT]; /* new ones; NULL: none */
+    struct thread_rules *next_rules;             /* NULL: none */
+    int apply_error;
     struct resolver_counters dns;
+    char *listing; /* NULL: none, or no memory */
+    size_t listing_length;
     struct letter order_letter;
     struct letter report_letter;
     bool is_order_posted;
@@ -49,7 +72,8 @@ struct mailbox {
 struct worker_thread {
     _Alignas(CACHE_LINE) struct counters counters; /* written often, by this thread only */
     _Alignas(CACHE_LINE) struct tunnel_env env;
-    struct tunnel_rules rules;
+    struct thread_rules *rules;
+    struct file_text *resolv_conf; /* for when the configuration names no servers */
     struct loop *loop;
     struct resolver *resolver;
     struct relay_env *relays;
@@ -61,6 +85,8 @@ struct worker_thread {
     unsigned index;
     pthread_t id;
     bool is_started;
+    bool is_done;       /* for the main thread */
+    bool is_publishing; /* for the main thread: it was asked to, and has not answered */
 };
 
 /* -- on the thread */
@@ -129,14 +155,121 @@ static void accepted(void *self, int fd, const struct ip_endpoint *client, unsig
         front_accept(thread->front, fd, client, listener);
 }
 
-static void use_file(struct worker_thread *thread, enum watched_file file,
-                     const struct file_text *text)
+static void use_name_servers(struct worker_thread *thread)
 {
-    if (file == WATCHED_RESOLV_CONF)
-        resolver_set_servers(thread->resolver, text->bytes, text->length);
-    else if (resolver_set_hosts(thread->resolver, text->bytes, text->length) < 0)
+    const struct config *config = thread->rules->snapshot->config;
+
+    if (config->has_resolver)
+        resolver_use_servers(thread->resolver, &config->resolver);
+    else
+        resolver_set_servers(thread->resolver, thread->resolv_conf->bytes,
+                             thread->resolv_conf->length);
+}
+
+static void use_file(struct worker_thread *thread, enum watched_file file, struct file_text *text)
+{
+    if (file == WATCHED_RESOLV_CONF) {
+        file_text_release(thread->resolv_conf);
+        thread->resolv_conf = file_text_hold(text);
+        use_name_servers(thread);
+    } else if (resolver_set_hosts(thread->resolver, text->bytes, text->length) < 0) {
         log_notice(thread->env.log, LOG_TOPIC_DNS,
                    "no memory for the new /etc/hosts; kept the old");
+    }
+}
+
+/* -- the snapshot that the thread goes by */
+
+static void destroy_rules(struct tunnel_rules *rules)
+{
+    struct thread_rules *mine = container_of(rules, struct thread_rules, rules);
+
+    snapshot_release(mine->snapshot);
+    free(mine);
+}
+
+static void use_values(struct worker_thread *thread, const struct config_values *values)
+{
+    const struct front_timeouts front = {.head_ms = values->head_timeout_ms};
+    struct tunnel_env *env = &thread->env;
+
+    env->timeouts = (struct tunnel_timeouts){.dial_ms = values->dial_timeout_ms,
+                                             .idle_ms = values->idle_timeout_ms,
+                                             .half_closed_ms = values->half_closed_timeout_ms,
+                                             .stuck_ms = values->stuck_timeout_ms};
+    env->limit_values = (struct limit_values){.tunnels_max = values->tunnels_max,
+                                              .user_tunnels_max = values->user_tunnels_max,
+                                              .client_tunnels_max = values->client_tunnels_max,
+                                              .user_rate_per_s = values->user_rate_per_s,
+                                              .client_rate_per_s = values->client_rate_per_s,
+                                              .tunnel_bytes_per_s = values->tunnel_bytes_per_s,
+                                              .user_bytes_per_s = values->user_bytes_per_s,
+                                              .client_bytes_per_s = values->client_bytes_per_s};
+    front_set_timeouts(thread->front, &front);
+    resolver_set_timeout(thread->resolver, values->dns_timeout_ms);
+}
+
+/* Takes `rules`. 0, or -errno when not every listener could be watched. */
+static int use_rules(struct worker_thread *thread, struct thread_rules *rules)
+{
+    const struct snapshot *snapshot = rules->snapshot;
+    struct thread_rules *before = thread->rules;
+    int error = 0;
+
+    thread->rules = rules;
+    thread->env.rules = &rules->rules;
+    thread->env.users = snapshot->users;
+    if (before != NULL)
+        tunnel_rules_release(&before->rules);
+    use_values(thread, &snapshot->config->values);
+    use_name_servers(thread);
+    for (size_t i = 0; i < snapshot->listener_count && error == 0; i++) {
+        const struct snapshot_listener *listener = &snapshot->listeners[i];
+
+        if (thread->env.listener_count <= listener->slot)
+            thread->env.listener_count = listener->slot + 1;
+        if (!acceptor_has(thread->acceptor, listener->slot))
+            error = acceptor_add(thread->acceptor, listener->fd, listener->slot);
+    }
+    return error;
+}
+
+static void apply(struct worker_thread *thread, struct thread_rules *rules)
+{
+    int error = use_rules(thread, rules);
+
+    pthread_mutex_lock(&thread->mailbox.lock);
+    thread->mailbox.apply_error = error;
+    pthread_mutex_unlock(&thread->mailbox.lock);
+    report(thread, REPORT_APPLIED);
+}
+
+static void retire(struct worker_thread *thread)
+{
+    const struct snapshot *snapshot = thread->rules->snapshot;
+
+    for (unsigned slot = 0; slot < thread->env.listener_count; slot++) {
+        bool is_wanted = false;
+
+        for (size_t i = 0; i < snapshot->listener_count; i++)
+            is_wanted |= snapshot->listeners[i].slot == slot;
+        if (!is_wanted)
+            acceptor_remove(thread->acceptor, slot, DRAIN_ACCEPTS_MAX);
+    }
+    report(thread, REPORT_RETIRED);
+}
+
+static int create_rules(struct snapshot *snapshot, struct thread_rules **ret_rules)
+{
+    struct thread_rules *rules = calloc(1, sizeof(*rules));
+
+    if (rules == NULL)
+        return -ENOMEM;
+    rules->rules =
+        (struct tunnel_rules){.holders = 1, .destroy = destroy_rules, .policy = snapshot->policy};
+    rules->snapshot = snapshot_hold(snapshot);
+    *ret_rules = rules;
+    return 0;
 }
 
 static bool is_idle(const struct worker_thread *thread)
@@ -173,13 +306,49 @@ static void end(struct worker_thread *thread)
     thread->front = NULL;
 }
 
-static void publish(struct worker_thread *thread)
+static void list_tunnel(void *context, const struct access_record *record)
+{
+    FILE *out = context;
+    char line[LOG_LINE_MAX];
+    struct text text;
+
+    text_init(&text, line, sizeof(line));
+    access_tunnel_print(&text, record);
+    text_add_char(&text, '\n');
+    fwrite(line, 1, text.length, out);
+}
+
+/* NULL: no memory. */
+static char *list_tunnels(struct worker_thread *thread, size_t *ret_length)
+{
+    char *bytes = NULL;
+    FILE *out = open_memstream(&bytes, ret_length);
+
+    if (out == NULL)
+        return NULL;
+    tunnel_visit_open(&thread->env, list_tunnel, out);
+    bool is_good = !ferror(out);
+    if (fclose(out) != 0 || !is_good) {
+        free(bytes);
+        return NULL;
+    }
+    return bytes;
+}
+
+static void publish(struct worker_thread *thread, bool is_listing)
 {
     struct resolver_counters dns;
+    size_t length = 0;
+    char *listing = is_listing ? list_tunnels(thread, &length) : NULL;
 
     resolver_read_counters(thread->resolver, &dns);
     pthread_mutex_lock(&thread->mailbox.lock);
     thread->mailbox.dns = dns;
+    if (is_listing) {
+        free(thread->mailbox.listing);
+        thread->mailbox.listing = listing;
+        thread->mailbox.listing_length = length;
+    }
     pthread_mutex_unlock(&thread->mailbox.lock);
     report(thread, REPORT_PUBLISHED);
 }
@@ -192,7 +361,9 @@ static void orders_came(struct letter *letter)
 
     pthread_mutex_lock(&mailbox->lock);
     unsigned orders = mailbox->orders;
+    struct thread_rules *rules = mailbox->next_rules;
     mailbox->orders = 0;
+    mailbox->next_rules = NULL;
     mailbox->is_order_posted = false;
     for (size_t i = 0; i < WATCHED_FILE_COUNT; i++) {
         files[i] = mailbox->files[i];
@@ -205,12 +376,16 @@ static void orders_came(struct letter *letter)
             use_file(thread, (enum watched_file)i, files[i]);
         file_text_release(files[i]);
     }
+    if (rules != NULL)
+        apply(thread, rules);
+    if (orders & ORDER_RETIRE)
+        retire(thread);
     if (orders & ORDER_DRAIN)
         drain(thread);
     if (orders & ORDER_END)
         end(thread);
     if (orders & ORDER_PUBLISH)
-        publish(thread);
+        publish(thread, orders & ORDER_LIST);
 }
 
 static void *run(void *argument)
@@ -235,14 +410,22 @@ static void reports_came(struct letter *letter)
 
     pthread_mutex_lock(&thread->mailbox.lock);
     unsigned reports = thread->mailbox.reports;
+    int apply_error = thread->mailbox.apply_error;
     thread->mailbox.reports = 0;
     thread->mailbox.is_report_posted = false;
     pthread_mutex_unlock(&thread->mailbox.lock);
 
+    if (reports & REPORT_APPLIED)
+        owner.applied(owner.self, apply_error);
+    if (reports & REPORT_RETIRED)
+        owner.retired(owner.self);
     if (reports & REPORT_STOPPED)
         owner.stopped_accepting(owner.self);
-    if (reports & REPORT_PUBLISHED)
+    thread->is_done |= (reports & REPORT_DONE) != 0;
+    if (thread->is_publishing && reports & (REPORT_PUBLISHED | REPORT_DONE)) {
+        thread->is_publishing = false;
         owner.published(owner.self);
+    }
     if (reports & REPORT_DONE)
         owner.done(owner.self);
 }
@@ -284,9 +467,42 @@ void worker_thread_end(struct worker_thread *thread)
     order(thread, ORDER_END);
 }
 
-void worker_thread_publish(struct worker_thread *thread)
+int worker_thread_apply(struct worker_thread *thread, struct snapshot *snapshot)
 {
-    order(thread, ORDER_PUBLISH);
+    struct thread_rules *rules;
+    int error = create_rules(snapshot, &rules);
+
+    if (error < 0)
+        return error;
+    pthread_mutex_lock(&thread->mailbox.lock);
+    REQUIRE(thread->mailbox.next_rules == NULL);
+    thread->mailbox.next_rules = rules;
+    post_orders(thread);
+    return 0;
+}
+
+void worker_thread_retire(struct worker_thread *thread)
+{
+    order(thread, ORDER_RETIRE);
+}
+
+bool worker_thread_publish(struct worker_thread *thread, bool is_listing)
+{
+    if (thread->is_done)
+        return false;
+    thread->is_publishing = true;
+    order(thread, ORDER_PUBLISH | (is_listing ? ORDER_LIST : 0));
+    return true;
+}
+
+char *worker_thread_take_listing(struct worker_thread *thread, size_t *ret_length)
+{
+    pthread_mutex_lock(&thread->mailbox.lock);
+    char *listing = thread->mailbox.listing;
+    *ret_length = thread->mailbox.listing_length;
+    thread->mailbox.listing = NULL;
+    pthread_mutex_unlock(&thread->mailbox.lock);
+    return listing;
 }
 
 const struct counters *worker_thread_counters(const struct worker_thread *thread)
@@ -302,11 +518,6 @@ void worker_thread_dns_counters(struct worker_thread *thread,
     pthread_mutex_unlock(&thread->mailbox.lock);
 }
 
-static void rules_are_the_threads(struct tunnel_rules *rules)
-{
-    (void)rules;
-}
-
 static void fill_env(struct worker_thread *thread, const struct worker_thread_plan *plan)
 {
     struct tunnel_env *env = &thread->env;
@@ -314,39 +525,50 @@ static void fill_env(struct worker_thread *thread, const struct worker_thread_pl
     env->loop = thread->loop;
     env->resolver = thread->resolver;
     env->relays = thread->relays;
-    thread->rules = (struct tunnel_rules){
-        .holders = 1, .destroy = rules_are_the_threads, .policy = plan->policy};
-    env->rules = &thread->rules;
-    env->listeners_written = plan->listeners;
+    env->auth = plan->auth;
+    env->limits = plan->limits;
     env->dial_gate = plan->dial_gate;
     env->capacity = plan->capacity;
     env->counters = &thread->counters;
     env->log = plan->log;
-    env->listeners = plan->listeners;
-    env->listener_count = plan->listener_count;
-    env->timeouts = plan->timeouts;
+    env->listeners = plan->slots_bound;
+    env->listeners_written = plan->slots_written;
     access_ids_init(&env->ids, plan->process_seed, plan->index);
 }
 
 static int create_parts(struct worker_thread *thread, const struct worker_thread_plan *plan)
 {
+    const struct config_values *values = &plan->snapshot->config->values;
     const struct acceptor_owner owner = {.accepted = accepted, .self = thread};
+    const struct front_timeouts front = {.head_ms = values->head_timeout_ms};
     int error = loop_create(&thread->loop);
 
     if (error == 0)
-        error = resolver_create(thread->loop, plan->dns_timeout_ms, &thread->resolver);
+        error = resolver_create(thread->loop, values->dns_timeout_ms, &thread->resolver);
     if (error == 0)
         error = relay_env_create(thread->loop, &plan->relay_limits, &thread->counters, plan->log,
                                  &thread->relays);
     if (error < 0)
         return error;
     fill_env(thread, plan);
-    for (size_t i = 0; i < WATCHED_FILE_COUNT; i++)
-        use_file(thread, (enum watched_file)i, plan->files[i]);
-    error = front_create(&thread->env, &plan->front_timeouts, &thread->front);
+    error = front_create(&thread->env, &front, &thread->front);
     if (error == 0)
-        error = acceptor_create(thread->loop, plan->listener_fds, plan->listener_count, &owner,
-                                &thread->counters, plan->log, &thread->acceptor);
+        error = acceptor_create(thread->loop, NULL, 0, &owner, &thread->counters, plan->log,
+                                &thread->acceptor);
+    return error;
+}
+
+/* By the way that a reload goes, too. */
+static int use_plan(struct worker_thread *thread, const struct worker_thread_plan *plan)
+{
+    struct thread_rules *rules;
+    int error = create_rules(plan->snapshot, &rules);
+
+    if (error < 0)
+        return error;
+    thread->resolv_conf = file_text_hold(plan->files[WATCHED_RESOLV_CONF]);
+    error = use_rules(thread, rules);
+    use_file(thread, WATCHED_HOSTS, plan->files[WATCHED_HOSTS]);
     return error;
 }
 
@@ -364,6 +586,8 @@ int worker_thread_create(const struct worker_thread_plan *plan,
     letter_init(&thread->mailbox.order_letter, orders_came);
     letter_init(&thread->mailbox.report_letter, reports_came);
     int error = create_parts(thread, plan);
+    if (error == 0)
+        error = use_plan(thread, plan);
     if (error < 0) {
         worker_thread_destroy(thread);
         return error;
@@ -397,6 +621,12 @@ void worker_thread_destroy(struct worker_thread *thread)
         loop_destroy(thread->loop);
     }
     letter_take_back(thread->owner.loop, &thread->mailbox.report_letter);
+    if (thread->mailbox.next_rules != NULL)
+        tunnel_rules_release(&thread->mailbox.next_rules->rules);
+    if (thread->rules != NULL)
+        tunnel_rules_release(&thread->rules->rules);
+    file_text_release(thread->resolv_conf);
+    free(thread->mailbox.listing);
     for (size_t i = 0; i < WATCHED_FILE_COUNT; i++)
         file_text_release(thread->mailbox.files[i]);
     pthread_mutex_destroy(&thread->mailbox.lock);

@@ -14,23 +14,24 @@
 #include "tunnel/relay_env.h"
 #include "tunnel/tunnel_env.h"
 
+struct auth;
 struct file_text;
+struct limits;
+struct snapshot;
 struct worker_thread;
 
 /* What the threads of a process share, and what differs. All outlives the thread. */
 struct worker_thread_plan {
     unsigned index;
     uint64_t process_seed; /* for ids: milliseconds since the epoch */
-    const int *listener_fds;
-    const struct ip_endpoint *listeners;
-    size_t listener_count;
-    const struct policy *policy;
+    struct snapshot *snapshot;
+    const struct ip_endpoint *slots_bound; /* of every listener there ever was, by its slot */
+    const struct ip_endpoint *slots_written;
+    struct auth *auth;
+    struct limits *limits;
     struct dial_gate *dial_gate;
     struct capacity *capacity;
     struct log_ring *log;
-    struct tunnel_timeouts timeouts;
-    struct front_timeouts front_timeouts;
-    uint64_t dns_timeout_ms;
     struct relay_limits relay_limits;
     struct file_text *const *files; /* WATCHED_FILE_COUNT of them */
 };
@@ -38,9 +39,11 @@ struct worker_thread_plan {
 /* Called on the main thread's loop. */
 struct worker_thread_owner {
     struct loop *loop;
-    void (*stopped_accepting)(void *self); /* after worker_thread_drain */
-    void (*published)(void *self);         /* after worker_thread_publish */
-    void (*done)(void *self);              /* the last call; worker_thread_destroy may follow */
+    void (*applied)(void *self, int error); /* after worker_thread_apply */
+    void (*retired)(void *self);            /* after worker_thread_retire */
+    void (*stopped_accepting)(void *self);  /* after worker_thread_drain */
+    void (*published)(void *self);          /* after worker_thread_publish */
+    void (*done)(void *self);               /* the last call; worker_thread_destroy may follow */
     void *self;
 };
 
@@ -55,17 +58,26 @@ void worker_thread_destroy(struct worker_thread *thread);
 /* New contents of a file; holds it for as long as needed. */
 void worker_thread_set_file(struct worker_thread *thread, enum watched_file file,
                             struct file_text *text);
+/* Serves by that snapshot from now on, and listens to its listeners as well as to those before. 0
+ * or -ENOMEM; `applied` tells of the rest. */
+int worker_thread_apply(struct worker_thread *thread, struct snapshot *snapshot) MUST_CHECK;
+/* Empties the queues of listeners that the snapshot does not have, and leaves them. */
+void worker_thread_retire(struct worker_thread *thread);
 /* Refuses what waits in the accept queues, stops accepting, is done with its last tunnel. */
 void worker_thread_drain(struct worker_thread *thread);
 /* The drain time is over: closes everything, then is done. */
 void worker_thread_end(struct worker_thread *thread);
-/* Asks for fresh DNS figures. */
-void worker_thread_publish(struct worker_thread *thread);
+/* Asks for fresh DNS figures, and for the open tunnels if `is_listing`. False: the thread is done
+ * and `published` won't be called. */
+bool worker_thread_publish(struct worker_thread *thread, bool is_listing);
 
 /* Live. */
 const struct counters *worker_thread_counters(const struct worker_thread *thread);
 /* As of the last `published`. */
 void worker_thread_dns_counters(struct worker_thread *thread,
                                 struct resolver_counters *ret_counters);
+/* The open tunnels as of the last `published`, a line of JSON each; the caller frees. NULL: no
+ * memory. */
+char *worker_thread_take_listing(struct worker_thread *thread, size_t *ret_length) MUST_CHECK;
 
 #endif

@@ -17,6 +17,7 @@
 #include <stddef.h>
 
 struct basic_credentials;
+struct access_record;
 struct stream;
 struct tunnel;
 struct tunnel_env;
@@ -67,6 +68,10 @@ struct tunnel_rejection {
 };
 void tunnel_reject(struct tunnel_env *env, const struct tunnel_rejection *rejection);
 
+/* Every relaying tunnel, the oldest first: the fields of its `open`, bytes and age so far. */
+void tunnel_visit_open(struct tunnel_env *env,
+                       void (*visit)(void *context, const struct access_record *record),
+                       void *context);
 /* Ends every relaying tunnel of the thread (drain timeout). */
 void tunnel_close_all(struct tunnel_env *env);
 

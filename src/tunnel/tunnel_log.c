@@ -49,6 +49,21 @@ void tunnel_log_close(struct tunnel *tunnel, enum closed_by closed_by)
     counter_subtract(tunnel->env->counters, COUNTER_TUNNELS_OPEN, 1);
 }
 
+void tunnel_visit_open(struct tunnel_env *env,
+                       void (*visit)(void *context, const struct access_record *record),
+                       void *context)
+{
+    for (struct list *link = env->tunnels.next; link != &env->tunnels; link = link->next) {
+        const struct tunnel *tunnel = container_of(link, struct tunnel, link);
+        struct access_record record = record_of(tunnel, ACCESS_OPEN);
+
+        record.up_bytes = relay_bytes(&tunnel->relay, RELAY_CLIENT);
+        record.down_bytes = relay_bytes(&tunnel->relay, RELAY_TARGET);
+        record.duration_ms = loop_now_ms(env->loop) - tunnel->began_ms;
+        visit(context, &record);
+    }
+}
+
 static bool is_policy_error(enum tunnel_error error)
 {
     return error == TUNNEL_ERROR_DENIED || error == TUNNEL_ERROR_ADDRESS_PROHIBITED ||

@@ -24,26 +24,29 @@ struct fixture {
     struct control_socket socket;
     struct loop *loop;
     struct control *control;
-    int stats_count;
-    int drain_count;
+    int counts[CONTROL_REQUEST_COUNT];
     bool is_late; /* stats are answered by the test, not at once */
     struct deadline tick;
 };
 
-static void stats_asked(void *self)
+static char first[] = "a\nb\n";
+static char second[] = "c\n";
+
+static void asked(void *self, enum control_request request)
 {
     struct fixture *fixture = self;
 
-    fixture->stats_count++;
-    if (!fixture->is_late)
+    fixture->counts[request]++;
+    if (request == CONTROL_STATS && !fixture->is_late)
         control_answer_stats(fixture->control, "figures\n", 8);
-}
+    if (request == CONTROL_PS && !fixture->is_late) {
+        char *const texts[] = {first, second};
+        const size_t lengths[] = {4, 2};
 
-static void drain_asked(void *self)
-{
-    struct fixture *fixture = self;
-
-    fixture->drain_count++;
+        control_answer_ps(fixture->control, texts, lengths, 2);
+    }
+    if (request == CONTROL_RELOAD && !fixture->is_late)
+        control_answer_reload(fixture->control, 1, true, "fine");
 }
 
 static void ticked(struct deadline *deadline)
@@ -61,7 +64,6 @@ static void turn(struct fixture *fixture)
 
 static int set_up(void **state)
 {
-    static const struct control_ops ops = {stats_asked, drain_asked};
     struct fixture *fixture = calloc(1, sizeof(*fixture));
 
     strcpy(folder + strlen(folder) - 6, "XXXXXX");
@@ -71,7 +73,7 @@ static int set_up(void **state)
     deadline_init(&fixture->tick, ticked);
     if (control_socket_open(fixture->path, &fixture->socket) < 0 ||
         loop_create(&fixture->loop) < 0 ||
-        control_create(fixture->loop, fixture->socket.fd, &ops, fixture, &fixture->control) < 0)
+        control_create(fixture->loop, fixture->socket.fd, asked, fixture, &fixture->control) < 0)
         return -1;
     *state = fixture;
     return 0;
@@ -133,6 +135,8 @@ static void test_requests(void **state)
         {"stats \n", "{\"ok\":false,\"error\":\"unknown request"},
         {"\n", "{\"ok\":false,\"error\":\"unknown request"},
         {"GET / HTTP/1.1\r\n", "{\"ok\":false,\"error\":\"unknown request"},
+        {"ps\n", "{\"ok\":true,\"tunnels\":3}\na\nb\nc\n"},
+        {"reload\n", "{\"ok\":true,\"text\":\"fine\"}\n"},
         {"drain\n", "{\"ok\":true}\n"},
     };
 
@@ -142,8 +146,8 @@ static void test_requests(void **state)
         turn(fixture);
         expect_answer(fd, rows[i].answer);
     }
-    assert_int_equal(fixture->stats_count, 2);
-    assert_int_equal(fixture->drain_count, 1);
+    assert_int_equal(fixture->counts[CONTROL_STATS], 2);
+    assert_int_equal(fixture->counts[CONTROL_DRAIN], 1);
 }
 
 static void test_a_request_in_pieces(void **state)
@@ -206,6 +210,61 @@ static void test_one_answer_serves_all_who_wait(void **state)
     expect_answer(fds[2], "figures\n");
 }
 
+/* Two reloads are asked for; the first answer is the first one's, though he has left. */
+static void test_reloads_are_answered_in_order(void **state)
+{
+    struct fixture *fixture = *state;
+    int fds[3];
+
+    fixture->is_late = true;
+    for (int i = 0; i < 3; i++) {
+        fds[i] = open_client(fixture);
+        say(fds[i], "reload\n");
+        turn(fixture);
+    }
+    close(fds[0]);
+    turn(fixture);
+    control_answer_reload(fixture->control, 1, true, "for who left");
+    turn(fixture);
+    assert_int_equal(recv(fds[1], (char[1]){0}, 1, MSG_DONTWAIT), -1);
+    control_answer_reload(fixture->control, 2, false, "x:1:2: error: \"y\"\n  ^\n");
+    turn(fixture);
+    for (int i = 1; i < 3; i++)
+        expect_answer(fds[i], "{\"ok\":false,\"error\":\"x:1:2: error: \\\"y\\\"\\n  ^\\n\"}\n");
+    control_answer_reload(fixture->control, 0, true, "");
+}
+
+/* Far more than a socket's buffer takes; the client reads late. */
+static void test_a_long_answer(void **state)
+{
+    enum { LENGTH = 8 * 1024 * 1024 };
+    struct fixture *fixture = *state;
+    char *lines = malloc(LENGTH);
+    char *const texts[] = {lines};
+    const size_t lengths[] = {LENGTH};
+    static char piece[65536];
+    size_t length = 0;
+    ssize_t count = 1;
+
+    assert_non_null(lines);
+    memset(lines, 'x', LENGTH);
+    fixture->is_late = true;
+    int fd = open_client(fixture);
+    say(fd, "ps\n");
+    turn(fixture);
+    control_answer_ps(fixture->control, texts, lengths, 1);
+    free(lines);
+    while (count != 0) {
+        count = recv(fd, piece, sizeof(piece), MSG_DONTWAIT);
+        if (count < 0)
+            turn(fixture);
+        else
+            length += (size_t)count;
+    }
+    close(fd);
+    assert_int_equal(length, LENGTH + strlen("{\"ok\":true,\"tunnels\":0}\n"));
+}
+
 static void test_idle_clients_give_way(void **state)
 {
     struct fixture *fixture = *state;
@@ -254,6 +313,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_a_half_close_behind_the_request, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_request_that_is_too_long, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_one_answer_serves_all_who_wait, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_reloads_are_answered_in_order, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_a_long_answer, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_idle_clients_give_way, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_clients_that_vanish, set_up, tear_down),
     };

@@ -6,6 +6,7 @@
 
 #include <cmocka.h>
 
+#include "admin/json.h"
 #include "admin/stats.h"
 
 #include <errno.h>
@@ -21,7 +22,7 @@ static void test_strings_are_escaped(void **state)
         {"", "\"\""},
         {"plain", "\"plain\""},
         {"a\"b\\c", "\"a\\\"b\\\\c\""},
-        {"\n\x1f\x7f", "\"\\u000a\\u001f\\u007f\""},
+        {"\n\x1f\x7f", "\"\\n\\u001f\\u007f\""},
     };
     char json[64];
     struct text out;

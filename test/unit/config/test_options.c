@@ -51,8 +51,7 @@ static void test_nothing_runs_on_loopback(void **state)
     assert_string_equal(address, "127.0.0.1:10800");
     assert_int_equal(options.settings.workers, 0);
     assert_null(options.settings.control_path);
-    assert_int_equal(options.settings.head_timeout_ms, 10000);
-    assert_int_equal(options.settings.drain_timeout_ms, 30000);
+    assert_null(options.settings.config_path);
 }
 
 static void test_options_of_run(void **state)
@@ -110,6 +109,45 @@ static void test_help_and_version(void **state)
     assert_true(options.is_version_asked);
 }
 
+static void test_a_configuration(void **state)
+{
+    struct options options;
+
+    expect_ok("-c adit.conf -w 2", &options);
+    assert_string_equal(options.settings.config_path, "adit.conf");
+    assert_int_equal(options.settings.listener_count, 0);
+    expect_ok("-l 127.0.0.1:0 -c adit.conf", &options);
+    assert_int_equal(options.settings.listener_count, 1);
+    expect_ok("check --print -c x", &options);
+    assert_int_equal(options.command, COMMAND_CHECK);
+    assert_true(options.is_print_asked);
+    expect_ok("reload -s /x", &options);
+    assert_int_equal(options.command, COMMAND_RELOAD);
+}
+
+static void test_a_question(void **state)
+{
+    struct options options;
+    struct options_question *question = &options.question;
+    char address[IP_ENDPOINT_TEXT_SIZE];
+    struct text text;
+
+    expect_ok("explain WWW.Example.com.:443", &options);
+    assert_int_equal(options.command, COMMAND_EXPLAIN);
+    assert_string_equal(question->target.host, "www.example.com");
+    assert_int_equal(question->target.port, 443);
+    assert_null(question->user);
+    assert_false(question->has_sni);
+    assert_true(ip_address_is_loopback(&question->client));
+    expect_ok("explain [::1]:22 -u alice -f 10.1.2.3 --sni Git.Example -c f", &options);
+    assert_int_equal(question->target.address.family, IP_V6);
+    assert_string_equal(question->user, "alice");
+    assert_string_equal(question->sni.host, "git.example");
+    text_init(&text, address, sizeof(address));
+    ip_address_print(&text, &question->client);
+    assert_string_equal(address, "10.1.2.3");
+}
+
 static void test_refusals_say_what_is_right(void **state)
 {
     static const struct {
@@ -120,9 +158,25 @@ static void test_refusals_say_what_is_right(void **state)
         {"-h", "unknown option '-h'; did you mean '--help'?"},
         {"--form 10.0.0.0/8", "unknown option '--form'; did you mean '--from'?"},
         {"--fromage", "unknown option '--fromage'; see 'adit --help'"},
-        {"-c x", "unknown option '-c'; see 'adit --help'"},
+        {"-c", "option '-c' lacks its operand; write -c FILE"},
+        {"-c ''", "-c '': a file name is needed"},
+        {"-c a -c b", "-c 'b': a second file; use include in the first"},
+        {"-c a --from 10.0.0.0/8", "--from does not go with -c; write a rule into the file, as in: "
+                                   "allow from 10.0.0.0/8 to any"},
+        {"check -l 127.0.0.1:1", "option '-l' does not go with 'check'; see 'adit --help'"},
+        {"--print", "option '--print' needs a command; see 'adit --help'"},
+        {"check x", "unexpected operand 'x'; see 'adit --help'"},
         {"stat", "unknown command 'stat'; did you mean 'stats'?"},
-        {"explain", "unknown command 'explain'; see 'adit --help'"},
+        {"explain", "explain lacks its operand; write adit explain example.com:443"},
+        {"explain example.com",
+         "target 'example.com': the target has no port: write host:port, as in "
+         "example.com:443"},
+        {"explain -f x a.example:1", "-f 'x': not an IP address; write 192.0.2.7 or fd00::7"},
+        {"explain -u '' a.example:1", "-u '': a user name is needed"},
+        {"explain --sni 1.2.3.4 a.example:1", "--sni '1.2.3.4': not a host name"},
+        {"explain --sni a:b a.example:1", "--sni 'a:b': not a host name"},
+        {"explain a.example:1 b.example:2", "unexpected operand 'b.example:2'; see 'adit --help'"},
+        {"relaod", "unknown command 'relaod'; did you mean 'reload'?"},
         {"''", "unknown command ''; see 'adit --help'"},
         {"-", "unknown command '-'; see 'adit --help'"},
         {"-- -l", "unknown command '-l'; see 'adit --help'"},
@@ -267,6 +321,8 @@ int main(void)
         cmocka_unit_test(test_options_of_run),
         cmocka_unit_test(test_options_stand_anywhere),
         cmocka_unit_test(test_help_and_version),
+        cmocka_unit_test(test_a_configuration),
+        cmocka_unit_test(test_a_question),
         cmocka_unit_test(test_refusals_say_what_is_right),
         cmocka_unit_test(test_long_words_are_cut),
         cmocka_unit_test(test_too_many),

@@ -1,0 +1,30 @@
+/* As much of JSON as adit says to itself: flat objects of strings and numbers. */
+#ifndef ADMIN_JSON_H
+#define ADMIN_JSON_H
+
+#include "base/contract.h"
+#include "base/text.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* "text", escaped and quoted. */
+void json_add_string(struct text *out, const char *string);
+
+/* Reads one flat object. */
+struct json_reader {
+    const char *next;
+    const char *end;
+    bool is_begun;
+    bool is_ended;
+    bool is_bad;
+};
+
+void json_reader_init(struct json_reader *reader, const char *json, size_t length);
+/* The next member; texts that do not fit are cut. False: there is none, or it is malformed. */
+bool json_next(struct json_reader *reader, char *ret_name, size_t name_size, char *ret_value,
+               size_t value_size);
+/* After json_next said false: the object was well-formed and complete. */
+bool json_is_at_end(const struct json_reader *reader);
+
+#endif

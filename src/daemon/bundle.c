@@ -1,0 +1,333 @@
+/* A bundle is a row of entries, each a header, a name with its NUL, the bytes, and padding to 8.
+ * Only what could be read is in it: a configuration that names anything else is not sent.
+ *
+ * A file is read to its end or to the bound, whatever fstat said of its size: it may grow, be a
+ * pipe (`-c <(...)`) or say 0 (/proc). It is opened without waiting, so that a named pipe without a
+ * writer is empty and does not hang the start.
+ */
+#include "daemon/bundle.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <glob.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+enum entry_kind { ENTRY_EXTRA, ENTRY_FILE, ENTRY_GLOB };
+enum { ALIGNMENT = 8, FIRST_READ_BYTES = 16 * 1024 };
+
+struct entry_header {
+    uint64_t kind; /* enum entry_kind */
+    uint64_t name_length;
+    uint64_t length; /* of the bytes: a file's contents, or paths with a NUL behind each */
+};
+
+struct bundle_entry {
+    struct bundle_entry *next;
+    enum entry_kind kind;
+    char *name;
+    char *bytes;
+    size_t length;
+};
+
+static size_t padded(size_t length)
+{
+    return (length + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+}
+
+/* -- reading files */
+
+/* Takes `bytes`, also on failure. */
+static int record(struct bundle_recorder *recorder, enum entry_kind kind, const char *name,
+                  char *bytes, size_t length)
+{
+    struct bundle_entry *entry = calloc(1, sizeof(*entry));
+    char *copy = strdup(name);
+
+    if (entry == NULL || copy == NULL) {
+        free(entry);
+        free(copy);
+        free(bytes);
+        return -ENOMEM;
+    }
+    *entry = (struct bundle_entry){.kind = kind, .name = copy, .bytes = bytes, .length = length};
+    if (recorder->last != NULL)
+        recorder->last->next = entry;
+    else
+        recorder->first = entry;
+    recorder->last = entry;
+    return 0;
+}
+
+/* The descriptor or -errno. */
+static int open_file(const char *path, size_t *ret_size)
+{
+    struct stat status;
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+
+    if (fd < 0)
+        return -errno;
+    if (fstat(fd, &status) == 0 && S_ISDIR(status.st_mode)) {
+        close(fd);
+        return -EISDIR;
+    }
+    fcntl(fd, F_SETFL, 0); /* a pipe that has a writer is waited for */
+    *ret_size = S_ISREG(status.st_mode) ? (size_t)status.st_size : 0;
+    return fd;
+}
+
+static int read_to_end(int fd, size_t size_max, size_t guess, char **ret_bytes, size_t *ret_length)
+{
+    size_t size = guess < FIRST_READ_BYTES ? FIRST_READ_BYTES : guess + 1;
+    char *bytes = malloc(size);
+    size_t length = 0;
+    int error = bytes == NULL ? -ENOMEM : 0;
+
+    while (error == 0) {
+        ssize_t count = read(fd, bytes + length, size - length);
+
+        if (count == 0)
+            break;
+        if (count < 0 && errno == EINTR)
+            continue;
+        if (count < 0) {
+            error = -errno;
+            break;
+        }
+        length += (size_t)count;
+        if (length > size_max)
+            error = -EFBIG;
+        if (error == 0 && length == size) {
+            char *larger = realloc(bytes, size *= 2);
+            if (larger != NULL)
+                bytes = larger;
+            else
+                error = -ENOMEM;
+        }
+    }
+    if (error < 0) {
+        free(bytes);
+        return error;
+    }
+    *ret_bytes = bytes;
+    *ret_length = length;
+    return 0;
+}
+
+static int read_file(struct config_reader *self, const char *path, size_t size_max,
+                     const char **ret_bytes, size_t *ret_length)
+{
+    struct bundle_recorder *recorder = container_of(self, struct bundle_recorder, reader);
+    size_t guess = 0;
+    char *bytes = NULL;
+    int fd = open_file(path, &guess);
+
+    if (fd < 0)
+        return fd;
+    int error = guess > size_max ? -EFBIG : read_to_end(fd, size_max, guess, &bytes, ret_length);
+    close(fd);
+    if (error == 0)
+        error = record(recorder, ENTRY_FILE, path, bytes, *ret_length);
+    *ret_bytes = bytes;
+    return error;
+}
+
+static int copy_paths(const glob_t *found, char **ret_bytes, size_t *ret_length)
+{
+    size_t length = 0;
+
+    for (size_t i = 0; i < found->gl_pathc; i++)
+        length += strlen(found->gl_pathv[i]) + 1;
+    char *bytes = malloc(length + 1);
+    if (bytes == NULL)
+        return -ENOMEM;
+    *ret_bytes = bytes;
+    *ret_length = length;
+    for (size_t i = 0; i < found->gl_pathc; i++)
+        bytes = stpcpy(bytes, found->gl_pathv[i]) + 1;
+    return 0;
+}
+
+static void tell_paths(const char *bytes, size_t length,
+                       void (*add)(void *context, const char *path), void *context)
+{
+    for (size_t at = 0; at < length; at += strlen(bytes + at) + 1)
+        add(context, bytes + at);
+}
+
+static int glob_files(struct config_reader *self, const char *pattern,
+                      void (*add)(void *context, const char *path), void *context)
+{
+    struct bundle_recorder *recorder = container_of(self, struct bundle_recorder, reader);
+    glob_t found = {.gl_pathc = 0};
+    size_t length = 0;
+    char *bytes = NULL;
+    int result = glob(pattern, GLOB_NOSORT, NULL, &found);
+
+    if (result != 0 && result != GLOB_NOMATCH)
+        return result == GLOB_NOSPACE ? -ENOMEM : -EACCES;
+    int error = copy_paths(&found, &bytes, &length);
+    globfree(&found);
+    if (error == 0)
+        error = record(recorder, ENTRY_GLOB, pattern, bytes, length);
+    if (error == 0)
+        tell_paths(bytes, length, add, context);
+    return error;
+}
+
+void bundle_recorder_init(struct bundle_recorder *recorder)
+{
+    *recorder =
+        (struct bundle_recorder){.reader = {.read = read_file, .glob = glob_files}, .first = NULL};
+}
+
+void bundle_recorder_finish(struct bundle_recorder *recorder)
+{
+    struct bundle_entry *entry = recorder->first;
+
+    while (entry != NULL) {
+        struct bundle_entry *next = entry->next;
+
+        free(entry->name);
+        free(entry->bytes);
+        free(entry);
+        entry = next;
+    }
+    recorder->first = NULL;
+    recorder->last = NULL;
+}
+
+/* -- into the memfd */
+
+static int write_all(int fd, const void *bytes, size_t length)
+{
+    const char *next = bytes;
+
+    while (length > 0) {
+        ssize_t count = write(fd, next, length);
+
+        if (count < 0)
+            return -errno;
+        next += count;
+        length -= (size_t)count;
+    }
+    return 0;
+}
+
+static int write_entry(int fd, enum entry_kind kind, const char *name, const void *bytes,
+                       size_t length)
+{
+    static const char zeroes[ALIGNMENT];
+    const struct entry_header header = {
+        .kind = kind, .name_length = strlen(name), .length = length};
+    size_t size = header.name_length + 1 + length;
+    int error = write_all(fd, &header, sizeof(header));
+
+    /* Bytes first, so that they are aligned. */
+    if (error == 0)
+        error = write_all(fd, bytes, length);
+    if (error == 0)
+        error = write_all(fd, name, header.name_length + 1);
+    if (error == 0)
+        error = write_all(fd, zeroes, padded(size) - size);
+    return error;
+}
+
+int bundle_create(const struct bundle_recorder *recorder, const void *extra, size_t extra_length)
+{
+    int fd = memfd_create("adit-configuration", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+
+    if (fd < 0)
+        return -errno;
+    int error = write_entry(fd, ENTRY_EXTRA, "", extra, extra_length);
+    for (const struct bundle_entry *entry = recorder->first; entry != NULL && error == 0;
+         entry = entry->next)
+        error = write_entry(fd, entry->kind, entry->name, entry->bytes, entry->length);
+    if (error == 0 && fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE) < 0)
+        error = -errno;
+    if (error < 0) {
+        close(fd);
+        return error;
+    }
+    return fd;
+}
+
+/* -- and out of it */
+
+static const struct entry_header *find_entry(const struct bundle *bundle, enum entry_kind kind,
+                                             const char *name)
+{
+    size_t at = 0;
+
+    while (at < bundle->length) {
+        const struct entry_header *header = (const void *)(bundle->bytes + at);
+        const char *entry_name = (const char *)(header + 1) + header->length;
+
+        if (header->kind == kind && strcmp(entry_name, name) == 0)
+            return header;
+        at += sizeof(*header) + padded(header->name_length + 1 + header->length);
+    }
+    return NULL;
+}
+
+static int read_recorded(struct config_reader *self, const char *path, size_t size_max,
+                         const char **ret_bytes, size_t *ret_length)
+{
+    const struct bundle *bundle = container_of(self, struct bundle, reader);
+    const struct entry_header *header = find_entry(bundle, ENTRY_FILE, path);
+
+    if (header == NULL)
+        return -ENOENT;
+    if (header->length > size_max)
+        return -EFBIG;
+    *ret_bytes = (const char *)(header + 1);
+    *ret_length = header->length;
+    return 0;
+}
+
+static int glob_recorded(struct config_reader *self, const char *pattern,
+                         void (*add)(void *context, const char *path), void *context)
+{
+    const struct bundle *bundle = container_of(self, struct bundle, reader);
+    const struct entry_header *header = find_entry(bundle, ENTRY_GLOB, pattern);
+
+    if (header == NULL)
+        return -ENOENT;
+    tell_paths((const char *)(header + 1), header->length, add, context);
+    return 0;
+}
+
+int bundle_open(int fd, struct bundle *ret_bundle)
+{
+    struct stat status;
+
+    if (fstat(fd, &status) < 0)
+        return -errno;
+    void *bytes = mmap(NULL, (size_t)status.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
+    if (bytes == MAP_FAILED)
+        return -errno;
+    *ret_bundle = (struct bundle){.reader = {.read = read_recorded, .glob = glob_recorded},
+                                  .bytes = bytes,
+                                  .length = (size_t)status.st_size};
+    return 0;
+}
+
+const void *bundle_extra(const struct bundle *bundle, size_t *ret_length)
+{
+    const struct entry_header *header = find_entry(bundle, ENTRY_EXTRA, "");
+
+    ENSURE(header != NULL);
+    *ret_length = header->length;
+    return header + 1;
+}
+
+void bundle_close(struct bundle *bundle)
+{
+    munmap((void *)bundle->bytes, bundle->length);
+    bundle->bytes = NULL;
+}

@@ -1,0 +1,72 @@
+/* Parses with the reader that a start uses, and stops where a start would begin to open things. */
+#include "daemon/check.h"
+
+#include "daemon/bundle.h"
+#include "daemon/say.h"
+#include "daemon/snapshot.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+static void print_diagnostics(const struct diagnostics *diagnostics)
+{
+    size_t size = (DIAGNOSTICS_KEPT_MAX + 1) * (size_t)DIAGNOSTIC_TEXT_SIZE;
+    char *buffer = malloc(size);
+    struct text text;
+
+    if (buffer == NULL || diagnostics == NULL) {
+        say("no memory for the configuration");
+        free(buffer);
+        return;
+    }
+    text_init(&text, buffer, size);
+    diagnostics_print(diagnostics, &text);
+    fputs(buffer, stderr);
+    free(buffer);
+}
+
+static void write_piece(void *context, const char *bytes, size_t length)
+{
+    fwrite(bytes, 1, length, context);
+}
+
+static const char *plural(size_t count)
+{
+    return count == 1 ? "" : "s";
+}
+
+static void print_summary(const struct options *options, size_t errors, size_t warnings)
+{
+    const char *path = options->settings.config_path;
+
+    fprintf(errors > 0 ? stderr : stdout, "%s: %zu error%s, %zu warning%s\n",
+            path != NULL ? path : "built-in", errors, plural(errors), warnings, plural(warnings));
+}
+
+int check_run(const struct options *options)
+{
+    const struct config_overrides overrides = snapshot_overrides(&options->settings);
+    struct bundle_recorder recorder;
+    struct diagnostics *diagnostics = NULL;
+    struct config *config = NULL;
+
+    bundle_recorder_init(&recorder);
+    int error = config_parse(&recorder.reader, options->settings.config_path, &overrides, &config,
+                             &diagnostics);
+    print_diagnostics(diagnostics);
+    if (error == 0 && options->is_print_asked)
+        config_print(config, write_piece, stdout);
+    else if (diagnostics != NULL)
+        print_summary(options, diagnostics_error_count(diagnostics),
+                      diagnostics_warning_count(diagnostics));
+    bool is_printed = fflush(stdout) == 0;
+    config_destroy(config);
+    diagnostics_destroy(diagnostics);
+    bundle_recorder_finish(&recorder);
+    return error == 0 && is_printed ? 0 : 1;
+}
+
+int explain_run(const struct options *options)
+{
+    return 1;
+}

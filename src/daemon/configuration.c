@@ -1,0 +1,157 @@
+/* Everything is read and judged before anything is opened, and everything is opened before anything
+ * is given up: a reload that fails leaves no trace. The parsed form is not kept; the worker parses
+ * the same bytes again.
+ */
+#include "daemon/configuration.h"
+
+#include "daemon/bundle.h"
+#include "daemon/snapshot.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { LOG_MODE = 0640 };
+
+void configuration_init(struct configuration *configuration)
+{
+    *configuration = (struct configuration){.bundle_fd = -1, .log_fd = -1};
+}
+
+/* Append: several writers never overwrite each other, and logrotate's copytruncate works. */
+static int open_log(const char *path)
+{
+    int flags = O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK;
+    int fd = open(path, flags, LOG_MODE);
+
+    if (fd < 0)
+        return -errno;
+    fcntl(fd, F_SETFL, O_APPEND);
+    return fd;
+}
+
+static int take_log(struct configuration *configuration, const struct config *config,
+                    struct text *message)
+{
+    if (config->log_target != CONFIG_LOG_FILE)
+        return 0;
+    configuration->log_path = strdup(config->log_path);
+    if (configuration->log_path == NULL)
+        return -ENOMEM;
+    int fd = open_log(config->log_path);
+    if (fd >= 0) {
+        configuration->log_fd = fd;
+        return 0;
+    }
+    text_add(message, "adit: can't write the log ");
+    text_add(message, config->log_path);
+    text_add(message, ": ");
+    text_add(message, strerror(-fd));
+    text_add(message, "; make its folder, or name another file\n");
+    return fd;
+}
+
+static int make_bundle(struct configuration *configuration, const struct bundle_recorder *recorder,
+                       struct text *message)
+{
+    const struct listeners *listeners = &configuration->listeners;
+    struct configuration_listener extra[CONFIG_LISTENERS_MAX];
+
+    memset(extra, 0, sizeof(extra));
+    for (size_t i = 0; i < listeners->count; i++) {
+        extra[i].written = listeners->written[i];
+        extra[i].bound = listeners->endpoints[i];
+        extra[i].id = listeners->ids[i];
+    }
+    int fd = bundle_create(recorder, extra, listeners->count * sizeof(*extra));
+    if (fd >= 0) {
+        configuration->bundle_fd = fd;
+        return 0;
+    }
+    text_add(message, "adit: can't keep the configuration in memory: ");
+    text_add(message, strerror(-fd));
+    text_add(message, "\n");
+    return fd;
+}
+
+static int open_parts(struct configuration *configuration, const struct config *config,
+                      const struct configuration *before, const struct bundle_recorder *recorder,
+                      struct text *message)
+{
+    configuration->drain_timeout_ms = config->values.drain_timeout_ms;
+    int error = take_log(configuration, config, message);
+    if (error == 0)
+        error = listeners_open(config->listeners, config->listener_count, &before->listeners,
+                               &configuration->listeners, message);
+    if (error == 0)
+        error = make_bundle(configuration, recorder, message);
+    return error;
+}
+
+int configuration_load(struct configuration *configuration, const struct settings *settings,
+                       const struct configuration *before, struct text *message)
+{
+    const struct config_overrides overrides = snapshot_overrides(settings);
+    struct configuration loaded;
+    struct bundle_recorder recorder;
+    struct diagnostics *diagnostics = NULL;
+    struct config *config = NULL;
+
+    configuration_init(&loaded);
+    bundle_recorder_init(&recorder);
+    int error =
+        config_parse(&recorder.reader, settings->config_path, &overrides, &config, &diagnostics);
+    if (diagnostics != NULL)
+        diagnostics_print(diagnostics, message);
+    else
+        text_add(message, "adit: no memory for the configuration\n");
+    if (error == 0)
+        error = open_parts(&loaded, config, before, &recorder, message);
+    if (error == 0)
+        *configuration = loaded;
+    else
+        configuration_drop(&loaded, before);
+    diagnostics_destroy(diagnostics);
+    config_destroy(config);
+    bundle_recorder_finish(&recorder);
+    return error;
+}
+
+int configuration_send(const struct configuration *configuration, int channel_fd)
+{
+    const struct listeners *listeners = &configuration->listeners;
+    int fds[CHANNEL_FDS_MAX];
+    size_t count = 0;
+
+    fds[count++] = configuration->bundle_fd;
+    if (configuration->log_fd >= 0)
+        fds[count++] = configuration->log_fd;
+    for (size_t i = 0; i < listeners->count; i++)
+        fds[count++] = listeners->fds[i];
+    return channel_send_all(channel_fd, CHANNEL_CONFIG, fds, count, "", 0);
+}
+
+int configuration_reopen_log(struct configuration *configuration)
+{
+    if (configuration->log_path == NULL)
+        return 0;
+    int fd = open_log(configuration->log_path);
+    if (fd < 0)
+        return fd;
+    close(configuration->log_fd);
+    configuration->log_fd = fd;
+    return 0;
+}
+
+void configuration_drop(struct configuration *configuration, const struct configuration *kept)
+{
+    listeners_close_others(&configuration->listeners, kept != NULL ? &kept->listeners : NULL);
+    if (configuration->bundle_fd >= 0)
+        close(configuration->bundle_fd);
+    if (configuration->log_fd >= 0)
+        close(configuration->log_fd);
+    free(configuration->log_path);
+    configuration_init(configuration);
+}

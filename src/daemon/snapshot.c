@@ -1,0 +1,94 @@
+/* The config owns the texts of the policy, so they go together. */
+#include "daemon/snapshot.h"
+
+#include "config/users_file.h"
+#include "policy/policy.h"
+#include "tunnel/auth_users.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct config_overrides snapshot_overrides(const struct settings *settings)
+{
+    return (struct config_overrides){
+        .listeners = settings->listener_count > 0 ? settings->listeners : NULL,
+        .listener_count = settings->listener_count,
+        .from = settings->from,
+        .from_count = settings->from_count,
+        .workers = settings->workers,
+        .control_path = settings->control_path,
+    };
+}
+
+static int compile(struct snapshot *snapshot)
+{
+    struct ip_endpoint bound[CONFIG_LISTENERS_MAX];
+
+    for (size_t i = 0; i < snapshot->listener_count; i++)
+        bound[i] = snapshot->listeners[i].bound;
+    return policy_compile(&snapshot->config->policy, bound, snapshot->listener_count,
+                          &snapshot->policy);
+}
+
+static int make_users(struct snapshot *snapshot)
+{
+    const struct users_file *file = snapshot->config->users;
+    size_t count = file != NULL ? users_file_count(file) : 0;
+    struct auth_user *users = calloc(count + 1, sizeof(*users));
+    size_t costliest = 0;
+
+    if (users == NULL)
+        return -ENOMEM;
+    for (size_t i = 0; i < count; i++) {
+        const struct user *user = users_file_at(file, i);
+
+        users[i] = (struct auth_user){.name = user->name, .hash = user->hash};
+        if (user == users_file_costliest(file))
+            costliest = i;
+    }
+    int error = auth_users_create(users, count, costliest, &snapshot->users);
+    free(users);
+    return error;
+}
+
+int snapshot_create(struct config *config, const struct snapshot_listener *listeners, size_t count,
+                    struct snapshot **ret_snapshot)
+{
+    struct snapshot *snapshot = calloc(1, sizeof(*snapshot));
+
+    REQUIRE(count <= CONFIG_LISTENERS_MAX);
+    if (snapshot == NULL) {
+        config_destroy(config);
+        return -ENOMEM;
+    }
+    snapshot->holders = 1;
+    snapshot->config = config;
+    memcpy(snapshot->listeners, listeners, count * sizeof(*listeners));
+    snapshot->listener_count = count;
+    int error = compile(snapshot);
+    if (error == 0 && config->users_path != NULL)
+        error = make_users(snapshot);
+    if (error < 0) {
+        snapshot_release(snapshot);
+        return error;
+    }
+    *ret_snapshot = snapshot;
+    return 0;
+}
+
+struct snapshot *snapshot_hold(struct snapshot *snapshot)
+{
+    atomic_fetch_add(&snapshot->holders, 1);
+    return snapshot;
+}
+
+void snapshot_release(struct snapshot *snapshot)
+{
+    if (snapshot == NULL || atomic_fetch_sub(&snapshot->holders, 1) > 1)
+        return;
+    auth_users_release(snapshot->users);
+    policy_destroy(snapshot->policy);
+    config_destroy(snapshot->config);
+    free(snapshot);
+}
