@@ -183,6 +183,9 @@ static void collect_stats(struct worker *worker, struct stats *ret_stats)
         ret_stats->dns_cache_misses += dns.cache_misses;
         ret_stats->dns_questions += dns.questions;
     }
+    /* Hashes are computed by threads that carry no tunnels. */
+    ret_stats->counters[COUNTER_AUTH_HASHES] +=
+        counter_read(auth_counters(worker->auth), COUNTER_AUTH_HASHES);
 }
 
 static void answer_stats(struct worker *worker)
