@@ -1,4 +1,5 @@
-/* Parses with the reader that a start uses, and stops where a start would begin to open things. */
+/* Parses with the reader that a start uses, and stops where a start would begin to open things.
+ */
 #include "daemon/check.h"
 
 #include "daemon/bundle.h"
@@ -43,30 +44,33 @@ static void print_summary(const struct options *options, size_t errors, size_t w
             path != NULL ? path : "built-in", errors, plural(errors), warnings, plural(warnings));
 }
 
-int check_run(const struct options *options)
+int check_load(const struct options *options, bool is_quiet, struct config **ret_config)
 {
     const struct config_overrides overrides = snapshot_overrides(&options->settings);
     struct bundle_recorder recorder;
     struct diagnostics *diagnostics = NULL;
-    struct config *config = NULL;
 
     bundle_recorder_init(&recorder);
-    int error = config_parse(&recorder.reader, options->settings.config_path, &overrides, &config,
-                             &diagnostics);
-    print_diagnostics(diagnostics);
-    if (error == 0 && options->is_print_asked)
-        config_print(config, write_piece, stdout);
-    else if (diagnostics != NULL)
-        print_summary(options, diagnostics_error_count(diagnostics),
-                      diagnostics_warning_count(diagnostics));
-    bool is_printed = fflush(stdout) == 0;
-    config_destroy(config);
+    int error = config_parse(&recorder.reader, options->settings.config_path, &overrides,
+                             ret_config, &diagnostics);
+    if (error < 0 || !is_quiet) {
+        print_diagnostics(diagnostics);
+        if (diagnostics != NULL && !options->is_print_asked)
+            print_summary(options, diagnostics_error_count(diagnostics),
+                          diagnostics_warning_count(diagnostics));
+    }
     diagnostics_destroy(diagnostics);
     bundle_recorder_finish(&recorder);
-    return error == 0 && is_printed ? 0 : 1;
+    return error;
 }
 
-int explain_run(const struct options *options)
+int check_run(const struct options *options)
 {
-    return 1;
+    struct config *config = NULL;
+    int error = check_load(options, false, &config);
+
+    if (error == 0 && options->is_print_asked)
+        config_print(config, write_piece, stdout);
+    config_destroy(config);
+    return error == 0 && fflush(stdout) == 0 ? 0 : 1;
 }

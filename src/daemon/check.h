@@ -1,11 +1,18 @@
-/* `adit check` and `adit explain`: what a configuration says, without running it. */
+/* `adit check`: what is wrong with a configuration, without running it. */
 #ifndef DAEMON_CHECK_H
 #define DAEMON_CHECK_H
 
+#include "base/contract.h"
 #include "config/options.h"
 
-/* Both return the exit status. */
+#include <stdbool.h>
+
+struct config;
+
+/* Reads the configuration and prints its diagnostics; `is_quiet`: only when there are errors. 0 and
+ * the config, which is the caller's, or -errno. */
+int check_load(const struct options *options, bool is_quiet, struct config **ret_config) MUST_CHECK;
+/* The exit status. */
 int check_run(const struct options *options);
-int explain_run(const struct options *options);
 
 #endif

@@ -4,6 +4,7 @@
 #include "admin/control_client.h"
 #include "config/options.h"
 #include "daemon/check.h"
+#include "daemon/explain.h"
 #include "daemon/process_limits.h"
 #include "daemon/say.h"
 #include "daemon/supervisor.h"
