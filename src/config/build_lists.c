@@ -57,16 +57,23 @@ bool build_find_group(struct config_builder *builder, const struct config_word *
     return true;
 }
 
+/* Words that mean something else in a rule. */
+static bool is_value_keyword(const char *text)
+{
+    static const char *const words[] = {"any", "special", "private", "loopback"};
+
+    for (size_t i = 0; i < ARRAY_LENGTH(words); i++)
+        if (strcmp(words[i], text) == 0)
+            return true;
+    return false;
+}
+
 /* A name that can be used without quotes, and that no rule takes for something else. */
 static bool check_name(struct config_builder *builder, const struct config_word *name,
                        const char *what)
 {
-    static const char *const values[] = {"any", "special", "private", "loopback", "localhost"};
-    bool is_taken = lexer_is_rule_keyword(name->text);
-
-    for (size_t i = 0; i < ARRAY_LENGTH(values); i++)
-        is_taken |= strcmp(values[i], name->text) == 0;
-    if (is_taken) {
+    if (lexer_is_rule_keyword(name->text) || is_value_keyword(name->text) ||
+        strcmp(name->text, "localhost") == 0) {
         builder_error(builder, &name->place, "'", name->text,
                       "' is a word of the language; call the ", what, " something else", NULL);
         return false;
@@ -151,7 +158,10 @@ void build_list(struct config_builder *builder, const struct config_word *name,
         struct text message;
 
         text_init(&message, buffer, sizeof(buffer));
-        if (list_entry_parse(words[i].text, words[i].length, &entry, &message) < 0)
+        if (!words[i].is_quoted && is_value_keyword(words[i].text))
+            builder_error(builder, &words[i].place, "'", words[i].text,
+                          "' can't stand in a list; write it beside the list in the rule", NULL);
+        else if (list_entry_parse(words[i].text, words[i].length, &entry, &message) < 0)
             builder_error(builder, &words[i].place, buffer, NULL);
         else if (!words[i].is_quoted && entry.kind == LIST_ENTRY_NAME &&
                  strchr(words[i].text, '.') == NULL && strcmp(words[i].text, "localhost") != 0)

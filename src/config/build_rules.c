@@ -74,10 +74,12 @@ static bool parse_bare(struct config_builder *builder, enum policy_condition_kin
             refuse(builder, kind, word);
         return takes & host_keywords[i].bit;
     }
-    if (strcmp(word->text, "localhost") == 0 && takes & TAKES_NAME) {
+    if (strcmp(word->text, "localhost") == 0) {
+        if (!(takes & TAKES_NAME))
+            refuse(builder, kind, word);
         value->kind = POLICY_VALUE_NAME;
         value->text = word->text;
-        return true;
+        return takes & TAKES_NAME;
     }
     if (!lexer_is_plain(word->text)) {
         refuse(builder, kind, word);

@@ -203,6 +203,7 @@ static void report_unknown(struct config_builder *builder, const char *statement
     struct text message;
     const char *similar = NULL;
     const char *last = NULL;
+    size_t edits = SUGGEST_FAR;
 
     text_init(&message, buffer, sizeof(buffer));
     for (size_t i = 0; i < SETTING_COUNT; i++) {
@@ -215,8 +216,10 @@ static void report_unknown(struct config_builder *builder, const char *statement
         text_add(&message, last != NULL ? ", " : "");
         text_add(&message, name);
         last = name;
-        if (suggest_is_similar(name, word->text))
+        if (suggest_distance(name, word->text) < edits) {
+            edits = suggest_distance(name, word->text);
             similar = name;
+        }
     }
     if (similar != NULL) {
         text_init(&message, buffer, sizeof(buffer));

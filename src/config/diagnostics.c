@@ -117,7 +117,7 @@ void diagnostics_add(struct diagnostics *diagnostics, bool is_warning,
         set_text(diagnostic->file, sizeof(diagnostic->file), place->file);
         diagnostic->line = place->line;
         diagnostic->column = place->column;
-        if (place->line_start != NULL && place->line > 0)
+        if (place->line_length > 0 && place->line > 0)
             keep_excerpt(diagnostic, place);
     }
     diagnostics->kept[diagnostics->kept_count++] = diagnostic;

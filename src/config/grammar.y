@@ -54,6 +54,17 @@ static void grammar_error(const GRAMMAR_LTYPE *place, struct config_builder *bui
     builder_error(builder, place, message, NULL);
 }
 
+/* No configuration: working out what was expected a million times takes minutes. */
+static bool is_enough(struct config_builder *builder, const struct config_place *place)
+{
+    enum { ERRORS_MAX = 500 };
+
+    if (diagnostics_error_count(builder->diagnostics) < ERRORS_MAX)
+        return false;
+    builder_error(builder, place, "too many errors: the rest is not read", NULL);
+    return true;
+}
+
 static void append(struct config_builder *builder, struct vector *words,
                    const struct config_word *word)
 {
@@ -74,7 +85,7 @@ static struct vector start(struct config_builder *builder, const struct config_w
 
 %token YYEOF 0 "end of file"
 %token <word> WORD "a word" STRING "a string"
-%token NEWLINE "end of line" COMMA "," SEMICOLON ";" OPEN "{" CLOSE "}"
+%token NEWLINE "end of line" COMMA "','" SEMICOLON "';'" OPEN "'{'" CLOSE "'}'"
 %token UNCLOSED_STRING "a string without its end"
 %token LISTEN "listen" ADMIN "admin" USERS "users" GROUP "group" LIST "list" RESOLVER "resolver"
 %token LIMIT "limit" TIMEOUT "timeout" LOG "log" INCLUDE "include"
@@ -99,7 +110,12 @@ statements: %empty | statements statement ;
 statement:
     NEWLINE
   | body NEWLINE
-  | error NEWLINE { lexer_resume(builder->lexer); yyerrok; }
+  | error NEWLINE {
+        lexer_resume(builder->lexer);
+        yyerrok;
+        if (is_enough(builder, &@2))
+            YYABORT;
+    }
   ;
 
 body:
@@ -137,7 +153,14 @@ braced:
 
 listen_block: %empty | OPEN listen_settings CLOSE ;
 listen_settings: listen_setting | listen_settings separator listen_setting ;
-separator: SEMICOLON | NEWLINE ;
+separator:
+    sign {
+        yyerrok;
+        if (is_enough(builder, &@1))
+            YYABORT;
+    }
+  ;
+sign: SEMICOLON | NEWLINE ;
 listen_setting:
     %empty
   | TLS CERTIFICATE value KEY value { build_tls(builder, &@1); }

@@ -25,6 +25,10 @@ static int fail_name(struct text *message, const char *text, size_t length)
         if ((unsigned char)text[i] >= 0x80)
             return fail(message, text, length,
                         "is not ASCII; write a name's encoded form, as in xn--bcher-kva.example");
+    if (length == 1 && text[0] == '*')
+        return fail(
+            message, text, length,
+            "is no host; write *.example.com for all names below it, or `to any` in a rule");
     if (memchr(text, '*', length) != NULL)
         return fail(message, text, length,
                     "has a * in the wrong place; write *.example.com for all names below it");

@@ -1,0 +1,419 @@
+/* config/: texts of config.cases and what comes of them; files, limits and --print beside. */
+#include "config/config.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+
+#include <cmocka.h>
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { OUTPUT_SIZE = 256 * 1024 };
+
+/* -- files in memory */
+
+struct memory_file {
+    const char *path;
+    const char *text;
+    size_t length; /* 0: strlen */
+    int error;
+};
+
+struct memory_reader {
+    struct config_reader reader;
+    const struct memory_file *files;
+    size_t count;
+};
+
+static int read_file(struct config_reader *self, const char *path, size_t size_max,
+                     const char **ret_bytes, size_t *ret_length)
+{
+    struct memory_reader *memory = container_of(self, struct memory_reader, reader);
+
+    for (size_t i = 0; i < memory->count; i++) {
+        const struct memory_file *file = &memory->files[i];
+
+        if (strcmp(file->path, path) != 0)
+            continue;
+        size_t length = file->length > 0 || file->error < 0 ? file->length : strlen(file->text);
+        if (file->error < 0)
+            return file->error;
+        if (length > size_max)
+            return -EFBIG;
+        *ret_bytes = file->text;
+        *ret_length = length;
+        return 0;
+    }
+    return -ENOENT;
+}
+
+/* Only `PREFIX*`; the last file comes first. */
+static int glob_files(struct config_reader *self, const char *pattern,
+                      void (*add)(void *context, const char *path), void *context)
+{
+    struct memory_reader *memory = container_of(self, struct memory_reader, reader);
+    size_t length = strcspn(pattern, "*");
+
+    for (size_t i = memory->count; i > 0; i--)
+        if (strncmp(memory->files[i - 1].path, pattern, length) == 0)
+            add(context, memory->files[i - 1].path);
+    return 0;
+}
+
+struct result {
+    int error;
+    struct config *config;
+    char output[OUTPUT_SIZE]; /* diagnostics */
+    struct text text;
+};
+
+static void add_piece(void *context, const char *bytes, size_t length)
+{
+    text_add_bytes(context, bytes, length);
+}
+
+static void parse_files(struct result *result, const struct memory_file *files, size_t count,
+                        const struct config_overrides *overrides)
+{
+    struct memory_reader memory = {{read_file, glob_files}, files, count};
+    struct diagnostics *diagnostics = NULL;
+
+    result->config = NULL;
+    text_init(&result->text, result->output, sizeof(result->output));
+    result->error = config_parse(&memory.reader, count > 0 ? files[0].path : NULL, overrides,
+                                 &result->config, &diagnostics);
+    assert_true(result->error == 0 || result->error == -EINVAL);
+    assert_int_equal(result->error == 0, diagnostics_error_count(diagnostics) == 0);
+    diagnostics_print(diagnostics, &result->text);
+    diagnostics_destroy(diagnostics);
+}
+
+static struct result *parse_text(const char *text)
+{
+    struct result *result = calloc(1, sizeof(*result));
+    struct memory_file file = {"/etc/adit.conf", text, strlen(text), 0};
+
+    parse_files(result, &file, 1, NULL);
+    return result;
+}
+
+static void destroy(struct result *result)
+{
+    config_destroy(result->config);
+    free(result);
+}
+
+/* -- the table */
+
+/* A case: its name behind `=== `, the text, `---`, and what is printed: every diagnostic, then
+ * `ok` or `bad`. */
+static void check_case(char *name, char *text, const char *expected)
+{
+    struct result *result = parse_text(text);
+
+    text_add(&result->text, result->error == 0 ? "ok\n" : "bad\n");
+    if (strcmp(result->output, expected) != 0) {
+        fail_msg("%s:\n--- expected\n%s--- found\n%s", name, expected, result->output);
+    }
+    destroy(result);
+}
+
+static char *load(const char *path)
+{
+    FILE *file = fopen(path, "r");
+    char *text = calloc(1, OUTPUT_SIZE);
+
+    assert_non_null(file);
+    assert_in_range(fread(text, 1, OUTPUT_SIZE - 1, file), 1, OUTPUT_SIZE - 2);
+    fclose(file);
+    return text;
+}
+
+static void does_what_the_table_says(void **state)
+{
+    char *table = load(TEST_DATA "/config.cases");
+    size_t count = 0;
+
+    for (char *at = strstr(table, "=== "); at != NULL; count++) {
+        char *next = strstr(at, "\n=== ");
+        char *text = strchr(at, '\n') + 1;
+        char *line = strstr(text - 1, "\n---\n");
+
+        assert_non_null(line);
+        if (next != NULL)
+            next[1] = '\0';
+        text[-1] = '\0';
+        line[1] = '\0';
+        check_case(at + 4, text, line + 5);
+        if (next != NULL)
+            next[1] = '=';
+        at = next != NULL ? next + 1 : NULL;
+    }
+    assert_in_range(count, 60, 1000);
+    free(table);
+}
+
+/* -- values */
+
+static const char rich[] =
+    "listen 127.0.0.1:3128\nlisten [::1]:8080 { }\n"
+    "users file \"users\"\ngroup ops { alice, \"bob smith\", }\ngroup ops { any }\n"
+    "list corp { 10.0.0.0/8, *.Corp.Example., \"intranet\",\n  ::ffff:192.0.2.1 }\n"
+    "list nets { 10.0.0.0/8 } # addresses only\nlist corp file \"lists/corp.txt\"\n"
+    "resolver 127.0.0.53, [::1]:5353 timeout 3s\n"
+    "limit tunnels 20000\nlimit tunnels 200 per user\nlimit rate 50/s per client\n"
+    "limit bandwidth 10MB/s per tunnel\ntimeout head 1500ms\ntimeout idle 1h30m\n"
+    "log \"access.log\" format json events open, auth_failure\n"
+    "deny port 25\n"
+    "deny to corp, localhost, \"printer\" as \"a \\\"quoted\\\" name\"\n"
+    "allow user @ops, \"any\", \"port\", any to *.example.com, 192.0.2.0/24 port 443, 8000-8099\n"
+    "allow from not nets, loopback, private, 192.0.2.7 address special, private,\n"
+    "  loopback listener 127.0.0.1:3128\n"
+    "report deny not time Mon-Fri 08:00-18:00, Sat, 22:00-06:00, Fri-Mon 00:00-24:00 user mallory\n"
+    "allow protocol not tls sni *.example.com, corp ja4 t13d\n";
+
+static const struct memory_file rich_files[] = {
+    {"/etc/adit/adit.conf", rich, 0, 0},
+    {"/etc/adit/users", "alice:$2y$05$abcdefghijklmnopqrstuvABCDEFGHIJKLMNOPQRSTUVWXYZabcde\n", 0,
+     0},
+    {"/etc/adit/lists/corp.txt", "# ours\nfile.example\n\n 10.1.0.0/16 # net\r\n", 0, 0},
+};
+
+static void reads_values(void **state)
+{
+    struct result *result = calloc(1, sizeof(*result));
+
+    parse_files(result, rich_files, ARRAY_LENGTH(rich_files), NULL);
+    if (result->error < 0)
+        fail_msg("%s", result->output);
+    const struct config *config = result->config;
+    assert_int_equal(config->listener_count, 2);
+    assert_int_equal(config->listeners[0].port, 3128);
+    assert_int_equal(config->values.head_timeout_ms, 1500);
+    assert_int_equal(config->values.idle_timeout_ms, 5400000);
+    assert_int_equal(config->values.dial_timeout_ms, 10000);
+    assert_int_equal(config->values.dns_timeout_ms, 3000);
+    assert_int_equal(config->values.tunnels_max, 20000);
+    assert_int_equal(config->values.user_tunnels_max, 200);
+    assert_int_equal(config->values.client_tunnels_max, 0);
+    assert_int_equal(config->values.client_rate_per_s, 50);
+    assert_int_equal(config->values.tunnel_bytes_per_s, 10 << 20);
+    assert_true(config->has_resolver);
+    assert_int_equal(config->resolver.servers[0].port, 53);
+    assert_int_equal(config->resolver.servers[1].port, 5353);
+    assert_string_equal(config->log_path, "/etc/adit/access.log");
+    assert_string_equal(config->users_path, "/etc/adit/users");
+    assert_int_equal(config->log_events, 1 << CONFIG_LOG_OPEN | 1 << CONFIG_LOG_AUTH_FAILURE);
+    assert_non_null(config->users);
+    assert_true(config->policy.has_users);
+    assert_int_equal(config->policy.rule_count, 6);
+    assert_string_equal(config->policy.rules[0].name, "adit.conf:18");
+    assert_string_equal(config->policy.rules[1].name, "a \"quoted\" name");
+    assert_int_equal(config->policy.groups[0].user_count, 3);
+    assert_string_equal(config->policy.groups[0].users[2], "any");
+    const struct policy_value *values = config->policy.rules[1].conditions[0].values;
+    assert_int_equal(values[0].kind, POLICY_VALUE_LIST);
+    assert_int_equal(values[1].kind, POLICY_VALUE_NAME);
+    assert_int_equal(values[2].kind, POLICY_VALUE_NAME);
+    destroy(result);
+}
+
+/* Rules without a name are known by their line, which printing moves. */
+static void drop_places(char *text)
+{
+    for (char *mark = strstr(text, " # adit.conf:"); mark != NULL;
+         mark = strstr(mark, " # adit.conf:")) {
+        char *end = strchr(mark, '\n');
+
+        memmove(mark, end, strlen(end) + 1);
+    }
+}
+
+static void prints_what_parses_to_the_same(void **state)
+{
+    struct result *first = calloc(1, sizeof(*first));
+    struct result *second = calloc(1, sizeof(*second));
+    char *once = calloc(2, OUTPUT_SIZE);
+    char *twice = once + OUTPUT_SIZE;
+    struct text text;
+
+    parse_files(first, rich_files, ARRAY_LENGTH(rich_files), NULL);
+    text_init(&text, once, OUTPUT_SIZE);
+    config_print(first->config, add_piece, &text);
+    struct memory_file files[] = {
+        {"/etc/adit/adit.conf", once, 0, 0}, rich_files[1], rich_files[2]};
+    parse_files(second, files, ARRAY_LENGTH(files), NULL);
+    if (second->error < 0)
+        fail_msg("%s\n%s", second->output, once);
+    text_init(&text, twice, OUTPUT_SIZE);
+    config_print(second->config, add_piece, &text);
+    drop_places(once);
+    drop_places(twice);
+    assert_string_equal(once, twice);
+    assert_non_null(strstr(once, "allow user @ops, \"any\", \"port\", any to *.example.com, "
+                                 "192.0.2.0/24 port 443, 8000-8099"));
+    assert_non_null(
+        strstr(once, "not Mon-Fri 08:00-18:00, Sat 00:00-24:00, 22:00-06:00, Fri-Mon "));
+    free(once);
+    destroy(first);
+    destroy(second);
+}
+
+/* -- the built-in configuration and the command line */
+
+static void has_a_configuration_built_in(void **state)
+{
+    struct result *result = calloc(1, sizeof(*result));
+    struct ip_network from;
+    struct ip_endpoint listener;
+    struct config_overrides overrides = {.from = &from, .from_count = 1};
+
+    parse_files(result, NULL, 0, NULL);
+    assert_int_equal(result->error, 0);
+    assert_string_equal(result->output, "");
+    assert_int_equal(result->config->policy.rule_count, 1);
+    assert_string_equal(result->config->policy.rules[0].name, "built-in");
+    assert_int_equal(result->config->listeners[0].port, 10800);
+    config_destroy(result->config);
+
+    assert_int_equal(ip_network_parse("10.0.0.0/8", 10, &from), 0);
+    assert_int_equal(ip_endpoint_parse("0.0.0.0:1", 9, &listener), 0);
+    overrides.listeners = &listener;
+    overrides.listener_count = 1;
+    parse_files(result, NULL, 0, &overrides);
+    assert_int_equal(result->error, 0);
+    assert_int_equal(result->config->listener_count, 1);
+    assert_int_equal(result->config->listeners[0].port, 1);
+    assert_int_equal(result->config->policy.rule_count, 2);
+    assert_string_equal(result->config->policy.rules[1].name, "--from 10.0.0.0/8");
+    destroy(result);
+}
+
+static void refuses_an_open_listener_of_the_command_line(void **state)
+{
+    struct result *result = calloc(1, sizeof(*result));
+    struct ip_endpoint listener;
+    struct config_overrides overrides = {.listeners = &listener, .listener_count = 1};
+    struct memory_file file = {"/a.conf", "allow to a.example port 443\n", 0, 0};
+
+    assert_int_equal(ip_endpoint_parse("192.0.2.1:1", 11, &listener), 0);
+    parse_files(result, &file, 1, &overrides);
+    assert_int_equal(result->error, -EINVAL);
+    assert_non_null(strstr(result->output, "refusing to listen on 192.0.2.1:1"));
+    file.text = "deny port 25\n";
+    parse_files(result, &file, 1, &overrides);
+    assert_int_equal(result->error, -EINVAL);
+    assert_non_null(strstr(result->output, "nothing says who may use the proxy"));
+    destroy(result);
+}
+
+/* -- files */
+
+static void reads_included_files(void **state)
+{
+    static const struct memory_file files[] = {
+        {"/etc/adit.conf", "include \"conf.d/*\"\ninclude \"conf.d/none*\"\ninclude one\n", 0, 0},
+        {"/etc/conf.d/b", "deny port 2 as \"second\"\n", 0, 0},
+        {"/etc/conf.d/a", "deny port 1 as \"first\"\nbad\n", 0, 0},
+        {"/etc/one", "deny port 3 as \"third\"", 0, 0},
+        {"/etc/conf.d/c", "include \"../conf.d/d\"\ninclude /etc/adit.conf", 0, 0},
+    };
+    struct result *result = calloc(1, sizeof(*result));
+
+    parse_files(result, files, ARRAY_LENGTH(files), NULL);
+    assert_int_equal(result->error, -EINVAL);
+    assert_non_null(strstr(result->output, "/etc/conf.d/a:2:1: error: unknown statement 'bad'"));
+    assert_non_null(strstr(result->output, "/etc/conf.d/c:1:9: error: can't read "
+                                           "'/etc/conf.d/../conf.d/d': there is no such file"));
+    assert_non_null(
+        strstr(result->output, "/etc/conf.d/c:2:9: error: '/etc/adit.conf' includes itself"));
+    destroy(result);
+}
+
+static void bounds_the_number_of_files(void **state)
+{
+    struct memory_file files[20];
+    char paths[20][8];
+    char texts[20][64];
+    struct result *result = calloc(1, sizeof(*result));
+
+    for (size_t i = 0; i < 20; i++) {
+        snprintf(paths[i], sizeof(paths[i]), "/%zu", i);
+        snprintf(texts[i], sizeof(texts[i]), "include \"%zu\"\ninclude \"%zu\"\n", i + 1, i + 1);
+        files[i] = (struct memory_file){paths[i], texts[i], 0, 0};
+    }
+    parse_files(result, files, 20, NULL);
+    assert_int_equal(result->error, -EINVAL);
+    assert_non_null(strstr(result->output, "includes are nested more than 16 deep"));
+    destroy(result);
+}
+
+static void says_why_a_file_is_no_configuration(void **state)
+{
+    static const struct {
+        struct memory_file file;
+        const char *message;
+    } rows[] = {
+        {{"/a", "", 0, -EISDIR}, "error: can't read '/a': it is a directory, not a file\n"},
+        {{"/a", "", 0, -ENOENT}, "error: can't read '/a': there is no such file\n"},
+        {{"/a", "", 0, -EACCES}, "error: can't read '/a': no permission to read it\n"},
+        {{"/a", "", 0, -EFBIG},
+         "error: can't read '/a': it is too large: a configuration has at most 16 MiB\n"},
+        {{"/a", "allow\nxx\0\n", 10, 0}, "/a:2:3: error: a NUL byte"},
+        {{"/a", "ab\xc3(", 4, 0}, "/a:1:3: error: not UTF-8"},
+        {{"/a", "\xc3\xa9\xed\xa0\x80", 5, 0}, "/a:1:2: error: not UTF-8"},
+        {{"/a", "# \x1b[31m", 7, 0}, "/a:1:3: error: a control character (0x1b)"},
+    };
+    struct result *result = calloc(1, sizeof(*result));
+
+    for (size_t i = 0; i < ARRAY_LENGTH(rows); i++) {
+        parse_files(result, &rows[i].file, 1, NULL);
+        assert_int_equal(result->error, -EINVAL);
+        if (strncmp(result->output, rows[i].message, strlen(rows[i].message)) != 0)
+            fail_msg("%s is not %s", result->output, rows[i].message);
+    }
+    destroy(result);
+}
+
+static void survives_floods(void **state)
+{
+    enum { SIZE = 4 << 20 };
+    static const char *const pieces[] = {
+        "{",           "x\n",  "deny to {",      "\"",           "list a { b,", "a,", "#\n",
+        "deny to a, ", "not ", "group g { } \n", "listen 1 { x;"};
+    char *text = malloc(SIZE);
+    struct memory_file file = {"/a", text, SIZE, 0};
+    struct result *result = calloc(1, sizeof(*result));
+
+    for (size_t i = 0; i < ARRAY_LENGTH(pieces); i++) {
+        size_t length = strlen(pieces[i]);
+
+        for (size_t j = 0; j < SIZE; j++)
+            text[j] = pieces[i][j % length];
+        parse_files(result, &file, 1, NULL);
+        assert_false(result->text.is_truncated);
+        config_destroy(result->config);
+    }
+    free(text);
+    free(result);
+}
+
+int main(void)
+{
+    static const struct CMUnitTest tests[] = {
+        cmocka_unit_test(does_what_the_table_says),
+        cmocka_unit_test(reads_values),
+        cmocka_unit_test(prints_what_parses_to_the_same),
+        cmocka_unit_test(has_a_configuration_built_in),
+        cmocka_unit_test(refuses_an_open_listener_of_the_command_line),
+        cmocka_unit_test(reads_included_files),
+        cmocka_unit_test(bounds_the_number_of_files),
+        cmocka_unit_test(says_why_a_file_is_no_configuration),
+        cmocka_unit_test(survives_floods),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,138 @@
+/* config/list_file: entries, comments, errors. */
+#include "config/list_file.h"
+
+#include "base/ip_address.h"
+#include "policy/name_set.h"
+#include "policy/network_set.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+
+#include <cmocka.h>
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { OUTPUT_SIZE = 64 * 1024 };
+
+struct lists {
+    struct name_set *names;
+    struct network_set *networks;
+    char output[OUTPUT_SIZE];
+};
+
+static int set_up(void **state)
+{
+    struct lists *lists = calloc(1, sizeof(*lists));
+
+    assert_int_equal(name_set_create(&lists->names), 0);
+    assert_int_equal(network_set_create(&lists->networks), 0);
+    *state = lists;
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    struct lists *lists = *state;
+
+    name_set_destroy(lists->names);
+    network_set_destroy(lists->networks);
+    free(lists);
+    return 0;
+}
+
+static int parse(struct lists *lists, const char *text, size_t length)
+{
+    struct diagnostics *diagnostics = diagnostics_create();
+    struct text out;
+    int error = list_file_parse(text, length, "ads", diagnostics, lists->names, lists->networks);
+
+    text_init(&out, lists->output, sizeof(lists->output));
+    diagnostics_print(diagnostics, &out);
+    diagnostics_destroy(diagnostics);
+    return error;
+}
+
+static bool has_name(const struct lists *lists, const char *name)
+{
+    return name_set_contains(lists->names, name, strlen(name));
+}
+
+static bool has_address(const struct lists *lists, const char *text)
+{
+    struct ip_address address;
+
+    assert_int_equal(ip_address_parse(text, strlen(text), &address), 0);
+    return network_set_contains(lists->networks, &address);
+}
+
+static void takes_entries(void **state)
+{
+    static const char text[] = "\xef\xbb\xbf# ads\n\nA.Example.\n  *.b.example\t# all\r\nintranet\n"
+                               "192.0.2.0/24\n2001:db8::1\n1and1.example#no blank\n::ffff:10.0.0.1";
+    struct lists *lists = *state;
+
+    assert_int_equal(parse(lists, text, sizeof(text) - 1), 0);
+    assert_string_equal(lists->output, "");
+    assert_int_equal(name_set_count(lists->names), 4);
+    assert_int_equal(network_set_count(lists->networks), 3);
+    assert_true(has_name(lists, "a.example"));
+    assert_true(has_name(lists, "x.y.b.example"));
+    assert_false(has_name(lists, "b.example"));
+    assert_true(has_name(lists, "intranet"));
+    assert_true(has_name(lists, "1and1.example"));
+    assert_true(has_address(lists, "192.0.2.7"));
+    assert_true(has_address(lists, "2001:db8::1"));
+    assert_true(has_address(lists, "10.0.0.1"));
+    assert_false(has_address(lists, "10.0.0.2"));
+}
+
+static void refuses_the_rest(void **state)
+{
+    static const struct {
+        const char *text;
+        const char *output;
+    } rows[] = {
+        {"a.example\n10.0.0.1/8\n", "ads:2:1: error: '10.0.0.1/8' has bits set behind the prefix; "
+                                    "write 10.0.0.0/8\n    10.0.0.1/8\n    ^~~~~~~~~~\n"},
+        {" 0.0.0.0 ads.example\n", "ads:1:9: error: one entry a line: something follows"},
+        {"a.example, b.example\n", "ads:1:11: error: one entry a line: something follows"},
+        {"127.1\n", "ads:1:1: error: '127.1' looks like a number"},
+        {"http://a.example/\n", "ads:1:1: error: 'http://a.example/' is a URL"},
+        {"a..b\n", "ads:1:1: error: 'a..b' is not a host name"},
+    };
+    struct lists *lists = *state;
+
+    for (size_t i = 0; i < ARRAY_LENGTH(rows); i++) {
+        assert_int_equal(parse(lists, rows[i].text, strlen(rows[i].text)), -EINVAL);
+        if (strncmp(lists->output, rows[i].output, strlen(rows[i].output)) != 0)
+            fail_msg("%s: %s", rows[i].text, lists->output);
+    }
+    assert_int_equal(parse(lists, "a\0b\n", 4), -EINVAL);
+}
+
+static void bounds_what_it_says(void **state)
+{
+    enum { LINES = 1000 };
+    struct lists *lists = *state;
+    char text[LINES * 3];
+
+    for (size_t i = 0; i < LINES; i++)
+        memcpy(text + i * 3, "..\n", 3);
+    assert_int_equal(parse(lists, text, sizeof(text)), -EINVAL);
+    assert_non_null(strstr(lists->output, "ads:20:1: error"));
+    assert_null(strstr(lists->output, "ads:21:1: error"));
+    assert_non_null(strstr(lists->output, "ads: error: 980 more lines are no entries\n"));
+}
+
+int main(void)
+{
+    static const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(takes_entries, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(refuses_the_rest, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(bounds_what_it_says, set_up, tear_down),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

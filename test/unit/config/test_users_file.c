@@ -1,0 +1,175 @@
+/* config/users_file: what is taken, what is refused, and what an unknown user must cost. */
+#include "config/users_file.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+
+#include <cmocka.h>
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define X10 "abcdefghij"
+#define X22 X10 X10 "kl"
+#define X43 X10 X10 X10 X10 "klm"
+#define X53 X43 X10
+#define X86 X43 X43
+#define YESCRYPT "$y$j9T$salt$" X43
+#define BCRYPT "$2b$10$" X53
+#define SHA512 "$6$salt$" X86
+#define SHA256 "$5$salt$" X43
+#define APR1 "$apr1$saltsalt$" X22
+
+enum { OUTPUT_SIZE = 8192 };
+
+/* The file's verdict; what was said goes to `output`. */
+static int parse(const char *text, char output[OUTPUT_SIZE], struct users_file **ret_users)
+{
+    struct diagnostics *diagnostics = diagnostics_create();
+    struct text out;
+
+    int error = users_file_parse(text, strlen(text), "htpasswd", diagnostics, ret_users);
+    text_init(&out, output, OUTPUT_SIZE);
+    diagnostics_print(diagnostics, &out);
+    assert_int_equal(error == 0, diagnostics_error_count(diagnostics) == 0);
+    diagnostics_destroy(diagnostics);
+    return error;
+}
+
+static void takes_good_hashes(void **state)
+{
+    static const struct {
+        const char *hash;
+        enum user_hash_kind kind;
+    } rows[] = {
+        {YESCRYPT, USER_HASH_YESCRYPT},    {BCRYPT, USER_HASH_BCRYPT},
+        {"$2y$05$" X53, USER_HASH_BCRYPT}, {"$2a$05$" X53, USER_HASH_BCRYPT},
+        {SHA512, USER_HASH_SHA512},        {"$6$rounds=10000$salt$" X86, USER_HASH_SHA512},
+        {SHA256, USER_HASH_SHA256},
+    };
+
+    for (size_t i = 0; i < ARRAY_LENGTH(rows); i++) {
+        char text[256];
+        char output[OUTPUT_SIZE];
+        struct users_file *users;
+
+        snprintf(text, sizeof(text), "# ours\n\nalice:%s\r\n", rows[i].hash);
+        assert_int_equal(parse(text, output, &users), 0);
+        assert_string_equal(output, "");
+        assert_int_equal(users_file_count(users), 1);
+        assert_int_equal(users_file_at(users, 0)->kind, rows[i].kind);
+        assert_string_equal(users_file_at(users, 0)->hash, rows[i].hash);
+        users_file_destroy(users);
+    }
+}
+
+static void refuses_the_rest(void **state)
+{
+    static const struct {
+        const char *line;
+        const char *message;
+    } rows[] = {
+        {"alice:secret", "htpasswd:1:1: error: user 'alice': this is a plain password, or a kind"},
+        {"alice:", "htpasswd:1:1: error: user 'alice': this is a plain password, or a kind"},
+        {"alice:{SHA}W6ph5Mm5Pz8GgiULbPgzG37mj9g=", "error: user 'alice': {SHA} is one unsalted"},
+        {"alice:$1$salt$" X22, "error: user 'alice': MD5 crypt is not taken; run `htpasswd -B"},
+        {"alice:!", "error: user 'alice': this account is locked"},
+        {"alice:$2b$10$" X43, "error: user 'alice': the hash is cut or damaged"},
+        {"alice:$2b$99$" X53, "error: user 'alice': the hash is cut or damaged"},
+        {"alice:$2b$10", "error: user 'alice': the hash is cut or damaged"},
+        {"alice:$y$", "error: user 'alice': the hash is cut or damaged"},
+        {"alice:$6$salt", "error: user 'alice': the hash is cut or damaged"},
+        {"alice:" SHA512 " ", ""},
+        {"alice:" SHA512 "\nbob:" SHA512 "\nalice:" SHA512,
+         ":3:1: error: user 'alice': is in this"},
+        {"alice", "error: write USER:HASH"},
+        {":" SHA512, "error: write USER:HASH"},
+        {"al\x01ice:" SHA512, "error: write USER:HASH"},
+    };
+
+    for (size_t i = 0; i < ARRAY_LENGTH(rows); i++) {
+        char output[OUTPUT_SIZE];
+        struct users_file *users = NULL;
+        int error = parse(rows[i].line, output, &users);
+
+        assert_int_equal(error, rows[i].message[0] == '\0' ? 0 : -EINVAL);
+        if (strstr(output, rows[i].message) == NULL)
+            fail_msg("%s: %s", rows[i].line, output);
+        /* What may be a password is in no message. */
+        assert_null(strstr(output, "secret"));
+        assert_null(strstr(output, "W6ph"));
+        users_file_destroy(users);
+    }
+}
+
+static void warns_of_apr1(void **state)
+{
+    char output[OUTPUT_SIZE];
+    struct users_file *users;
+
+    assert_int_equal(parse("bob:" APR1 "\n", output, &users), 0);
+    assert_non_null(strstr(output, "htpasswd:1:1: warning: user 'bob': $apr1$"));
+    assert_int_equal(users_file_at(users, 0)->kind, USER_HASH_APR1);
+    users_file_destroy(users);
+}
+
+static void finds_users(void **state)
+{
+    char output[OUTPUT_SIZE];
+    struct users_file *users;
+
+    assert_int_equal(parse("Alice:" SHA512 "\nbob:" SHA256, output, &users), 0);
+    assert_string_equal(users_file_find(users, "bob", 3)->hash, SHA256);
+    assert_string_equal(users_file_find(users, "Alice", 5)->hash, SHA512);
+    assert_null(users_file_find(users, "alice", 5));
+    assert_null(users_file_find(users, "Alic", 4));
+    assert_null(users_file_find(users, "bob\0", 4));
+    users_file_destroy(users);
+    assert_int_equal(parse("", output, &users), 0);
+    assert_null(users_file_find(users, "bob", 3));
+    assert_null(users_file_costliest(users));
+    users_file_destroy(users);
+}
+
+static void knows_the_costliest(void **state)
+{
+    /* The costlier one is the second. */
+    static const char *const rows[][2] = {
+        {APR1, SHA512},
+        {SHA512, "$6$rounds=10000$salt$" X86},
+        {SHA512, YESCRYPT},
+        {YESCRYPT, BCRYPT},
+        {"$2b$08$" X53, YESCRYPT},
+        {"$2b$08$" X53, "$2b$09$" X53},
+        {YESCRYPT, "$y$jCT$salt$" X43},
+        {BCRYPT, "$y$jCT$salt$" X43},
+        {BCRYPT, "$6$rounds=999999$salt$" X86},
+        {"$6$rounds=50000$salt$" X86, BCRYPT},
+    };
+
+    for (size_t i = 0; i < ARRAY_LENGTH(rows); i++) {
+        char output[OUTPUT_SIZE];
+        char text[512];
+        struct users_file *users;
+
+        for (int turn = 0; turn < 2; turn++) {
+            snprintf(text, sizeof(text), "a:%s\nb:%s\n", rows[i][turn], rows[i][1 - turn]);
+            assert_int_equal(parse(text, output, &users), 0);
+            assert_string_equal(users_file_costliest(users)->hash, rows[i][1]);
+            users_file_destroy(users);
+        }
+    }
+}
+
+int main(void)
+{
+    static const struct CMUnitTest tests[] = {
+        cmocka_unit_test(takes_good_hashes),   cmocka_unit_test(refuses_the_rest),
+        cmocka_unit_test(warns_of_apr1),       cmocka_unit_test(finds_users),
+        cmocka_unit_test(knows_the_costliest),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
