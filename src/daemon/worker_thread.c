@@ -502,6 +502,10 @@ char *worker_thread_take_listing(struct worker_thread *thread, size_t *ret_lengt
     *ret_length = thread->mailbox.listing_length;
     thread->mailbox.listing = NULL;
     pthread_mutex_unlock(&thread->mailbox.lock);
+    if (listing == NULL && thread->is_done) {
+        *ret_length = 0;
+        listing = calloc(1, 1);
+    }
     return listing;
 }
 

@@ -268,7 +268,8 @@ def run_adit(*args, timeout=20, env=None):
     """Run an adit that ends by itself: a CompletedProcess with text."""
     command = [binary(), *map(str, args)]
     with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, env=env,
-                          stderr=subprocess.PIPE, text=True, start_new_session=True) as process:
+                          stderr=subprocess.PIPE, text=True, errors="surrogateescape",
+                          start_new_session=True) as process:
         try:
             out, err = process.communicate(timeout=timeout)
         except subprocess.TimeoutExpired:

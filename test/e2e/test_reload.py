@@ -1,0 +1,347 @@
+"""Reload: SIGHUP and `adit reload`, good and bad, under load; listeners that come and go; what is
+open stays open, and nothing is refused, dropped or leaked."""
+
+import os
+import random
+import signal
+import threading
+import time
+
+import pytest
+
+from support.adit import is_sanitized, run_adit
+from support.checks import connects, echoes, eventually, works
+from support.client import Client, connect_head, open_tunnel
+from support.names import Answer, ScriptedNames
+from support.origins import Echo
+from support.users import basic, htpasswd
+
+RULES = "allow from loopback to any, special port 1-24, 26-65535\n"
+GOOD = "listen 127.0.0.1:0\n" + RULES
+BAD = "listen 127.0.0.1:0\nallow to nowhere_known\n"
+
+
+class Running:
+    """An adit with a configuration that the test rewrites."""
+
+    def __init__(self, adit, folder, text, *args, **options):
+        self.path = folder / "adit.conf"
+        self.path.write_text(text)
+        self.proxy = adit("-c", self.path, "-s", folder / "sock", *args, defaults=True, **options)
+
+    def reload(self, text=None, status=0):
+        if text is not None:
+            self.path.write_text(text)
+        done = self.proxy.control("reload")
+        assert done.returncode == status, done.stderr
+        return done
+
+    def status_of(self, target, *fields):
+        with Client(self.proxy.address) as client:
+            client.send(connect_head(target, *fields))
+            return client.read_response(has_body=False).status
+
+
+@pytest.fixture
+def running(adit, tmp_path):
+    return lambda text=GOOD, *args, **options: Running(adit, tmp_path, text, *args, **options)
+
+
+def test_a_new_rule_serves_when_reload_returns(running, origin):
+    server = origin(Echo)
+    run = running()
+    for _ in range(20):
+        run.reload(f"listen 127.0.0.1:0\ndeny port {server.port} as \"closed\"\n" + RULES)
+        assert run.status_of(server.authority) == 403
+        run.reload(GOOD)
+        assert works(run.proxy, server)
+
+
+def test_sighup(running, origin):
+    server = origin(Echo)
+    run = running()
+    run.path.write_text(f"listen 127.0.0.1:0\ndeny port {server.port}\n" + RULES)
+    run.proxy.signal(signal.SIGHUP)
+    eventually(lambda: run.status_of(server.authority) == 403)
+    eventually(lambda: "reloaded" in run.proxy.stderr())
+
+
+def test_a_bad_file_changes_nothing(running, origin):
+    server = origin(Echo)
+    run = running()
+    done = run.reload(BAD, status=1)
+    assert "adit.conf:2:10: error" in done.stderr and "^~~" in done.stderr
+    assert "adit.conf:2:10: error" in run.proxy.stderr()
+    assert works(run.proxy, server)
+    run.proxy.signal(signal.SIGHUP)
+    eventually(lambda: run.proxy.stderr().count("kept the old") == 2)
+    assert works(run.proxy, server)
+    run.path.unlink()
+    assert "adit.conf" in run.reload(status=1).stderr
+    run.reload(GOOD)
+    assert works(run.proxy, server)
+
+
+def test_warnings_come_along(running):
+    done = running().reload("listen 127.0.0.1:0\nallow from loopback to any\n")
+    assert "25" in done.stderr and "serves" in done.stdout
+
+
+def test_the_built_in_configuration_reloads(adit, origin):
+    proxy = adit()
+    assert proxy.control("reload").returncode == 0
+    assert works(proxy, origin(Echo))
+
+
+def test_established_tunnels_go_on(running, origin):
+    """Also those which the new rules would not let in; what they began with is what they log."""
+    server = origin(Echo)
+    run = running("listen 127.0.0.1:0\n" + RULES.replace("\n", ' as "first"\n'))
+    with open_tunnel(run.proxy.address, server.authority) as client:
+        name = client.name
+        for _ in range(3):
+            run.reload("listen 127.0.0.1:0\ndeny to any as \"second\"\n")
+            assert run.status_of(server.authority) == 403
+            assert echoes(client)
+            run.reload(GOOD)
+    assert run.proxy.wait_for_log(event="close", client=name)["rule"] == "first"
+
+
+def free_address(origin):
+    """Where nobody listens."""
+    probe = origin(Echo)
+    probe.close()
+    return probe.authority
+
+
+def test_listeners_come_and_go(running, origin, adit):
+    server = origin(Echo)
+    run = running()
+    first = run.proxy.address
+    second = free_address(origin)
+    run.reload(f"listen 127.0.0.1:0\nlisten {second}\n" + RULES)
+    assert works(run.proxy, server)
+    with open_tunnel(second, server.authority) as through_second:
+        name = through_second.name
+        assert run.proxy.wait_for_log(event="open", client=name)["listener"] == second
+        run.reload(GOOD)
+        assert not connects(second)
+        assert echoes(through_second)
+    assert run.proxy.wait_for_log(event="close", client=name)["listener"] == second
+    run.reload(f"listen {second}\n" + RULES)
+    assert not connects(first)
+    with open_tunnel(second, server.authority) as client:
+        assert echoes(client)
+
+
+def test_a_listener_that_cannot_be_opened_changes_nothing(running, origin, adit):
+    server = origin(Echo)
+    busy = adit()
+    run = running()
+    done = run.reload(f"listen {busy.address}\n" + RULES, status=1)
+    assert busy.address in done.stderr and "in use" in done.stderr
+    assert works(run.proxy, server)
+
+
+def test_connections_that_wait_at_a_listener_that_goes_are_served(running, origin):
+    """Their requests were sent before the reload: each gets its answer. (A client that is silent so
+    far is not yet handed to adit, TCP_DEFER_ACCEPT, and finds the listener gone.)"""
+    server = origin(Echo)
+    address = free_address(origin)
+    both = f"listen 127.0.0.1:0\nlisten {address}\n" + RULES
+    run = running(both)
+    for _ in range(10):
+        waiting = [Client(address) for _ in range(50)]
+        for client in waiting:
+            client.send(connect_head(server.authority))
+        run.reload(GOOD)
+        for client in waiting:
+            assert client.read_response(has_body=False).status == 200
+            client.close()
+        assert not connects(address)
+        run.reload(both)
+
+
+def test_timeouts_limits_and_log_apply(running, origin, tmp_path):
+    server = origin(Echo)
+    run = running()
+    run.reload('listen 127.0.0.1:0\ntimeout head 200ms\nlimit tunnels 1\nlog "new.log" format json\n'
+               + RULES)
+    with Client(run.proxy.address) as client:
+        client.send(b"C")
+        assert client.read_response().status == 408
+    with open_tunnel(run.proxy.address, server.authority):
+        assert run.status_of(server.authority) == 503
+    eventually(lambda: '"event":"close"' in (tmp_path / "new.log").read_text())
+    run.reload(GOOD)
+    assert works(run.proxy, server)
+    assert run.proxy.wait_for_log(event="open")
+
+
+def test_an_idle_timeout_holds_for_open_tunnels(running, origin):
+    server = origin(Echo)
+    run = running()
+    with open_tunnel(run.proxy.address, server.authority) as client:
+        run.reload("listen 127.0.0.1:0\ntimeout idle 1s\n" + RULES)
+        assert echoes(client)
+        assert client.read_to_end()[0] == b""
+    assert run.proxy.wait_for_log(event="close")["closed_by"] == "idle_timeout"
+
+
+def test_users_and_lists_are_read_again(running, origin, tmp_path):
+    server = origin(Echo)
+    (tmp_path / "htpasswd").write_text(htpasswd("alice"))
+    (tmp_path / "hosts.txt").write_text("never.example\n")
+    text = ('listen 127.0.0.1:0\nusers file "htpasswd"\nlist l file "hosts.txt"\n'
+            "deny to l\nallow user any\n").replace("allow user any", "allow user any to loopback")
+    run = running(text)
+    assert run.status_of(server.authority, basic("alice")) == 200
+    assert run.status_of(server.authority, basic("bob")) == 407
+    (tmp_path / "htpasswd").write_text(htpasswd("bob"))
+    run.reload()
+    assert run.status_of(server.authority, basic("alice")) == 407
+    assert run.status_of(server.authority, basic("bob")) == 200
+    (tmp_path / "hosts.txt").write_text("127.0.0.0/8\n")
+    run.reload()
+    assert run.status_of(server.authority, basic("bob")) == 403
+    (tmp_path / "htpasswd").write_text("bob:plain\n")
+    assert "htpasswd:1" in run.reload(status=1).stderr
+
+
+def test_the_resolver_applies(running, keep, namespace, etc):
+    with namespace():
+        server = keep(Echo())
+        first = keep(ScriptedNames({"a.example": Answer("127.0.0.1")}, host="127.0.0.53"))
+        second = keep(ScriptedNames({"a.example": Answer("127.0.0.1")}, host="127.0.0.54"))
+        run = running("listen 127.0.0.1:0\nresolver 127.0.0.53\n" + RULES,
+                      etc=etc(resolv_conf="nameserver 127.0.0.54\n"))
+        target = f"a.example:{server.port}"
+        assert run.status_of(target) == 200
+        assert first.queries and not second.queries
+        run.reload(GOOD)
+        assert run.status_of(target) == 200
+        assert second.queries
+        count = len(second.queries)
+        run.reload("listen 127.0.0.1:0\nresolver 127.0.0.53\n" + RULES)
+        assert run.status_of(target) == 200
+        assert len(second.queries) == count
+
+
+def test_many_ask_at_once(running, origin):
+    run = running()
+    results = []
+    threads = [threading.Thread(target=lambda: results.append(run.proxy.control("reload")))
+               for _ in range(12)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert [done.returncode for done in results] == [0] * 12
+    assert works(run.proxy, origin(Echo))
+
+
+def test_a_worker_that_dies_meanwhile(running, origin):
+    server = origin(Echo)
+    run = running()
+    for _ in range(3):
+        run.path.write_text(random.choice((GOOD, BAD)))
+        run.proxy.signal(signal.SIGHUP)
+        os.kill(run.proxy.worker_pid, signal.SIGKILL)
+        assert works(run.proxy, server)
+        time.sleep(1)  # a worker that dies younger is replaced at that age
+    run.reload(GOOD)
+    assert works(run.proxy, server)
+
+
+def test_a_worker_that_is_replaced_has_the_new_configuration(running, origin):
+    server = origin(Echo)
+    run = running()
+    run.reload(f"listen 127.0.0.1:0\ndeny port {server.port}\n" + RULES)
+    os.kill(run.proxy.worker_pid, signal.SIGKILL)
+    assert run.status_of(server.authority) == 403
+
+
+class Load:
+    """Tunnels that open, echo and close all the time, and others that stay open and echo."""
+
+    def __init__(self, proxy, server, opening=4, staying=8):
+        self.address, self.server = proxy.address, server
+        self.is_over = False
+        self.count = 0
+        self.failures = []
+        self.threads = [threading.Thread(target=self._guard, args=(self._open,))
+                        for _ in range(opening)]
+        self.threads += [threading.Thread(target=self._guard, args=(self._stay,))
+                         for _ in range(staying)]
+        for thread in self.threads:
+            thread.start()
+
+    def _guard(self, work):
+        try:
+            work()
+        except Exception as error:  # told by close()
+            self.failures.append(repr(error))
+
+    def _open(self):
+        while not self.is_over:
+            with open_tunnel(self.address, self.server.authority) as client:
+                assert echoes(client, b"x" * 5000)
+            self.count += 1
+
+    def _stay(self):
+        with open_tunnel(self.address, self.server.authority) as client:
+            while not self.is_over:
+                assert echoes(client, os.urandom(3000))
+                time.sleep(0.01)
+
+    def close(self):
+        self.is_over = True
+        for thread in self.threads:
+            thread.join(20)
+
+
+def pss_kb(pid):
+    with open(f"/proc/{pid}/smaps_rollup", encoding="ascii") as text:
+        return next(int(line.split()[1]) for line in text if line.startswith("Pss:"))
+
+
+@pytest.mark.timeout(240)
+def test_200_reloads_under_load(running, origin, keep):
+    """Good and bad ones alternate, and the good ones differ; nothing is refused or dropped, and
+    memory and descriptors stay as they were."""
+    server = origin(Echo)
+    variants = ["listen 127.0.0.1:0\nlisten 127.0.0.2:0\ntimeout idle 30m\n"
+                "list many { " + ", ".join(f"host{i}.example" for i in range(500)) + " }\n"
+                "deny to many\n" + RULES,
+                GOOD]
+    run = running(variants[0])
+    proxy = run.proxy
+    load = keep(Load(proxy, server))
+    worker = proxy.worker_pid
+
+    def reload_some(count):
+        for i in range(count):
+            if i % 2 == 0:
+                run.reload(variants[i // 2 % 2])
+            else:
+                run.reload(BAD, status=1)
+
+    reload_some(20)
+    before = (pss_kb(worker), pss_kb(proxy.pid))
+    descriptors = len(os.listdir(f"/proc/{proxy.pid}/fd"))
+    reload_some(200)
+    after = (pss_kb(worker), pss_kb(proxy.pid))
+    assert len(os.listdir(f"/proc/{proxy.pid}/fd")) == descriptors
+    load.close()
+    assert not load.failures, load.failures
+    assert load.count > 100
+    assert proxy.worker_pid == worker
+    assert {line["event"] for line in proxy.log_lines()} == {"open", "close"}
+    if not is_sanitized():
+        assert after[0] < before[0] + 2048 and after[1] < before[1] + 1024, (before, after)
+    eventually(lambda: proxy.descriptors() < 60)
+
+
+def test_reload_without_adit(tmp_path):
+    done = run_adit("reload", "-s", tmp_path / "sock")
+    assert done.returncode == 1 and "is adit running" in done.stderr
