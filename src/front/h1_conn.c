@@ -12,6 +12,7 @@
 #include "front/front_private.h"
 #include "loop/loop.h"
 #include "net/stream.h"
+#include "observe/counters.h"
 #include "tunnel/tunnel.h"
 #include "tunnel/tunnel_env.h"
 #include "wire/basic_auth.h"
@@ -84,6 +85,7 @@ void h1_conn_close(struct h1_conn *conn)
     stream_close(conn->stream, false);
     if (conn->has_capacity)
         capacity_give_back(conn->front->env->capacity);
+    counter_subtract(conn->front->env->counters, COUNTER_CONNECTIONS_OPEN, 1);
     leave_front(conn);
 }
 
@@ -510,6 +512,7 @@ int h1_conn_open(struct front *front, struct stream *stream, const struct ip_end
     deadline_init(&conn->deadline, deadline_passed);
     list_append(conn->has_capacity ? &front->connections : &front->surplus, &conn->link);
     front->connection_count++;
+    counter_add(front->env->counters, COUNTER_CONNECTIONS_OPEN, 1);
     stream_observe(stream, conn_ready, conn);
     stream_want(stream, STREAM_READABLE);
     if (!conn->has_capacity) {

@@ -640,6 +640,7 @@ static void relay_ended(struct relay *relay, enum closed_by closed_by)
 
     tunnel_log_close(tunnel, closed_by);
     capacity_give_back(tunnel->env->capacity);
+    counter_subtract(tunnel->env->counters, COUNTER_CONNECTIONS_OPEN, 1);
     tunnel_close(tunnel);
 }
 

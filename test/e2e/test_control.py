@@ -32,6 +32,7 @@ def test_stats(adit, origin):
         done = proxy.control("stats")
         assert (done.returncode, done.stderr) == (0, "")
         assert re.search(r"tunnels_open\W+1\b", done.stdout), done.stdout
+        assert re.search(r"connections_open\W+1\b", done.stdout), done.stdout
     proxy.wait_for_log(event="close")
     eventually(lambda: re.search(r"tunnels_open\W+0\b", proxy.control("stats").stdout))
 

@@ -362,6 +362,8 @@ static size_t logged_number(const char *line, const char *field)
 
 static void check_empty(void)
 {
+    EXPECT(count_of(COUNTER_CONNECTIONS_OPEN) == 0, "%lld connections counted as open",
+           (long long)count_of(COUNTER_CONNECTIONS_OPEN));
     EXPECT(count_of(COUNTER_TUNNELS_OPEN) == 0, "%lld tunnels counted as open",
            (long long)count_of(COUNTER_TUNNELS_OPEN));
     EXPECT(count_of(COUNTER_CONNECTIONS_OPEN) == 0, "%lld connections counted as open",
