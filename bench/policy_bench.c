@@ -1,8 +1,8 @@
 /* What an evaluation costs, and what lists cost: nanoseconds a verdict, bytes an entry.
  *
- * Every row is run for a while in rounds, and the best and the median round are printed: on a busy
- * machine the best is nearest to the truth. Names are looked up in random order, so that a large
- * list is not in the cache for nothing.
+ * Every row is run in rounds of a few milliseconds, and the best and the median round are printed:
+ * on a busy machine the best is nearest to the truth. Names are looked up in random order, so that
+ * a large list is not in the cache for nothing. --json prints the medians, as bench-load does.
  */
 #include "policy/name_set.h"
 #include "policy/network_set.h"
@@ -14,11 +14,29 @@
 #include <string.h>
 #include <time.h>
 
-enum { ROUNDS = 15, EVALUATIONS = 100000, FACTS = 4096, NAME_SIZE = 48 };
+enum { ROUNDS = 15, FACTS = 4096, NAME_SIZE = 48 };
+#define ROUND_NS 10e6
+#define BATCH 256 /* evaluations between two looks at the clock */
 
 static const struct ip_address client = {IP_V4, {127, 0, 0, 1}};
 static const struct ip_address public_address = {IP_V4, {93, 184, 216, 34}};
 static const struct policy_value any = {.kind = POLICY_VALUE_ANY};
+
+/* What --json prints; empty without it. */
+static struct {
+    bool is_wanted;
+    size_t count;
+    struct measure {
+        const char *key;
+        double value;
+    } measures[16];
+} json;
+
+static void keep_measure(const char *key, double value)
+{
+    if (key != NULL && json.count < sizeof(json.measures) / sizeof(*json.measures))
+        json.measures[json.count++] = (struct measure){key, value};
+}
 
 static double now_ns(void)
 {
@@ -95,29 +113,43 @@ static void prepare_facts(const struct subject *subject, struct policy_facts *fa
     }
 }
 
-static void run_row(const char *title, const struct subject *subject)
+/* Nanoseconds an evaluation, over one round. */
+static double run_round(const struct policy *policy, const struct policy_facts *facts,
+                        uint64_t *sum)
+{
+    double began_ns = now_ns();
+    double elapsed_ns = 0;
+    size_t done = 0;
+
+    while (elapsed_ns < ROUND_NS) {
+        for (size_t i = 0; i < BATCH; i++) {
+            struct verdict verdict;
+            policy_evaluate(policy, &facts[done++ % FACTS], &verdict);
+            *sum += verdict.rule_index;
+        }
+        elapsed_ns = now_ns() - began_ns;
+    }
+    return elapsed_ns / (double)done;
+}
+
+static void run_row(const char *title, const char *key, const struct subject *subject)
 {
     static char names[FACTS][NAME_SIZE];
     static struct ip_address addresses[FACTS];
     static struct policy_facts facts[FACTS];
     double rounds[ROUNDS];
     struct policy *policy;
-    uint64_t sum = 0;
+    uint64_t sum = 0; /* so that no evaluation is optimised away */
 
     must(policy_compile(&subject->source, NULL, 0, &policy));
     prepare_facts(subject, facts, names, addresses);
-    for (size_t round = 0; round < ROUNDS; round++) {
-        double began_ns = now_ns();
-        for (size_t i = 0; i < EVALUATIONS; i++) {
-            struct verdict verdict;
-            policy_evaluate(policy, &facts[i % FACTS], &verdict);
-            sum += verdict.rule_index;
-        }
-        rounds[round] = (now_ns() - began_ns) / EVALUATIONS;
-    }
+    for (size_t round = 0; round < ROUNDS; round++)
+        rounds[round] = run_round(policy, facts, &sum);
     qsort(rounds, ROUNDS, sizeof(*rounds), compare_doubles);
-    printf("%-52s %8.0f %8.0f ns  (%llx)\n", title, rounds[0], rounds[ROUNDS / 2],
-           (unsigned long long)sum);
+    keep_measure(key, rounds[ROUNDS / 2]);
+    if (!json.is_wanted)
+        printf("%-52s %8.0f %8.0f ns  (%llx)\n", title, rounds[0], rounds[ROUNDS / 2],
+               (unsigned long long)sum);
     policy_destroy(policy);
 }
 
@@ -143,7 +175,7 @@ static struct policy_value make_value(enum rule_shape shape, char *name, size_t 
 }
 
 /* `count` denials of one value each, and an allow behind them. */
-static void run_rules(const char *title, enum rule_shape shape, size_t count,
+static void run_rules(const char *title, const char *key, enum rule_shape shape, size_t count,
                       const struct policy_list *list, struct subject subject)
 {
     struct policy_rule_source *rules = calloc(count + 1, sizeof(*rules));
@@ -166,7 +198,7 @@ static void run_rules(const char *title, enum rule_shape shape, size_t count,
         .is_allow = true, .conditions = &conditions[count], .condition_count = 1};
     subject.source = (struct policy_source){
         .rules = rules, .rule_count = count + 1, .lists = list, .list_count = 1};
-    run_row(title, &subject);
+    run_row(title, key, &subject);
     free(names);
     free(values);
     free(conditions);
@@ -182,7 +214,19 @@ static size_t heap_bytes(void)
     return info.uordblks + info.hblkhd;
 }
 
-static struct name_set *load_names(size_t count)
+/* `keys`: of milliseconds and of bytes each. */
+static void print_load(const char *what, size_t count, double milliseconds, double bytes,
+                       const char *const *keys)
+{
+    if (keys != NULL) {
+        keep_measure(keys[0], milliseconds);
+        keep_measure(keys[1], bytes);
+    }
+    if (!json.is_wanted)
+        printf("%9zu %s load in %4.0f ms, %3.0f bytes each\n", count, what, milliseconds, bytes);
+}
+
+static struct name_set *load_names(size_t count, const char *const *keys)
 {
     size_t before = heap_bytes();
     double began_ns = now_ns();
@@ -194,8 +238,8 @@ static struct name_set *load_names(size_t count)
         print_name(name, i);
         must(name_set_add(set, name, strlen(name), i % 2));
     }
-    printf("%9zu names load in %4.0f ms, %3.0f bytes each\n", name_set_count(set),
-           (now_ns() - began_ns) / 1e6, (double)(heap_bytes() - before) / (double)count);
+    print_load("names", name_set_count(set), (now_ns() - began_ns) / 1e6,
+               (double)(heap_bytes() - before) / (double)count, keys);
     return set;
 }
 
@@ -210,36 +254,55 @@ static struct network_set *load_networks(size_t count)
         struct ip_network network = make_network(i);
         must(network_set_add(set, &network));
     }
-    printf("%9zu addresses load in %4.0f ms, %3.0f bytes each\n", network_set_count(set),
-           (now_ns() - began_ns) / 1e6, (double)(heap_bytes() - before) / (double)count);
+    print_load("addresses", network_set_count(set), (now_ns() - began_ns) / 1e6,
+               (double)(heap_bytes() - before) / (double)count, NULL);
     return set;
 }
 
-int main(void)
+static void print_json(void)
 {
-    struct policy_list large = {.names = load_names(100000), .networks = load_networks(100000)};
-    struct policy_list names = {.names = load_names(1000000)};
-    struct policy_list small = {.names = load_names(10)};
+    printf("{\"ok\": true, \"row\": \"policy\", \"measures\": {");
+    for (size_t i = 0; i < json.count; i++)
+        printf("%s\"%s\": %.6g", i ? ", " : "", json.measures[i].key, json.measures[i].value);
+    printf("}, \"resets\": 0, \"generator_busy\": 0}\n");
+}
+
+int main(int argc, char **argv)
+{
+    static const char *const million_keys[] = {"million_names_load_ms", "million_names_bytes_each"};
+
+    json.is_wanted = argc == 2 && strcmp(argv[1], "--json") == 0;
+    if (argc > 1 && !json.is_wanted) {
+        fprintf(stderr, "usage: policy-bench [--json]\n");
+        return 2;
+    }
+    struct policy_list large = {.names = load_names(100000, NULL),
+                                .networks = load_networks(100000)};
+    struct policy_list names = {.names = load_names(1000000, million_keys)};
+    struct policy_list small = {.names = load_names(10, NULL)};
     const struct subject by_name = {.at = NULL};
     const struct subject hit_or_miss = {.name_count = 200000, .at = &public_address};
     const struct subject addresses = {.is_random_address = true};
     const struct subject public = {.at = &public_address};
 
-    printf("%-52s %8s %8s\n", "a verdict", "best", "median");
-    run_rules("1 rule, no match", BY_PORT, 1, &small, public);
-    run_rules("1,000 rules of a name", BY_NAME, 1000, &small, public);
-    run_rules("1,000 rules of a name, name phase", BY_NAME, 1000, &small, by_name);
-    run_rules("1,000 rules of a suffix", BY_SUFFIX, 1000, &small, public);
-    run_rules("1,000 rules of a block", BY_NETWORK, 1000, &small, public);
-    run_rules("1,000 rules of a port", BY_PORT, 1000, &small, public);
-    run_rules("1,000 rules of a list of 10 names", BY_LIST, 1000, &small, public);
-    run_rules("a list of 100,000 names and 100,000 addresses: names", BY_LIST, 1, &large,
-              hit_or_miss);
-    run_rules("the same list: addresses", BY_LIST, 1, &large, addresses);
-    run_rules("a list of 1,000,000 names", BY_LIST, 1, &names, hit_or_miss);
+    if (!json.is_wanted)
+        printf("%-52s %8s %8s\n", "a verdict", "best", "median");
+    run_rules("1 rule, no match", NULL, BY_PORT, 1, &small, public);
+    run_rules("1,000 rules of a name", "ns_1000_names", BY_NAME, 1000, &small, public);
+    run_rules("1,000 rules of a name, name phase", NULL, BY_NAME, 1000, &small, by_name);
+    run_rules("1,000 rules of a suffix", "ns_1000_suffixes", BY_SUFFIX, 1000, &small, public);
+    run_rules("1,000 rules of a block", "ns_1000_blocks", BY_NETWORK, 1000, &small, public);
+    run_rules("1,000 rules of a port", "ns_1000_ports", BY_PORT, 1000, &small, public);
+    run_rules("1,000 rules of a list of 10 names", "ns_1000_lists", BY_LIST, 1000, &small, public);
+    run_rules("a list of 100,000 names and 100,000 addresses: names", "ns_list_of_names", BY_LIST,
+              1, &large, hit_or_miss);
+    run_rules("the same list: addresses", "ns_list_of_addresses", BY_LIST, 1, &large, addresses);
+    run_rules("a list of 1,000,000 names", "ns_list_of_million", BY_LIST, 1, &names, hit_or_miss);
     name_set_destroy((struct name_set *)large.names);
     network_set_destroy((struct network_set *)large.networks);
     name_set_destroy((struct name_set *)names.names);
     name_set_destroy((struct name_set *)small.names);
+    if (json.is_wanted)
+        print_json();
     return 0;
 }
