@@ -71,8 +71,9 @@ class Everywhere:
             self.outside.ip("addr", "add", address, "dev", "veth0")
         for address in OUTSIDE[1:]:
             self.inside.ip("route", "add", address, "dev", "veth0")
-        self.inside.ip("route", "add", "local", "default", "dev", "lo")
-        self.inside.ip("-6", "route", "add", "local", "::/0", "dev", "lo")
+        # in the main table, which is asked after the neighbours' routes
+        self.inside.ip("route", "add", "local", "default", "dev", "lo", "table", "main")
+        self.inside.ip("-6", "route", "add", "local", "::/0", "dev", "lo", "table", "main")
         with self.inside:
             self.servers = [keep(Echo(host="::", port=port)) for port in sorted(ports)]
             self.watch = keep(SynWatch())
