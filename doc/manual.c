@@ -1,6 +1,6 @@
 /* Fills in the man page: replaces the lines @SYNOPSIS@, @COMMANDS@, @OPTIONS@, @ERRORS@ and
- * @METRICS@ of the template on stdin by what the tables of the source say, so that the manual can't
- * disagree with the program. Runs at build time only.
+ * @METRICS@, @SETTINGS@ of the template on stdin by what the tables of the source say, so that the
+ * manual can't disagree with the program. Runs at build time only.
  */
 #include <stdio.h>
 #include <string.h>
@@ -142,6 +142,58 @@ static void print_metrics(void)
 #undef METRIC
 }
 
+/* With the largest unit that divides it: 1h, not 3600000ms. */
+static void print_duration(unsigned long long ms)
+{
+    static const struct {
+        const char *name;
+        unsigned long long ms;
+    } units[] = {{"d", 86400000}, {"h", 3600000}, {"m", 60000}, {"s", 1000}, {"ms", 1}};
+    size_t i = 0;
+
+    while (units[i].ms > 1 && (ms == 0 || ms % units[i].ms != 0))
+        i++;
+    printf("%llu%s", ms / units[i].ms, units[i].name);
+}
+
+enum setting_kind { DURATION, COUNT_OF, RATE, BANDWIDTH };
+
+static void print_setting(const char *statement, const char *word, const char *per,
+                          enum setting_kind kind, const unsigned long long numbers[3],
+                          const char *manual)
+{
+    static const char *const operands[] = {"DURATION", "NUMBER", "NUMBER/s", "SIZE/s"};
+
+    printf("*");
+    print_plain(statement);
+    printf(" ");
+    print_plain(word);
+    printf("* _%s_", operands[kind]);
+    if (per[0] != '\0')
+        printf(" *per %s*", per);
+    printf("\n\t");
+    print_plain(manual);
+    if (kind == DURATION) {
+        printf(" Default: ");
+        print_duration(numbers[0]);
+        printf("; from ");
+        print_duration(numbers[1]);
+        printf(" to ");
+        print_duration(numbers[2]);
+        printf(".");
+    }
+    printf("\n\n");
+}
+
+static void print_settings(void)
+{
+#define SETTING(suffix, field, statement, word, per, kind, initial, min, max, reloadable, manual)  \
+    print_setting(statement, word, per, kind, (const unsigned long long[3]){initial, min, max},    \
+                  manual);
+#include "config/settings.def"
+#undef SETTING
+}
+
 int main(void)
 {
     static const struct {
@@ -150,7 +202,8 @@ int main(void)
     } parts[] = {
         {"@SYNOPSIS@\n", print_synopsis}, {"@COMMANDS@\n", print_commands},
         {"@OPTIONS@\n", print_options},   {"@ERRORS@\n", print_errors},
-        {"@METRICS@\n", print_metrics},   {"@WORDS@\n", print_words},
+        {"@METRICS@\n", print_metrics},   {"@SETTINGS@\n", print_settings},
+        {"@WORDS@\n", print_words},
     };
     char line[512];
 

@@ -58,11 +58,13 @@ static void check_references(struct config_builder *builder)
 
     for (size_t i = 0; i < builder->references.count; i++) {
         const struct reference *reference = &references[i];
-        const struct list_draft *list = lists + reference->list;
 
-        if (reference->is_listener)
+        if (reference->is_listener) {
             check_listener(builder, reference);
-        else if (!list->is_defined)
+            continue;
+        }
+        const struct list_draft *list = &lists[reference->list];
+        if (!list->is_defined)
             report_unknown_list(builder, list, &reference->place);
         else if (reference->needs_addresses && name_set_count(list->names) > 0)
             builder_error(builder, &reference->place, "the list '", list->name,

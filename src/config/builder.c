@@ -134,6 +134,8 @@ void builder_read_file(struct config_builder *builder, const char *path,
     int error = builder->reader->read(builder->reader, path, CONFIG_FILE_MAX, &text, &length);
     if (error == 0 && length > CONFIG_FILE_MAX)
         error = -EFBIG;
+    if (error == 0 && length == 0)
+        text = ""; /* a reader may have nothing to point to */
     if (error < 0)
         builder_report_io(builder, place, path, error);
     else
