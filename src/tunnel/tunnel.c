@@ -39,6 +39,8 @@ static_assert(ARRAY_LENGTH(edges) == TUNNEL_STATE_COUNT, "edges for every state"
 /* A state has a deadline, the wait for a hash, too. */
 static const uint64_t auth_wait_ms = 10 * 1000;
 
+enum { REPORTS_SIZE = 256 }; /* of rule names in a log line */
+
 static void tunnel_drive(struct tunnel *tunnel);
 
 static void move_to(struct tunnel *tunnel, enum tunnel_state state)
@@ -75,6 +77,7 @@ static void tunnel_free(struct garbage *garbage)
     free(tunnel->user);
     if (tunnel->rules != NULL)
         tunnel_rules_release(tunnel->rules);
+    free(tunnel->reports);
     free(tunnel->target);
     free(tunnel);
 }
@@ -141,8 +144,28 @@ static void tell_time(struct policy_facts *facts)
     facts->minute = (uint16_t)(local.tm_hour * 60 + local.tm_min);
 }
 
+/* Those of the last evaluation count: facts that come later add and remove. For want of memory they
+ * are not told. */
+static void note_reports(struct tunnel *tunnel, const struct verdict *verdict)
+{
+    const struct policy_source *source = policy_rules(tunnel->rules->policy);
+    char buffer[REPORTS_SIZE];
+    struct text names;
+
+    free(tunnel->reports);
+    tunnel->reports = NULL;
+    if (verdict->report_count == 0)
+        return;
+    text_init(&names, buffer, sizeof(buffer));
+    for (size_t i = 0; i < verdict->report_count; i++) {
+        text_add(&names, i > 0 ? "," : "");
+        text_add(&names, source->rules[verdict->reports[i]].name);
+    }
+    tunnel->reports = strdup(buffer);
+}
+
 /* What is inside a tunnel is not looked at yet: it is "unknown" and has no SNI. */
-static struct verdict judge(const struct tunnel *tunnel, const struct ip_address *address)
+static struct verdict judge(struct tunnel *tunnel, const struct ip_address *address)
 {
     const struct tunnel_env *env = tunnel->env;
     const struct authority *authority = &tunnel->opening->authority;
@@ -166,6 +189,7 @@ static struct verdict judge(const struct tunnel *tunnel, const struct ip_address
     if (policy_needs_time(tunnel->rules->policy))
         tell_time(&facts);
     policy_evaluate(tunnel->rules->policy, &facts, &verdict);
+    note_reports(tunnel, &verdict);
     return verdict;
 }
 

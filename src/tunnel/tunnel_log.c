@@ -22,9 +22,16 @@ static struct access_record record_of(const struct tunnel *tunnel, enum access_e
         .address = tunnel->address.address.family == IP_NONE ? NULL : &tunnel->address,
         .verdict = tunnel->state == TUNNEL_AUTHENTICATING ? NULL : policy_action_name(POLICY_ALLOW),
         .rule = tunnel->rule,
+        .report = tunnel->reports,
         .dns_ms = tunnel->dns_ms,
         .dial_ms = tunnel->dial_ms,
     };
+}
+
+static void count_reports(struct tunnel *tunnel)
+{
+    if (tunnel->reports != NULL)
+        counter_add(tunnel->env->counters, COUNTER_TUNNELS_REPORTED, 1);
 }
 
 void tunnel_log_open(struct tunnel *tunnel)
@@ -35,6 +42,7 @@ void tunnel_log_open(struct tunnel *tunnel)
     access_log_write(tunnel->env->log, &record);
     counter_add(tunnel->env->counters, COUNTER_TUNNELS_ESTABLISHED, 1);
     counter_add(tunnel->env->counters, COUNTER_TUNNELS_OPEN, 1);
+    count_reports(tunnel);
 }
 
 void tunnel_log_close(struct tunnel *tunnel, enum closed_by closed_by)
@@ -88,6 +96,7 @@ void tunnel_log_refused(struct tunnel *tunnel, enum tunnel_error error, const ch
     access_log_write(tunnel->env->log, &record);
     counter_add(tunnel->env->counters, is_denied ? COUNTER_TUNNELS_DENIED : COUNTER_TUNNELS_FAILED,
                 1);
+    count_reports(tunnel);
 }
 
 void tunnel_log_cancelled(struct tunnel *tunnel)

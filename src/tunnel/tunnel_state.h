@@ -68,6 +68,7 @@ struct tunnel {
     struct limit_pass limit_pass;
     char *user;       /* as offered while authenticating; NULL: none */
     const char *rule; /* of rules->policy */
+    char *reports;    /* names of report rules that are true, with commas; NULL: none */
     const char *http;
     char *target; /* as normalised, for the log */
     uint64_t id;

@@ -271,6 +271,17 @@ def test_events(adit, origin, config):
     assert [line["event"] for line in proxy.log_lines()] == ["deny"]
 
 
+def test_report_rules_are_logged_and_counted(adit, origin, config):
+    server = origin(Echo)
+    proxy = run(adit, config("listen 127.0.0.1:0\nreport deny port 1 as \"one\"\n"
+                             f"report deny port {server.port} as \"two\"\n"
+                             f"report allow to loopback as \"three\"\n" + RULES))
+    assert works(proxy, server)
+    assert proxy.wait_for_log(event="open")["report"] == "two,three"
+    assert proxy.wait_for_log(event="close")["report"] == "two,three"
+    assert "adit_reported_total 1\n" in proxy.control("stats").stdout
+
+
 def test_log_off(adit, origin, config):
     proxy = run(adit, config("listen 127.0.0.1:0\nlog off\n" + RULES))
     assert works(proxy, origin(Echo))

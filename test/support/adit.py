@@ -29,7 +29,8 @@ def binary():
 def is_sanitized():
     """Whether the binary was built with a sanitizer (its memory figures mean nothing then)."""
     with open(binary(), "rb") as file:
-        return b"__asan_init" in file.read()
+        code = file.read()
+        return b"__asan_init" in code or b"__tsan_init" in code
 
 
 def split_address(text):
