@@ -11,6 +11,7 @@
 #include "front/h1_conn.h"
 #include "loop/loop.h"
 #include "net/stream.h"
+#include "observe/counters.h"
 #include "tunnel/tunnel.h"
 #include "tunnel/tunnel_env.h"
 #include "wire/http1_reply.h"
@@ -60,6 +61,7 @@ static struct {
     struct front front;
     struct tunnel_env env;
     struct capacity capacity;
+    struct counters counters;
 } world;
 
 /* Not in there, for it is cleared before each run. */
@@ -455,6 +457,7 @@ static void begin(unsigned choices)
     world.answer = choices & 2 ? REFUSES_AT_ONCE : ANSWERS_LATER;
     world.capacity = (struct capacity){.limit = 1};
     world.env.capacity = &world.capacity;
+    world.env.counters = &world.counters;
     world.front.env = &world.env;
     world.front.timeouts.head_ms = HEAD_MS;
     list_init(&world.front.connections);
@@ -476,6 +479,7 @@ static void let_end(void)
     CHECK(world.is_open == world.is_relaying);
     CHECK(list_is_empty(&world.deadlines) && world.garbage == NULL);
     CHECK(world.capacity.taken == (world.is_relaying ? 1 : 0));
+    CHECK(counter_read(&world.counters, COUNTER_CONNECTIONS_OPEN) == (world.is_relaying ? 1 : 0));
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
