@@ -5,10 +5,10 @@ _adit()
     local word=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]}
 
     case $previous in
-    -s)
+    -s | -c)
         COMPREPLY=($(compgen -f -- "$word"))
         ;;
-    -l | -w | --from)
+    -l | -w | --from | -u | -f | --sni)
         COMPREPLY=()
         ;;
     *)
