@@ -237,6 +237,14 @@ def test_ten_failures_throttle_an_address(gate, origin):
     assert gate.proxy.wait_for_log(status=429)["client"].startswith("127.0.0.7:")
 
 
+def test_the_throttle_counts_guesses_that_are_under_way(gate, origin, keep):
+    gate, server = gate("allow user slow to any, special", users=htpasswd("slow")), origin(Echo)
+    clients = [keep(gate.client(server.authority, basic("slow", str(number)))) for number in range(100)]
+    statuses = [client.read_response().status for client in clients]
+    assert set(statuses) == {407, 429}
+    assert 10 <= gate.hashes() <= 12  # two are hashed at once
+
+
 def test_missing_credentials_are_no_failure(gate, origin):
     gate, server = gate(), origin(Echo)
     for _ in range(15):
