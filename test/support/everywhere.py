@@ -87,9 +87,11 @@ class Everywhere:
 
     def connect(self, source, port):
         """A Client from that address to the adit that listens on `port` of its side's address."""
-        namespace, host = self.side_of(source)
-        with namespace:
-            return Client((host, port), source=source)
+        return self.connect_to((self.side_of(source)[1], port), source)
+
+    def connect_to(self, address, source):
+        with self.side_of(source)[0]:
+            return Client(address, source=source)
 
     def syns(self, *own_ports):
         """Where SYNs went since the last call, but for those to ports that are no target's."""
