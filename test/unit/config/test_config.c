@@ -333,6 +333,25 @@ static void reads_included_files(void **state)
     destroy(result);
 }
 
+static void sorts_what_a_pattern_matches(void **state)
+{
+    static const struct memory_file files[] = {
+        {"/etc/adit.conf", "include \"conf.d/*\"\ninclude \"none.d/*\"\ndeny port 9\n", 0, 0},
+        {"/etc/conf.d/b", "deny port 2", 0, 0},
+        {"/etc/conf.d/c", "deny port 3", 0, 0},
+        {"/etc/conf.d/a", "deny port 1\ndeny port 1\n", 0, 0},
+    };
+    static const char *const names[] = {"a:1", "a:2", "b:1", "c:1", "adit.conf:3"};
+    struct result *result = calloc(1, sizeof(*result));
+
+    parse_files(result, files, ARRAY_LENGTH(files), NULL);
+    assert_int_equal(result->error, 0);
+    assert_int_equal(result->config->policy.rule_count, ARRAY_LENGTH(names));
+    for (size_t i = 0; i < ARRAY_LENGTH(names); i++)
+        assert_string_equal(result->config->policy.rules[i].name, names[i]);
+    destroy(result);
+}
+
 static void bounds_the_number_of_files(void **state)
 {
     struct memory_file files[20];
@@ -410,6 +429,7 @@ int main(void)
         cmocka_unit_test(has_a_configuration_built_in),
         cmocka_unit_test(refuses_an_open_listener_of_the_command_line),
         cmocka_unit_test(reads_included_files),
+        cmocka_unit_test(sorts_what_a_pattern_matches),
         cmocka_unit_test(bounds_the_number_of_files),
         cmocka_unit_test(says_why_a_file_is_no_configuration),
         cmocka_unit_test(survives_floods),

@@ -79,6 +79,7 @@ static void refuses_the_rest(void **state)
         {"alice:$2b$10$" X43, "error: user 'alice': the hash is cut or damaged"},
         {"alice:$2b$99$" X53, "error: user 'alice': the hash is cut or damaged"},
         {"alice:$2b$10", "error: user 'alice': the hash is cut or damaged"},
+        {"alice:$2b$10$salt$" X53, "error: user 'alice': the hash is cut or damaged"},
         {"alice:$y$", "error: user 'alice': the hash is cut or damaged"},
         {"alice:$6$salt", "error: user 'alice': the hash is cut or damaged"},
         {"alice:" SHA512 " ", ""},
