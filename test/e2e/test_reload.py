@@ -150,15 +150,20 @@ def test_connections_that_wait_at_a_listener_that_goes_are_served(running, origi
     address = free_address(origin)
     both = f"listen 127.0.0.1:0\nlisten {address}\n" + RULES
     run = running(both)
-    for _ in range(10):
-        waiting = [Client(address) for _ in range(50)]
+    for _ in range(3):
+        worker = run.proxy.worker_pid
+        os.kill(worker, signal.SIGSTOP)  # so that the queue is long when the reload comes
+        waiting = [Client(address) for _ in range(600)]
         for client in waiting:
             client.send(connect_head(server.authority))
-        run.reload(GOOD)
+        run.path.write_text(GOOD)
+        run.proxy.signal(signal.SIGHUP)
+        time.sleep(0.2)
+        os.kill(worker, signal.SIGCONT)
         for client in waiting:
             assert client.read_response(has_body=False).status == 200
             client.close()
-        assert not connects(address)
+        eventually(lambda: not connects(address))
         run.reload(both)
 
 
