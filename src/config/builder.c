@@ -82,7 +82,7 @@ const char *builder_join_path(struct config_builder *builder, const char *path)
     if (joined == NULL)
         return NULL;
     memcpy(joined, base, folder_length);
-    memcpy(joined + folder_length, path, length);
+    memcpy(joined + folder_length, path, length + 1);
     return joined;
 }
 

@@ -108,7 +108,7 @@ void builder_read_file(struct config_builder *builder, const char *path,
 /* The same for a text that is no file. */
 void builder_read_text(struct config_builder *builder, const char *name, const char *text,
                        size_t length);
-void builder_include(struct config_builder *builder, const struct config_word *path);
+void builder_include(struct config_builder *builder, const struct config_word *word);
 /* Relative to the file that is read now. NULL: no memory. */
 const char *builder_join_path(struct config_builder *builder, const char *path);
 /* Says why a file could not be read. */
@@ -122,7 +122,7 @@ void build_admin(struct config_builder *builder, const struct config_place *plac
                  const struct config_word *address, const struct vector *users);
 void build_admin_off(struct config_builder *builder, const struct config_place *place);
 void build_users(struct config_builder *builder, const struct config_place *place,
-                 const struct config_word *path);
+                 const struct config_word *word);
 void build_resolver(struct config_builder *builder, const struct config_place *place,
                     const struct vector *servers, const struct config_word *timeout);
 void build_setting(struct config_builder *builder, const char *statement,
@@ -137,7 +137,7 @@ void build_group(struct config_builder *builder, const struct config_word *name,
 void build_list(struct config_builder *builder, const struct config_word *name,
                 const struct vector *values);
 void build_list_file(struct config_builder *builder, const struct config_word *name,
-                     const struct config_word *path);
+                     const struct config_word *word);
 /* The list or group of that name, made when there is none. False: no memory. */
 bool build_find_list(struct config_builder *builder, const struct config_word *name,
                      size_t *ret_index);

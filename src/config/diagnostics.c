@@ -76,8 +76,11 @@ static void keep_excerpt(struct diagnostic *diagnostic, const struct config_plac
     while (start > 0 && start < length && is_continuation(line[start]))
         start++;
     text_init(&text, diagnostic->excerpt, sizeof(diagnostic->excerpt));
-    for (size_t i = start; i < length && kept < EXCERPT_MAX; i++, kept++)
-        text_add_char(&text, (unsigned char)line[i] >= ' ' || line[i] == '\t' ? line[i] : '?');
+    for (size_t i = start; i < length && kept < EXCERPT_MAX; i++, kept++) {
+        bool is_harmless = ((unsigned char)line[i] >= ' ' && line[i] != 0x7f) || line[i] == '\t';
+
+        text_add_bytes(&text, is_harmless ? &line[i] : "?", 1);
+    }
     while (start + kept < length && kept > 0 && is_continuation(line[start + kept]))
         diagnostic->excerpt[--kept] = '\0';
     diagnostic->caret = (unsigned)(caret - start);

@@ -53,7 +53,8 @@ static int parse_name(const char *text, size_t length, struct list_entry *entry,
     if (host_length == 0 || host_length > AUTHORITY_HOST_MAX + 1)
         return fail_name(message, text, length);
     memcpy(target, text + start, host_length);
-    memcpy(target + host_length, ":1", 2);
+    target[host_length] = ':';
+    target[host_length + 1] = '1';
     enum authority_error error = authority_parse(target, host_length + 2, &entry->authority);
     if (error == AUTHORITY_NUMERIC_NAME)
         return fail(message, text, length,

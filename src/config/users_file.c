@@ -17,9 +17,14 @@ struct entry {
     struct hash_link link;
 };
 
+/* The table points to entries, so they stay where they are while the vector grows. */
+struct entry_link {
+    struct entry *entry;
+};
+
 struct users_file {
     struct arena arena;
-    struct vector entries; /* struct entry * */
+    struct vector entries; /* struct entry_link */
     struct hash_table table;
     size_t costliest;
 };
@@ -212,10 +217,10 @@ static int add_user(struct users_parse *parse, const struct user *user)
     entry = arena_allocate(&users->arena, sizeof(*entry));
     if (entry == NULL)
         return -ENOMEM;
-    struct entry **item = vector_push(&users->arena, &users->entries, sizeof(entry));
+    struct entry_link *item = vector_push(&users->arena, &users->entries, sizeof(*item));
     if (item == NULL)
         return -ENOMEM;
-    *item = entry;
+    item->entry = entry;
     entry->user = *user;
     hash_table_insert(&users->table, &entry->link,
                       hash_bytes(&seed, user->name, strlen(user->name)));
@@ -329,7 +334,7 @@ size_t users_file_count(const struct users_file *users)
 const struct user *users_file_at(const struct users_file *users, size_t index)
 {
     REQUIRE(index < users->entries.count);
-    return &((struct entry *const *)users->entries.items)[index]->user;
+    return &((const struct entry_link *)users->entries.items)[index].entry->user;
 }
 
 const struct user *users_file_find(const struct users_file *users, const char *name, size_t length)
