@@ -336,3 +336,20 @@ def test_a_bad_users_file_changes_nothing(gate, origin, text):
     assert "hunter2" not in done.stderr and "W6ph5" not in done.stderr
     assert gate.status(server.authority, basic("alice")) == 200
     assert gate.status(server.authority, basic("alice", "hunter2")) == 407
+
+
+def test_reloads_while_passwords_are_hashed(gate, origin):
+    """Requests that wait for a hash when the file changes are answered, by the old or the new one."""
+    gate, server = gate(users=htpasswd("slow", "alice")), origin(Echo)
+    for turn in range(10):
+        gate.users.write_text(htpasswd("slow", "alice") if turn % 2 else htpasswd("slow", "bob"))
+        clients = [gate.client(server.authority, basic("slow", f"{turn} {number}"),
+                               source=f"127.0.{10 + turn}.{number}") for number in range(1, 15)]
+        clients.append(gate.client(server.authority, basic("slow"), source=f"127.0.{10 + turn}.99"))
+        assert gate.proxy.control("reload").returncode == 0
+        statuses = [client.read_response().status for client in clients]
+        assert statuses == [407] * 14 + [200]
+        for client in clients:
+            client.close()
+    assert gate.status(server.authority, basic("alice")) == 200
+    assert gate.status(server.authority, basic("bob")) == 407

@@ -210,3 +210,28 @@ def test_storm_of_answers_that_flip(fence):
     dialled |= fence.dialled()
     assert dialled and dialled <= PUBLIC
     assert set(statuses) <= {200, 403, 502}
+
+
+def test_reload_while_a_name_is_looked_up(keep, adit, etc, tmp_path):
+    """Whether the old or the new policy judges the answer: it goes to no address that neither allows."""
+    world = Everywhere(keep, ports={443})
+    config = tmp_path / "adit.conf"
+    good = "listen 10.77.0.1:10800\nresolver 127.0.0.53\nallow from any to *.test\n"
+    policies = [good, good.replace("*.test", "*.other"), good + "deny to special\n", good + "# more\n"]
+    config.write_text(good)
+    zone = {f"n{i}.test": Answer(*(("10.0.0.5", "::1", WORLD) if i % 2 else ("127.0.0.1", "fd00::5")),
+                                 ttl=0, delay=0.15) for i in range(40)}
+    with world.inside:
+        keep(ScriptedNames(zone))
+        proxy = adit("-c", config, "-s", tmp_path / "sock", defaults=True, etc=etc())
+    for turn in range(10):
+        clients = [world.connect(CLIENT, 10800) for _ in range(20)]
+        for number, client in enumerate(clients):
+            client.send(connect_head(f"n{(turn * 20 + number) % 40}.test:443"))
+        config.write_text(policies[(turn + 1) % len(policies)])
+        assert proxy.control("reload").returncode == 0
+        for number, client in enumerate(clients):
+            status = client.read_response(has_body=False).status
+            assert status == 403 or (status == 200 and number % 2)
+            client.close()
+    assert {address for address, _ in world.syns(53, 10800)} == {WORLD}
