@@ -10,7 +10,6 @@ import ipaddress
 import select
 import socket
 import struct
-import threading
 import time
 
 from .client import Client
