@@ -29,21 +29,22 @@ static int print_version(void)
 }
 
 /* A reload must find the file wherever adit may be then. */
-static int run(struct settings *settings)
+static int run(const struct settings *given)
 {
+    struct settings settings = *given;
     char path[PATH_MAX];
     char folder[PATH_MAX];
 
-    if (settings->config_path != NULL && settings->config_path[0] != '/') {
+    if (settings.config_path != NULL && settings.config_path[0] != '/') {
         if (getcwd(folder, sizeof(folder)) == NULL ||
-            snprintf(path, sizeof(path), "%s/%s", folder, settings->config_path) >=
+            snprintf(path, sizeof(path), "%s/%s", folder, settings.config_path) >=
                 (int)sizeof(path)) {
-            say("can't make %s an absolute path; name it by one", settings->config_path);
+            say("can't make %s an absolute path; name it by one", settings.config_path);
             return 1;
         }
-        settings->config_path = path;
+        settings.config_path = path;
     }
-    return supervisor_run(settings);
+    return supervisor_run(&settings);
 }
 
 int daemon_main(int argc, char **argv)

@@ -212,19 +212,11 @@ static void answer_listing(struct worker *worker)
         free(parts[i]);
 }
 
-static void ask_threads(struct worker *worker);
-
-static void thread_published(void *self)
+static void end_round(struct worker *worker)
 {
-    struct worker *worker = self;
-
-    if (--worker->publishing_count > 0)
-        return;
     if (worker->is_listing)
         answer_listing(worker);
     answer_stats(worker);
-    if (worker->is_listing_wanted)
-        ask_threads(worker);
 }
 
 /* Threads that are done (while others still drain) answer no more: their last figures do. */
@@ -234,11 +226,22 @@ static void ask_threads(struct worker *worker)
         return;
     worker->is_listing = worker->is_listing_wanted;
     worker->is_listing_wanted = false;
-    worker->publishing_count = 1; /* until all are asked */
     for (unsigned i = 0; i < worker->thread_count; i++)
         if (worker_thread_publish(worker->threads[i], worker->is_listing))
             worker->publishing_count++;
-    thread_published(worker);
+    if (worker->publishing_count == 0)
+        end_round(worker);
+}
+
+static void thread_published(void *self)
+{
+    struct worker *worker = self;
+
+    if (--worker->publishing_count > 0)
+        return;
+    end_round(worker);
+    if (worker->is_listing_wanted)
+        ask_threads(worker);
 }
 
 static void drain_asked(struct worker *worker)
@@ -457,6 +460,7 @@ static void take_config(struct worker *worker, struct channel_message *message)
     int log_fd = -1;
     int error = read_snapshot(worker, message, &snapshot, &log_fd);
 
+    ENSURE(error < 0 || snapshot != NULL);
     if (message->fd_count > 0)
         close_left(message, error == 0);
     if (error < 0 && worker->state == WORKER_STARTING) {

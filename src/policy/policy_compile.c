@@ -122,6 +122,7 @@ static int allocate(struct policy *policy, size_t listener_count)
     }
     policy->rules = calloc(source->rule_count + 1, sizeof(*policy->rules));
     policy->conditions = calloc(conditions + 1, sizeof(*policy->conditions));
+    /* NOLINTNEXTLINE(bugprone-sizeof-expression): an array of pointers is what is meant. */
     policy->lists = calloc(lists + 1, sizeof(*policy->lists));
     policy->listeners = calloc(listener_count + 1, sizeof(*policy->listeners));
     return policy->rules && policy->conditions && policy->lists && policy->listeners ? 0 : -ENOMEM;

@@ -136,6 +136,7 @@ static bool has_a_block_inside(const struct ip_network *network)
 /* Neighbours in the table may cover a block together (224/4 and 240/4), so one that is in none of
  * them is looked at by halves, as long as there is something of the table in it. Each step makes
  * the block smaller, and a path that meets no block of the table ends at once. */
+/* NOLINTNEXTLINE(misc-no-recursion): at most a level a bit, 128, and 33 for what is embedded. */
 bool special_address_contains_network(const struct ip_network *network)
 {
     unsigned at = network->prefix_length;
