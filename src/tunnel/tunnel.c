@@ -107,6 +107,20 @@ static void refuse(struct tunnel *tunnel, enum tunnel_error error, const char *d
 
 /* ---- judging ---- */
 
+/* A rule's name, or `line N`: clients need not know what the files are called. */
+static void add_rule(struct text *out, const struct verdict *verdict)
+{
+    const char *line = strrchr(verdict->place, ':');
+
+    if (line != NULL && strcmp(verdict->rule, verdict->place) == 0) {
+        text_add(out, "line ");
+        text_add(out, line + 1);
+    } else {
+        text_add(out, "rule ");
+        text_add(out, verdict->rule);
+    }
+}
+
 static void refuse_by_verdict(struct tunnel *tunnel, const struct verdict *verdict)
 {
     char buffer[448];
@@ -123,10 +137,10 @@ static void refuse_by_verdict(struct tunnel *tunnel, const struct verdict *verdi
     text_init(&details, buffer, sizeof(buffer));
     text_add(&details, tunnel_error_row(error)->text);
     if (verdict->reason == POLICY_DEFAULT) {
-        text_add(&details, ": no rule allows this client; ask whoever runs this proxy");
+        text_add(&details, ": no rule allows this; ask whoever runs this proxy");
     } else if (verdict->reason != POLICY_LOOP) {
-        text_add(&details, " (rule ");
-        text_add(&details, verdict->rule);
+        text_add(&details, " (");
+        add_rule(&details, verdict);
         text_add(&details, ")");
     }
     refuse(tunnel, error, buffer);

@@ -51,6 +51,18 @@ def test_the_file_says_where_to_listen_and_who_may(adit, origin, config):
     assert proxy.wait_for_log(event="deny")["rule"] == "nobody goes there"
 
 
+def test_a_refusal_names_the_rule_but_no_file(adit, config):
+    proxy = run(adit, config('listen 127.0.0.1:0\ndeny to a.example\n'
+                             'deny to b.example as "not b"\n' + RULES))
+    for target, words in (("a.example:443", "(line 2)"), ("b.example:443", "(rule not b)")):
+        with Client(proxy.address) as client:
+            client.send(connect_head(target))
+            response = client.read_response()
+        assert words in response.body.decode()
+        assert words in response.get("Proxy-Status")
+        assert "adit.conf" not in response.body.decode()
+
+
 def test_listeners_of_the_command_line_win(adit, config):
     path = config("listen 127.0.0.1:1\n" + RULES)
     proxy = adit("-c", path, "-l", "127.0.0.3:0")
