@@ -342,25 +342,36 @@ void control_answer_ps(struct control *control, char *const texts[], const size_
     }
 }
 
-void control_answer_reload(struct control *control, size_t count, bool is_good, const char *why)
+/* The answer line; NULL: no memory. The caller frees. */
+static char *reload_line(bool is_good, const char *text)
+{
+    static const char end[] = "\"}\n";
+    char *buffer = malloc(RELOAD_ANSWER_SIZE);
+    struct text line;
+
+    if (buffer == NULL)
+        return NULL;
+    text_init(&line, buffer, RELOAD_ANSWER_SIZE - sizeof(end));
+    text_add(&line, is_good ? "{\"ok\":true,\"text\":" : "{\"ok\":false,\"error\":");
+    json_add_string(&line, text);
+    /* What was cut lacks its quote. */
+    line.size = RELOAD_ANSWER_SIZE;
+    text_add(&line, line.is_truncated ? end : end + 1);
+    return buffer;
+}
+
+void control_answer_reload(struct control *control, size_t count, bool is_good, const char *text)
 {
     struct list *link = control->clients.next;
     struct control_client *client;
-    char *buffer = malloc(RELOAD_ANSWER_SIZE);
-    struct text text;
+    char *line = reload_line(is_good, text);
 
     control->reloads_answered += count;
-    if (buffer != NULL) {
-        text_init(&text, buffer, RELOAD_ANSWER_SIZE - sizeof("\"}\n"));
-        text_add(&text, is_good ? "{\"ok\":true,\"text\":" : "{\"ok\":false,\"error\":");
-        json_add_string(&text, why);
-        strcpy(buffer + text.length, text.is_truncated ? "\"}\n" : "}\n");
-    }
     while ((client = next_waiting(control, &link, CONTROL_RELOAD)) != NULL) {
         if (client->reload_number < control->reloads_answered)
-            answer(client, buffer != NULL ? buffer : "{\"ok\":false,\"error\":\"no memory\"}\n");
+            answer(client, line != NULL ? line : "{\"ok\":false,\"error\":\"no memory\"}\n");
     }
-    free(buffer);
+    free(line);
 }
 
 void control_destroy(struct control *control)

@@ -48,8 +48,8 @@ static bool take_hex(struct json_reader *reader, struct text *out)
         return false;
     reader->next++;
     for (int i = 0; i < 4; i++) {
-        const char *digit = memchr(digits, *reader->next++, 16);
-        if (digit == NULL)
+        const char *digit = strchr(digits, *reader->next++);
+        if (digit == NULL || *digit == '\0')
             return false;
         value = value * 16 + (unsigned)(digit - digits);
     }
@@ -63,8 +63,10 @@ static bool take_escaped(struct json_reader *reader, struct text *out)
         return false;
     if (*reader->next == 'u')
         return take_hex(reader, out);
-    text_add_char(out, *reader->next == 'n' ? '\n' : *reader->next);
-    reader->next++;
+    char byte = *reader->next++;
+    if (byte == 'n')
+        byte = '\n';
+    text_add_char(out, byte);
     return true;
 }
 

@@ -60,12 +60,17 @@ static void print_age(char *cell, uint64_t ms)
 
 static void print_text(char *cell, const char *value)
 {
-    size_t length = 0;
+    struct text text;
 
-    for (; value[length] != '\0' && length < CELL_SIZE - 1; length++)
-        cell[length] =
-            (unsigned char)value[length] < ' ' || value[length] == 0x7f ? '?' : value[length];
-    cell[length] = '\0';
+    text_init(&text, cell, CELL_SIZE);
+    for (; *value != '\0'; value++) {
+        bool is_control = (unsigned char)*value < ' ' || *value == 0x7f;
+
+        if (is_control)
+            text_add_char(&text, '?');
+        else
+            text_add_char(&text, *value);
+    }
 }
 
 static void set_cell(struct row *row, const char *name, const char *value)
@@ -91,7 +96,7 @@ static int read_row(const char *line, size_t length, struct row *ret_row)
     char value[1024];
 
     for (size_t i = 0; i < COLUMN_COUNT; i++)
-        strcpy(ret_row->cells[i], "-");
+        print_text(ret_row->cells[i], "-");
     json_reader_init(&reader, line, length);
     while (json_next(&reader, name, sizeof(name), value, sizeof(value)))
         set_cell(ret_row, name, value);
@@ -135,7 +140,7 @@ int ps_print_table(FILE *out, const char *lines, size_t length)
     struct row titles;
 
     for (size_t i = 0; i < COLUMN_COUNT; i++) {
-        strcpy(titles.cells[i], columns[i].title);
+        print_text(titles.cells[i], columns[i].title);
         widths[i] = strlen(columns[i].title);
     }
     int error = pass(NULL, lines, length, widths);

@@ -32,10 +32,10 @@ int acceptor_create(struct loop *loop, const int *fds, size_t count,
                     const struct acceptor_owner *owner, struct counters *counters,
                     struct log_ring *log, struct acceptor **ret_acceptor) MUST_CHECK;
 /* One more, with a number that none has. 0 or -errno. */
-int acceptor_add(struct acceptor *acceptor, int fd, unsigned listener) MUST_CHECK;
-bool acceptor_has(const struct acceptor *acceptor, unsigned listener);
+int acceptor_add(struct acceptor *acceptor, int fd, unsigned index) MUST_CHECK;
+bool acceptor_has(const struct acceptor *acceptor, unsigned index);
 /* Accepts what still waits in its queue (at most `limit`), then stops watching it. */
-void acceptor_remove(struct acceptor *acceptor, unsigned listener, unsigned limit);
+void acceptor_remove(struct acceptor *acceptor, unsigned index, unsigned limit);
 /* Accepts what still waits in the queues (at most `limit` connections), then stops watching. */
 void acceptor_stop(struct acceptor *acceptor, unsigned limit);
 void acceptor_destroy(struct acceptor *acceptor);
