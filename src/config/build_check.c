@@ -211,6 +211,20 @@ static bool denies_smtp(const struct policy_rule_source *rule)
            rule->conditions[0].kind == POLICY_PORT && has_port(&rule->conditions[0], SMTP_PORT);
 }
 
+/* `allow to localhost` can't come true: the name is matched, but never the address behind it. */
+static bool allows_only_localhost(const struct policy_rule_source *rule)
+{
+    const struct policy_condition *to = find_condition(rule, POLICY_TO);
+
+    if (to == NULL || to->value_count == 0 || to->is_negated ||
+        find_condition(rule, POLICY_ADDRESS) != NULL)
+        return false;
+    for (size_t i = 0; i < to->value_count; i++)
+        if (to->values[i].kind != POLICY_VALUE_NAME || strcmp(to->values[i].text, "localhost") != 0)
+            return false;
+    return true;
+}
+
 static void warn_of_rules(struct config_builder *builder)
 {
     const struct rule_draft *rules = builder->owner->rules.items;
@@ -227,6 +241,11 @@ static void warn_of_rules(struct config_builder *builder)
             builder_warn(builder, &rules[i].place,
                          "this rule reaches port 25 (mail): spammers look "
                          "for that; name ports, or write `deny port 25` in front",
+                         NULL);
+        if (is_allowing && allows_only_localhost(rule))
+            builder_warn(builder, &rules[i].place,
+                         "localhost is a name here, and an allow by name never reaches a loopback "
+                         "address; write `to loopback`",
                          NULL);
         if (builder->users_place.line == 0 && find_condition(rule, POLICY_USER) != NULL)
             builder_warn(builder, &rules[i].place,
