@@ -409,6 +409,19 @@ static const struct sim_scenario scenarios[] = {
         .logged = "proxy_loop_detected",
     },
     {
+        /* The tunnel ends under the rules that it began with; then they are freed. */
+        .name = "reload",
+        .client = ACTS(TEXT(HEAD), ANSWER, SEND(100), WAIT(20000), SEND(100), SHUT),
+        .target = ACTS(SEND(100), END),
+        ONLY_V4,
+        DIRECT,
+        .reload_at_ms = 1000,
+        .status = 200,
+        .up = 200,
+        .down = 100,
+        BOTH_EOF,
+    },
+    {
         .name = "drain",
         .client = ACTS(TEXT(HEAD), ANSWER, SEND(100), WAIT(20000), SEND(100), SHUT),
         .target = ACTS(SEND(100), END),

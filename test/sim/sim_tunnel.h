@@ -35,6 +35,7 @@ struct sim_scenario {
     uint64_t auth_delay_ms; /* 0: known at once */
     bool is_full;           /* no unit of capacity is left */
     uint64_t drain_at_ms;   /* 0: never; since the start */
+    uint64_t reload_at_ms;  /* new rules take over; 0: never; since the start */
 
     /* What must come of it, in a clean run and under faults that nobody may notice. */
     unsigned status;     /* 0: no answer */
