@@ -23,6 +23,7 @@
 #include "daemon/file_watch.h"
 #include "daemon/say.h"
 #include "daemon/worker.h"
+#include "loop/clock.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -32,7 +33,6 @@
 #include <sys/signalfd.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 enum {
@@ -86,14 +86,6 @@ struct supervisor {
     uint64_t kill_worker_at_ms;
 };
 
-static uint64_t now_ms(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
-}
-
 static void end(struct supervisor *supervisor, int exit_status)
 {
     supervisor->state = SUPERVISOR_ENDED;
@@ -125,7 +117,7 @@ static void send_files(struct supervisor *supervisor)
         if (fd >= 0)
             close(fd);
         if (error == -EAGAIN)
-            supervisor->send_files_at_ms = now_ms() + SEND_AGAIN_MS;
+            supervisor->send_files_at_ms = clock_monotonic_ms() + SEND_AGAIN_MS;
     }
 }
 
@@ -168,7 +160,7 @@ static int start_worker(struct supervisor *supervisor)
         return error;
     supervisor->channel_fd = fds[0];
     supervisor->is_worker_ready = false;
-    supervisor->worker_started_ms = now_ms();
+    supervisor->worker_started_ms = clock_monotonic_ms();
     pid_t pid = fork();
     if (pid == 0)
         become_worker(supervisor, fds[1]);
@@ -196,7 +188,7 @@ static void replace_worker(struct supervisor *supervisor)
         return;
     kill_worker(supervisor);
     say("can't start a new worker: %s; trying again in a second", strerror(-error));
-    supervisor->start_worker_at_ms = now_ms() + SHORT_LIFE_MS;
+    supervisor->start_worker_at_ms = clock_monotonic_ms() + SHORT_LIFE_MS;
 }
 
 static void say_how_it_ended(pid_t pid, int status, const char *consequence)
@@ -236,7 +228,7 @@ static void worker_ended(struct supervisor *supervisor, int status)
             say_how_it_ended(pid, status, "its tunnels are closed");
         end(supervisor, is_clean ? 0 : 1);
     } else {
-        uint64_t now = now_ms();
+        uint64_t now = clock_monotonic_ms();
         uint64_t earliest = supervisor->worker_started_ms + SHORT_LIFE_MS;
 
         say_how_it_ended(pid, status, "its tunnels are closed, a new one starts");
@@ -285,7 +277,8 @@ static void drain(struct supervisor *supervisor)
         end(supervisor, 0);
         return;
     }
-    supervisor->kill_worker_at_ms = now_ms() + supervisor->current.drain_timeout_ms + KILL_AFTER_MS;
+    supervisor->kill_worker_at_ms =
+        clock_monotonic_ms() + supervisor->current.drain_timeout_ms + KILL_AFTER_MS;
     int error = channel_send(supervisor->channel_fd, CHANNEL_DRAIN, -1);
     /* Full: it does not read, and is killed when its time is over. Closed: it is ending. */
     (void)error;
@@ -294,7 +287,7 @@ static void drain(struct supervisor *supervisor)
 /* The first time drains, the second time ends at once, with a moment for the last log lines. */
 static void told_to_end(struct supervisor *supervisor)
 {
-    uint64_t soon = now_ms() + KILL_AFTER_MS;
+    uint64_t soon = clock_monotonic_ms() + KILL_AFTER_MS;
 
     if (supervisor->state != SUPERVISOR_DRAINING) {
         drain(supervisor);
@@ -510,12 +503,12 @@ static void hear_signals(struct supervisor *supervisor)
 static void hear_files(struct supervisor *supervisor)
 {
     if (file_watch_take(supervisor->files) && supervisor->send_files_at_ms == NEVER)
-        supervisor->send_files_at_ms = now_ms() + SETTLE_MS;
+        supervisor->send_files_at_ms = clock_monotonic_ms() + SETTLE_MS;
 }
 
 static void do_what_is_due(struct supervisor *supervisor)
 {
-    uint64_t now = now_ms();
+    uint64_t now = clock_monotonic_ms();
 
     if (supervisor->start_worker_at_ms <= now)
         replace_worker(supervisor);
@@ -537,7 +530,7 @@ static int wait_ms(const struct supervisor *supervisor)
 {
     uint64_t at = earlier(supervisor->kill_worker_at_ms,
                           earlier(supervisor->send_files_at_ms, supervisor->start_worker_at_ms));
-    uint64_t now = now_ms();
+    uint64_t now = clock_monotonic_ms();
 
     if (at == NEVER)
         return -1;
@@ -705,7 +698,7 @@ int supervisor_run(const struct settings *settings)
         .signal_fd = -1,
         .channel_fd = -1,
         .threads = settings->workers > 0 ? settings->workers : process_count_cores(),
-        .started_ms = now_ms(),
+        .started_ms = clock_monotonic_ms(),
         .send_files_at_ms = NEVER,
         .start_worker_at_ms = NEVER,
         .kill_worker_at_ms = NEVER,

@@ -23,6 +23,7 @@
 #include "daemon/say.h"
 #include "daemon/snapshot.h"
 #include "daemon/worker_thread.h"
+#include "loop/clock.h"
 #include "loop/loop.h"
 #include "observe/access_log.h"
 #include "observe/log.h"
@@ -84,14 +85,6 @@ struct worker {
     int apply_error;
     char reload_answer[CHANNEL_TEXT_MAX + 1]; /* its first byte: enum channel_end */
 };
-
-static uint64_t clock_ms(clockid_t clock)
-{
-    struct timespec now;
-
-    clock_gettime(clock, &now);
-    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
-}
 
 /* -- ending */
 
@@ -163,7 +156,7 @@ static void thread_done(void *self)
 
 static void collect_stats(struct worker *worker, struct stats *ret_stats)
 {
-    uint64_t now_ms = clock_ms(CLOCK_MONOTONIC);
+    uint64_t now_ms = clock_monotonic_ms();
 
     *ret_stats = (struct stats){
         .workers = worker->thread_count,
@@ -558,7 +551,7 @@ static int create_threads(struct worker *worker)
                                               .published = thread_published,
                                               .done = thread_done,
                                               .self = worker};
-    uint64_t seed = clock_ms(CLOCK_REALTIME);
+    uint64_t seed = clock_wall_ms();
 
     while (worker->thread_count < worker->plan->threads) {
         const struct worker_thread_plan plan = plan_thread(worker, worker->thread_count, seed);

@@ -7,6 +7,7 @@
  */
 #include "loop/loop.h"
 
+#include "loop/clock.h"
 #include "loop/deadline_wheel.h"
 
 #include <errno.h>
@@ -16,7 +17,6 @@
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
-#include <time.h>
 #include <unistd.h>
 
 /* Enough that a busy loop needs few epoll_wait calls, small enough (3 KiB) to stay in the cache. */
@@ -35,14 +35,6 @@ struct loop {
     _Atomic bool is_stopping;
     struct epoll_event events[EVENTS_PER_TURN];
 };
-
-static uint64_t monotonic_ms(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
-}
 
 static void deliver_letters(struct loop *loop)
 {
@@ -111,7 +103,7 @@ int loop_create(struct loop **ret_loop)
         free(loop);
         return error;
     }
-    loop->now_ms = monotonic_ms();
+    loop->now_ms = clock_monotonic_ms();
     deadline_wheel_init(&loop->wheel, loop->now_ms);
     list_init(&loop->tasks);
     list_init(&loop->letters);
@@ -183,7 +175,7 @@ int loop_turn(struct loop *loop)
 
     if (count < 0 && errno != EINTR)
         return -errno;
-    loop->now_ms = monotonic_ms();
+    loop->now_ms = clock_monotonic_ms();
     loop->turn_number++;
 
     struct list tasks;

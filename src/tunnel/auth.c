@@ -11,6 +11,7 @@
  */
 #include "tunnel/auth.h"
 
+#include "loop/clock.h"
 #include "observe/counters.h"
 #include "tunnel/auth_hash.h"
 #include "tunnel/auth_memory.h"
@@ -23,7 +24,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
-#include <time.h>
 
 enum { HELPERS = 2, QUEUE_MAX = 256, JOB_BUCKETS = 256 };
 
@@ -76,15 +76,6 @@ const struct counters *auth_counters(const struct auth *auth)
     return &auth->counters;
 }
 
-/* The clock that loops read once a turn. */
-static uint64_t now_ms(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
-}
-
 /* ---- jobs ---- */
 
 static void job_free(struct auth_job *job)
@@ -133,7 +124,7 @@ static void job_leave_queue(struct auth *auth, struct auth_job *job)
 /* Tells everybody who waits, and is no more. */
 static void job_finish(struct auth *auth, struct auth_job *job, enum auth_result result)
 {
-    uint64_t at_ms = now_ms();
+    uint64_t at_ms = clock_monotonic_ms();
 
     hash_table_remove(&auth->jobs, &job->link);
     if (result == AUTH_GRANTED)
@@ -158,7 +149,7 @@ static void job_finish(struct auth *auth, struct auth_job *job, enum auth_result
 /* Contract: the lock is held, and given up while hashing. */
 static enum auth_result job_run(struct auth *auth, struct auth_job *job, struct auth_hasher *hasher)
 {
-    if (auth_failures_are_many(&auth->failures, &job->client, now_ms()))
+    if (auth_failures_are_many(&auth->failures, &job->client, clock_monotonic_ms()))
         return AUTH_THROTTLED;
     counter_add(&auth->counters, COUNTER_AUTH_HASHES, 1);
     job->is_running = true;
@@ -299,7 +290,7 @@ static enum auth_result answer_or_wait(struct auth *auth, struct auth_check *che
                                        const uint8_t digest[AUTH_DIGEST_SIZE],
                                        struct auth_job **ret_new_job)
 {
-    uint64_t at_ms = now_ms();
+    uint64_t at_ms = clock_monotonic_ms();
 
     if (auth_success_is_known(&auth->successes, digest, at_ms))
         return AUTH_GRANTED;
