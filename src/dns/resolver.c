@@ -28,6 +28,7 @@
 #include "dns/dns_cache.h"
 #include "dns/dns_channel.h"
 #include "loop/loop.h"
+#include "wire/authority.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -303,17 +304,6 @@ static void tell_answered(struct task *task)
 
 /* ---- asking ---- */
 
-static bool is_localhost(const struct dns_key *key)
-{
-    static const char suffix[] = ".localhost";
-    size_t length = sizeof(suffix) - 1;
-
-    if (key->name_length == length - 1)
-        return memcmp(key->name, suffix + 1, length - 1) == 0;
-    return key->name_length > length &&
-           memcmp(key->name + key->name_length - length, suffix, length) == 0;
-}
-
 static void answer_localhost(enum ip_family family, struct dns_answer *ret_answer)
 {
     static const uint8_t v4[4] = {127, 0, 0, 1};
@@ -338,7 +328,7 @@ static bool look_up_hosts(const struct resolver *resolver, const struct dns_key 
 static bool find_known(struct resolver *resolver, const struct dns_key *key,
                        struct dns_answer *ret_answer)
 {
-    if (is_localhost(key)) {
+    if (authority_host_is_localhost(key->name, key->name_length)) {
         answer_localhost(key->family, ret_answer);
         return true;
     }

@@ -219,15 +219,12 @@ void authority_print(struct text *out, const struct authority *authority)
     text_add_decimal(out, authority->port);
 }
 
-bool authority_is_localhost(const struct authority *authority)
+bool authority_host_is_localhost(const char *host, size_t length)
 {
     static const char name[] = "localhost";
-    const size_t length = sizeof(name) - 1;
-    size_t host_length = authority->host_length;
+    const size_t name_length = sizeof(name) - 1;
 
-    if (authority->address.family != IP_NONE || host_length < length)
+    if (length < name_length || memcmp(host + length - name_length, name, name_length) != 0)
         return false;
-    if (memcmp(authority->host + host_length - length, name, length) != 0)
-        return false;
-    return host_length == length || authority->host[host_length - length - 1] == '.';
+    return length == name_length || host[length - name_length - 1] == '.';
 }

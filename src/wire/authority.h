@@ -45,6 +45,6 @@ const char *authority_error_text(enum authority_error error);
 /* `name:443`, `[::1]:443` */
 void authority_print(struct text *out, const struct authority *authority);
 /* `localhost` and `*.localhost` are loopback and are never looked up (RFC 6761 6.3). */
-bool authority_is_localhost(const struct authority *authority);
+bool authority_host_is_localhost(const char *host, size_t length);
 
 #endif
