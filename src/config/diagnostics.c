@@ -144,11 +144,6 @@ size_t diagnostics_warning_count(const struct diagnostics *diagnostics)
     return diagnostics->warning_count;
 }
 
-size_t diagnostics_kept_count(const struct diagnostics *diagnostics)
-{
-    return diagnostics->kept_count;
-}
-
 static void print_excerpt(const struct diagnostic *diagnostic, struct text *out)
 {
     size_t length = strlen(diagnostic->excerpt);

@@ -40,7 +40,6 @@ void diagnostics_add_source(struct text *out, const struct config_place *place);
 
 size_t diagnostics_error_count(const struct diagnostics *diagnostics);   /* not kept ones, too */
 size_t diagnostics_warning_count(const struct diagnostics *diagnostics); /* not kept ones, too */
-size_t diagnostics_kept_count(const struct diagnostics *diagnostics);
 /* The kept ones from 0 on, in the order of their finding; several lines, the last one ends with a
  * newline:
  *     adit.conf:3:8: error: ...
