@@ -37,6 +37,7 @@ static const char *const closed_by_names[] = {
     [CLOSED_BY_IDLE_TIMEOUT] = "idle_timeout",
     [CLOSED_BY_HALF_CLOSED_TIMEOUT] = "half_closed_timeout",
     [CLOSED_BY_STUCK_TIMEOUT] = "stuck_timeout",
+    [CLOSED_BY_KILLED] = "killed",
     [CLOSED_BY_DRAINED] = "drained",
     [CLOSED_BY_NO_MEMORY] = "no_memory",
 };
