@@ -16,6 +16,7 @@
 #include "observe/log.h"
 #include "observe/logfmt.h"
 
+#include <errno.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -23,6 +24,7 @@ enum {
     ID_COUNT_BITS = 14,
     ID_STAMP_BITS = 34, /* of 64 ms: comes round after 34 years */
     ID_STAMP_UNIT_BITS = 6,
+    ID_DIGITS_MAX = 13, /* as written */
 };
 static_assert(ID_COUNT_BITS + ID_STAMP_BITS + 8 + 8 == 64, "8 bits a thread and a process");
 
@@ -77,16 +79,33 @@ uint64_t access_ids_take(struct access_ids *ids)
 }
 
 /* Base 32 without i, l, o and u: no digit is mistaken for a letter, no word comes out. */
+static const char id_alphabet[] = "0123456789abcdefghjkmnpqrstvwxyz";
+
 void access_id_print(struct text *out, uint64_t id)
 {
-    static const char alphabet[] = "0123456789abcdefghjkmnpqrstvwxyz";
-    char digits[13];
+    char digits[ID_DIGITS_MAX];
     size_t start = sizeof digits;
     do {
-        digits[--start] = alphabet[id & 31];
+        digits[--start] = id_alphabet[id & 31];
         id >>= 5;
     } while (id != 0);
     text_add_bytes(out, digits + start, sizeof digits - start);
+}
+
+int access_id_parse(const char *text, size_t length, uint64_t *ret_id)
+{
+    uint64_t id = 0;
+
+    if (length == 0 || length > ID_DIGITS_MAX || text[0] == '0')
+        return -EINVAL;
+    for (size_t i = 0; i < length; i++) {
+        const char *digit = memchr(id_alphabet, text[i], sizeof id_alphabet - 1);
+        if (digit == NULL || id >> 59 != 0)
+            return -EINVAL;
+        id = id << 5 | (uint64_t)(digit - id_alphabet);
+    }
+    *ret_id = id;
+    return 0;
 }
 
 static void add_close(struct line *line, const struct access_record *record)

@@ -1,0 +1,87 @@
+/* What may be asked of a running adit by whoever shows it: the control socket and the admin server
+ * ask, the worker answers. Everything here is for the worker's main thread and its loop.
+ *
+ * `answered` is called once, on the loop, never from within the call that asks; not after a cancel.
+ */
+#ifndef ADMIN_VIEWS_H
+#define ADMIN_VIEWS_H
+
+#include "admin/stats.h"
+#include "base/contract.h"
+#include "base/list.h"
+#include "observe/access_log.h"
+#include "tunnel/tunnel_filter.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* ---- the open tunnels */
+
+/* Valid during `answered`. */
+struct tunnels_answer {
+    char *const *parts; /* whole lines, a JSON object each (access_tunnel_print); none for a kill */
+    const size_t *lengths;
+    size_t part_count;
+    size_t tunnel_count; /* that match, or were killed */
+    bool is_complete;    /* false: there was no memory for all */
+};
+
+/* Zero it, say what is wanted, and leave it alone until it is answered or cancelled. */
+struct tunnels_query {
+    struct tunnel_filter filter;
+    bool is_kill; /* those that match end at once, both ends with a reset */
+    void (*answered)(struct tunnels_query *query, const struct tunnels_answer *answer);
+    struct list link; /* private */
+    bool is_asked;    /* private */
+};
+
+/* ---- a question to the policy */
+
+struct explain_answer {
+    const char *verdict; /* "allow", "deny", "ask", "failed" */
+    int exit_status;     /* as of `adit explain`: 0, 3, 3, 1 */
+    const char *text;    /* the lines that `adit explain` prints */
+    size_t length;
+};
+
+struct explain_request {
+    const char *target; /* texts: during the call only */
+    const char *user;   /* NULL: nobody */
+    const char *client; /* NULL: 127.0.0.1 */
+    void (*answered)(struct explain_request *request, const struct explain_answer *answer);
+    void *work; /* private; NULL: not asked */
+};
+
+/* ---- events */
+
+/* Hears of each event until it leaves; may leave, and nobody else, from within `happened`. */
+struct event_subscriber {
+    /* `line`: JSON as in the log, without a newline. */
+    void (*happened)(struct event_subscriber *subscriber, enum access_event event, const char *line,
+                     size_t length);
+    struct list link; /* private */
+};
+
+/* ---- all of it */
+
+struct views_ops {
+    void (*ask_tunnels)(void *self, struct tunnels_query *query);
+    /* A kill that is under way goes on. Harmless on a query that was never asked or is answered. */
+    void (*cancel_tunnels)(void *self, struct tunnels_query *query);
+    void (*read_stats)(void *self, struct stats *ret_stats);
+    /* 0; -EINVAL: malformed, and `*ret_problem` (static) says what is right; -EBUSY: too many at
+     * once; -ENOMEM. At most 10 s. */
+    int (*explain)(void *self, struct explain_request *request, const char **ret_problem);
+    void (*cancel_explain)(void *self, struct explain_request *request); /* harmless otherwise */
+    /* The body of /api/history; the caller frees. NULL: no memory. */
+    char *(*print_history)(void *self, size_t *ret_length);
+    void (*subscribe)(void *self, struct event_subscriber *subscriber);
+    void (*unsubscribe)(void *self, struct event_subscriber *subscriber);
+};
+
+struct views {
+    const struct views_ops *ops;
+    void *self;
+};
+
+#endif

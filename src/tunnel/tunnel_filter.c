@@ -1,0 +1,104 @@
+/* A host is normalised once, when the filter is made, as the tunnels' own were (wire/authority.h);
+ * so comparing is comparing bytes.
+ */
+#include "tunnel/tunnel_filter.h"
+
+#include "observe/access_log.h"
+
+#include <errno.h>
+#include <string.h>
+
+static const char any_suffix[] = "*.";
+
+int tunnel_filter_set_id(struct tunnel_filter *filter, const char *id)
+{
+    return access_id_parse(id, strlen(id), &filter->id);
+}
+
+int tunnel_filter_set_user(struct tunnel_filter *filter, const char *user)
+{
+    size_t length = strlen(user);
+
+    if (length == 0 || length > BASIC_USER_MAX)
+        return -EINVAL;
+    memcpy(filter->user, user, length + 1);
+    return 0;
+}
+
+/* Any port makes an authority of a host. */
+static int normalise(const char *before, const char *host, const char *behind,
+                     struct authority *ret_authority)
+{
+    char buffer[AUTHORITY_TEXT_SIZE];
+    struct text text;
+
+    text_init(&text, buffer, sizeof(buffer));
+    text_add(&text, before);
+    text_add(&text, host);
+    text_add(&text, behind);
+    if (text.is_truncated || authority_parse(buffer, text.length, ret_authority) != AUTHORITY_OK)
+        return -EINVAL;
+    return 0;
+}
+
+int tunnel_filter_set_host(struct tunnel_filter *filter, const char *host)
+{
+    bool is_suffix = strncmp(host, any_suffix, strlen(any_suffix)) == 0;
+    struct authority authority;
+    struct text text;
+    int error = normalise("", is_suffix ? host + strlen(any_suffix) : host, ":1", &authority);
+
+    if (error < 0 && !is_suffix)
+        error = normalise("[", host, "]:1", &authority);
+    if (error < 0 || (is_suffix && authority.address.family != IP_NONE))
+        return -EINVAL;
+    filter->is_suffix = is_suffix;
+    text_init(&text, filter->host, sizeof(filter->host));
+    text_add(&text, is_suffix ? "." : "");
+    text_add(&text, authority.host);
+    return 0;
+}
+
+bool tunnel_filter_equals(const struct tunnel_filter *a, const struct tunnel_filter *b)
+{
+    return a->id == b->id && a->min_bytes == b->min_bytes && a->is_suffix == b->is_suffix &&
+           strcmp(a->user, b->user) == 0 && strcmp(a->host, b->host) == 0;
+}
+
+/* The target without its port and brackets. */
+static const char *host_of(const struct access_record *record, size_t *ret_length)
+{
+    const char *host = record->target;
+    const char *colon = memrchr(host, ':', record->target_length);
+    size_t length = colon != NULL ? (size_t)(colon - host) : record->target_length;
+
+    if (length >= 2 && host[0] == '[') {
+        host++;
+        length -= 2;
+    }
+    *ret_length = length;
+    return host;
+}
+
+static bool host_matches(const struct tunnel_filter *filter, const struct access_record *record)
+{
+    size_t length;
+    const char *host = host_of(record, &length);
+    size_t wanted = strlen(filter->host);
+
+    if (filter->is_suffix ? length <= wanted : length != wanted)
+        return false;
+    return memcmp(host + length - wanted, filter->host, wanted) == 0;
+}
+
+bool tunnel_filter_matches(const struct tunnel_filter *filter, const struct access_record *record)
+{
+    if (filter->id != 0 && filter->id != record->id)
+        return false;
+    if (filter->user[0] != '\0' &&
+        (record->user == NULL || strcmp(filter->user, record->user) != 0))
+        return false;
+    if (filter->host[0] != '\0' && !host_matches(filter, record))
+        return false;
+    return record->up_bytes + record->down_bytes >= filter->min_bytes;
+}

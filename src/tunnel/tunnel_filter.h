@@ -1,0 +1,35 @@
+/* Which of the open tunnels somebody means. All zero: every one. */
+#ifndef TUNNEL_TUNNEL_FILTER_H
+#define TUNNEL_TUNNEL_FILTER_H
+
+#include "base/contract.h"
+#include "wire/authority.h"
+#include "wire/basic_auth.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct access_record;
+
+/* What is set must all be true of a tunnel. */
+struct tunnel_filter {
+    uint64_t id;        /* 0: any; no tunnel has that id */
+    uint64_t min_bytes; /* both ways together */
+    bool is_suffix;     /* `host` begins with its dot, and what ends so is meant */
+    char user[BASIC_USER_MAX + 1];
+    char host[AUTHORITY_HOST_MAX + 2];
+};
+
+/* As `ps` and the log show it. 0, or -EINVAL: no tunnel can have it. */
+int tunnel_filter_set_id(struct tunnel_filter *filter, const char *id) MUST_CHECK;
+/* Exactly this one, its case included. 0, or -EINVAL: none, or too long. */
+int tunnel_filter_set_user(struct tunnel_filter *filter, const char *user) MUST_CHECK;
+/* The host that was asked for: a name, an address, or *.SUFFIX; spelled in any way. 0, or -EINVAL.
+ */
+int tunnel_filter_set_host(struct tunnel_filter *filter, const char *host) MUST_CHECK;
+
+bool tunnel_filter_equals(const struct tunnel_filter *a, const struct tunnel_filter *b);
+/* `record`: of an open tunnel, with its bytes so far. */
+bool tunnel_filter_matches(const struct tunnel_filter *filter, const struct access_record *record);
+
+#endif

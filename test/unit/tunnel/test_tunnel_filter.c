@@ -1,0 +1,152 @@
+/* Filters of tunnels: what each spelling means, and what can't be meant. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "observe/access_log.h"
+#include "tunnel/tunnel_filter.h"
+
+#include <errno.h>
+#include <string.h>
+
+static struct access_record record_of(const char *user, const char *target)
+{
+    return (struct access_record){.id = 0x1234567890abcdef,
+                                  .user = user,
+                                  .target = target,
+                                  .target_length = strlen(target),
+                                  .up_bytes = 1000,
+                                  .down_bytes = 24};
+}
+
+static void test_hosts(void **state)
+{
+    static const struct {
+        const char *host;
+        const char *target;
+        bool is_match;
+    } rows[] = {
+        {"example.com", "example.com:443", true},
+        {"EXAMPLE.com.", "example.com:443", true},
+        {"example.com", "www.example.com:443", false},
+        {"example.com", "example.org:443", false},
+        {"example.co", "example.com:443", false},
+        {"*.example.com", "www.example.com:443", true},
+        {"*.Example.com", "a.b.example.com:443", true},
+        {"*.example.com", "example.com:443", false},
+        {"*.example.com", "badexample.com:443", false},
+        {"*.com", "example.com:443", true},
+        {"127.0.0.1", "127.0.0.1:80", true},
+        {"127.0.0.1", "127.0.0.11:80", false},
+        {"::1", "[::1]:80", true},
+        {"[::1]", "[::1]:80", true},
+        {"0:0::1", "[::1]:80", true},
+        {"::ffff:10.0.0.1", "10.0.0.1:80", true},
+    };
+
+    for (size_t i = 0; i < ARRAY_LENGTH(rows); i++) {
+        struct tunnel_filter filter = {.min_bytes = 0};
+        struct access_record record = record_of(NULL, rows[i].target);
+
+        assert_int_equal(tunnel_filter_set_host(&filter, rows[i].host), 0);
+        if (tunnel_filter_matches(&filter, &record) != rows[i].is_match)
+            fail_msg("%s and %s", rows[i].host, rows[i].target);
+    }
+}
+
+static void test_malformed(void **state)
+{
+    static const char *const hosts[] = {"",        "*",       "*.",       "a..b",
+                                        "a b",     "a:80",    "*.10.0.0", "*.127.0.0.1",
+                                        "127.0.1", "*.[::1]", "user@a",   "www.*.com"};
+    static const char *const ids[] = {"",
+                                      "0",
+                                      "01",
+                                      "i",
+                                      "A",
+                                      "a b",
+                                      "zzzzzzzzzzzzz",
+                                      "1000000000000z",
+                                      "-",
+                                      "12345\xff",
+                                      "g0000000000000",
+                                      "*"};
+    struct tunnel_filter filter = {.min_bytes = 0};
+    char user[BASIC_USER_MAX + 2];
+
+    for (size_t i = 0; i < ARRAY_LENGTH(hosts); i++)
+        if (tunnel_filter_set_host(&filter, hosts[i]) != -EINVAL)
+            fail_msg("host %s", hosts[i]);
+    for (size_t i = 0; i < ARRAY_LENGTH(ids); i++)
+        if (tunnel_filter_set_id(&filter, ids[i]) != -EINVAL)
+            fail_msg("id %s", ids[i]);
+    assert_int_equal(tunnel_filter_set_user(&filter, ""), -EINVAL);
+    memset(user, 'a', sizeof(user));
+    user[BASIC_USER_MAX + 1] = '\0';
+    assert_int_equal(tunnel_filter_set_user(&filter, user), -EINVAL);
+    user[BASIC_USER_MAX] = '\0';
+    assert_int_equal(tunnel_filter_set_user(&filter, user), 0);
+}
+
+static void test_ids(void **state)
+{
+    static const uint64_t ids[] = {1, 31, 32, 0x1234567890abcdef, UINT64_MAX};
+
+    for (size_t i = 0; i < ARRAY_LENGTH(ids); i++) {
+        struct tunnel_filter filter = {.min_bytes = 0};
+        struct access_record record = record_of(NULL, "a:1");
+        char buffer[16];
+        struct text text;
+
+        text_init(&text, buffer, sizeof(buffer));
+        access_id_print(&text, ids[i]);
+        assert_int_equal(tunnel_filter_set_id(&filter, buffer), 0);
+        assert_true(filter.id == ids[i]);
+        assert_int_equal(tunnel_filter_matches(&filter, &record), ids[i] == record.id);
+    }
+}
+
+static void test_users_and_bytes(void **state)
+{
+    struct tunnel_filter filter = {.min_bytes = 1024};
+    struct access_record nobody = record_of(NULL, "a:1");
+    struct access_record alice = record_of("alice", "a:1");
+    struct access_record other = record_of("Alice", "a:1");
+
+    assert_true(tunnel_filter_matches(&filter, &nobody));
+    filter.min_bytes++;
+    assert_false(tunnel_filter_matches(&filter, &nobody));
+    filter.min_bytes = 0;
+    assert_int_equal(tunnel_filter_set_user(&filter, "alice"), 0);
+    assert_false(tunnel_filter_matches(&filter, &nobody));
+    assert_true(tunnel_filter_matches(&filter, &alice));
+    assert_false(tunnel_filter_matches(&filter, &other));
+    assert_int_equal(tunnel_filter_set_host(&filter, "b"), 0);
+    assert_false(tunnel_filter_matches(&filter, &alice));
+}
+
+static void test_equal(void **state)
+{
+    struct tunnel_filter a = {.min_bytes = 0};
+    struct tunnel_filter b = {.min_bytes = 0};
+
+    assert_int_equal(tunnel_filter_set_host(&a, "example.com"), 0);
+    assert_false(tunnel_filter_equals(&a, &b));
+    assert_int_equal(tunnel_filter_set_host(&b, "EXAMPLE.com"), 0);
+    assert_true(tunnel_filter_equals(&a, &b));
+    b.min_bytes = 1;
+    assert_false(tunnel_filter_equals(&a, &b));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_hosts), cmocka_unit_test(test_malformed),
+        cmocka_unit_test(test_ids),   cmocka_unit_test(test_users_and_bytes),
+        cmocka_unit_test(test_equal),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
