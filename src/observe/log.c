@@ -1,7 +1,4 @@
-/* The log: a byte ring a producing thread, one writer thread, one sink.
- *
- * A producer copies a whole line with its newline into its ring and then publishes it by moving
- * `head`; only the writer moves `tail`. So a ring always holds whole lines and nobody takes a lock.
+/* The log: a ring of lines a producing thread, one writer thread, one sink. Nobody takes a lock.
  *
  * The writer goes round: collect whole lines from all rings into its batch, write the batch, nap
  * for BATCH_PAUSE_MS, again; when it finds nothing at all it goes to sleep on `is_asleep`, a futex.
@@ -24,6 +21,7 @@
 
 #include "base/text.h"
 #include "observe/line.h"
+#include "observe/line_ring.h"
 #include "observe/logfmt.h"
 
 #include <errno.h>
@@ -50,19 +48,14 @@ enum {
     POLL_SLICE_MS = 100,  /* how often a writer at a hanging sink looks whether it shall end */
     JOIN_GRACE_MS = 300,  /* beyond the patience: over two slices */
     TOPIC_PAUSE_MS = 5000,
-    CACHE_LINE = 64,
     NO_SINK = -1,
     STYLE_SHIFT = 8,
     STYLE_EVENTS_MASK = 0xffffff,
 };
 
 struct log_ring {
-    _Alignas(CACHE_LINE) _Atomic size_t head; /* bytes ever published */
+    struct line_ring lines;
     struct log *log;
-    char *bytes;
-    size_t size;
-    _Atomic uint64_t dropped;                 /* written by the producer */
-    _Alignas(CACHE_LINE) _Atomic size_t tail; /* bytes ever collected; the writer's line */
 };
 
 struct topic {
@@ -119,28 +112,12 @@ static void futex_wake(_Atomic uint32_t *word)
 
 /* ---- producers ---- */
 
-static void ring_put(struct log_ring *ring, size_t position, const char *bytes, size_t length)
-{
-    size_t start = position & (ring->size - 1);
-    size_t first = length < ring->size - start ? length : ring->size - start;
-    memcpy(ring->bytes + start, bytes, first);
-    memcpy(ring->bytes, bytes + first, length - first);
-}
-
 void log_write(struct log_ring *ring, const char *line, size_t length)
 {
     if (length > LOG_LINE_MAX - 1)
         length = LOG_LINE_MAX - 1;
-    size_t head = atomic_load_explicit(&ring->head, memory_order_relaxed);
-    size_t tail = atomic_load_explicit(&ring->tail, memory_order_acquire);
-    if (ring->size - (head - tail) < length + 1) {
-        uint64_t dropped = atomic_load_explicit(&ring->dropped, memory_order_relaxed);
-        atomic_store_explicit(&ring->dropped, dropped + 1, memory_order_relaxed);
+    if (!line_ring_put(&ring->lines, line, length))
         return;
-    }
-    ring_put(ring, head, line, length);
-    ring_put(ring, head + length, "\n", 1);
-    atomic_store(&ring->head, head + length + 1);
     if (atomic_load(&ring->log->is_asleep) && atomic_exchange(&ring->log->is_asleep, 0))
         futex_wake(&ring->log->is_asleep);
 }
@@ -199,21 +176,16 @@ uint64_t log_dropped(const struct log *log)
 {
     uint64_t sum = atomic_load_explicit(&log->left_over, memory_order_relaxed);
     for (size_t i = 0; i < log->ring_count; i++)
-        sum += atomic_load_explicit(&log->rings[i].dropped, memory_order_relaxed);
+        sum += line_ring_dropped(&log->rings[i].lines);
     return sum;
 }
 
 /* ---- the writer: from the rings to the batch ---- */
 
-static bool ring_is_empty(struct log_ring *ring)
-{
-    return atomic_load(&ring->head) == atomic_load_explicit(&ring->tail, memory_order_relaxed);
-}
-
 static bool rings_are_empty(struct log *log)
 {
     for (size_t i = 0; i < log->ring_count; i++) {
-        if (!ring_is_empty(&log->rings[i]))
+        if (!line_ring_is_empty(&log->rings[i].lines))
             return false;
     }
     return true;
@@ -228,20 +200,9 @@ static size_t whole_lines(const char *bytes, size_t length)
 
 static void collect_ring(struct log *log, struct log_ring *ring)
 {
-    size_t head = atomic_load_explicit(&ring->head, memory_order_acquire);
-    size_t tail = atomic_load_explicit(&ring->tail, memory_order_relaxed);
-    size_t length = head - tail;
     size_t room = BATCH_SIZE - LOG_LINE_MAX - log->batch_end; /* the drop report comes last */
-    if (length > room)
-        length = room;
-    size_t start = tail & (ring->size - 1);
-    size_t first = length < ring->size - start ? length : ring->size - start;
-    char *batch = log->batch + log->batch_end;
-    memcpy(batch, ring->bytes + start, first);
-    memcpy(batch + first, ring->bytes, length - first);
-    length = whole_lines(batch, length);
-    log->batch_end += length;
-    atomic_store_explicit(&ring->tail, tail + length, memory_order_release);
+
+    log->batch_end += line_ring_take(&ring->lines, log->batch + log->batch_end, room);
 }
 
 static void collect_drop_report(struct log *log)
@@ -398,17 +359,16 @@ static void *writer_run(void *argument)
 
 static int rings_create(struct log *log, size_t ring_count, size_t ring_size)
 {
-    log->rings = aligned_alloc(CACHE_LINE, ring_count * sizeof *log->rings);
+    log->rings = aligned_alloc(LINE_RING_ALIGNMENT, ring_count * sizeof *log->rings);
     if (log->rings == NULL)
         return -ENOMEM;
     memset(log->rings, 0, ring_count * sizeof *log->rings);
     for (; log->ring_count < ring_count; log->ring_count++) {
         struct log_ring *ring = &log->rings[log->ring_count];
         ring->log = log;
-        ring->size = ring_size;
-        ring->bytes = malloc(ring_size);
-        if (ring->bytes == NULL)
-            return -ENOMEM;
+        int error = line_ring_init(&ring->lines, ring_size);
+        if (error < 0)
+            return error;
     }
     return 0;
 }
@@ -419,7 +379,7 @@ static void log_free(struct log *log)
     if (log->owns_sink)
         close(log->sink_fd);
     for (size_t i = 0; i < log->ring_count; i++)
-        free(log->rings[i].bytes);
+        line_ring_finish(&log->rings[i].lines);
     free(log->rings);
     free(log->batch);
     free(log);

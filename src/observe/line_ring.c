@@ -1,0 +1,79 @@
+/* A producer copies a whole line with its newline into the ring and then publishes it by moving
+ * `head`; only the other side moves `tail`. So a ring always holds whole lines, and nobody waits.
+ */
+#include "observe/line_ring.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+int line_ring_init(struct line_ring *ring, size_t size)
+{
+    REQUIRE(size > 0 && (size & (size - 1)) == 0);
+    *ring = (struct line_ring){.size = size, .bytes = malloc(size)};
+    return ring->bytes != NULL ? 0 : -ENOMEM;
+}
+
+void line_ring_finish(struct line_ring *ring)
+{
+    free(ring->bytes);
+    ring->bytes = NULL;
+}
+
+static void copy_in(struct line_ring *ring, size_t position, const char *bytes, size_t length)
+{
+    size_t start = position & (ring->size - 1);
+    size_t first = length < ring->size - start ? length : ring->size - start;
+
+    memcpy(ring->bytes + start, bytes, first);
+    memcpy(ring->bytes, bytes + first, length - first);
+}
+
+bool line_ring_put(struct line_ring *ring, const char *line, size_t length)
+{
+    size_t head = atomic_load_explicit(&ring->head, memory_order_relaxed);
+    size_t tail = atomic_load_explicit(&ring->tail, memory_order_acquire);
+
+    if (ring->size - (head - tail) < length + 1) {
+        uint64_t dropped = atomic_load_explicit(&ring->dropped, memory_order_relaxed);
+        atomic_store_explicit(&ring->dropped, dropped + 1, memory_order_relaxed);
+        return false;
+    }
+    copy_in(ring, head, line, length);
+    copy_in(ring, head + length, "\n", 1);
+    atomic_store(&ring->head, head + length + 1);
+    return true;
+}
+
+/* The length of `bytes` up to and including its last newline; 0: there is none. */
+static size_t whole_lines(const char *bytes, size_t length)
+{
+    const char *end = memrchr(bytes, '\n', length);
+
+    return end == NULL ? 0 : (size_t)(end - bytes) + 1;
+}
+
+size_t line_ring_take(struct line_ring *ring, char *buffer, size_t size)
+{
+    size_t head = atomic_load_explicit(&ring->head, memory_order_acquire);
+    size_t tail = atomic_load_explicit(&ring->tail, memory_order_relaxed);
+    size_t length = head - tail < size ? head - tail : size;
+    size_t start = tail & (ring->size - 1);
+    size_t first = length < ring->size - start ? length : ring->size - start;
+
+    memcpy(buffer, ring->bytes + start, first);
+    memcpy(buffer + first, ring->bytes, length - first);
+    length = whole_lines(buffer, length);
+    atomic_store_explicit(&ring->tail, tail + length, memory_order_release);
+    return length;
+}
+
+bool line_ring_is_empty(struct line_ring *ring)
+{
+    return atomic_load(&ring->head) == atomic_load_explicit(&ring->tail, memory_order_relaxed);
+}
+
+uint64_t line_ring_dropped(const struct line_ring *ring)
+{
+    return atomic_load_explicit(&ring->dropped, memory_order_relaxed);
+}
