@@ -100,9 +100,14 @@ class FullDisk:
 
     def has_open(self, path):
         wanted = os.stat(path)
-        found = [os.stat(f"/proc/{self.proxy.worker_pid}/fd/{name}")
-                 for name in os.listdir(f"/proc/{self.proxy.worker_pid}/fd")]
-        return any((one.st_dev, one.st_ino) == (wanted.st_dev, wanted.st_ino) for one in found)
+        folder = f"/proc/{self.proxy.worker_pid}/fd"
+        for name in os.listdir(folder):
+            try:
+                if os.path.samestat(os.stat(f"{folder}/{name}"), wanted):
+                    return True
+            except FileNotFoundError:  # closed since
+                pass
+        return False
 
     def is_bad(self):
         return os.statvfs(self.folder).f_bavail == 0
