@@ -8,10 +8,12 @@
     etc(resolv_conf=, hosts=)   a private /etc, for adit(etc=…) (support/adit.py)
 """
 
+import faulthandler
 import os
 import resource
 import signal
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -41,6 +43,12 @@ def pytest_runtest_protocol(item):
     """A test that hangs fails; nothing waits for ever."""
     mark = item.get_closest_marker("timeout")
     seconds = mark.args[0] if mark else TEST_TIMEOUT_S
+    if threading.current_thread() is not threading.main_thread():
+        # xdist may run tests in another thread, where no signal can stop one
+        faulthandler.dump_traceback_later(seconds, exit=True)
+        yield
+        faulthandler.cancel_dump_traceback_later()
+        return
 
     def give_up(*_):
         raise AssertionError(f"the test took over {seconds} s")
