@@ -6,7 +6,10 @@
  */
 #include "admin/control.h"
 
+#include "admin/control_request.h"
 #include "admin/json.h"
+#include "admin/views.h"
+#include "config/settings.h"
 #include "loop/loop.h"
 
 #include <errno.h>
@@ -19,7 +22,6 @@
 
 enum {
     CLIENTS_MAX = 16,
-    REQUEST_MAX = 256,
     PATIENCE_MS = 10000,
     RELOAD_PATIENCE_MS = 60000, /* a list of a million names takes seconds */
     RELOAD_ANSWER_SIZE = 64 * 1024,
@@ -29,17 +31,14 @@ enum {
 
 enum client_state { CLIENT_READING, CLIENT_WAITING, CLIENT_WRITING, CLIENT_CLOSED };
 
-static const char *const request_names[] = {"stats", "ps", "reload", "drain"};
-static_assert(ARRAY_LENGTH(request_names) == CONTROL_REQUEST_COUNT, "a name for every request");
-
 struct control {
     struct loop *loop;
     struct watch listener; /* edge-triggered; the descriptor is the owner's */
     struct deadline retry; /* out of descriptors, or more waited than a turn takes */
     struct list clients;
     size_t client_count;
-    void (*asked)(void *self, enum control_request request);
-    void *self;
+    const struct views *views;
+    struct control_owner owner;
     size_t reloads_asked;
     size_t reloads_answered;
 };
@@ -51,13 +50,14 @@ struct control_client {
     struct list link;
     struct control *control;
     enum client_state state;
-    enum control_request request_kind; /* what it waits for */
+    enum control_kind kind; /* what it waits for */
+    struct tunnels_query query;
     size_t reload_number;
     char *answer; /* while writing */
     size_t answer_length;
     size_t answer_sent;
     size_t length;
-    char request[REQUEST_MAX];
+    char request[CONTROL_REQUEST_MAX];
 };
 
 static void free_client(struct garbage *garbage)
@@ -73,6 +73,7 @@ static void close_client(struct control_client *client)
     struct control *control = client->control;
 
     client->state = CLIENT_CLOSED;
+    control->views->ops->cancel_tunnels(control->views->self, &client->query);
     deadline_cancel(control->loop, &client->patience);
     watch_close(&client->watch);
     list_remove(&client->link);
@@ -128,32 +129,120 @@ static void answer(struct control_client *client, const char *line)
     answer_parts(client, &line, &length, 1);
 }
 
-static void serve(struct control_client *client)
+static void refuse(struct control_client *client, const char *problem)
+{
+    char line[256];
+    struct text text;
+
+    text_init(&text, line, sizeof(line));
+    text_add(&text, "{\"ok\":false,\"error\":");
+    json_add_string(&text, problem);
+    text_add(&text, "}\n");
+    answer(client, line);
+}
+
+static void answer_stats(struct control_client *client)
+{
+    const struct views *views = client->control->views;
+    char line[STATS_SIZE];
+    struct stats stats;
+    struct text text;
+
+    views->ops->read_stats(views->self, &stats);
+    text_init(&text, line, sizeof(line));
+    stats_print_json(&text, &stats);
+    answer(client, line);
+}
+
+/* `{"ok":true,"NAME":COUNT}`, and the parts. */
+static void answer_tunnels(struct control_client *client, const char *name, size_t count,
+                           const struct tunnels_answer *tunnels)
+{
+    const char *parts[SETTINGS_WORKERS_MAX + 1];
+    size_t lengths[SETTINGS_WORKERS_MAX + 1];
+    char head[64];
+    struct text text;
+
+    REQUIRE(tunnels->part_count <= SETTINGS_WORKERS_MAX);
+    text_init(&text, head, sizeof(head));
+    text_add(&text, "{\"ok\":true,\"");
+    text_add(&text, name);
+    text_add(&text, "\":");
+    text_add_decimal(&text, count);
+    text_add(&text, "}\n");
+    parts[0] = head;
+    lengths[0] = text.length;
+    for (size_t i = 0; i < tunnels->part_count; i++) {
+        parts[i + 1] = tunnels->parts[i];
+        lengths[i + 1] = tunnels->lengths[i];
+    }
+    answer_parts(client, parts, lengths, tunnels->part_count + 1);
+}
+
+static void tunnels_answered(struct tunnels_query *query, const struct tunnels_answer *tunnels)
+{
+    struct control_client *client = container_of(query, struct control_client, query);
+
+    if (tunnels->is_complete)
+        answer_tunnels(client, query->is_kill ? "killed" : "tunnels", tunnels->tunnel_count,
+                       tunnels);
+    else
+        refuse(client, "no memory for the list");
+}
+
+static void wait_for_reload(struct control_client *client)
 {
     struct control *control = client->control;
-    enum control_request request = 0;
 
-    while (request < CONTROL_REQUEST_COUNT && strcmp(client->request, request_names[request]) != 0)
-        request++;
-    if (request == CONTROL_REQUEST_COUNT) {
-        answer(client, "{\"ok\":false,\"error\":\"unknown request; there are stats, ps, reload and "
-                       "drain\"}\n");
+    client->reload_number = control->reloads_asked++;
+    deadline_set(control->loop, &client->patience, loop_now_ms(control->loop) + RELOAD_PATIENCE_MS);
+    control->owner.reload(control->owner.self);
+}
+
+static void ask_tunnels(struct control_client *client, const struct control_request *request)
+{
+    const struct views *views = client->control->views;
+
+    client->query = (struct tunnels_query){.filter = request->filter,
+                                           .is_kill = request->kind == CONTROL_KILL,
+                                           .answered = tunnels_answered};
+    views->ops->ask_tunnels(views->self, &client->query);
+}
+
+static void serve(struct control_client *client, const char *line, size_t length)
+{
+    struct control *control = client->control;
+    struct control_request request;
+    const char *problem;
+
+    if (control_request_parse(line, length, &request, &problem) < 0) {
+        refuse(client, problem);
         return;
     }
     client->state = CLIENT_WAITING;
-    client->request_kind = request;
-    if (request == CONTROL_RELOAD) {
-        client->reload_number = control->reloads_asked++;
-        deadline_set(control->loop, &client->patience,
-                     loop_now_ms(control->loop) + RELOAD_PATIENCE_MS);
-    } else if (request == CONTROL_DRAIN) {
+    client->kind = request.kind;
+    switch (request.kind) {
+    case CONTROL_STATS:
+        answer_stats(client);
+        break;
+    case CONTROL_PS:
+    case CONTROL_KILL:
+        ask_tunnels(client, &request);
+        break;
+    case CONTROL_RELOAD:
+        wait_for_reload(client);
+        break;
+    case CONTROL_DRAIN:
         answer(client, "{\"ok\":true}\n");
+        control->owner.drain(control->owner.self);
+        break;
+    case CONTROL_KIND_COUNT:
+        break;
     }
-    control->asked(control->self, request);
 }
 
-/* True when the request line is complete; it is then terminated in place. */
-static bool read_request(struct control_client *client)
+/* Up to a whole line. */
+static void read_request(struct control_client *client)
 {
     for (;;) {
         size_t room = sizeof(client->request) - client->length;
@@ -162,20 +251,20 @@ static bool read_request(struct control_client *client)
         if (count < 0 && errno == EINTR)
             continue;
         if (count < 0 && errno == EAGAIN)
-            return false;
+            return;
         if (count <= 0) {
             close_client(client);
-            return false;
+            return;
         }
-        char *newline = memchr(client->request + client->length, '\n', (size_t)count);
+        const char *newline = memchr(client->request + client->length, '\n', (size_t)count);
         client->length += (size_t)count;
         if (newline != NULL) {
-            *newline = '\0';
-            return true;
+            serve(client, client->request, (size_t)(newline - client->request));
+            return;
         }
         if (client->length == sizeof(client->request)) {
-            answer(client, "{\"ok\":false,\"error\":\"the request is over 256 bytes\"}\n");
-            return false;
+            refuse(client, "the request is over 4096 bytes");
+            return;
         }
     }
 }
@@ -184,8 +273,8 @@ static void client_ready(struct watch *watch, uint32_t events)
 {
     struct control_client *client = container_of(watch, struct control_client, watch);
 
-    if (client->state == CLIENT_READING && read_request(client))
-        serve(client);
+    if (client->state == CLIENT_READING)
+        read_request(client);
     else if (client->state == CLIENT_WAITING && events & (EPOLLERR | EPOLLHUP))
         close_client(client);
     else if (client->state == CLIENT_WRITING)
@@ -222,8 +311,8 @@ static void make_room(struct control *control)
 {
     if (control->client_count < CLIENTS_MAX)
         return;
-    answer(container_of(control->clients.next, struct control_client, link),
-           "{\"ok\":false,\"error\":\"too many control clients; try again\"}\n");
+    refuse(container_of(control->clients.next, struct control_client, link),
+           "too many control clients; try again");
 }
 
 static void accept_clients(struct control *control)
@@ -253,17 +342,16 @@ static void retry_passed(struct deadline *deadline)
     accept_clients(container_of(deadline, struct control, retry));
 }
 
-int control_create(struct loop *loop, int fd,
-                   void (*asked)(void *self, enum control_request request), void *self,
-                   struct control **ret_control)
+int control_create(struct loop *loop, int fd, const struct views *views,
+                   const struct control_owner *owner, struct control **ret_control)
 {
     struct control *control = calloc(1, sizeof(*control));
 
     if (control == NULL)
         return -ENOMEM;
     control->loop = loop;
-    control->asked = asked;
-    control->self = self;
+    control->views = views;
+    control->owner = *owner;
     list_init(&control->clients);
     deadline_init(&control->retry, retry_passed);
     int error = watch_open(loop, &control->listener, fd, clients_wait);
@@ -273,73 +361,6 @@ int control_create(struct loop *loop, int fd,
     }
     *ret_control = control;
     return 0;
-}
-
-/* The next client behind `link` that waits for that, or NULL. Answering closes a client and unlinks
- * it, so the link behind it is taken first. */
-static struct control_client *next_waiting(struct control *control, struct list **link,
-                                           enum control_request request)
-{
-    while (*link != &control->clients) {
-        struct control_client *client = container_of(*link, struct control_client, link);
-
-        *link = (*link)->next;
-        if (client->state == CLIENT_WAITING && client->request_kind == request)
-            return client;
-    }
-    return NULL;
-}
-
-void control_answer_stats(struct control *control, const char *line, size_t length)
-{
-    struct list *link = control->clients.next;
-    struct control_client *client;
-
-    while ((client = next_waiting(control, &link, CONTROL_STATS)) != NULL)
-        answer_parts(client, &line, &length, 1);
-}
-
-static size_t count_lines(const char *text, size_t length)
-{
-    size_t lines = 0;
-
-    for (size_t i = 0; i < length; i++)
-        lines += text[i] == '\n';
-    return lines;
-}
-
-void control_answer_ps(struct control *control, char *const texts[], const size_t lengths[],
-                       size_t count)
-{
-    enum { PARTS_MAX = 257 };
-    const char *parts[PARTS_MAX];
-    size_t part_lengths[PARTS_MAX];
-    struct list *link = control->clients.next;
-    struct control_client *client;
-    size_t tunnels = 0;
-    char head[64];
-    struct text text;
-    bool is_complete = true;
-
-    REQUIRE(count < PARTS_MAX);
-    for (size_t i = 0; i < count; i++) {
-        is_complete &= texts[i] != NULL;
-        parts[i + 1] = texts[i] != NULL ? texts[i] : "";
-        part_lengths[i + 1] = texts[i] != NULL ? lengths[i] : 0;
-        tunnels += count_lines(parts[i + 1], part_lengths[i + 1]);
-    }
-    text_init(&text, head, sizeof(head));
-    text_add(&text, "{\"ok\":true,\"tunnels\":");
-    text_add_decimal(&text, tunnels);
-    text_add(&text, "}\n");
-    parts[0] = head;
-    part_lengths[0] = text.length;
-    while ((client = next_waiting(control, &link, CONTROL_PS)) != NULL) {
-        if (is_complete)
-            answer_parts(client, parts, part_lengths, count + 1);
-        else
-            answer(client, "{\"ok\":false,\"error\":\"no memory for the list\"}\n");
-    }
 }
 
 /* The answer line; NULL: no memory. The caller frees. */
@@ -362,13 +383,15 @@ static char *reload_line(bool is_good, const char *text)
 
 void control_answer_reload(struct control *control, size_t count, bool is_good, const char *text)
 {
-    struct list *link = control->clients.next;
-    struct control_client *client;
     char *line = reload_line(is_good, text);
 
     control->reloads_answered += count;
-    while ((client = next_waiting(control, &link, CONTROL_RELOAD)) != NULL) {
-        if (client->reload_number < control->reloads_answered)
+    for (struct list *link = control->clients.next; link != &control->clients;) {
+        struct control_client *client = container_of(link, struct control_client, link);
+
+        link = link->next; /* answering may unlink */
+        if (client->state == CLIENT_WAITING && client->kind == CONTROL_RELOAD &&
+            client->reload_number < control->reloads_answered)
             answer(client, line != NULL ? line : "{\"ok\":false,\"error\":\"no memory\"}\n");
     }
     free(line);

@@ -2,6 +2,7 @@
  */
 #include "admin/control_client.h"
 
+#include "admin/control_request.h"
 #include "admin/control_socket.h"
 #include "admin/json.h"
 #include "admin/ps.h"
@@ -84,11 +85,15 @@ static int print_stats(const char *answer, size_t length)
     return 0;
 }
 
-static int print_ps(const char *answer, size_t length)
+static int print_ps(const char *answer, size_t length, bool is_json)
 {
     const char *end = memchr(answer, '\n', length);
     size_t head = end != NULL ? (size_t)(end - answer) + 1 : length;
 
+    if (is_json) {
+        fwrite(answer + head, 1, length - head, stdout);
+        return 0;
+    }
     return ps_print_table(stdout, answer + head, length - head) < 0 ? fail_unreadable() : 0;
 }
 
@@ -131,8 +136,23 @@ static int print_reloaded(const char *answer, size_t length)
     return 0;
 }
 
-static int show(enum command command, const char *answer, size_t length)
+static int print_killed(const char *answer, size_t length)
 {
+    char count[32];
+
+    if (!find_member(answer, length, "killed", count, sizeof(count)))
+        return fail_unreadable();
+    if (strcmp(count, "0") == 0) {
+        fprintf(stderr, "adit: there is no such tunnel; see 'adit ps'\n");
+        return 1;
+    }
+    printf("killed %s tunnel%s\n", count, strcmp(count, "1") == 0 ? "" : "s");
+    return 0;
+}
+
+static int show(const struct options *options, const char *answer, size_t length)
+{
+    enum command command = options->command;
     size_t line = strcspn(answer, "\n") + 1;
 
     if (length < sizeof(ok) - 1 || memcmp(answer, ok, sizeof(ok) - 1) != 0)
@@ -140,31 +160,58 @@ static int show(enum command command, const char *answer, size_t length)
     if (command == COMMAND_STATS)
         return print_stats(answer, length);
     if (command == COMMAND_PS)
-        return print_ps(answer, length);
+        return print_ps(answer, length, options->is_json_asked);
+    if (command == COMMAND_KILL)
+        return print_killed(answer, line);
     if (command == COMMAND_RELOAD)
         return print_reloaded(answer, line);
     puts("adit drains: it takes no new tunnels and ends with the last open one, in 30 s at most");
     return 0;
 }
 
-/* What `path` answers. The exit status. */
-static int ask_and_show(enum command command, int fd, const char *path)
+static void add_member(struct text *out, const char *name, const char *value)
 {
-    int patience_s = command == COMMAND_RELOAD ? RELOAD_PATIENCE_S : PATIENCE_S;
+    if (value == NULL)
+        return;
+    text_add_char(out, ',');
+    json_add_string(out, name);
+    text_add_char(out, ':');
+    json_add_string(out, value);
+}
+
+static void print_request(struct text *out, const struct options *options)
+{
+    const struct options_tunnels *tunnels = &options->tunnels;
+
+    text_add(out, command_name(options->command));
+    if (options->command == COMMAND_PS || options->command == COMMAND_KILL) {
+        text_add(out, " {\"min_bytes\":");
+        text_add_decimal(out, tunnels->min_bytes);
+        add_member(out, "id", tunnels->id);
+        add_member(out, "user", tunnels->user);
+        add_member(out, "host", tunnels->host);
+        text_add_char(out, '}');
+    }
+    text_add_char(out, '\n');
+}
+
+/* What `path` answers. The exit status. */
+static int ask_and_show(const struct options *options, int fd, const char *path)
+{
+    int patience_s = options->command == COMMAND_RELOAD ? RELOAD_PATIENCE_S : PATIENCE_S;
     struct answer answer = {.bytes = NULL};
-    char request[32];
+    char request[CONTROL_REQUEST_MAX];
     struct text text;
 
     text_init(&text, request, sizeof(request));
-    text_add(&text, command_name(command));
-    text_add_char(&text, '\n');
+    print_request(&text, options);
     int error = ask(fd, request, patience_s, &answer);
     if (error == 0 && answer.length == answer.size)
         error = make_room(&answer);
     int status = 1;
     if (error == 0) {
         answer.bytes[answer.length] = '\0';
-        status = show(command, answer.bytes, answer.length);
+        status = show(options, answer.bytes, answer.length);
     } else {
         fprintf(stderr, "adit: no answer from %s: %s; try again\n", path, strerror(-error));
     }
@@ -172,8 +219,9 @@ static int ask_and_show(enum command command, int fd, const char *path)
     return fflush(stdout) == 0 ? status : 1;
 }
 
-int control_client_run(enum command command, const char *path)
+int control_client_run(const struct options *options)
 {
+    const char *path = options->settings.control_path;
     char default_path[CONTROL_PATH_SIZE * 4];
     struct text text;
 
@@ -188,7 +236,7 @@ int control_client_run(enum command command, const char *path)
                 strerror(-fd));
         return 1;
     }
-    int status = ask_and_show(command, fd, path);
+    int status = ask_and_show(options, fd, path);
     close(fd);
     return status;
 }

@@ -4,9 +4,7 @@
 
 #include "config/options.h"
 
-/* COMMAND_STATS, _PS, _RELOAD or _DRAIN; `path` NULL: the default socket. Prints; returns the exit
- * status.
- */
-int control_client_run(enum command command, const char *path);
+/* COMMAND_STATS, _PS, _KILL, _RELOAD or _DRAIN. Prints; returns the exit status. */
+int control_client_run(const struct options *options);
 
 #endif

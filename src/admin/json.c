@@ -31,6 +31,12 @@ void json_reader_init(struct json_reader *reader, const char *json, size_t lengt
     *reader = (struct json_reader){.next = json, .end = json + length};
 }
 
+static void skip_blanks(struct json_reader *reader)
+{
+    while (reader->next < reader->end && memchr(" \t\r\n", *reader->next, 4) != NULL)
+        reader->next++;
+}
+
 static bool take_byte(struct json_reader *reader, char byte)
 {
     if (reader->next == reader->end || *reader->next != byte)
@@ -39,7 +45,8 @@ static bool take_byte(struct json_reader *reader, char byte)
     return true;
 }
 
-/* What stands behind \u00; characters beyond do not occur in what adit sends. */
+/* The byte behind \u00: so adit writes bytes that are not UTF-8. Other characters stand as
+ * themselves. */
 static bool take_hex(struct json_reader *reader, struct text *out)
 {
     unsigned value = 0;
@@ -48,13 +55,16 @@ static bool take_hex(struct json_reader *reader, struct text *out)
         return false;
     reader->next++;
     for (int i = 0; i < 4; i++) {
-        const char *digit = strchr(digits, *reader->next++);
-        if (digit == NULL || *digit == '\0')
+        char byte = *reader->next++;
+        char small = byte >= 'A' && byte <= 'F' ? (char)(byte - 'A' + 'a') : byte;
+        const char *digit = memchr(digits, small, sizeof(digits) - 1);
+
+        if (digit == NULL)
             return false;
         value = value * 16 + (unsigned)(digit - digits);
     }
     text_add_char(out, (char)value);
-    return value <= 0xff;
+    return value >= 1 && value <= 0xff;
 }
 
 static bool take_escaped(struct json_reader *reader, struct text *out)
@@ -75,6 +85,8 @@ static bool take_string(struct json_reader *reader, struct text *out)
     if (!take_byte(reader, '"'))
         return false;
     while (reader->next < reader->end && *reader->next != '"') {
+        if ((unsigned char)*reader->next < ' ')
+            return false;
         if (take_byte(reader, '\\')) {
             if (!take_escaped(reader, out))
                 return false;
@@ -91,10 +103,42 @@ static bool take_value(struct json_reader *reader, struct text *out)
 
     if (start < reader->end && *start == '"')
         return take_string(reader, out);
-    while (reader->next < reader->end && strchr(",}", *reader->next) == NULL)
+    while (reader->next < reader->end && memchr(",} \t\r\n", *reader->next, 6) == NULL)
         reader->next++;
     text_add_bytes(out, start, (size_t)(reader->next - start));
     return reader->next > start;
+}
+
+/* `"name": value`, and blanks around it. */
+static bool take_member(struct json_reader *reader, struct text *name, struct text *value)
+{
+    skip_blanks(reader);
+    if (!take_string(reader, name))
+        return false;
+    skip_blanks(reader);
+    if (!take_byte(reader, ':'))
+        return false;
+    skip_blanks(reader);
+    if (!take_value(reader, value))
+        return false;
+    skip_blanks(reader);
+    return true;
+}
+
+/* To the next member, or to the end. */
+static void advance(struct json_reader *reader)
+{
+    bool is_first = !reader->is_begun;
+
+    if (is_first) {
+        skip_blanks(reader);
+        reader->is_begun = take_byte(reader, '{');
+        reader->is_bad = !reader->is_begun;
+        skip_blanks(reader);
+    }
+    reader->is_ended = !reader->is_bad && take_byte(reader, '}');
+    if (!reader->is_ended && !is_first)
+        reader->is_bad = !take_byte(reader, ',');
 }
 
 bool json_next(struct json_reader *reader, char *ret_name, size_t name_size, char *ret_value,
@@ -105,21 +149,17 @@ bool json_next(struct json_reader *reader, char *ret_name, size_t name_size, cha
 
     if (reader->is_bad || reader->is_ended)
         return false;
-    if (take_byte(reader, '}')) {
-        reader->is_ended = true;
+    advance(reader);
+    if (reader->is_bad || reader->is_ended)
         return false;
-    }
     text_init(&name, ret_name, name_size);
     text_init(&value, ret_value, value_size);
-    reader->is_bad = !take_byte(reader, reader->is_begun ? ',' : '{');
-    reader->is_begun = true;
-    if (!reader->is_bad)
-        reader->is_bad =
-            !take_string(reader, &name) || !take_byte(reader, ':') || !take_value(reader, &value);
+    reader->is_bad = !take_member(reader, &name, &value);
     return !reader->is_bad;
 }
 
-bool json_is_at_end(const struct json_reader *reader)
+bool json_is_at_end(struct json_reader *reader)
 {
-    return reader->is_ended && !reader->is_bad;
+    skip_blanks(reader);
+    return reader->is_ended && !reader->is_bad && reader->next == reader->end;
 }

@@ -10,7 +10,9 @@
  */
 #include "config/options.h"
 
+#include "config/setting.h"
 #include "config/suggest.h"
+#include "wire/basic_auth.h"
 
 #include <errno.h>
 #include <string.h>
@@ -68,7 +70,7 @@ static const struct option_row option_rows[] = {
 static_assert(ARRAY_LENGTH(option_rows) == OPTION_COUNT, "a row for every option");
 
 /* help COMMAND is the longest: a command and its operand. */
-enum { OPERANDS_MAX = 2, QUOTE_MAX = 80 };
+enum { OPERANDS_MAX = 2, QUOTE_MAX = 80, TUNNEL_ID_MAX = 13 };
 
 struct parse {
     struct options *options;
@@ -118,6 +120,10 @@ static bool is_similar(const char *name, const char *word)
 static int fail_unknown_option(struct text *message, const char *word)
 {
     fail(message, "unknown option", word, "");
+    if (strcmp(word, "-h") == 0) {
+        suggest_name(message, option_rows[OPTION_HELP].name);
+        return -EINVAL;
+    }
     for (size_t i = 0; i < OPTION_COUNT; i++) {
         if (is_similar(option_rows[i].name, word)) {
             suggest_name(message, option_rows[i].name);
@@ -253,16 +259,41 @@ static int take_client(struct parse *parse, const char *word)
 static int take_sni(struct parse *parse, const char *word)
 {
     struct options_question *question = &parse->options->question;
-    char target[AUTHORITY_TEXT_SIZE];
-    struct text text;
 
-    text_init(&text, target, sizeof(target));
-    text_add(&text, word);
-    text_add(&text, ":443");
-    if (text.is_truncated || authority_parse(target, text.length, &question->sni) != AUTHORITY_OK ||
+    if (authority_parse_host(word, strlen(word), &question->sni) != AUTHORITY_OK ||
         question->sni.address.family != IP_NONE)
         return fail(parse->message, "--sni", word, ": not a host name");
     question->has_sni = true;
+    return 0;
+}
+
+static int take_tunnel_user(struct parse *parse, const char *word)
+{
+    if (word[0] == '\0' || strlen(word) > BASIC_USER_MAX)
+        return fail(parse->message, "--user", word, ": a user name of 1 to 255 bytes is needed");
+    parse->options->tunnels.user = word;
+    return 0;
+}
+
+static int take_tunnel_host(struct parse *parse, const char *word)
+{
+    static const char any_suffix[] = "*.";
+    bool is_suffix = strncmp(word, any_suffix, strlen(any_suffix)) == 0;
+    const char *host = is_suffix ? word + strlen(any_suffix) : word;
+    struct authority authority;
+
+    if (authority_parse_host(host, strlen(host), &authority) != AUTHORITY_OK ||
+        (is_suffix && authority.address.family != IP_NONE))
+        return fail(parse->message, "--host", word,
+                    ": not a host; write example.com, *.example.com or 192.0.2.7");
+    parse->options->tunnels.host = word;
+    return 0;
+}
+
+static int take_min_bytes(struct parse *parse, const char *word)
+{
+    if (setting_parse_size(word, &parse->options->tunnels.min_bytes) < 0)
+        return fail(parse->message, "--min-bytes", word, ": write bytes, as in 500, 64k or 10MB");
     return 0;
 }
 
@@ -277,7 +308,12 @@ static int take_operand(struct parse *parse, enum option option, const char *wor
         return take_client(parse, word);
     case OPTION_SNI:
         return take_sni(parse, word);
-    case OPTION_PRINT:
+    case OPTION_TUNNEL_USER:
+        return take_tunnel_user(parse, word);
+    case OPTION_TUNNEL_HOST:
+        return take_tunnel_host(parse, word);
+    case OPTION_MIN_BYTES:
+        return take_min_bytes(parse, word);
     case OPTION_LISTEN:
         return take_listener(parse, word);
     case OPTION_WORKERS:
@@ -286,6 +322,8 @@ static int take_operand(struct parse *parse, enum option option, const char *wor
         return take_socket(parse, word);
     case OPTION_FROM:
         return take_from(parse, word);
+    case OPTION_PRINT:
+    case OPTION_JSON:
     case OPTION_HELP:
     case OPTION_VERSION:
     case OPTION_COUNT:
@@ -425,6 +463,34 @@ static int take_target(struct parse *parse)
     return -EINVAL;
 }
 
+static bool is_tunnel_id(const char *word)
+{
+    size_t length = strlen(word);
+
+    for (size_t i = 0; i < length; i++)
+        if (strchr("0123456789abcdefghjkmnpqrstvwxyz", word[i]) == NULL)
+            return false;
+    return length > 0 && length <= TUNNEL_ID_MAX;
+}
+
+/* Nobody shall end every tunnel by leaving something out. */
+static int take_kill(struct parse *parse)
+{
+    struct options_tunnels *tunnels = &parse->options->tunnels;
+
+    if (parse->operand_count > 1) {
+        tunnels->id = parse->operands[1];
+        if (!is_tunnel_id(tunnels->id))
+            return fail(parse->message, "id", tunnels->id, ": write it as 'adit ps' shows it");
+    }
+    if (tunnels->id != NULL || tunnels->user != NULL || tunnels->host != NULL)
+        return 0;
+    text_add(parse->message,
+             "kill which? write adit kill ID, as 'adit ps' shows it, or --user USER, "
+             "or --host HOST");
+    return -EINVAL;
+}
+
 /* What stands behind the command. */
 static int take_command_operand(struct parse *parse)
 {
@@ -433,6 +499,8 @@ static int take_command_operand(struct parse *parse)
 
     if (options->command == COMMAND_EXPLAIN)
         return take_target(parse);
+    if (options->command == COMMAND_KILL)
+        return take_kill(parse);
     if (!has_operand)
         return 0;
     if (strcmp(parse->operands[0], command_rows[COMMAND_HELP].word) == 0)
@@ -447,6 +515,7 @@ static int decide_command(struct parse *parse)
 
     options->is_version_asked = parse->given & 1U << OPTION_VERSION;
     options->is_print_asked = parse->given & 1U << OPTION_PRINT;
+    options->is_json_asked = parse->given & 1U << OPTION_JSON;
     if (parse->operand_count > 0) {
         int error = find_command(parse->message, parse->operands[0], &options->command);
         if (error < 0)
@@ -500,7 +569,7 @@ int options_parse(size_t count, char *const words[], struct options *ret_options
 /* `  LEFT  RIGHT`, RIGHT in a column of its own. */
 static void add_row(struct text *out, const char *name, const char *operand, const char *summary)
 {
-    enum { COLUMN = 18 };
+    enum { COLUMN = 22 };
     size_t start = out->length;
 
     text_add(out, "  ");

@@ -26,13 +26,23 @@ struct options_question {
     struct authority sni; /* host: the name, normalised */
 };
 
+/* Which tunnels `ps` and `kill` are about; NULL, 0: any. */
+struct options_tunnels {
+    const char *id;
+    const char *user;
+    const char *host;
+    uint64_t min_bytes;
+};
+
 struct options {
     enum command command;
     enum command topic;       /* of COMMAND_HELP; COMMAND_RUN: the overview */
     bool is_version_asked;    /* print the version and nothing else */
     bool is_print_asked;      /* of COMMAND_CHECK */
+    bool is_json_asked;       /* of COMMAND_PS */
     struct settings settings; /* with the default listener when none was named and no file */
     struct options_question question; /* of COMMAND_EXPLAIN */
+    struct options_tunnels tunnels;
 };
 
 /* Room for any message of options_parse (the words quoted in it are cut). */

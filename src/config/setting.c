@@ -39,6 +39,13 @@ static const struct unit bandwidth_units[] = {{"GB/s", 1 << 30},  {"G/s", 1 << 3
                                               {"K/s", 1 << 10},   {"KB/s", 1 << 10},
                                               {"KiB/s", 1 << 10}, {"B/s", 1},
                                               {"/s", 1},          {0}};
+static const struct unit size_units[] = {{"GB", 1 << 30},  {"G", 1 << 30},
+                                         {"GiB", 1 << 30}, {"MB", 1 << 20},
+                                         {"M", 1 << 20},   {"MiB", 1 << 20},
+                                         {"kB", 1 << 10},  {"k", 1 << 10},
+                                         {"K", 1 << 10},   {"KB", 1 << 10},
+                                         {"KiB", 1 << 10}, {"B", 1},
+                                         {"", 1},          {0}};
 
 static const struct {
     const struct unit *units;
@@ -81,7 +88,7 @@ static const struct unit *find_unit(const struct unit *units, const char *name, 
 }
 
 /* NUMBER UNIT, for durations repeated. False when it is not that, or over UINT64_MAX. */
-static bool parse_amount(const struct setting_row *row, const char *text, uint64_t *ret_value)
+static bool parse_amount(const struct unit *units, const char *text, uint64_t *ret_value)
 {
     uint64_t sum = 0;
 
@@ -99,13 +106,18 @@ static bool parse_amount(const struct setting_row *row, const char *text, uint64
         const char *name = text;
         while (*text != '\0' && !is_digit(*text))
             text++;
-        const struct unit *unit = find_unit(kinds[row->kind].units, name, (size_t)(text - name));
+        const struct unit *unit = find_unit(units, name, (size_t)(text - name));
         if (unit == NULL || __builtin_mul_overflow(number, unit->factor, &product) ||
             __builtin_add_overflow(sum, product, &sum))
             return false;
-    } while (*text != '\0' && row->kind == SETTING_DURATION);
+    } while (*text != '\0' && units == duration_units);
     *ret_value = sum;
     return *text == '\0';
+}
+
+int setting_parse_size(const char *text, uint64_t *ret_bytes)
+{
+    return parse_amount(size_units, text, ret_bytes) ? 0 : -EINVAL;
 }
 
 int setting_parse(enum setting setting, const char *text, uint64_t *ret_value, struct text *message)
@@ -113,7 +125,7 @@ int setting_parse(enum setting setting, const char *text, uint64_t *ret_value, s
     const struct setting_row *row = setting_row(setting);
     uint64_t value;
 
-    if (!parse_amount(row, text, &value)) {
+    if (!parse_amount(kinds[row->kind].units, text, &value)) {
         text_add_char(message, '\'');
         text_add(message, text);
         text_add(message, "': write ");

@@ -40,6 +40,8 @@ enum setting setting_find(const char *statement, const char *word, const char *p
 /* 0, or -EINVAL and in `message` what is wrong and what is right. */
 int setting_parse(enum setting setting, const char *text, uint64_t *ret_value,
                   struct text *message) MUST_CHECK;
+/* A number of bytes: 0, 64k, 10MB, 1GiB: powers of 1024. 0 or -EINVAL. */
+int setting_parse_size(const char *text, uint64_t *ret_bytes) MUST_CHECK;
 void setting_print(struct text *out, enum setting setting, uint64_t value);
 
 uint64_t setting_get(const struct config_values *values, enum setting setting);

@@ -67,9 +67,10 @@ int daemon_main(int argc, char **argv)
         return print_help(options.topic);
     case COMMAND_STATS:
     case COMMAND_PS:
+    case COMMAND_KILL:
     case COMMAND_RELOAD:
     case COMMAND_DRAIN:
-        return control_client_run(options.command, options.settings.control_path);
+        return control_client_run(&options);
     case COMMAND_CHECK:
         return check_run(&options);
     case COMMAND_EXPLAIN:

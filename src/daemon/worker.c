@@ -14,7 +14,6 @@
 #include "daemon/worker.h"
 
 #include "admin/control.h"
-#include "admin/stats.h"
 #include "daemon/bundle.h"
 #include "daemon/channel.h"
 #include "daemon/configuration.h"
@@ -23,6 +22,7 @@
 #include "daemon/say.h"
 #include "daemon/snapshot.h"
 #include "daemon/worker_thread.h"
+#include "daemon/worker_views.h"
 #include "loop/clock.h"
 #include "loop/loop.h"
 #include "observe/access_log.h"
@@ -67,6 +67,7 @@ struct worker {
     struct dial_gate *dial_gate;
     struct capacity capacity;
     struct watch channel;
+    struct worker_views *views;
     struct control *control;
     struct file_text *files[WATCHED_FILE_COUNT];
     struct deadline drain_over;
@@ -75,13 +76,10 @@ struct worker {
     unsigned slot_count;
     struct worker_thread *threads[SETTINGS_WORKERS_MAX];
     unsigned thread_count;
-    unsigned stopped_count;    /* threads that accept no more */
-    unsigned done_count;       /* threads that ended */
-    unsigned publishing_count; /* threads whose figures are awaited */
-    bool is_listing;           /* their tunnels, too */
-    bool is_listing_wanted;    /* when they are done with what they do now */
-    unsigned applying_count;   /* threads that do not go by the new snapshot yet */
-    unsigned retiring_count;   /* threads that still listen to old listeners */
+    unsigned stopped_count;  /* threads that accept no more */
+    unsigned done_count;     /* threads that ended */
+    unsigned applying_count; /* threads that do not go by the new snapshot yet */
+    unsigned retiring_count; /* threads that still listen to old listeners */
     int apply_error;
     char reload_answer[CHANNEL_TEXT_MAX + 1]; /* its first byte: enum channel_end */
 };
@@ -152,127 +150,46 @@ static void thread_done(void *self)
         stop(worker, 0);
 }
 
-/* -- the control socket */
+/* -- what is asked from outside */
 
-static void collect_stats(struct worker *worker, struct stats *ret_stats)
+static void look_at(void *self, struct worker_look *ret_look)
 {
-    uint64_t now_ms = clock_monotonic_ms();
+    const struct worker *worker = self;
 
-    *ret_stats = (struct stats){
-        .workers = worker->thread_count,
+    *ret_look = (struct worker_look){
+        .threads = worker->threads,
+        .thread_count = worker->thread_count,
         .state = state_names[worker->state],
-        .uptime_s = (now_ms - worker->plan->adit_started_ms) / 1000,
-        .worker_restarts = worker->plan->restarts,
-        .log_dropped = log_dropped(worker->log),
+        .adit_started_ms = worker->plan->adit_started_ms,
+        .restarts = worker->plan->restarts,
+        .log = worker->log,
+        .auth = worker->auth,
     };
-    for (unsigned i = 0; i < worker->thread_count; i++) {
-        const struct counters *counters = worker_thread_counters(worker->threads[i]);
-        struct resolver_counters dns;
-
-        for (size_t row = 0; row < COUNTER_COUNT; row++)
-            ret_stats->counters[row] += counter_read(counters, (enum counter)row);
-        worker_thread_dns_counters(worker->threads[i], &dns);
-        ret_stats->dns_cache_hits += dns.cache_hits;
-        ret_stats->dns_cache_misses += dns.cache_misses;
-        ret_stats->dns_questions += dns.questions;
-    }
-    /* Hashes are computed by threads that carry no tunnels. */
-    ret_stats->counters[COUNTER_AUTH_HASHES] +=
-        counter_read(auth_counters(worker->auth), COUNTER_AUTH_HASHES);
 }
 
-static void answer_stats(struct worker *worker)
-{
-    char line[STATS_SIZE];
-    struct stats stats;
-    struct text out;
-
-    collect_stats(worker, &stats);
-    text_init(&out, line, sizeof(line));
-    stats_print_json(&out, &stats);
-    control_answer_stats(worker->control, line, out.length);
-}
-
-static void answer_listing(struct worker *worker)
-{
-    char *parts[SETTINGS_WORKERS_MAX];
-    size_t lengths[SETTINGS_WORKERS_MAX];
-
-    for (unsigned i = 0; i < worker->thread_count; i++)
-        parts[i] = worker_thread_take_listing(worker->threads[i], &lengths[i]);
-    control_answer_ps(worker->control, parts, lengths, worker->thread_count);
-    for (unsigned i = 0; i < worker->thread_count; i++)
-        free(parts[i]);
-}
-
-static void end_round(struct worker *worker)
-{
-    if (worker->is_listing)
-        answer_listing(worker);
-    answer_stats(worker);
-}
-
-/* Threads that are done (while others still drain) answer no more: their last figures do. */
-static void ask_threads(struct worker *worker)
-{
-    if (worker->publishing_count > 0)
-        return;
-    worker->is_listing = worker->is_listing_wanted;
-    worker->is_listing_wanted = false;
-    for (unsigned i = 0; i < worker->thread_count; i++)
-        if (worker_thread_publish(worker->threads[i], worker->is_listing))
-            worker->publishing_count++;
-    if (worker->publishing_count == 0)
-        end_round(worker);
-}
-
-static void thread_published(void *self)
+static void thread_answered(void *self)
 {
     struct worker *worker = self;
 
-    if (--worker->publishing_count > 0)
-        return;
-    end_round(worker);
-    if (worker->is_listing_wanted)
-        ask_threads(worker);
+    worker_views_thread_answered(worker->views);
 }
 
-static void drain_asked(struct worker *worker)
+static void drain_asked(void *self)
 {
+    struct worker *worker = self;
+
     /* A supervisor that is gone or does not read can't object. */
     if (channel_send(worker->plan->channel_fd, CHANNEL_DRAIN, -1) < 0)
         begin_drain(worker);
 }
 
-static void reload_asked(struct worker *worker)
+static void reload_asked(void *self)
 {
+    struct worker *worker = self;
     int error = channel_send(worker->plan->channel_fd, CHANNEL_RELOAD, -1);
 
     if (error < 0)
         control_answer_reload(worker->control, 1, false, "adit: the supervisor does not answer\n");
-}
-
-static void control_asked(void *self, enum control_request request)
-{
-    struct worker *worker = self;
-
-    switch (request) {
-    case CONTROL_PS:
-        worker->is_listing_wanted = true;
-        ask_threads(worker);
-        break;
-    case CONTROL_STATS:
-        ask_threads(worker);
-        break;
-    case CONTROL_RELOAD:
-        reload_asked(worker);
-        break;
-    case CONTROL_DRAIN:
-        drain_asked(worker);
-        break;
-    case CONTROL_REQUEST_COUNT:
-        break;
-    }
 }
 
 /* -- the configuration */
@@ -548,7 +465,7 @@ static int create_threads(struct worker *worker)
                                               .applied = thread_applied,
                                               .retired = thread_retired,
                                               .stopped_accepting = thread_stopped_accepting,
-                                              .published = thread_published,
+                                              .answered = thread_answered,
                                               .done = thread_done,
                                               .self = worker};
     uint64_t seed = clock_wall_ms();
@@ -659,6 +576,15 @@ static void channel_ready(struct watch *watch, uint32_t events)
     }
 }
 
+static int create_control(struct worker *worker)
+{
+    const struct control_owner owner = {
+        .reload = reload_asked, .drain = drain_asked, .self = worker};
+
+    return control_create(worker->loop, worker->plan->control_fd, worker_views_ops(worker->views),
+                          &owner, &worker->control);
+}
+
 static int create_shared_parts(struct worker *worker)
 {
     const struct worker_plan *plan = worker->plan;
@@ -673,9 +599,10 @@ static int create_shared_parts(struct worker *worker)
         error = limits_create(&worker->limits_shared);
     if (error == 0)
         error = create_dial_gate(worker);
+    if (error == 0)
+        error = worker_views_create(worker->loop, look_at, worker, &worker->views);
     if (error == 0 && plan->control_fd >= 0)
-        error =
-            control_create(worker->loop, plan->control_fd, control_asked, worker, &worker->control);
+        error = create_control(worker);
     if (error == 0)
         error = watch_open_input(worker->loop, &worker->channel, plan->channel_fd, false,
                                  channel_ready);
@@ -687,6 +614,7 @@ static void destroy_parts(struct worker *worker)
     deadline_cancel(worker->loop, &worker->drain_over);
     if (worker->control != NULL)
         control_destroy(worker->control);
+    worker_views_destroy(worker->views);
     for (unsigned i = 0; i < worker->thread_count; i++)
         worker_thread_destroy(worker->threads[i]);
     dial_gate_destroy(worker->dial_gate);

@@ -29,19 +29,20 @@
 enum {
     DRAIN_LOOK_MS = 20,
     DRAIN_ACCEPTS_MAX = 4096, /* the backlog of a listener */
+    KILLS_PER_TURN = 64,      /* about a millisecond */
     CACHE_LINE = 64,
 };
 
 enum order_bits {
     ORDER_DRAIN = 1,
     ORDER_END = 2,
-    ORDER_PUBLISH = 4,
-    ORDER_LIST = 8,
+    ORDER_LIST = 4,
+    ORDER_KILL = 8,
     ORDER_RETIRE = 16,
 };
 enum report_bits {
     REPORT_STOPPED = 1,
-    REPORT_PUBLISHED = 2,
+    REPORT_ANSWERED = 2,
     REPORT_DONE = 4,
     REPORT_APPLIED = 8,
     REPORT_RETIRED = 16,
@@ -61,8 +62,8 @@ struct mailbox {
     struct thread_rules *next_rules;             /* NULL: none */
     int apply_error;
     struct resolver_counters dns;
-    char *listing; /* NULL: none, or no memory */
-    size_t listing_length;
+    struct tunnel_filter filter; /* of the question */
+    struct worker_thread_answer answer;
     struct letter order_letter;
     struct letter report_letter;
     bool is_order_posted;
@@ -80,13 +81,16 @@ struct worker_thread {
     struct front *front;
     struct acceptor *acceptor;
     struct deadline drain_look;
+    struct tunnel_filter kill_filter;
+    struct task kill_more;
+    size_t killed_count;
     struct worker_thread_owner owner;
     struct mailbox mailbox;
     unsigned index;
     pthread_t id;
     bool is_started;
-    bool is_done;       /* for the main thread */
-    bool is_publishing; /* for the main thread: it was asked to, and has not answered */
+    bool is_done;  /* for the main thread */
+    bool is_asked; /* for the main thread: and has not answered */
 };
 
 /* -- on the thread */
@@ -286,6 +290,7 @@ static void look_whether_done(struct deadline *deadline)
         deadline_set(thread->loop, deadline, loop_now_ms(thread->loop) + DRAIN_LOOK_MS);
         return;
     }
+    task_cancel(&thread->kill_more);
     report(thread, REPORT_DONE);
     loop_stop(thread->loop);
 }
@@ -306,51 +311,80 @@ static void end(struct worker_thread *thread)
     thread->front = NULL;
 }
 
+struct listing {
+    FILE *out;
+    size_t count;
+};
+
 static void list_tunnel(void *context, const struct access_record *record)
 {
-    FILE *out = context;
+    struct listing *listing = context;
     char line[LOG_LINE_MAX];
     struct text text;
 
     text_init(&text, line, sizeof(line));
     access_tunnel_print(&text, record);
     text_add_char(&text, '\n');
-    fwrite(line, 1, text.length, out);
+    fwrite(line, 1, text.length, listing->out);
+    listing->count++;
 }
 
-/* NULL: no memory. */
-static char *list_tunnels(struct worker_thread *thread, size_t *ret_length)
+static struct worker_thread_answer list_tunnels(struct worker_thread *thread,
+                                                const struct tunnel_filter *filter)
 {
-    char *bytes = NULL;
-    FILE *out = open_memstream(&bytes, ret_length);
+    const struct worker_thread_answer out_of_memory = {.is_out_of_memory = true};
+    struct worker_thread_answer answer = {.lines = NULL};
+    struct listing listing = {.out = open_memstream(&answer.lines, &answer.length)};
 
-    if (out == NULL)
-        return NULL;
-    tunnel_visit_open(&thread->env, list_tunnel, out);
-    bool is_good = !ferror(out);
-    if (fclose(out) != 0 || !is_good) {
-        free(bytes);
-        return NULL;
+    if (listing.out == NULL)
+        return out_of_memory;
+    tunnel_visit_open(&thread->env, filter, list_tunnel, &listing);
+    bool is_good = !ferror(listing.out);
+    if (fclose(listing.out) != 0 || !is_good) {
+        free(answer.lines);
+        return out_of_memory;
     }
-    return bytes;
+    answer.tunnel_count = listing.count;
+    return answer;
 }
 
-static void publish(struct worker_thread *thread, bool is_listing)
+static void publish(struct worker_thread *thread, const struct worker_thread_answer *answer)
 {
     struct resolver_counters dns;
-    size_t length = 0;
-    char *listing = is_listing ? list_tunnels(thread, &length) : NULL;
 
     resolver_read_counters(thread->resolver, &dns);
     pthread_mutex_lock(&thread->mailbox.lock);
     thread->mailbox.dns = dns;
-    if (is_listing) {
-        free(thread->mailbox.listing);
-        thread->mailbox.listing = listing;
-        thread->mailbox.listing_length = length;
-    }
+    thread->mailbox.answer = *answer;
     pthread_mutex_unlock(&thread->mailbox.lock);
-    report(thread, REPORT_PUBLISHED);
+    report(thread, REPORT_ANSWERED);
+}
+
+/* A thousand at once would hold up everybody else's bytes. */
+static void kill_some(struct task *task)
+{
+    struct worker_thread *thread = container_of(task, struct worker_thread, kill_more);
+    size_t count = tunnel_kill(&thread->env, &thread->kill_filter, KILLS_PER_TURN);
+
+    thread->killed_count += count;
+    if (count == KILLS_PER_TURN) {
+        task_post(thread->loop, task);
+        return;
+    }
+    const struct worker_thread_answer answer = {.tunnel_count = thread->killed_count};
+    publish(thread, &answer);
+}
+
+static void answer(struct worker_thread *thread, const struct tunnel_filter *filter, bool is_kill)
+{
+    if (is_kill) {
+        thread->kill_filter = *filter;
+        thread->killed_count = 0;
+        kill_some(&thread->kill_more);
+    } else {
+        const struct worker_thread_answer answer = list_tunnels(thread, filter);
+        publish(thread, &answer);
+    }
 }
 
 static void orders_came(struct letter *letter)
@@ -363,6 +397,7 @@ static void orders_came(struct letter *letter)
     unsigned orders = mailbox->orders;
     struct thread_rules *rules = mailbox->next_rules;
     mailbox->orders = 0;
+    const struct tunnel_filter filter = mailbox->filter;
     mailbox->next_rules = NULL;
     mailbox->is_order_posted = false;
     for (size_t i = 0; i < WATCHED_FILE_COUNT; i++) {
@@ -384,8 +419,8 @@ static void orders_came(struct letter *letter)
         drain(thread);
     if (orders & ORDER_END)
         end(thread);
-    if (orders & ORDER_PUBLISH)
-        publish(thread, orders & ORDER_LIST);
+    if (orders & (ORDER_LIST | ORDER_KILL))
+        answer(thread, &filter, orders & ORDER_KILL);
 }
 
 static void *run(void *argument)
@@ -422,9 +457,9 @@ static void reports_came(struct letter *letter)
     if (reports & REPORT_STOPPED)
         owner.stopped_accepting(owner.self);
     thread->is_done |= (reports & REPORT_DONE) != 0;
-    if (thread->is_publishing && reports & (REPORT_PUBLISHED | REPORT_DONE)) {
-        thread->is_publishing = false;
-        owner.published(owner.self);
+    if (thread->is_asked && reports & (REPORT_ANSWERED | REPORT_DONE)) {
+        thread->is_asked = false;
+        owner.answered(owner.self);
     }
     if (reports & REPORT_DONE)
         owner.done(owner.self);
@@ -486,27 +521,27 @@ void worker_thread_retire(struct worker_thread *thread)
     order(thread, ORDER_RETIRE);
 }
 
-bool worker_thread_publish(struct worker_thread *thread, bool is_listing)
+bool worker_thread_ask(struct worker_thread *thread, const struct tunnel_filter *filter,
+                       bool is_kill)
 {
     if (thread->is_done)
         return false;
-    thread->is_publishing = true;
-    order(thread, ORDER_PUBLISH | (is_listing ? ORDER_LIST : 0));
+    REQUIRE(!thread->is_asked);
+    thread->is_asked = true;
+    pthread_mutex_lock(&thread->mailbox.lock);
+    thread->mailbox.filter = *filter;
+    thread->mailbox.orders |= is_kill ? ORDER_KILL : ORDER_LIST;
+    post_orders(thread);
     return true;
 }
 
-char *worker_thread_take_listing(struct worker_thread *thread, size_t *ret_length)
+struct worker_thread_answer worker_thread_take_answer(struct worker_thread *thread)
 {
     pthread_mutex_lock(&thread->mailbox.lock);
-    char *listing = thread->mailbox.listing;
-    *ret_length = thread->mailbox.listing_length;
-    thread->mailbox.listing = NULL;
+    struct worker_thread_answer answer = thread->mailbox.answer;
+    thread->mailbox.answer = (struct worker_thread_answer){.lines = NULL};
     pthread_mutex_unlock(&thread->mailbox.lock);
-    if (listing == NULL && thread->is_done) {
-        *ret_length = 0;
-        listing = calloc(1, 1);
-    }
-    return listing;
+    return answer;
 }
 
 const struct counters *worker_thread_counters(const struct worker_thread *thread)
@@ -586,6 +621,7 @@ int worker_thread_create(const struct worker_thread_plan *plan,
     *thread = (struct worker_thread){.owner = *owner, .index = plan->index};
     list_init(&thread->env.tunnels);
     deadline_init(&thread->drain_look, look_whether_done);
+    task_init(&thread->kill_more, kill_some);
     pthread_mutex_init(&thread->mailbox.lock, NULL);
     letter_init(&thread->mailbox.order_letter, orders_came);
     letter_init(&thread->mailbox.report_letter, reports_came);
@@ -630,7 +666,7 @@ void worker_thread_destroy(struct worker_thread *thread)
     if (thread->rules != NULL)
         tunnel_rules_release(&thread->rules->rules);
     file_text_release(thread->resolv_conf);
-    free(thread->mailbox.listing);
+    free(thread->mailbox.answer.lines);
     for (size_t i = 0; i < WATCHED_FILE_COUNT; i++)
         file_text_release(thread->mailbox.files[i]);
     pthread_mutex_destroy(&thread->mailbox.lock);

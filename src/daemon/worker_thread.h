@@ -13,6 +13,7 @@
 #include "observe/counters.h"
 #include "tunnel/relay_env.h"
 #include "tunnel/tunnel_env.h"
+#include "tunnel/tunnel_filter.h"
 
 struct auth;
 struct file_text;
@@ -42,7 +43,7 @@ struct worker_thread_owner {
     void (*applied)(void *self, int error); /* after worker_thread_apply */
     void (*retired)(void *self);            /* after worker_thread_retire */
     void (*stopped_accepting)(void *self);  /* after worker_thread_drain */
-    void (*published)(void *self);          /* after worker_thread_publish */
+    void (*answered)(void *self);           /* after worker_thread_ask */
     void (*done)(void *self);               /* the last call; worker_thread_destroy may follow */
     void *self;
 };
@@ -67,17 +68,23 @@ void worker_thread_retire(struct worker_thread *thread);
 void worker_thread_drain(struct worker_thread *thread);
 /* The drain time is over: closes everything, then is done. */
 void worker_thread_end(struct worker_thread *thread);
-/* Asks for fresh DNS figures, and for the open tunnels if `is_listing`. False: the thread is done
- * and `published` won't be called. */
-bool worker_thread_publish(struct worker_thread *thread, bool is_listing);
+/* Lists the open tunnels that match, or kills them; one question at a time. False: the thread is
+ * done, has no tunnels, and `answered` won't be called. */
+bool worker_thread_ask(struct worker_thread *thread, const struct tunnel_filter *filter,
+                       bool is_kill);
 
 /* Live. */
 const struct counters *worker_thread_counters(const struct worker_thread *thread);
-/* As of the last `published`. */
+/* As of the last `answered`. */
 void worker_thread_dns_counters(struct worker_thread *thread,
                                 struct resolver_counters *ret_counters);
-/* The open tunnels as of the last `published`, a line of JSON each; the caller frees. NULL: no
- * memory. */
-char *worker_thread_take_listing(struct worker_thread *thread, size_t *ret_length) MUST_CHECK;
+/* What the last question found. */
+struct worker_thread_answer {
+    char *lines; /* of JSON, a tunnel each; the caller's to free; NULL: none */
+    size_t length;
+    size_t tunnel_count;
+    bool is_out_of_memory;
+};
+struct worker_thread_answer worker_thread_take_answer(struct worker_thread *thread);
 
 #endif

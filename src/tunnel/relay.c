@@ -425,11 +425,11 @@ int relay_start(struct relay *relay, struct relay_env *env, const struct tunnel_
     return 0;
 }
 
-void relay_stop(struct relay *relay)
+void relay_stop(struct relay *relay, bool is_reset)
 {
     relay_release(relay);
-    stream_close(relay->ends[RELAY_CLIENT], false);
-    stream_close(relay->ends[RELAY_TARGET], false);
+    stream_close(relay->ends[RELAY_CLIENT], is_reset);
+    stream_close(relay->ends[RELAY_TARGET], is_reset);
 }
 
 uint64_t relay_bytes(const struct relay *relay, enum relay_end from)

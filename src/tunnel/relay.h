@@ -63,8 +63,8 @@ int relay_start(struct relay *relay, struct relay_env *env, const struct tunnel_
                 struct throttle *throttle, struct stream *client, struct stream *target,
                 const void *early, size_t early_length,
                 void (*on_ended)(struct relay *, enum closed_by)) MUST_CHECK;
-/* Closes both ends now; on_ended is not called. */
-void relay_stop(struct relay *relay);
+/* Closes both ends now, with a reset or without; on_ended is not called. */
+void relay_stop(struct relay *relay, bool is_reset);
 /* Payload so far; index RELAY_CLIENT counts what came from the client. */
 uint64_t relay_bytes(const struct relay *relay, enum relay_end from);
 

@@ -14,6 +14,7 @@
 #include "net/stream.h"
 #include "observe/counters.h"
 #include "tunnel/tunnel_env.h"
+#include "tunnel/tunnel_filter.h"
 #include "tunnel/tunnel_log.h"
 #include "tunnel/tunnel_state.h"
 
@@ -709,7 +710,25 @@ void tunnel_close_all(struct tunnel_env *env)
     while (!list_is_empty(&env->tunnels)) {
         struct tunnel *tunnel = container_of(env->tunnels.next, struct tunnel, link);
 
-        relay_stop(&tunnel->relay);
+        relay_stop(&tunnel->relay, false);
         relay_ended(&tunnel->relay, CLOSED_BY_DRAINED);
     }
+}
+
+size_t tunnel_kill(struct tunnel_env *env, const struct tunnel_filter *filter, size_t max)
+{
+    size_t count = 0;
+
+    for (struct list *link = env->tunnels.next; link != &env->tunnels && count < max;) {
+        struct tunnel *tunnel = container_of(link, struct tunnel, link);
+        const struct access_record record = tunnel_log_record(tunnel);
+
+        link = link->next; /* ending unlinks */
+        if (!tunnel_filter_matches(filter, &record))
+            continue;
+        relay_stop(&tunnel->relay, true);
+        relay_ended(&tunnel->relay, CLOSED_BY_KILLED);
+        count++;
+    }
+    return count;
 }

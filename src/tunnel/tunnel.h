@@ -21,6 +21,7 @@ struct access_record;
 struct stream;
 struct tunnel;
 struct tunnel_env;
+struct tunnel_filter;
 
 /* Views need to live only during the call. */
 struct tunnel_request {
@@ -68,10 +69,14 @@ struct tunnel_rejection {
 };
 void tunnel_reject(struct tunnel_env *env, const struct tunnel_rejection *rejection);
 
-/* Every relaying tunnel, the oldest first: the fields of its `open`, bytes and age so far. */
-void tunnel_visit_open(struct tunnel_env *env,
+/* Every relaying tunnel that matches, the oldest first: the fields of its `open`, bytes and age so
+ * far. */
+void tunnel_visit_open(struct tunnel_env *env, const struct tunnel_filter *filter,
                        void (*visit)(void *context, const struct access_record *record),
                        void *context);
+/* Ends relaying tunnels that match, both ends with a reset: nobody shall take what was cut off for
+ * complete. At most `max`; returns how many. */
+size_t tunnel_kill(struct tunnel_env *env, const struct tunnel_filter *filter, size_t max);
 /* Ends every relaying tunnel of the thread (drain timeout). */
 void tunnel_close_all(struct tunnel_env *env);
 

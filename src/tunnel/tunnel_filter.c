@@ -25,32 +25,15 @@ int tunnel_filter_set_user(struct tunnel_filter *filter, const char *user)
     return 0;
 }
 
-/* Any port makes an authority of a host. */
-static int normalise(const char *before, const char *host, const char *behind,
-                     struct authority *ret_authority)
-{
-    char buffer[AUTHORITY_TEXT_SIZE];
-    struct text text;
-
-    text_init(&text, buffer, sizeof(buffer));
-    text_add(&text, before);
-    text_add(&text, host);
-    text_add(&text, behind);
-    if (text.is_truncated || authority_parse(buffer, text.length, ret_authority) != AUTHORITY_OK)
-        return -EINVAL;
-    return 0;
-}
-
 int tunnel_filter_set_host(struct tunnel_filter *filter, const char *host)
 {
     bool is_suffix = strncmp(host, any_suffix, strlen(any_suffix)) == 0;
+    const char *rest = is_suffix ? host + strlen(any_suffix) : host;
     struct authority authority;
     struct text text;
-    int error = normalise("", is_suffix ? host + strlen(any_suffix) : host, ":1", &authority);
 
-    if (error < 0 && !is_suffix)
-        error = normalise("[", host, "]:1", &authority);
-    if (error < 0 || (is_suffix && authority.address.family != IP_NONE))
+    if (authority_parse_host(rest, strlen(rest), &authority) != AUTHORITY_OK ||
+        (is_suffix && authority.address.family != IP_NONE))
         return -EINVAL;
     filter->is_suffix = is_suffix;
     text_init(&text, filter->host, sizeof(filter->host));

@@ -4,6 +4,7 @@
 #include "observe/access_log.h"
 #include "observe/counters.h"
 #include "tunnel/tunnel_env.h"
+#include "tunnel/tunnel_filter.h"
 
 static struct access_record record_of(const struct tunnel *tunnel, enum access_event event)
 {
@@ -57,18 +58,26 @@ void tunnel_log_close(struct tunnel *tunnel, enum closed_by closed_by)
     counter_subtract(tunnel->env->counters, COUNTER_TUNNELS_OPEN, 1);
 }
 
-void tunnel_visit_open(struct tunnel_env *env,
+struct access_record tunnel_log_record(const struct tunnel *tunnel)
+{
+    struct access_record record = record_of(tunnel, ACCESS_OPEN);
+
+    record.up_bytes = relay_bytes(&tunnel->relay, RELAY_CLIENT);
+    record.down_bytes = relay_bytes(&tunnel->relay, RELAY_TARGET);
+    record.duration_ms = loop_now_ms(tunnel->env->loop) - tunnel->began_ms;
+    return record;
+}
+
+void tunnel_visit_open(struct tunnel_env *env, const struct tunnel_filter *filter,
                        void (*visit)(void *context, const struct access_record *record),
                        void *context)
 {
     for (struct list *link = env->tunnels.next; link != &env->tunnels; link = link->next) {
         const struct tunnel *tunnel = container_of(link, struct tunnel, link);
-        struct access_record record = record_of(tunnel, ACCESS_OPEN);
+        const struct access_record record = tunnel_log_record(tunnel);
 
-        record.up_bytes = relay_bytes(&tunnel->relay, RELAY_CLIENT);
-        record.down_bytes = relay_bytes(&tunnel->relay, RELAY_TARGET);
-        record.duration_ms = loop_now_ms(env->loop) - tunnel->began_ms;
-        visit(context, &record);
+        if (tunnel_filter_matches(filter, &record))
+            visit(context, &record);
     }
 }
 

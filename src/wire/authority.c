@@ -204,6 +204,28 @@ enum authority_error authority_parse(const char *text, size_t length,
     return error;
 }
 
+enum authority_error authority_parse_host(const char *text, size_t length,
+                                          struct authority *ret_authority)
+{
+    char buffer[AUTHORITY_TEXT_SIZE];
+    bool is_bare = memchr(text, ':', length) != NULL && text[0] != '[';
+    struct authority authority;
+    struct text whole;
+
+    text_init(&whole, buffer, sizeof(buffer));
+    text_add(&whole, is_bare ? "[" : "");
+    text_add_bytes(&whole, text, length);
+    text_add(&whole, is_bare ? "]:1" : ":1");
+    if (whole.is_truncated)
+        return AUTHORITY_BAD_NAME;
+    enum authority_error error = authority_parse(buffer, whole.length, &authority);
+    if (error != AUTHORITY_OK)
+        return error;
+    *ret_authority = authority;
+    ret_authority->port = 0;
+    return AUTHORITY_OK;
+}
+
 /* -- using them */
 
 void authority_print(struct text *out, const struct authority *authority)

@@ -40,6 +40,9 @@ enum authority_error {
 
 enum authority_error authority_parse(const char *text, size_t length,
                                      struct authority *ret_authority) MUST_CHECK;
+/* A host alone, an IPv6 address with or without its brackets; the port is 0. */
+enum authority_error authority_parse_host(const char *text, size_t length,
+                                          struct authority *ret_authority) MUST_CHECK;
 /* What is wrong and what is right, for a person; one line, no full stop. */
 const char *authority_error_text(enum authority_error error);
 /* `name:443`, `[::1]:443` */

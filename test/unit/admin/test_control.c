@@ -7,7 +7,9 @@
 #include <cmocka.h>
 
 #include "admin/control.h"
+#include "admin/control_request.h"
 #include "admin/control_socket.h"
+#include "admin/views.h"
 #include "loop/loop.h"
 
 #include <stdio.h>
@@ -24,29 +26,75 @@ struct fixture {
     struct control_socket socket;
     struct loop *loop;
     struct control *control;
-    int counts[CONTROL_REQUEST_COUNT];
-    bool is_late; /* stats are answered by the test, not at once */
+    struct views views;
+    struct tunnels_query *query; /* the last that was asked and not cancelled */
+    unsigned stats_count;
+    unsigned drain_count;
+    bool is_late; /* tunnels and reloads are answered by the test, not at once */
     struct deadline tick;
 };
 
 static char first[] = "a\nb\n";
 static char second[] = "c\n";
 
-static void asked(void *self, enum control_request request)
+static void answer_tunnels(struct fixture *fixture)
+{
+    char *const parts[] = {first, second};
+    const size_t lengths[] = {4, 2};
+    struct tunnels_query *query = fixture->query;
+    const struct tunnels_answer answer = {.parts = parts,
+                                          .lengths = lengths,
+                                          .part_count = query->is_kill ? 0 : 2,
+                                          .tunnel_count = 3,
+                                          .is_complete = true};
+
+    fixture->query = NULL;
+    query->answered(query, &answer);
+}
+
+static void ask_tunnels(void *self, struct tunnels_query *query)
 {
     struct fixture *fixture = self;
 
-    fixture->counts[request]++;
-    if (request == CONTROL_STATS && !fixture->is_late)
-        control_answer_stats(fixture->control, "figures\n", 8);
-    if (request == CONTROL_PS && !fixture->is_late) {
-        char *const texts[] = {first, second};
-        const size_t lengths[] = {4, 2};
+    fixture->query = query;
+    if (!fixture->is_late)
+        answer_tunnels(fixture);
+}
 
-        control_answer_ps(fixture->control, texts, lengths, 2);
-    }
-    if (request == CONTROL_RELOAD && !fixture->is_late)
+static void cancel_tunnels(void *self, struct tunnels_query *query)
+{
+    struct fixture *fixture = self;
+
+    if (fixture->query == query)
+        fixture->query = NULL;
+}
+
+static void read_stats(void *self, struct stats *ret_stats)
+{
+    struct fixture *fixture = self;
+
+    fixture->stats_count++;
+    *ret_stats = (struct stats){.state = "serving"};
+}
+
+static const struct views_ops ops = {
+    .ask_tunnels = ask_tunnels, .cancel_tunnels = cancel_tunnels, .read_stats = read_stats};
+
+static const char figures[] = "{\"ok\":true,\"version\":";
+
+static void reload(void *self)
+{
+    struct fixture *fixture = self;
+
+    if (!fixture->is_late)
         control_answer_reload(fixture->control, 1, true, "fine");
+}
+
+static void drain(void *self)
+{
+    struct fixture *fixture = self;
+
+    fixture->drain_count++;
 }
 
 static void ticked(struct deadline *deadline)
@@ -71,9 +119,12 @@ static int set_up(void **state)
         return -1;
     snprintf(fixture->path, sizeof(fixture->path), "%s/sock", folder);
     deadline_init(&fixture->tick, ticked);
-    if (control_socket_open(fixture->path, &fixture->socket) < 0 ||
-        loop_create(&fixture->loop) < 0 ||
-        control_create(fixture->loop, fixture->socket.fd, asked, fixture, &fixture->control) < 0)
+    if (control_socket_open(fixture->path, &fixture->socket) < 0 || loop_create(&fixture->loop) < 0)
+        return -1;
+    fixture->views = (struct views){.ops = &ops, .self = fixture};
+    const struct control_owner owner = {.reload = reload, .drain = drain, .self = fixture};
+    if (control_create(fixture->loop, fixture->socket.fd, &fixture->views, &owner,
+                       &fixture->control) < 0)
         return -1;
     *state = fixture;
     return 0;
@@ -109,7 +160,7 @@ static void say(int fd, const char *bytes)
 /* The whole answer up to the end, which must come; closes. */
 static void expect_answer(int fd, const char *start)
 {
-    char bytes[512];
+    char bytes[STATS_SIZE];
     size_t length = 0;
     ssize_t count;
 
@@ -130,8 +181,11 @@ static void test_requests(void **state)
         const char *request;
         const char *answer;
     } rows[] = {
-        {"stats\n", "figures\n"},
-        {"stats\nignored", "figures\n"},
+        {"stats\n", figures},
+        {"stats\nignored", figures},
+        {"kill {\"host\":\"*.a\"}\n", "{\"ok\":true,\"killed\":3}\n"},
+        {"kill\n", "{\"ok\":false,\"error\":\"kill whom?"},
+        {"ps {\"user\":\"u\"}\n", "{\"ok\":true,\"tunnels\":3}\na\nb\nc\n"},
         {"stats \n", "{\"ok\":false,\"error\":\"unknown request"},
         {"\n", "{\"ok\":false,\"error\":\"unknown request"},
         {"GET / HTTP/1.1\r\n", "{\"ok\":false,\"error\":\"unknown request"},
@@ -146,8 +200,8 @@ static void test_requests(void **state)
         turn(fixture);
         expect_answer(fd, rows[i].answer);
     }
-    assert_int_equal(fixture->counts[CONTROL_STATS], 2);
-    assert_int_equal(fixture->counts[CONTROL_DRAIN], 1);
+    assert_int_equal(fixture->stats_count, 2);
+    assert_int_equal(fixture->drain_count, 1);
 }
 
 static void test_a_request_in_pieces(void **state)
@@ -160,7 +214,7 @@ static void test_a_request_in_pieces(void **state)
         say(fd, piece);
         turn(fixture);
     }
-    expect_answer(fd, "figures\n");
+    expect_answer(fd, figures);
 }
 
 static void test_a_half_close_behind_the_request(void **state)
@@ -169,45 +223,56 @@ static void test_a_half_close_behind_the_request(void **state)
     int fd = open_client(fixture);
 
     fixture->is_late = true;
-    say(fd, "stats\n");
+    say(fd, "kill {\"id\":\"a\"}\n");
     shutdown(fd, SHUT_WR);
     turn(fixture);
-    control_answer_stats(fixture->control, "late\n", 5);
-    expect_answer(fd, "late\n");
+    answer_tunnels(fixture);
+    expect_answer(fd, "{\"ok\":true,\"killed\":3}\n");
 }
 
 static void test_a_request_that_is_too_long(void **state)
 {
     struct fixture *fixture = *state;
     int fd = open_client(fixture);
-    char request[257];
+    char request[CONTROL_REQUEST_MAX + 1];
 
     memset(request, 'a', sizeof(request));
-    request[256] = '\0';
+    request[CONTROL_REQUEST_MAX] = '\0';
     say(fd, request);
     turn(fixture);
-    expect_answer(fd, "{\"ok\":false,\"error\":\"the request is over 256 bytes");
+    expect_answer(fd, "{\"ok\":false,\"error\":\"the request is over 4096 bytes");
 }
 
-static void test_one_answer_serves_all_who_wait(void **state)
+/* Who asked and left is not answered, and nobody else is in his place. */
+static void test_a_query_is_taken_back(void **state)
 {
     struct fixture *fixture = *state;
-    int fds[3];
+    int fd = open_client(fixture);
 
     fixture->is_late = true;
-    for (size_t i = 0; i < ARRAY_LENGTH(fds); i++) {
-        fds[i] = open_client(fixture);
-        say(fds[i], i < 2 ? "stats\n" : "sta");
-        turn(fixture);
-    }
-    control_answer_stats(fixture->control, "figures\n", 8);
+    say(fd, "ps\n");
     turn(fixture);
-    expect_answer(fds[0], "figures\n");
-    expect_answer(fds[1], "figures\n");
-    fixture->is_late = false;
-    say(fds[2], "ts\n");
+    assert_non_null(fixture->query);
+    close(fd);
     turn(fixture);
-    expect_answer(fds[2], "figures\n");
+    assert_null(fixture->query);
+}
+
+static void test_what_is_asked_of_tunnels(void **state)
+{
+    struct fixture *fixture = *state;
+    int fd = open_client(fixture);
+
+    fixture->is_late = true;
+    say(fd, "ps { \"user\" : \"al\\\"ice\", \"host\":\"*.Example.com\", \"min_bytes\":\"64k\" }\n");
+    turn(fixture);
+    assert_non_null(fixture->query);
+    assert_false(fixture->query->is_kill);
+    assert_string_equal(fixture->query->filter.user, "al\"ice");
+    assert_string_equal(fixture->query->filter.host, ".example.com");
+    assert_true(fixture->query->filter.min_bytes == 65536);
+    answer_tunnels(fixture);
+    expect_answer(fd, "{\"ok\":true,\"tunnels\":3}\na\nb\nc\n");
 }
 
 /* Two reloads are asked for; the first answer is the first one's, though he has left. */
@@ -252,7 +317,9 @@ static void test_a_long_answer(void **state)
     int fd = open_client(fixture);
     say(fd, "ps\n");
     turn(fixture);
-    control_answer_ps(fixture->control, texts, lengths, 1);
+    const struct tunnels_answer answer = {
+        .parts = texts, .lengths = lengths, .part_count = 1, .is_complete = true};
+    fixture->query->answered(fixture->query, &answer);
     free(lines);
     while (count != 0) {
         count = recv(fd, piece, sizeof(piece), MSG_DONTWAIT);
@@ -276,7 +343,7 @@ static void test_idle_clients_give_way(void **state)
     int fd = open_client(fixture);
     say(fd, "stats\n");
     turn(fixture);
-    expect_answer(fd, "figures\n");
+    expect_answer(fd, figures);
     expect_answer(idle[0], "{\"ok\":false,\"error\":\"too many");
     for (size_t i = 1; i < ARRAY_LENGTH(idle); i++)
         close(idle[i]);
@@ -291,18 +358,18 @@ static void test_clients_that_vanish(void **state)
     for (int i = 0; i < 100; i++) {
         int fd = open_client(fixture);
         if (i % 2 == 0)
-            say(fd, "stats\n");
+            say(fd, "ps\n");
         if (i % 3 == 0)
             turn(fixture);
         close(fd);
     }
     turn(fixture);
-    control_answer_stats(fixture->control, "figures\n", 8);
-    fixture->is_late = false;
+    assert_non_null(fixture->query);
+    answer_tunnels(fixture);
     int fd = open_client(fixture);
     say(fd, "stats\n");
     turn(fixture);
-    expect_answer(fd, "figures\n");
+    expect_answer(fd, figures);
 }
 
 int main(void)
@@ -312,7 +379,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_a_request_in_pieces, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_half_close_behind_the_request, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_request_that_is_too_long, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_one_answer_serves_all_who_wait, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_a_query_is_taken_back, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_what_is_asked_of_tunnels, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_reloads_are_answered_in_order, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_long_answer, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_idle_clients_give_way, set_up, tear_down),

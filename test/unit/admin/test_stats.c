@@ -83,19 +83,9 @@ static void test_the_largest_figures_fit(void **state)
 
 static void test_other_answers_are_refused(void **state)
 {
-    static const char *const rows[] = {"",
-                                       "x",
-                                       "{",
-                                       "{}",
-                                       "[1]",
-                                       "{\"a\"}",
-                                       "{\"a\":}",
-                                       "{\"a\":1",
-                                       "{\"a\":1,",
-                                       "{\"a\":1,}",
-                                       "{\"a\":\"1}",
-                                       "{\"a\\",
-                                       "{\"a\":1;\"b\":2"};
+    static const char *const rows[] = {"",           "x",           "{",        "[1]",
+                                       "{\"a\"}",    "{\"a\":}",    "{\"a\":1", "{\"a\":1,",
+                                       "{\"a\":1,}", "{\"a\":\"1}", "{\"a\\",   "{\"a\":1;\"b\":2"};
     char plain[256];
     struct text out;
 

@@ -224,6 +224,34 @@ static void test_refusals_say_what_is_right(void **state)
     }
 }
 
+static void test_refusals_of_ps_and_kill(void **state)
+{
+    static const struct {
+        const char *line;
+        const char *message;
+    } rows[] = {
+        {"kill", "kill which? write adit kill ID, as 'adit ps' shows it, or --user USER, or --host "
+                 "HOST"},
+        {"kill a b", "unexpected operand 'b'; see 'adit --help'"},
+        {"kill I", "id 'I': write it as 'adit ps' shows it"},
+        {"kill 12345678901234", "id '12345678901234': write it as 'adit ps' shows it"},
+        {"kill --json a", "option '--json' does not go with 'kill'; see 'adit --help'"},
+        {"ps a", "unexpected operand 'a'; see 'adit --help'"},
+        {"ps --user ''", "--user '': a user name of 1 to 255 bytes is needed"},
+        {"ps --min-bytes 1x", "--min-bytes '1x': write bytes, as in 500, 64k or 10MB"},
+        {"ps --host *", "--host '*': not a host; write example.com, *.example.com or 192.0.2.7"},
+        {"kill --host a:1", "--host 'a:1': not a host; write example.com, *.example.com or "
+                            "192.0.2.7"},
+    };
+    struct options options;
+    char message[OPTIONS_MESSAGE_SIZE];
+
+    for (size_t i = 0; i < ARRAY_LENGTH(rows); i++) {
+        assert_int_equal(parse(rows[i].line, &options, message), -EINVAL);
+        assert_string_equal(message, rows[i].message);
+    }
+}
+
 static void test_long_words_are_cut(void **state)
 {
     char word[1024];
@@ -259,6 +287,44 @@ static void test_too_many(void **state)
         strcpy(addresses[i], "--from=10.0.0.0/8");
     assert_int_equal(options_parse(SETTINGS_FROM_MAX, words, &options, &text), 0);
     assert_int_equal(options_parse(SETTINGS_FROM_MAX + 1, words, &options, &text), -EINVAL);
+}
+
+static void test_which_tunnels(void **state)
+{
+    struct options options;
+
+    expect_ok("ps --json --user alice --host *.Example.com --min-bytes 64k", &options);
+    assert_true(options.is_json_asked);
+    assert_string_equal(options.tunnels.user, "alice");
+    assert_string_equal(options.tunnels.host, "*.Example.com");
+    assert_int_equal(options.tunnels.min_bytes, 65536);
+    expect_ok("kill 4n0g2b", &options);
+    assert_int_equal(options.command, COMMAND_KILL);
+    assert_string_equal(options.tunnels.id, "4n0g2b");
+    expect_ok("kill --host=::1 -s /x", &options);
+    assert_null(options.tunnels.id);
+    assert_string_equal(options.tunnels.host, "::1");
+    expect_ok("ps", &options);
+    assert_false(options.is_json_asked);
+}
+
+/* Summaries stand in one column. */
+static void test_help_is_aligned(void **state)
+{
+    char help[OPTIONS_HELP_SIZE];
+    struct text text;
+
+    for (int topic = 0; topic < COMMAND_COUNT; topic++) {
+        text_init(&text, help, sizeof(help));
+        options_help(&text, (enum command)topic);
+        for (char *line = strtok(help, "\n"); line != NULL; line = strtok(NULL, "\n")) {
+            if (strncmp(line, "  ", 2) != 0 || line[2] == ' ' || strstr(line, "curl") != NULL)
+                continue;
+            const char *gap = strstr(line + 2, "  ");
+            assert_non_null(gap);
+            assert_int_equal(gap + strspn(gap, " ") - line, 22);
+        }
+    }
 }
 
 static void test_help_names_everything(void **state)
@@ -324,8 +390,11 @@ int main(void)
         cmocka_unit_test(test_a_configuration),
         cmocka_unit_test(test_a_question),
         cmocka_unit_test(test_refusals_say_what_is_right),
+        cmocka_unit_test(test_refusals_of_ps_and_kill),
         cmocka_unit_test(test_long_words_are_cut),
         cmocka_unit_test(test_too_many),
+        cmocka_unit_test(test_which_tunnels),
+        cmocka_unit_test(test_help_is_aligned),
         cmocka_unit_test(test_help_names_everything),
         cmocka_unit_test(test_never_an_open_proxy_by_accident),
     };

@@ -1,0 +1,96 @@
+/* Members: id, user, host, min_bytes, each at most once; `kill` needs one of the first three, so
+ * that nobody kills every tunnel by leaving something out.
+ */
+#include "admin/control_request.h"
+
+#include "admin/json.h"
+#include "config/setting.h"
+
+#include <errno.h>
+#include <string.h>
+
+static const char *const kind_names[] = {"stats", "ps", "kill", "reload", "drain"};
+static_assert(ARRAY_LENGTH(kind_names) == CONTROL_KIND_COUNT, "a name for every request");
+
+static int fail(const char **ret_problem, const char *problem)
+{
+    *ret_problem = problem;
+    return -EINVAL;
+}
+
+static int take_member(const char *name, const char *value, struct tunnel_filter *filter,
+                       const char **ret_problem)
+{
+    if (strcmp(name, "id") == 0)
+        return tunnel_filter_set_id(filter, value) == 0
+                   ? 0
+                   : fail(ret_problem, "id: as ps and the log show it");
+    if (strcmp(name, "user") == 0)
+        return tunnel_filter_set_user(filter, value) == 0
+                   ? 0
+                   : fail(ret_problem, "user: a name of 1 to 255 bytes");
+    if (strcmp(name, "host") == 0)
+        return tunnel_filter_set_host(filter, value) == 0
+                   ? 0
+                   : fail(ret_problem, "host: a name, an IP address or *.suffix");
+    if (strcmp(name, "min_bytes") == 0)
+        return setting_parse_size(value, &filter->min_bytes) == 0
+                   ? 0
+                   : fail(ret_problem, "min_bytes: a number, or as in \"64k\"");
+    return fail(ret_problem, "there are id, user, host and min_bytes");
+}
+
+static int read_filter(const char *json, size_t length, struct tunnel_filter *filter,
+                       const char **ret_problem)
+{
+    static const char malformed[] = "malformed; as in: kill {\"user\":\"alice\"}";
+    struct json_reader reader;
+    char name[16];
+    char value[CONTROL_REQUEST_MAX]; /* nothing is cut */
+
+    json_reader_init(&reader, json, length);
+    while (json_next(&reader, name, sizeof(name), value, sizeof(value))) {
+        int error = take_member(name, value, filter, ret_problem);
+
+        if (error < 0)
+            return error;
+    }
+    return json_is_at_end(&reader) ? 0 : fail(ret_problem, malformed);
+}
+
+static int find_kind(const char *word, size_t length, enum control_kind *ret_kind)
+{
+    for (size_t i = 0; i < CONTROL_KIND_COUNT; i++) {
+        if (strlen(kind_names[i]) == length && memcmp(word, kind_names[i], length) == 0) {
+            *ret_kind = (enum control_kind)i;
+            return 0;
+        }
+    }
+    return -EINVAL;
+}
+
+int control_request_parse(const char *line, size_t length, struct control_request *ret_request,
+                          const char **ret_problem)
+{
+    static const char unknown[] = "unknown request; there are stats, ps, kill, reload and drain";
+    const char *space = memchr(line, ' ', length);
+    size_t word = space != NULL ? (size_t)(space - line) : length;
+    struct control_request request = {.kind = CONTROL_STATS};
+
+    REQUIRE(length < CONTROL_REQUEST_MAX);
+    if (find_kind(line, word, &request.kind) < 0)
+        return fail(ret_problem, unknown);
+    bool takes_filter = request.kind == CONTROL_PS || request.kind == CONTROL_KILL;
+    if (space != NULL && !takes_filter)
+        return fail(ret_problem, unknown);
+    int error =
+        space != NULL ? read_filter(space + 1, length - word - 1, &request.filter, ret_problem) : 0;
+    if (error < 0)
+        return error;
+    const struct tunnel_filter *filter = &request.filter;
+    if (request.kind == CONTROL_KILL && filter->id == 0 && filter->user[0] == '\0' &&
+        filter->host[0] == '\0')
+        return fail(ret_problem, "kill whom? as in: kill {\"id\":\"4n0g2b\"}, or user, or host");
+    *ret_request = request;
+    return 0;
+}

@@ -1,0 +1,33 @@
+/* A request line of the control socket: a word, and for `ps` and `kill` a flat JSON object behind
+ * it. Whoever may connect is trusted; what he writes is not.
+ */
+#ifndef ADMIN_CONTROL_REQUEST_H
+#define ADMIN_CONTROL_REQUEST_H
+
+#include "base/contract.h"
+#include "tunnel/tunnel_filter.h"
+
+#include <stddef.h>
+
+#define CONTROL_REQUEST_MAX 4096 /* with the newline */
+
+enum control_kind {
+    CONTROL_STATS,
+    CONTROL_PS,
+    CONTROL_KILL,
+    CONTROL_RELOAD,
+    CONTROL_DRAIN,
+    CONTROL_KIND_COUNT,
+};
+
+struct control_request {
+    enum control_kind kind;
+    struct tunnel_filter filter; /* of CONTROL_PS and CONTROL_KILL */
+};
+
+/* `line` without its newline, less than CONTROL_REQUEST_MAX bytes. 0; or -EINVAL, and
+ * `*ret_problem` (static) says what is right. */
+int control_request_parse(const char *line, size_t length, struct control_request *ret_request,
+                          const char **ret_problem) MUST_CHECK;
+
+#endif

@@ -1,0 +1,35 @@
+/* What a worker lets be seen of itself: implements admin/views.h over its threads. */
+#ifndef DAEMON_WORKER_VIEWS_H
+#define DAEMON_WORKER_VIEWS_H
+
+#include "admin/views.h"
+#include "base/contract.h"
+
+struct auth;
+struct log;
+struct loop;
+struct worker_thread;
+struct worker_views;
+
+/* As things are now. */
+struct worker_look {
+    struct worker_thread *const *threads;
+    unsigned thread_count;
+    const char *state; /* "serving", "draining"; static */
+    uint64_t adit_started_ms;
+    uint64_t restarts;
+    const struct log *log;
+    const struct auth *auth;
+};
+
+/* 0 or -errno. `look` is called whenever somebody asks. */
+int worker_views_create(struct loop *loop, void (*look)(void *self, struct worker_look *ret_look),
+                        void *self, struct worker_views **ret_views) MUST_CHECK;
+/* Whoever asked is not answered any more. The threads are still there. */
+void worker_views_destroy(struct worker_views *views);
+
+const struct views *worker_views_ops(struct worker_views *views);
+/* A thread has answered what it was asked (worker_thread_owner). */
+void worker_views_thread_answered(struct worker_views *views);
+
+#endif
