@@ -42,6 +42,7 @@ void stats_print_json(struct text *out, const struct stats *stats)
     add_number(out, "uptime_s", stats->uptime_s);
     add_number(out, "worker_restarts", stats->worker_restarts);
     add_number(out, "log_dropped", stats->log_dropped);
+    add_number(out, "events_dropped", stats->events_dropped);
     add_number(out, "dns_cache_hits", stats->dns_cache_hits);
     add_number(out, "dns_cache_misses", stats->dns_cache_misses);
     add_number(out, "dns_questions", stats->dns_questions);

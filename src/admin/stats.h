@@ -18,6 +18,7 @@ struct stats {
     uint64_t uptime_s;
     uint64_t worker_restarts;
     uint64_t log_dropped;
+    uint64_t events_dropped; /* that were wanted by those who look on */
     uint64_t dns_cache_hits;
     uint64_t dns_cache_misses;
     uint64_t dns_questions;

@@ -174,6 +174,13 @@ static void thread_answered(void *self)
     worker_views_thread_answered(worker->views);
 }
 
+static void thread_happened(void *self)
+{
+    struct worker *worker = self;
+
+    worker_views_happened(worker->views);
+}
+
 static void drain_asked(void *self)
 {
     struct worker *worker = self;
@@ -466,6 +473,7 @@ static int create_threads(struct worker *worker)
                                               .retired = thread_retired,
                                               .stopped_accepting = thread_stopped_accepting,
                                               .answered = thread_answered,
+                                              .happened = thread_happened,
                                               .done = thread_done,
                                               .self = worker};
     uint64_t seed = clock_wall_ms();
@@ -494,6 +502,7 @@ static void start_threads(struct worker *worker)
         fail_to_start(worker, "creating its threads", error);
         return;
     }
+    worker_views_watch_threads(worker->views);
     worker->state = WORKER_SERVING;
     /* Without a supervisor there is nobody to tell; the channel's end says so in a moment. */
     int ignored = channel_send(worker->plan->channel_fd, CHANNEL_READY, -1);

@@ -13,6 +13,7 @@
 #include "daemon/snapshot.h"
 #include "loop/loop.h"
 #include "net/acceptor.h"
+#include "observe/event_feed.h"
 #include "observe/log.h"
 #include "tunnel/tunnel.h"
 #include "tunnel/tunnel_error.h"
@@ -46,6 +47,7 @@ enum report_bits {
     REPORT_DONE = 4,
     REPORT_APPLIED = 8,
     REPORT_RETIRED = 16,
+    REPORT_HAPPENED = 32,
 };
 
 /* This thread's hold on a snapshot: as long as it, or a tunnel of it, goes by it. */
@@ -72,6 +74,7 @@ struct mailbox {
 
 struct worker_thread {
     _Alignas(CACHE_LINE) struct counters counters; /* written often, by this thread only */
+    struct event_feed events;
     _Alignas(CACHE_LINE) struct tunnel_env env;
     struct thread_rules *rules;
     struct file_text *resolv_conf; /* for when the configuration names no servers */
@@ -106,6 +109,11 @@ static void report(struct worker_thread *thread, unsigned bits)
     pthread_mutex_unlock(&mailbox->lock);
     if (is_posting)
         letter_post(thread->owner.loop, &mailbox->report_letter);
+}
+
+static void events_wake(void *self)
+{
+    report(self, REPORT_HAPPENED);
 }
 
 /* Reads what has come, up to a request head. */
@@ -454,6 +462,8 @@ static void reports_came(struct letter *letter)
         owner.applied(owner.self, apply_error);
     if (reports & REPORT_RETIRED)
         owner.retired(owner.self);
+    if (reports & REPORT_HAPPENED)
+        owner.happened(owner.self);
     if (reports & REPORT_STOPPED)
         owner.stopped_accepting(owner.self);
     thread->is_done |= (reports & REPORT_DONE) != 0;
@@ -544,6 +554,11 @@ struct worker_thread_answer worker_thread_take_answer(struct worker_thread *thre
     return answer;
 }
 
+struct event_feed *worker_thread_events(struct worker_thread *thread)
+{
+    return &thread->events;
+}
+
 const struct counters *worker_thread_counters(const struct worker_thread *thread)
 {
     return &thread->counters;
@@ -570,6 +585,7 @@ static void fill_env(struct worker_thread *thread, const struct worker_thread_pl
     env->capacity = plan->capacity;
     env->counters = &thread->counters;
     env->log = plan->log;
+    env->events = &thread->events;
     env->listeners = plan->slots_bound;
     env->listeners_written = plan->slots_written;
     access_ids_init(&env->ids, plan->process_seed, plan->index);
@@ -582,6 +598,8 @@ static int create_parts(struct worker_thread *thread, const struct worker_thread
     const struct front_timeouts front = {.head_ms = values->head_timeout_ms};
     int error = loop_create(&thread->loop);
 
+    if (error == 0)
+        error = event_feed_init(&thread->events, events_wake, thread);
     if (error == 0)
         error = resolver_create(thread->loop, values->dns_timeout_ms, &thread->resolver);
     if (error == 0)
@@ -667,6 +685,7 @@ void worker_thread_destroy(struct worker_thread *thread)
         tunnel_rules_release(&thread->rules->rules);
     file_text_release(thread->resolv_conf);
     free(thread->mailbox.answer.lines);
+    event_feed_finish(&thread->events);
     for (size_t i = 0; i < WATCHED_FILE_COUNT; i++)
         file_text_release(thread->mailbox.files[i]);
     pthread_mutex_destroy(&thread->mailbox.lock);

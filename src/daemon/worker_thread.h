@@ -16,6 +16,7 @@
 #include "tunnel/tunnel_filter.h"
 
 struct auth;
+struct event_feed;
 struct file_text;
 struct limits;
 struct snapshot;
@@ -44,6 +45,7 @@ struct worker_thread_owner {
     void (*retired)(void *self);            /* after worker_thread_retire */
     void (*stopped_accepting)(void *self);  /* after worker_thread_drain */
     void (*answered)(void *self);           /* after worker_thread_ask */
+    void (*happened)(void *self);           /* its event_feed woke */
     void (*done)(void *self);               /* the last call; worker_thread_destroy may follow */
     void *self;
 };
@@ -73,6 +75,8 @@ void worker_thread_end(struct worker_thread *thread);
 bool worker_thread_ask(struct worker_thread *thread, const struct tunnel_filter *filter,
                        bool is_kill);
 
+/* What happens on it; for the main thread to take from. */
+struct event_feed *worker_thread_events(struct worker_thread *thread);
 /* Live. */
 const struct counters *worker_thread_counters(const struct worker_thread *thread);
 /* As of the last `answered`. */

@@ -7,15 +7,18 @@
  */
 #include "daemon/worker_views.h"
 
+#include "admin/history.h"
 #include "config/settings.h"
 #include "daemon/worker_thread.h"
 #include "loop/clock.h"
 #include "loop/loop.h"
+#include "observe/event_feed.h"
 #include "observe/log.h"
 #include "tunnel/auth.h"
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 struct worker_views {
     struct views views;
@@ -26,6 +29,12 @@ struct worker_views {
     struct list asking;  /* those that this round answers; may be empty */
     struct task begin;
     unsigned awaited_count; /* threads; 0: no round goes on */
+    struct list subscribers;
+    struct task more_events;
+    struct deadline second;
+    struct history *history;
+    bool is_history_kept;
+    char lines[64 * 1024]; /* on their way */
 };
 
 static struct worker_look look_at(const struct worker_views *views)
@@ -137,6 +146,128 @@ static void cancel_tunnels(void *self, struct tunnels_query *query)
     list_remove(&query->link);
 }
 
+/* -- events and the history */
+
+static const uint32_t refusals = 1U << ACCESS_DENY | 1U << ACCESS_AUTH_FAILURE;
+static const uint32_t all_events = (1U << ACCESS_EVENT_COUNT) - 1;
+
+static void want_events(struct worker_views *views)
+{
+    const struct worker_look look = look_at(views);
+    uint32_t awaited = list_is_empty(&views->subscribers) ? 0 : all_events;
+    uint32_t wanted = awaited | (views->is_history_kept ? refusals : 0);
+
+    for (unsigned i = 0; i < look.thread_count; i++)
+        event_feed_want(worker_thread_events(look.threads[i]), wanted, awaited);
+}
+
+static void tell(struct worker_views *views, enum access_event event, const char *line,
+                 size_t length)
+{
+    if (views->is_history_kept && refusals & 1U << event)
+        history_add_deny(views->history, line, length);
+    for (struct list *link = views->subscribers.next; link != &views->subscribers;) {
+        struct event_subscriber *subscriber = container_of(link, struct event_subscriber, link);
+
+        link = link->next; /* it may leave */
+        subscriber->happened(subscriber, event, line, length);
+    }
+}
+
+static void tell_lines(struct worker_views *views, const char *lines, size_t length)
+{
+    while (length > 0) {
+        const char *end = memchr(lines, '\n', length);
+
+        ENSURE(end != NULL);
+        tell(views, (enum access_event)(lines[0] - '0'), lines + 1, (size_t)(end - lines) - 1);
+        length -= (size_t)(end + 1 - lines);
+        lines = end + 1;
+    }
+}
+
+/* What came meanwhile from those who were looked at first waits for the next turn. */
+static void take_events(struct task *task)
+{
+    struct worker_views *views = container_of(task, struct worker_views, more_events);
+    const struct worker_look look = look_at(views);
+    bool is_more = false;
+
+    for (unsigned i = 0; i < look.thread_count; i++) {
+        struct event_feed *feed = worker_thread_events(look.threads[i]);
+        size_t length = event_feed_take(feed, views->lines, sizeof(views->lines));
+
+        tell_lines(views, views->lines, length);
+        is_more |= length > 0;
+    }
+    if (is_more)
+        task_post(views->loop, task);
+}
+
+void worker_views_happened(struct worker_views *views)
+{
+    take_events(&views->more_events);
+}
+
+void worker_views_watch_threads(struct worker_views *views)
+{
+    want_events(views);
+}
+
+/* What happened before is not for him. */
+static void subscribe(void *self, struct event_subscriber *subscriber)
+{
+    struct worker_views *views = self;
+
+    take_events(&views->more_events);
+    list_append(&views->subscribers, &subscriber->link);
+    want_events(views);
+}
+
+static void unsubscribe(void *self, struct event_subscriber *subscriber)
+{
+    list_remove(&subscriber->link);
+    want_events(self);
+}
+
+static void read_stats(void *self, struct stats *ret_stats);
+
+static void second_passed(struct deadline *deadline)
+{
+    struct worker_views *views = container_of(deadline, struct worker_views, second);
+    uint64_t now_ms = loop_now_ms(views->loop);
+    uint64_t next_ms = deadline->at_ms + HISTORY_INTERVAL_MS;
+    struct stats stats;
+
+    read_stats(views, &stats);
+    history_add_sample(views->history, &stats, clock_wall_ms());
+    take_events(&views->more_events);
+    /* After a suspend what was missed is not made up for. */
+    deadline_set(views->loop, deadline, next_ms > now_ms ? next_ms : now_ms + HISTORY_INTERVAL_MS);
+}
+
+void worker_views_keep_history(struct worker_views *views, bool is_kept)
+{
+    if (is_kept == views->is_history_kept)
+        return;
+    views->is_history_kept = is_kept;
+    if (is_kept)
+        deadline_set(views->loop, &views->second, loop_now_ms(views->loop));
+    else
+        deadline_cancel(views->loop, &views->second);
+    want_events(views);
+}
+
+static char *print_history(void *self, size_t *ret_length)
+{
+    struct worker_views *views = self;
+    struct stats stats;
+
+    take_events(&views->more_events);
+    read_stats(views, &stats);
+    return history_print(views->history, &stats, ret_length);
+}
+
 /* -- figures */
 
 static void read_stats(void *self, struct stats *ret_stats)
@@ -156,6 +287,7 @@ static void read_stats(void *self, struct stats *ret_stats)
 
         for (size_t row = 0; row < COUNTER_COUNT; row++)
             ret_stats->counters[row] += counter_read(counters, (enum counter)row);
+        ret_stats->events_dropped += event_feed_dropped(worker_thread_events(look.threads[i]));
         worker_thread_dns_counters(look.threads[i], &dns);
         ret_stats->dns_cache_hits += dns.cache_hits;
         ret_stats->dns_cache_misses += dns.cache_misses;
@@ -172,6 +304,9 @@ static const struct views_ops ops = {
     .ask_tunnels = ask_tunnels,
     .cancel_tunnels = cancel_tunnels,
     .read_stats = read_stats,
+    .print_history = print_history,
+    .subscribe = subscribe,
+    .unsubscribe = unsubscribe,
 };
 
 int worker_views_create(struct loop *loop, void (*look)(void *self, struct worker_look *ret_look),
@@ -181,11 +316,20 @@ int worker_views_create(struct loop *loop, void (*look)(void *self, struct worke
 
     if (views == NULL)
         return -ENOMEM;
-    *views = (struct worker_views){.loop = loop, .look = look, .self = self};
+    if (history_create(&views->history) < 0) {
+        free(views);
+        return -ENOMEM;
+    }
+    views->loop = loop;
+    views->look = look;
+    views->self = self;
     views->views = (struct views){.ops = &ops, .self = views};
     list_init(&views->waiting);
     list_init(&views->asking);
+    list_init(&views->subscribers);
     task_init(&views->begin, begin_round);
+    task_init(&views->more_events, take_events);
+    deadline_init(&views->second, second_passed);
     *ret_views = views;
     return 0;
 }
@@ -195,6 +339,9 @@ void worker_views_destroy(struct worker_views *views)
     if (views == NULL)
         return;
     task_cancel(&views->begin);
+    task_cancel(&views->more_events);
+    deadline_cancel(views->loop, &views->second);
+    history_destroy(views->history);
     free(views);
 }
 

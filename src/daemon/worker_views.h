@@ -28,8 +28,15 @@ int worker_views_create(struct loop *loop, void (*look)(void *self, struct worke
 /* Whoever asked is not answered any more. The threads are still there. */
 void worker_views_destroy(struct worker_views *views);
 
+/* Whether there is somebody to show it to: from now on, a sample a second. */
+void worker_views_keep_history(struct worker_views *views, bool is_kept);
+
 const struct views *worker_views_ops(struct worker_views *views);
 /* A thread has answered what it was asked (worker_thread_owner). */
 void worker_views_thread_answered(struct worker_views *views);
+/* Events wait in a thread's feed (worker_thread_owner). */
+void worker_views_happened(struct worker_views *views);
+/* There are threads now. */
+void worker_views_watch_threads(struct worker_views *views);
 
 #endif

@@ -12,6 +12,7 @@
 #include "observe/access_log.h"
 
 #include "base/text.h"
+#include "observe/event_feed.h"
 #include "observe/line.h"
 #include "observe/log.h"
 #include "observe/logfmt.h"
@@ -176,15 +177,23 @@ void access_tunnel_print(struct text *out, const struct access_record *record)
     line_end(&line);
 }
 
-void access_log_write(struct log_ring *ring, const struct access_record *record)
+void access_log_write(struct log_ring *ring, struct event_feed *feed,
+                      const struct access_record *record)
 {
     struct log_style style = log_style(ring);
+    bool is_logged = style.events & 1U << record->event;
+    bool is_fed = feed != NULL && event_feed_wants(feed, record->event);
     char bytes[LOG_LINE_MAX];
     struct text text;
 
-    if (!(style.events & 1U << record->event))
+    if (!is_logged && !is_fed)
         return;
-    text_init(&text, bytes, sizeof bytes);
-    access_log_format(&text, style.format, record, logfmt_wall_ms());
-    log_write(ring, bytes, text.length);
+    uint64_t wall_ms = logfmt_wall_ms();
+    if (is_logged) {
+        text_init(&text, bytes, sizeof bytes);
+        access_log_format(&text, style.format, record, wall_ms);
+        log_write(ring, bytes, text.length);
+    }
+    if (is_fed)
+        event_feed_write(feed, record, wall_ms);
 }

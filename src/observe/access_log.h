@@ -16,6 +16,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct event_feed;
 struct text;
 
 enum access_event {
@@ -71,9 +72,10 @@ struct access_ids {
 void access_ids_init(struct access_ids *ids, uint64_t process_seed, unsigned thread);
 uint64_t access_ids_take(struct access_ids *ids);
 
-/* Formats and writes one line as the log's style has it, or none; the clock is CLOCK_REALTIME, UTC,
- * milliseconds. */
-void access_log_write(struct log_ring *ring, const struct access_record *record);
+/* Formats and writes one line as the log's style has it, and one to the feed (NULL: none) for those
+ * who look on, or none; the clock is CLOCK_REALTIME, UTC, milliseconds. */
+void access_log_write(struct log_ring *ring, struct event_feed *feed,
+                      const struct access_record *record);
 /* The same without the ring, for tests: `wall_ms` is the time since the epoch. */
 void access_log_format(struct text *out, enum log_format format, const struct access_record *record,
                        uint64_t wall_ms);

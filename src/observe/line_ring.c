@@ -68,6 +68,12 @@ size_t line_ring_take(struct line_ring *ring, char *buffer, size_t size)
     return length;
 }
 
+size_t line_ring_length(const struct line_ring *ring)
+{
+    return atomic_load_explicit(&ring->head, memory_order_relaxed) -
+           atomic_load_explicit(&ring->tail, memory_order_relaxed);
+}
+
 bool line_ring_is_empty(struct line_ring *ring)
 {
     return atomic_load(&ring->head) == atomic_load_explicit(&ring->tail, memory_order_relaxed);

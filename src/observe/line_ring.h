@@ -35,6 +35,7 @@ bool line_ring_put(struct line_ring *ring, const char *line, size_t length);
 /* Moves as many whole lines, newlines included, as there are and fit. Returns the bytes. Contract:
  * the longest line fits. */
 size_t line_ring_take(struct line_ring *ring, char *buffer, size_t size);
+size_t line_ring_length(const struct line_ring *ring); /* bytes, for the putting side */
 /* For the taking side. */
 bool line_ring_is_empty(struct line_ring *ring);
 uint64_t line_ring_dropped(const struct line_ring *ring); /* for anybody */

@@ -16,6 +16,7 @@ struct auth;
 struct auth_users;
 struct counters;
 struct dial_gate;
+struct event_feed;
 struct log_ring;
 struct loop;
 struct policy;
@@ -85,6 +86,7 @@ struct tunnel_env {
     struct capacity *capacity; /* shared by all threads */
     struct counters *counters;
     struct log_ring *log;
+    struct event_feed *events;                   /* NULL: none */
     const struct ip_endpoint *listeners;         /* the addresses bound, by listener index */
     const struct ip_endpoint *listeners_written; /* the same as in the configuration */
     size_t listener_count;

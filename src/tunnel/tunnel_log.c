@@ -40,7 +40,7 @@ void tunnel_log_open(struct tunnel *tunnel)
     struct access_record record = record_of(tunnel, ACCESS_OPEN);
 
     record.status = 200;
-    access_log_write(tunnel->env->log, &record);
+    access_log_write(tunnel->env->log, tunnel->env->events, &record);
     counter_add(tunnel->env->counters, COUNTER_TUNNELS_ESTABLISHED, 1);
     counter_add(tunnel->env->counters, COUNTER_TUNNELS_OPEN, 1);
     count_reports(tunnel);
@@ -54,7 +54,7 @@ void tunnel_log_close(struct tunnel *tunnel, enum closed_by closed_by)
     record.down_bytes = relay_bytes(&tunnel->relay, RELAY_TARGET);
     record.duration_ms = loop_now_ms(tunnel->env->loop) - tunnel->began_ms;
     record.closed_by = closed_by;
-    access_log_write(tunnel->env->log, &record);
+    access_log_write(tunnel->env->log, tunnel->env->events, &record);
     counter_subtract(tunnel->env->counters, COUNTER_TUNNELS_OPEN, 1);
 }
 
@@ -102,7 +102,7 @@ void tunnel_log_refused(struct tunnel *tunnel, enum tunnel_error error, const ch
     record.status = row->status;
     record.error = row->token;
     record.reason = reason;
-    access_log_write(tunnel->env->log, &record);
+    access_log_write(tunnel->env->log, tunnel->env->events, &record);
     counter_add(tunnel->env->counters, is_denied ? COUNTER_TUNNELS_DENIED : COUNTER_TUNNELS_FAILED,
                 1);
     count_reports(tunnel);
@@ -113,7 +113,7 @@ void tunnel_log_cancelled(struct tunnel *tunnel)
     struct access_record record = record_of(tunnel, ACCESS_DENY);
 
     record.reason = "the client left before the tunnel was open";
-    access_log_write(tunnel->env->log, &record);
+    access_log_write(tunnel->env->log, tunnel->env->events, &record);
     counter_add(tunnel->env->counters, COUNTER_TUNNELS_CANCELLED, 1);
 }
 
@@ -136,6 +136,6 @@ void tunnel_reject(struct tunnel_env *env, const struct tunnel_rejection *reject
 
     if (rejection->listener < env->listener_count)
         record.listener = &env->listeners[rejection->listener];
-    access_log_write(env->log, &record);
+    access_log_write(env->log, env->events, &record);
     counter_add(env->counters, COUNTER_REQUESTS_REFUSED, 1);
 }

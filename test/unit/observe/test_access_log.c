@@ -234,7 +234,7 @@ static void test_write_goes_to_the_ring(void **state)
     int fd = memfd_create("log", 0);
     assert_true(fd >= 0);
     assert_int_equal(log_create(fd, 1, 4096, &log), 0);
-    access_log_write(log_ring_at(log, 0), &record);
+    access_log_write(log_ring_at(log, 0), NULL, &record);
     log_finish(log, 1000);
     log_destroy(log);
     ssize_t length = pread(fd, line, sizeof line - 1, 0);

@@ -1,0 +1,32 @@
+/* The last 15 minutes, for a page that is opened late: a sample of the figures a second, and the
+ * last refusals.
+ */
+#ifndef ADMIN_HISTORY_H
+#define ADMIN_HISTORY_H
+
+#include "admin/stats.h"
+#include "base/contract.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define HISTORY_INTERVAL_MS 1000
+#define HISTORY_SAMPLES 900
+#define HISTORY_DENIES 100
+
+struct history;
+
+int history_create(struct history **ret_history) MUST_CHECK; /* 0 or -ENOMEM */
+void history_destroy(struct history *history);               /* harmless on NULL */
+
+/* The oldest goes when there is no room. `wall_ms` since the epoch. */
+void history_add_sample(struct history *history, const struct stats *stats, uint64_t wall_ms);
+/* A line of the log, JSON, without a newline; without memory it is not kept. */
+void history_add_deny(struct history *history, const char *line, size_t length);
+
+/* As one JSON object, with what is so `now`; the caller frees. NULL: no memory.
+ * {"version":"..","state":"..","uptime_s":N,"interval_s":1,"columns":[..],"samples":[[..],..],
+ *  "denies":[{..},..],"denied_rules":{"rule":N,..}} */
+char *history_print(const struct history *history, const struct stats *now, size_t *ret_length);
+
+#endif

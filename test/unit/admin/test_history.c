@@ -1,0 +1,105 @@
+/* The history: what is kept, in which order, and how it is printed. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "admin/history.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const struct stats now = {.state = "serving", .uptime_s = 7};
+
+static void expect(const struct history *history, const char *part)
+{
+    size_t length;
+    char *json = history_print(history, &now, &length);
+
+    assert_non_null(json);
+    assert_int_equal(strlen(json), length);
+    if (strstr(json, part) == NULL)
+        fail_msg("no %s in %.300s", part, json);
+    free(json);
+}
+
+static size_t count(const struct history *history, const char *part)
+{
+    size_t length;
+    size_t found = 0;
+    char *json = history_print(history, &now, &length);
+
+    assert_non_null(json);
+    for (const char *at = strstr(json, part); at != NULL; at = strstr(at + 1, part))
+        found++;
+    free(json);
+    return found;
+}
+
+static void test_empty(void **state)
+{
+    struct history *history;
+
+    assert_int_equal(history_create(&history), 0);
+    expect(history, "{\"version\":\"" ADIT_VERSION "\",\"state\":\"serving\",\"uptime_s\":7,"
+                    "\"interval_s\":1,\"columns\":[\"time_ms\",\"tunnels_open\",\"established\","
+                    "\"denied\",\"failed\",\"auth_failures\",\"bytes_up\",\"bytes_down\"],"
+                    "\"samples\":[],\"denies\":[],\"denied_rules\":{}}");
+    history_destroy(history);
+}
+
+static void test_samples(void **state)
+{
+    struct history *history;
+    struct stats stats = now;
+
+    assert_int_equal(history_create(&history), 0);
+    stats.counters[COUNTER_TUNNELS_OPEN] = 1;
+    stats.counters[COUNTER_BYTES_DOWN] = 8;
+    history_add_sample(history, &stats, 1000);
+    stats.counters[COUNTER_TUNNELS_DENIED] = 3;
+    history_add_sample(history, &stats, 2000);
+    expect(history, "\"samples\":[[1000,1,0,0,0,0,0,8],[2000,1,0,3,0,0,0,8]],");
+    for (unsigned i = 3; i <= HISTORY_SAMPLES + 1; i++)
+        history_add_sample(history, &stats, i * 1000);
+    expect(history, "\"samples\":[[2000,1,");
+    assert_int_equal(count(history, "000,1,0,3"), HISTORY_SAMPLES);
+    history_destroy(history);
+}
+
+static void add_deny(struct history *history, const char *line)
+{
+    history_add_deny(history, line, strlen(line));
+}
+
+static void test_denies(void **state)
+{
+    struct history *history;
+
+    assert_int_equal(history_create(&history), 0);
+    add_deny(history, "{\"id\":\"1\",\"rule\":\"the \\\"rule\\\"\",\"status\":403}");
+    add_deny(history, "{\"id\":\"2\",\"event\":\"auth_failure\"}");
+    add_deny(history, "{\"id\":\"3\",\"rule\":\"other\"}");
+    add_deny(history, "{\"id\":\"4\",\"rule\":\"the \\\"rule\\\"\"}");
+    expect(history, "\"denies\":[{\"id\":\"1\",");
+    expect(history, "},{\"id\":\"4\",\"rule\":\"the \\\"rule\\\"\"}],");
+    expect(history, "\"denied_rules\":{\"the \\\"rule\\\"\":2,\"other\":1}}");
+    for (int i = 0; i < HISTORY_DENIES; i++)
+        add_deny(history, "{\"id\":\"5\",\"rule\":\"new\"}");
+    expect(history, "\"denied_rules\":{\"new\":100}}");
+    assert_int_equal(count(history, "\"id\":"), HISTORY_DENIES);
+    history_destroy(history);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_empty),
+        cmocka_unit_test(test_samples),
+        cmocka_unit_test(test_denies),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
