@@ -308,16 +308,94 @@ bool ip_address_is_unspecified(const struct ip_address *address)
 
 /* -- printing */
 
-static void print_v4(struct text *out, const uint8_t bytes[4])
+/* Into plain memory and from tables: every log line holds three endpoints. */
+
+#define TEN_OCTETS(tens)                                                                           \
+    tens "0.", tens "1.", tens "2.", tens "3.", tens "4.", tens "5.", tens "6.", tens "7.",        \
+        tens "8.", tens "9."
+
+/* 0 to 255 with the dot behind, without a NUL. */
+static const char octets[256][4] = {TEN_OCTETS(""),
+                                    TEN_OCTETS("1"),
+                                    TEN_OCTETS("2"),
+                                    TEN_OCTETS("3"),
+                                    TEN_OCTETS("4"),
+                                    TEN_OCTETS("5"),
+                                    TEN_OCTETS("6"),
+                                    TEN_OCTETS("7"),
+                                    TEN_OCTETS("8"),
+                                    TEN_OCTETS("9"),
+                                    TEN_OCTETS("10"),
+                                    TEN_OCTETS("11"),
+                                    TEN_OCTETS("12"),
+                                    TEN_OCTETS("13"),
+                                    TEN_OCTETS("14"),
+                                    TEN_OCTETS("15"),
+                                    TEN_OCTETS("16"),
+                                    TEN_OCTETS("17"),
+                                    TEN_OCTETS("18"),
+                                    TEN_OCTETS("19"),
+                                    TEN_OCTETS("20"),
+                                    TEN_OCTETS("21"),
+                                    TEN_OCTETS("22"),
+                                    TEN_OCTETS("23"),
+                                    TEN_OCTETS("24"),
+                                    "250.",
+                                    "251.",
+                                    "252.",
+                                    "253.",
+                                    "254.",
+                                    "255."};
+
+static const uint8_t octet_lengths[256] = {[0 ... 9] = 2, [10 ... 99] = 3, [100 ... 255] = 4};
+
+static inline char *put_octet(char *at, unsigned octet)
 {
-    for (size_t i = 0; i < 4; i++) {
-        if (i > 0)
-            text_add_char(out, '.');
-        text_add_decimal(out, bytes[i]);
-    }
+    memcpy(at, octets[octet], sizeof(octets[octet]));
+    return at + octet_lengths[octet];
 }
 
-static void print_group(struct text *out, unsigned group)
+static inline char *put_digit(char *at, unsigned digit)
+{
+    *at = (char)('0' + digit);
+    return at + 1;
+}
+
+/* Two digits of a number below 100: those of an octet from 100 on, but the first. */
+static inline char *put_pair(char *at, unsigned number)
+{
+    memcpy(at, octets[100 + number] + 1, 2);
+    return at + 2;
+}
+
+static char *put_port(char *at, unsigned port)
+{
+    unsigned high = port / 100;
+    unsigned low = port % 100;
+
+    if (high >= 100) {
+        at = put_digit(at, high / 100);
+        at = put_pair(at, high % 100);
+    } else if (high >= 10) {
+        at = put_pair(at, high);
+    } else if (high > 0) {
+        at = put_digit(at, high);
+    } else if (low < 10) {
+        return put_digit(at, low);
+    }
+    return put_pair(at, low);
+}
+
+/* With one byte of waste behind it. */
+static inline char *put_v4(char *at, const uint8_t bytes[4])
+{
+    at = put_octet(at, bytes[0]);
+    at = put_octet(at, bytes[1]);
+    at = put_octet(at, bytes[2]);
+    return put_octet(at, bytes[3]) - 1;
+}
+
+static char *put_group(char *at, unsigned group)
 {
     static const char digits[] = "0123456789abcdef";
     bool has_begun = false;
@@ -326,8 +404,9 @@ static void print_group(struct text *out, unsigned group)
         unsigned digit = group >> shift & 0xf;
         has_begun = has_begun || digit != 0 || shift == 0;
         if (has_begun)
-            text_add_char(out, digits[digit]);
+            *at++ = digits[digit];
     }
+    return at;
 }
 
 /* The first of the longest runs of two or more zero groups (RFC 5952 4.2); length 0 if none. */
@@ -347,7 +426,7 @@ static void find_zero_run(const unsigned groups[V6_GROUPS], size_t *ret_start, s
     }
 }
 
-static void print_v6(struct text *out, const uint8_t bytes[16])
+static char *put_v6(char *at, const uint8_t bytes[16])
 {
     unsigned groups[V6_GROUPS];
     size_t run_start;
@@ -358,35 +437,55 @@ static void print_v6(struct text *out, const uint8_t bytes[16])
     find_zero_run(groups, &run_start, &run_length);
     for (size_t i = 0; i < V6_GROUPS; i++) {
         if (run_length > 0 && i == run_start) {
-            text_add(out, "::");
+            *at++ = ':';
+            *at++ = ':';
             i += run_length - 1;
             continue;
         }
         if (i > 0 && (run_length == 0 || i != run_start + run_length))
-            text_add_char(out, ':');
-        print_group(out, groups[i]);
+            *at++ = ':';
+        at = put_group(at, groups[i]);
     }
+    return at;
+}
+
+static char *put_address(char *at, const struct ip_address *address)
+{
+    if (address->family == IP_V4)
+        return put_v4(at, address->bytes);
+    if (address->family == IP_V6)
+        return put_v6(at, address->bytes);
+    *at++ = '-';
+    return at;
+}
+
+size_t ip_endpoint_put(char out[IP_ENDPOINT_TEXT_SIZE], const struct ip_endpoint *endpoint)
+{
+    char *at = out;
+
+    if (endpoint->address.family == IP_V4) {
+        at = put_v4(at, endpoint->address.bytes);
+    } else if (endpoint->address.family == IP_V6) {
+        *at++ = '[';
+        at = put_v6(at, endpoint->address.bytes);
+        *at++ = ']';
+    } else {
+        *at++ = '-';
+    }
+    *at++ = ':';
+    return (size_t)(put_port(at, endpoint->port) - out);
 }
 
 void ip_address_print(struct text *out, const struct ip_address *address)
 {
-    if (address->family == IP_V4)
-        print_v4(out, address->bytes);
-    else if (address->family == IP_V6)
-        print_v6(out, address->bytes);
-    else
-        text_add_char(out, '-');
+    char bytes[IP_ENDPOINT_TEXT_SIZE];
+
+    text_add_bytes(out, bytes, (size_t)(put_address(bytes, address) - bytes));
 }
 
 void ip_endpoint_print(struct text *out, const struct ip_endpoint *endpoint)
 {
-    bool is_v6 = endpoint->address.family == IP_V6;
+    char bytes[IP_ENDPOINT_TEXT_SIZE];
 
-    if (is_v6)
-        text_add_char(out, '[');
-    ip_address_print(out, &endpoint->address);
-    if (is_v6)
-        text_add_char(out, ']');
-    text_add_char(out, ':');
-    text_add_decimal(out, endpoint->port);
+    text_add_bytes(out, bytes, ip_endpoint_put(bytes, endpoint));
 }

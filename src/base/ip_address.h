@@ -58,5 +58,7 @@ bool ip_address_is_unspecified(const struct ip_address *address); /* 0.0.0.0, ::
 /* RFC 5952 spelling; IPv6 endpoints in brackets. */
 void ip_address_print(struct text *out, const struct ip_address *address);
 void ip_endpoint_print(struct text *out, const struct ip_endpoint *endpoint);
+/* The same, fast and without a NUL; returns the length. */
+size_t ip_endpoint_put(char out[IP_ENDPOINT_TEXT_SIZE], const struct ip_endpoint *endpoint);
 
 #endif

@@ -1,56 +1,74 @@
-/* JSON strings hold what logfmt would escape as \xNN as \u00NN, so that a reader of either sees the
+/* A value is looked at eight bytes at a time and copied as it is looked at; nearly always nothing
+ * in it needs an escape. If something does, it is written anew, byte by byte.
+ *
+ * JSON strings hold what logfmt would escape as \xNN as \u00NN, so that a reader of either sees the
  * same bytes; a value that is cut ends in "..." in both.
  */
 #include "observe/line.h"
 
 #include "observe/logfmt.h"
 
-#include <string.h>
+#define NOINLINE __attribute__((noinline)) /* keeps what is rare out of the way */
 
-enum { VALUE_LIMIT = 96 };
+enum { STEP = sizeof(uint64_t) };
 
 static const char dots[] = "...";
+static const uint64_t every_byte = 0x0101010101010101;
 
-void line_begin(struct line *line, struct text *out, enum log_format format)
+/* Two digits for each number below 1,024. */
+#define PAIRS(digit)                                                                               \
+    digit "0" digit "1" digit "2" digit "3" digit "4" digit "5" digit "6" digit "7" digit          \
+          "8" digit "9" digit "a" digit "b" digit "c" digit "d" digit "e" digit "f" digit          \
+          "g" digit "h" digit "j" digit "k" digit "m" digit "n" digit "p" digit "q" digit          \
+          "r" digit "s" digit "t" digit "v" digit "w" digit "x" digit "y" digit "z"
+static const char pairs[] = PAIRS("0") PAIRS("1") PAIRS("2") PAIRS("3") PAIRS("4") PAIRS("5")
+    PAIRS("6") PAIRS("7") PAIRS("8") PAIRS("9") PAIRS("a") PAIRS("b") PAIRS("c") PAIRS("d")
+        PAIRS("e") PAIRS("f") PAIRS("g") PAIRS("h") PAIRS("j") PAIRS("k") PAIRS("m") PAIRS("n")
+            PAIRS("p") PAIRS("q") PAIRS("r") PAIRS("s") PAIRS("t") PAIRS("v") PAIRS("w") PAIRS("x")
+                PAIRS("y") PAIRS("z");
+static_assert(sizeof(pairs) == 2 * 1024 + 1, "32 times 32 pairs");
+
+size_t line_put_id(char out[LINE_ID_MAX], uint64_t id)
 {
-    *line = (struct line){.out = out, .format = format};
-    if (format == LOG_FORMAT_JSON)
-        text_add_char(out, '{');
+    char digits[LINE_ID_MAX];
+    size_t length = ((size_t)(63 - __builtin_clzll(id | 1)) / 5) + 1;
+    char *all = length == LINE_ID_MAX ? out : digits; /* nearly always the former */
+
+#pragma GCC unroll 6
+    for (size_t i = 0; i < LINE_ID_MAX / 2; i++)
+        memcpy(all + LINE_ID_MAX - 2 - 2 * i, pairs + 2 * (id >> 10 * i & 1023), 2);
+    all[0] = pairs[2 * (id >> 60) + 1];
+    if (all == digits)
+        memcpy(out, digits + LINE_ID_MAX - length, length);
+    return length;
 }
 
-void line_end(struct line *line)
+static inline size_t put_small(char *out, unsigned number)
 {
-    if (line->format == LOG_FORMAT_JSON)
-        text_add_char(line->out, '}');
+    size_t length = 0;
+
+    if (number >= 100)
+        out[length++] = (char)('0' + number / 100);
+    if (number >= 10)
+        out[length++] = (char)('0' + number / 10 % 10);
+    out[length++] = (char)('0' + number % 10);
+    return length;
 }
 
-static void add_name(struct line *line, const char *name)
+static NOINLINE size_t put_large(char out[LINE_NUMBER_MAX], uint64_t number)
 {
-    bool is_json = line->format == LOG_FORMAT_JSON;
+    char digits[LINE_NUMBER_MAX];
+    size_t start = sizeof(digits);
 
-    if (line->has_fields)
-        text_add_char(line->out, is_json ? ',' : ' ');
-    line->has_fields = true;
-    if (is_json)
-        text_add_char(line->out, '"');
-    text_add(line->out, name);
-    text_add(line->out, is_json ? "\":" : "=");
+    for (; number != 0; number /= 10)
+        digits[--start] = (char)('0' + number % 10);
+    memcpy(out, digits + start, sizeof(digits) - start);
+    return sizeof(digits) - start;
 }
 
-void line_add_time(struct line *line, const char *name, uint64_t wall_ms)
+size_t line_put_number(char out[LINE_NUMBER_MAX], uint64_t number)
 {
-    const char *quote = line->format == LOG_FORMAT_JSON ? "\"" : "";
-
-    add_name(line, name);
-    text_add(line->out, quote);
-    logfmt_add_time(line->out, wall_ms);
-    text_add(line->out, quote);
-}
-
-void line_add_number(struct line *line, const char *name, uint64_t number)
-{
-    add_name(line, name);
-    text_add_decimal(line->out, number);
+    return number < 1000 ? put_small(out, (unsigned)number) : put_large(out, number);
 }
 
 /* Bytes of the UTF-8 character at `bytes`; 0: it is none (overlong and surrogates included). */
@@ -96,12 +114,11 @@ static size_t json_piece(const unsigned char *bytes, size_t length, struct text 
 static void add_json_string(struct text *out, const char *value, size_t length, size_t limit)
 {
     const unsigned char *bytes = (const unsigned char *)value;
-    size_t room = limit - 2; /* the quotes */
+    size_t room = limit;
     char buffer[8];
     struct text piece;
 
     text_init(&piece, buffer, sizeof(buffer));
-    text_add_char(out, '"');
     for (size_t at = 0; at < length;) {
         at += json_piece(bytes + at, length - at, &piece);
         /* What follows must fit as well, or the dots. */
@@ -112,35 +129,64 @@ static void add_json_string(struct text *out, const char *value, size_t length, 
         text_add_bytes(out, piece.start, piece.length);
         room -= piece.length;
     }
-    text_add_char(out, '"');
 }
 
-void line_add_bytes(struct line *line, const char *name, const char *bytes, size_t length,
-                    size_t limit)
+/* High bits where a byte of `word` is 0, and maybe further up. */
+static inline uint64_t zeros(uint64_t word)
 {
-    if (bytes == NULL || length == 0)
-        return;
-    add_name(line, name);
-    if (line->format == LOG_FORMAT_JSON)
-        add_json_string(line->out, bytes, length, limit);
-    else
-        logfmt_add_value(line->out, bytes, length, limit);
+    return (word - every_byte) & ~word;
 }
 
-void line_add_text(struct line *line, const char *name, const char *value)
+/* A high bit is set: JSON does not take these eight bytes as they are. */
+static inline uint64_t faults(uint64_t word)
 {
-    if (value != NULL)
-        line_add_bytes(line, name, value, strlen(value), VALUE_LIMIT);
+    return word | (word - every_byte * ' ') | zeros(word ^ every_byte * '"') |
+           zeros(word ^ every_byte * '\\') | zeros(word ^ every_byte * 0x7f);
 }
 
-void line_add_endpoint(struct line *line, const char *name, const struct ip_endpoint *endpoint)
+/* Copies in steps, the last one overlapping. False: something needs an escape. */
+static inline bool put_plain(char *out, const char *bytes, size_t length)
 {
-    const char *quote = line->format == LOG_FORMAT_JSON ? "\"" : "";
+    uint64_t word = every_byte * ' ';
+    uint64_t found = 0;
+    size_t at = 0;
 
-    if (endpoint == NULL || endpoint->address.family == IP_NONE)
-        return;
-    add_name(line, name);
-    text_add(line->out, quote);
-    ip_endpoint_print(line->out, endpoint);
-    text_add(line->out, quote);
+    for (; at + STEP < length; at += STEP) {
+        memcpy(&word, bytes + at, STEP);
+        memcpy(out + at, &word, STEP);
+        found |= faults(word);
+    }
+    if (length >= STEP) {
+        at = length - STEP;
+        memcpy(&word, bytes + at, STEP);
+    } else {
+        memcpy(&word, bytes, length);
+    }
+    memcpy(out + at, &word, STEP);
+    return ((found | faults(word)) & every_byte << 7) == 0;
+}
+
+static NOINLINE size_t put_escaped(char *out, const char *bytes, size_t length, size_t limit)
+{
+    struct text text;
+
+    text_init(&text, out, limit + 1);
+    add_json_string(&text, bytes, length, limit);
+    return text.length;
+}
+
+size_t line_put_json(char *out, const char *bytes, size_t length, size_t limit)
+{
+    if (length <= limit && put_plain(out, bytes, length))
+        return length;
+    return put_escaped(out, bytes, length, limit);
+}
+
+size_t line_put_logfmt(char *out, const char *bytes, size_t length, size_t limit)
+{
+    struct text text;
+
+    text_init(&text, out, limit + 1);
+    logfmt_add_value(&text, bytes, length, limit);
+    return text.length;
 }

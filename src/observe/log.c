@@ -1,10 +1,10 @@
 /* The log: a ring of lines a producing thread, one writer thread, one sink. Nobody takes a lock.
  *
  * The writer goes round: collect whole lines from all rings into its batch, write the batch, nap
- * for BATCH_PAUSE_MS, again; when it finds nothing at all it goes to sleep on `is_asleep`, a futex.
- * A producer that sees it asleep wakes it: the first line after a pause costs a system call, no
- * other does. (Both sides store, then load the other's word, all sequentially consistent: a line
- * can't be published unseen between the writer's last look and its sleep.)
+ * for BATCH_PAUSE_MS, again; when it found nothing for LINGER_MS it goes to sleep on `is_asleep`, a
+ * futex. A producer that sees it asleep wakes it: the first line after a pause costs a system call,
+ * at a steady rate none does. (Both sides store, then load the other's word, all sequentially
+ * consistent: a line can't be published unseen between the writer's last look and its sleep.)
  *
  * The sink may hang, fail, and heal. It may be a stderr that was inherited and is shared, so its
  * flags are not touched: the writer polls before it writes, and to anything but a regular file it
@@ -44,6 +44,7 @@
 enum {
     BATCH_SIZE = 65536,
     BATCH_PAUSE_MS = 5,   /* half of the 10 ms within which a line shall stand in the sink */
+    LINGER_MS = 250,      /* without a line before the writer goes to sleep */
     RETRY_PAUSE_MS = 100, /* after an error of the sink */
     POLL_SLICE_MS = 100,  /* how often a writer at a hanging sink looks whether it shall end */
     JOIN_GRACE_MS = 300,  /* beyond the patience: over two slices */
@@ -56,6 +57,7 @@ enum {
 struct log_ring {
     struct line_ring lines;
     struct log *log;
+    struct logfmt_date date; /* the producer's */
 };
 
 struct topic {
@@ -84,6 +86,12 @@ struct log {
     size_t batch_start, batch_end; /* what of it is still to be written */
     uint64_t reported_drops;
 };
+
+static const struct line_piece name_time = LINE_TEXT("time");
+static const struct line_piece name_level = LINE_TEXT("level");
+static const struct line_piece name_message = LINE_TEXT("message");
+static const struct line_piece name_held_back = LINE_NUMBER("held_back");
+static const struct line_piece name_dropped = LINE_NUMBER("dropped");
 
 static uint64_t now_ms(void)
 {
@@ -136,19 +144,25 @@ static bool topic_may_speak(struct topic *topic, uint64_t *ret_held_back)
     return true;
 }
 
+enum { LEVEL_LIMIT = 16, MESSAGE_LIMIT = LOG_LINE_MAX / 2 };
+
 /* A line of its own; `count` (0: none) goes by the name `counted`. */
 static void add_message(struct text *out, enum log_format format, const char *level,
-                        const char *message, const char *counted, uint64_t count)
+                        const char *message, const struct line_piece *counted, uint64_t count)
 {
+    struct logfmt_date date = {0};
+    char bytes[LINE_SIZE];
     struct line line;
+    const char *start;
 
-    line_begin(&line, out, format);
-    line_add_time(&line, "time", logfmt_wall_ms());
-    line_add_text(&line, "level", level);
-    line_add_bytes(&line, "message", message, strlen(message), LOG_LINE_MAX / 2);
+    line_begin(&line, bytes, format);
+    line_add_time(&line, &name_time, &date, logfmt_wall_ms());
+    line_add_text(&line, &name_level, level, LEVEL_LIMIT);
+    line_add_text(&line, &name_message, message, MESSAGE_LIMIT);
     if (count != 0)
         line_add_number(&line, counted, count);
-    line_end(&line);
+    size_t length = line_end(&line, &start);
+    text_add_bytes(out, start, length);
 }
 
 void log_notice(struct log_ring *ring, enum log_topic topic, const char *format, ...)
@@ -168,7 +182,7 @@ void log_notice(struct log_ring *ring, enum log_topic topic, const char *format,
     if (length < 0)
         return;
     text_init(&text, line, sizeof line);
-    add_message(&text, log_style(ring).format, "notice", message, "held_back", held_back);
+    add_message(&text, log_style(ring).format, "notice", message, &name_held_back, held_back);
     log_write(ring, line, text.length);
 }
 
@@ -213,7 +227,7 @@ static void collect_drop_report(struct log *log)
         return;
     struct text text;
     text_init(&text, log->batch + log->batch_end, LOG_LINE_MAX);
-    add_message(&text, log_style(&log->rings[0]).format, "warning", message, "dropped",
+    add_message(&text, log_style(&log->rings[0]).format, "warning", message, &name_dropped,
                 dropped - log->reported_drops);
     text_add_char(&text, '\n');
     log->batch_end += text.length;
@@ -337,17 +351,28 @@ static bool has_work(struct log *log)
            log_dropped(log) != log->reported_drops;
 }
 
+/* One round's pause. `idle_ms` is how long there was nothing. */
+static uint64_t pause_writer(struct log *log, int error, uint64_t idle_ms)
+{
+    if (error == 0 && idle_ms >= LINGER_MS) {
+        sleep_until_line(log);
+        return 0;
+    }
+    futex_wait(&log->is_finishing, 0, error != 0 ? RETRY_PAUSE_MS : BATCH_PAUSE_MS);
+    return has_work(log) ? 0 : idle_ms + BATCH_PAUSE_MS;
+}
+
 static void *writer_run(void *argument)
 {
     struct log *log = argument;
+    uint64_t idle_ms = 0;
+
     for (;;) {
         take_next_sink(log);
         int error = has_work(log) ? write_all(log) : 0;
         if (atomic_load(&log->is_finishing) && (error != 0 || !has_work(log)))
             break;
-        futex_wait(&log->is_finishing, 0, error != 0 ? RETRY_PAUSE_MS : BATCH_PAUSE_MS);
-        if (!has_work(log))
-            sleep_until_line(log);
+        idle_ms = pause_writer(log, error, idle_ms);
     }
     count_lines_left(log);
     atomic_store(&log->is_done, 1);
@@ -453,6 +478,11 @@ struct log_style log_style(const struct log_ring *ring)
         .format = (enum log_format)(style & ((1U << STYLE_SHIFT) - 1)),
         .events = style >> STYLE_SHIFT,
     };
+}
+
+struct logfmt_date *log_date(struct log_ring *ring)
+{
+    return &ring->date;
 }
 
 static void join_writer(struct log *log, uint64_t patience_ms)

@@ -15,6 +15,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct logfmt_date;
 struct log;      /* one a process: the rings and the writer */
 struct log_ring; /* one a producing thread */
 
@@ -42,6 +43,8 @@ struct log_style {
 /* From any thread. Before the first call: logfmt, every event. */
 void log_set_style(struct log *log, const struct log_style *style);
 struct log_style log_style(const struct log_ring *ring);
+/* The producing thread's own. */
+struct logfmt_date *log_date(struct log_ring *ring);
 
 /* Each ring has exactly one producing thread. */
 struct log_ring *log_ring_at(struct log *log, size_t index);

@@ -44,29 +44,40 @@ static struct date date_from_days(uint64_t days)
     return date;
 }
 
-/* Exactly `width` digits of `number`; higher ones are left out. */
-static void put_digits(char *out, unsigned width, uint64_t number)
+static void put_two(char *out, unsigned number)
 {
-    while (width-- > 0) {
-        out[width] = (char)('0' + number % 10);
-        number /= 10;
-    }
+    out[0] = (char)('0' + number / 10);
+    out[1] = (char)('0' + number % 10);
 }
 
-void logfmt_add_time(struct text *out, uint64_t wall_ms)
+static void put_second(char out[LOGFMT_TIME_SIZE], uint64_t second)
 {
-    char time[] = "0000-00-00T00:00:00.000Z";
-    unsigned seconds = (unsigned)(wall_ms / 1000 % 86400);
-    struct date date = date_from_days(wall_ms / 86400000);
+    static const char form[] = "0000-00-00T00:00:00.000Z";
+    unsigned of_day = (unsigned)(second % 86400);
+    struct date date = date_from_days(second / 86400);
 
-    put_digits(time, 4, date.year);
-    put_digits(time + 5, 2, date.month);
-    put_digits(time + 8, 2, date.day);
-    put_digits(time + 11, 2, seconds / 3600);
-    put_digits(time + 14, 2, seconds / 60 % 60);
-    put_digits(time + 17, 2, seconds % 60);
-    put_digits(time + 20, 3, wall_ms % 1000);
-    text_add_bytes(out, time, sizeof time - 1);
+    memcpy(out, form, LOGFMT_TIME_SIZE);
+    put_two(out, date.year / 100 % 100);
+    put_two(out + 2, date.year % 100);
+    put_two(out + 5, date.month);
+    put_two(out + 8, date.day);
+    put_two(out + 11, of_day / 3600);
+    put_two(out + 14, of_day / 60 % 60);
+    put_two(out + 17, of_day % 60);
+}
+
+void logfmt_put_time(char out[LOGFMT_TIME_SIZE], struct logfmt_date *date, uint64_t wall_ms)
+{
+    uint64_t second = wall_ms / 1000;
+    unsigned ms = (unsigned)(wall_ms - second * 1000);
+
+    if (second != date->second || second == 0) {
+        put_second(date->text, second);
+        date->second = second;
+    }
+    memcpy(out, date->text, LOGFMT_TIME_SIZE);
+    out[20] = (char)('0' + ms / 100);
+    put_two(out + 21, ms % 100);
 }
 
 static bool is_plain(unsigned char byte)

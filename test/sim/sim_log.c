@@ -2,6 +2,7 @@
 #include "sim_log.h"
 
 #include "observe/log.h"
+#include "observe/logfmt.h"
 #include "sim_internal.h"
 
 #include <stdio.h>
@@ -63,4 +64,11 @@ void log_notice(struct log_ring *ring, enum log_topic topic, const char *format,
 struct log_style log_style(const struct log_ring *ring)
 {
     return (struct log_style){.format = LOG_FORMAT_LOGFMT, .events = ~0U};
+}
+
+struct logfmt_date *log_date(struct log_ring *ring)
+{
+    static struct logfmt_date date;
+
+    return &date;
 }

@@ -75,6 +75,14 @@ def children_of(pid):
     return [int(word) for word in text.split()]
 
 
+def thread_of(pid, name):
+    """The id of the one thread of a process that is called so."""
+    tasks = Path(f"/proc/{pid}/task").iterdir()
+    found = [task.name for task in tasks if (task / "comm").read_text() == name + "\n"]
+    assert len(found) == 1, f"{len(found)} threads of {pid} are called {name}"
+    return int(found[0])
+
+
 class Etc:
     """A private /etc: adit sees it as /etc, the test sees a folder and may rename files in it.
 

@@ -10,6 +10,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -261,13 +262,37 @@ static void knows_loopback_and_unspecified(void **state)
     assert_false(ip_address_is_unspecified(&none));
 }
 
+/* Every port, and every number in every place of an IPv4 address. */
+static void prints_every_port_and_octet(void **state)
+{
+    for (unsigned port = 0; port <= 65535; port++) {
+        const uint8_t bytes[4] = {(uint8_t)port, (uint8_t)(port + 1), (uint8_t)(port >> 4),
+                                  (uint8_t)(port >> 8)};
+        struct ip_endpoint endpoint = {.address = ip_address_from_v4(bytes),
+                                       .port = (uint16_t)port};
+        char expected[64], printed[64];
+        struct text text;
+
+        snprintf(expected, sizeof expected, "%u.%u.%u.%u:%u", bytes[0], bytes[1], bytes[2],
+                 bytes[3], port);
+        text_init(&text, printed, sizeof printed);
+        ip_endpoint_print(&text, &endpoint);
+        assert_string_equal(printed, expected);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(parses_addresses),    cmocka_unit_test(parses_endpoints),
-        cmocka_unit_test(parses_networks),     cmocka_unit_test(prints_as_libc_does),
-        cmocka_unit_test(parses_as_libc_does), cmocka_unit_test(contains_as_bit_by_bit),
-        cmocka_unit_test(families_do_not_mix), cmocka_unit_test(knows_loopback_and_unspecified),
+        cmocka_unit_test(parses_addresses),
+        cmocka_unit_test(parses_endpoints),
+        cmocka_unit_test(parses_networks),
+        cmocka_unit_test(prints_as_libc_does),
+        cmocka_unit_test(parses_as_libc_does),
+        cmocka_unit_test(contains_as_bit_by_bit),
+        cmocka_unit_test(families_do_not_mix),
+        cmocka_unit_test(knows_loopback_and_unspecified),
+        cmocka_unit_test(prints_every_port_and_octet),
     };
     return cmocka_run_group_tests_name("base/ip_address", tests, NULL, NULL);
 }

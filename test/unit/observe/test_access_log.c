@@ -10,6 +10,7 @@
 #include "observe/access_log.h"
 #include "observe/log.h"
 
+#include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
@@ -80,6 +81,73 @@ static void test_close_has_every_field_in_order(void **state)
                         "error=connection_terminated reason=\"a reason\" dns_ms=0 dial_ms=12 "
                         "up_bytes=1 down_bytes=18446744073709551615 duration_ms=3 "
                         "closed_by=target_eof");
+}
+
+static void format_json(const struct access_record *record, char line[LOG_LINE_MAX])
+{
+    struct text text;
+
+    text_init(&text, line, LOG_LINE_MAX);
+    access_log_format(&text, LOG_FORMAT_JSON, record, WALL_MS);
+    assert_false(text.is_truncated);
+}
+
+static void test_json_has_the_same_fields(void **state)
+{
+    struct ip_endpoint listener = endpoint("[::1]:10800");
+    struct ip_endpoint address = endpoint("93.184.216.34:443");
+    struct access_record record = bare_record(ACCESS_CLOSE);
+    char line[LOG_LINE_MAX];
+
+    record.id = UINT64_MAX;
+    record.listener = &listener;
+    record.http = "1.0";
+    set_target(&record, "example.com:443");
+    record.address = &address;
+    record.verdict = "deny";
+    record.rule = "built-in";
+    record.status = 502;
+    record.dns_ms = 999;
+    record.dial_ms = 1000;
+    record.up_bytes = 10;
+    record.down_bytes = UINT64_MAX;
+    record.duration_ms = 99;
+    record.closed_by = CLOSED_BY_HALF_CLOSED_TIMEOUT;
+    format_json(&record, line);
+    assert_string_equal(
+        line,
+        "{\"time\":\"1970-01-01T00:00:00.000Z\",\"id\":\"fzzzzzzzzzzzz\",\"event\":\"close\","
+        "\"client\":\"127.0.0.1:5000\",\"listener\":\"[::1]:10800\",\"http\":\"1.0\","
+        "\"target\":\"example.com:443\",\"address\":\"93.184.216.34:443\",\"verdict\":\"deny\","
+        "\"rule\":\"built-in\",\"status\":502,\"dns_ms\":999,\"dial_ms\":1000,\"up_bytes\":10,"
+        "\"down_bytes\":18446744073709551615,\"duration_ms\":99,"
+        "\"closed_by\":\"half_closed_timeout\"}");
+}
+
+/* Every length around the steps, every byte, at every place: escaped if it must be, alone. */
+static void test_json_escapes_wherever_it_must(void **state)
+{
+    for (size_t length = 1; length <= 20; length++) {
+        for (size_t place = 0; place < length; place++) {
+            for (unsigned byte = 1; byte < 256; byte++) {
+                struct access_record record = bare_record(ACCESS_DENY);
+                char target[32] = "", expected[64] = "", line[LOG_LINE_MAX];
+                bool is_escaped = byte < ' ' || byte >= 0x7f || byte == '"' || byte == '\\';
+
+                memset(target, 'x', length);
+                target[place] = (char)byte;
+                set_target(&record, target);
+                format_json(&record, line);
+                snprintf(expected, sizeof expected, "\"target\":\"%s\"", target);
+                assert_int_equal(strstr(line, expected) == NULL, is_escaped);
+                memset(target, 'x', length);
+                snprintf(expected, sizeof expected, "%.*s\\u00%02x%s\"", (int)place, target, byte,
+                         target + place + 1);
+                if (is_escaped && byte != '"' && byte != '\\' && byte != '\n')
+                    assert_non_null(strstr(line, expected));
+            }
+        }
+    }
 }
 
 static void test_what_is_absent_is_left_out(void **state)
@@ -249,6 +317,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_close_has_every_field_in_order),
+        cmocka_unit_test(test_json_has_the_same_fields),
+        cmocka_unit_test(test_json_escapes_wherever_it_must),
         cmocka_unit_test(test_what_is_absent_is_left_out),
         cmocka_unit_test(test_names),
         cmocka_unit_test(test_lines_cannot_be_forged),
