@@ -25,18 +25,19 @@ struct arguments {
 
 static void usage(FILE *out)
 {
-    fprintf(out,
-            "usage: bench-load --row ROW (--proxy 127.x.x.x:PORT [--pid PID] | --direct)\n"
-            "                  [--tunnels N] [--count N] [--bytes N] [--seconds S] [--settle S]\n"
-            "                  [--timeout S]\n\n"
-            "  --pid      root of the proxy's process tree; without it no CPU is measured\n"
-            "  --direct   no proxy: what this machine and this generator can do\n"
-            "  --tunnels  open at once (default 64)\n"
-            "  --count    tunnels opened in all, at most (8000)\n"
-            "  --bytes    bulk bytes of one exchange on all flows (128e6)\n"
-            "  --seconds  how long it is measured (1)\n"
-            "  --settle   how long idle tunnels rest before they are measured (2.5)\n"
-            "  --timeout  after which the row has failed (60)\n\nrows:\n");
+    fprintf(out, "usage: bench-load --row ROW (--proxy 127.x.x.x:PORT [--pid PID] | --direct)\n"
+                 "                  [--relay PORT] [--tunnels N] [--flows N] [--count N]\n"
+                 "                  [--bytes N] [--seconds S] [--settle S] [--timeout S]\n\n"
+                 "  --pid      root of the proxy's process tree; without it no CPU is measured\n"
+                 "  --direct   no proxy: what this machine and this generator can do\n"
+                 "  --relay    send no CONNECT: that proxy forwards to 127.0.1.1-16, this port\n"
+                 "  --tunnels  open at once (default 64)\n"
+                 "  --count    tunnels opened in all, at most (8000)\n"
+                 "  --bytes    bulk bytes of one exchange, on each flow (16e6)\n"
+                 "  --flows    mixed: bulk flows beside the chats (8)\n"
+                 "  --seconds  how long it is measured (1)\n"
+                 "  --settle   how long idle tunnels rest before they are measured (2.5)\n"
+                 "  --timeout  after which the row has failed (60)\n\nrows:\n");
     for (size_t i = 0; row_at(i); i++)
         fprintf(out, "  %-10s %s\n", row_at(i)->name, row_at(i)->summary);
 }
@@ -77,6 +78,8 @@ enum argument_option {
     OPTION_PROXY,
     OPTION_DIRECT,
     OPTION_PID,
+    OPTION_RELAY,
+    OPTION_FLOWS,
     OPTION_TUNNELS,
     OPTION_COUNT,
     OPTION_BYTES,
@@ -91,6 +94,8 @@ static const struct option options[] = {
     {"proxy", required_argument, NULL, OPTION_PROXY},
     {"direct", no_argument, NULL, OPTION_DIRECT},
     {"pid", required_argument, NULL, OPTION_PID},
+    {"relay", required_argument, NULL, OPTION_RELAY},
+    {"flows", required_argument, NULL, OPTION_FLOWS},
     {"tunnels", required_argument, NULL, OPTION_TUNNELS},
     {"count", required_argument, NULL, OPTION_COUNT},
     {"bytes", required_argument, NULL, OPTION_BYTES},
@@ -117,6 +122,13 @@ static void argument_take(struct arguments *arguments, int option, const char *v
         break;
     case OPTION_PID:
         arguments->settings.proxy_pid = (pid_t)number_parse("--pid", value);
+        break;
+    case OPTION_RELAY:
+        arguments->load.is_relay = true;
+        arguments->load.origin_port = (uint16_t)number_parse("--relay", value);
+        break;
+    case OPTION_FLOWS:
+        arguments->settings.flows = (uint32_t)number_parse("--flows", value);
         break;
     case OPTION_TUNNELS:
         arguments->settings.tunnels = (uint32_t)number_parse("--tunnels", value);
@@ -148,8 +160,12 @@ static struct arguments arguments_parse(int argc, char **argv)
 {
     struct arguments arguments = {
         .timeout_s = 60,
-        .settings =
-            {.tunnels = 64, .count = 8000, .bytes = 128000000, .seconds = 1, .settle_s = 2.5},
+        .settings = {.tunnels = 64,
+                     .count = 8000,
+                     .bytes = 16000000,
+                     .flows = 8,
+                     .seconds = 1,
+                     .settle_s = 2.5},
     };
     for (int option; (option = getopt_long(argc, argv, "", options, NULL)) != -1;)
         argument_take(&arguments, option, optarg);

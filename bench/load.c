@@ -1,5 +1,7 @@
 /*
- * Clients and origin on one epoll loop, level-triggered.
+ * Clients and origin on one epoll loop, level-triggered. Connections with bulk exchanges have an
+ * epoll of their own inside it, of which a turn handles one event: a chunk of 256 KiB takes longer
+ * than a hundred small messages, and those must not be measured waiting for it.
  *
  * A connection lives in a table at the index of its descriptor. A client goes HEAD (CONNECT sent,
  * waiting for the 200) -> OPEN -> CLOSING (its FIN sent, reading to the end); an origin's
@@ -42,6 +44,7 @@
 #define CONNS_MAX 131072
 #define EVENTS_A_TURN 256
 #define ACCEPTS_A_TURN 32
+#define TURN_MAX_NS 10000000ull
 
 enum conn_state { CONN_FREE, CONN_LISTENER, CONN_HEAD, CONN_OPEN, CONN_CLOSING, CONN_STATES };
 
@@ -52,11 +55,14 @@ struct conn {
     int fd;
     enum conn_state state;
     bool is_client;
+    bool is_bulk; /* registered with bulk_fd; stays so */
     bool is_busy; /* client: an exchange is under way; origin: a request is being served */
     uint8_t kind;
     uint32_t events; /* as registered with epoll */
     uint32_t tunnel;
     uint64_t number;
+    uint64_t dialled_ns, asked_ns;
+    void *tag;
     uint64_t out_left, out_position; /* pattern bytes to send */
     uint64_t in_left, in_position;   /* pattern bytes to check */
     size_t small_len, small_sent;    /* in `small`: a head or a message to send */
@@ -69,7 +75,7 @@ struct load {
     struct load_settings settings;
     struct load_ops ops;
     void *row;
-    int epoll_fd;
+    int epoll_fd, bulk_fd;
     bool is_stopped;
     uint32_t dialled, opening, clients, origin_conns;
     uint64_t resets;
@@ -163,9 +169,20 @@ static void conn_update(struct load *load, struct conn *conn)
         return;
     struct epoll_event event = {.events = events, .data.fd = conn->fd};
     int operation = conn->events ? EPOLL_CTL_MOD : EPOLL_CTL_ADD;
-    if (epoll_ctl(load->epoll_fd, operation, conn->fd, &event) < 0)
+    if (epoll_ctl(conn->is_bulk ? load->bulk_fd : load->epoll_fd, operation, conn->fd, &event) < 0)
         load_fail("epoll_ctl: %s", strerror(errno));
     conn->events = events;
+}
+
+/* Call it before conn_update. */
+static void conn_become_bulk(struct load *load, struct conn *conn)
+{
+    if (conn->is_bulk)
+        return;
+    if (conn->events && epoll_ctl(load->epoll_fd, EPOLL_CTL_DEL, conn->fd, NULL) < 0)
+        load_fail("epoll_ctl: %s", strerror(errno));
+    conn->events = 0;
+    conn->is_bulk = true;
 }
 
 static struct conn *conn_take(struct load *load, int fd, enum conn_state state)
@@ -240,12 +257,35 @@ void conn_exchange(struct load *load, struct conn *conn, enum exchange_kind kind
     conn->is_busy = true;
     conn->kind = (uint8_t)kind;
     conn->number = number;
+    conn->asked_ns = clock_ns();
+    if (kind != EXCHANGE_ECHO)
+        conn_become_bulk(load, conn);
     conn->in_position = conn->out_position = pattern_start(conn->tunnel);
     conn->in_left = kind == EXCHANGE_DOWN ? number : 0;
     conn->out_left = kind == EXCHANGE_UP ? number : 0;
     message_make(load, message, conn->kind, conn->tunnel, number);
     conn_queue(conn, message, sizeof message);
     conn_send(load, conn);
+}
+
+uint64_t conn_dialled_ns(const struct conn *conn)
+{
+    return conn->dialled_ns;
+}
+
+uint64_t conn_asked_ns(const struct conn *conn)
+{
+    return conn->asked_ns;
+}
+
+void conn_set_tag(struct conn *conn, void *tag)
+{
+    conn->tag = tag;
+}
+
+void *conn_tag(const struct conn *conn)
+{
+    return conn->tag;
 }
 
 bool conn_is_idle(const struct conn *conn)
@@ -328,12 +368,14 @@ static void origin_take_request(struct load *load, struct conn *conn)
     conn->in_len = 0;
     conn->is_busy = true;
     conn->in_position = conn->out_position = pattern_start(conn->tunnel);
-    if (conn->kind == EXCHANGE_UP) {
-        conn->in_left = conn->number;
-        return;
-    }
     if (conn->kind == EXCHANGE_ECHO) {
         origin_answer(load, conn);
+        return;
+    }
+    conn_become_bulk(load, conn);
+    if (conn->kind == EXCHANGE_UP) {
+        conn->in_left = conn->number;
+        conn_update(load, conn);
         return;
     }
     conn->out_left = conn->number;
@@ -421,6 +463,7 @@ static int socket_listen(struct sockaddr_in *address)
     socklen_t len = sizeof *address;
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd < 0 || setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one) < 0 ||
+        setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one) < 0 ||
         bind(fd, (struct sockaddr *)address, len) < 0 || listen(fd, 4096) < 0 ||
         getsockname(fd, (struct sockaddr *)address, &len) < 0)
         load_fail("no origin: %s", strerror(errno));
@@ -431,7 +474,9 @@ static void origins_open(struct load *load)
 {
     for (uint32_t i = 0; i < ORIGINS; i++) {
         load->origins[i] = (struct sockaddr_in){
-            .sin_family = AF_INET, .sin_addr.s_addr = htonl(0x7f000101u + i), /* 127.0.1.1 and up */
+            .sin_family = AF_INET,
+            .sin_addr.s_addr = htonl(0x7f000101u + i), /* 127.0.1.1 and up */
+            .sin_port = htons(load->settings.origin_port),
         };
         conn_update(load, conn_take(load, socket_listen(&load->origins[i]), CONN_LISTENER));
     }
@@ -471,13 +516,15 @@ void load_dial(struct load *load)
     uint32_t tunnel = load->dialled++;
     const struct sockaddr_in *origin = &load->origins[tunnel / CLIENT_ADDRESSES % ORIGINS];
     bool is_direct = load->settings.is_direct;
+    uint64_t now_ns = clock_ns();
     int fd = socket_dial(is_direct ? origin : &load->settings.proxy, tunnel);
     struct conn *conn = conn_take(load, fd, CONN_HEAD);
     conn->is_client = true;
     conn->tunnel = tunnel;
+    conn->dialled_ns = now_ns;
     load->clients++;
     load->opening++;
-    if (is_direct) {
+    if (is_direct || load->settings.is_relay) {
         client_opened(load, conn);
         conn_update(load, conn);
         return;
@@ -522,21 +569,44 @@ static void conn_handle(struct load *load, struct conn *conn, uint32_t events)
         conn_receive(load, conn);
 }
 
-static void load_turn(struct load *load, int timeout_ms)
+static int events_wait(int epoll_fd, struct epoll_event *events, int max, uint64_t timeout_ns)
+{
+    struct timespec timeout = {.tv_nsec = (long)timeout_ns};
+    int count = epoll_pwait2(epoll_fd, events, max, &timeout, NULL);
+    if (count < 0 && errno != EINTR)
+        load_fail("epoll_pwait2: %s", strerror(errno));
+    return count;
+}
+
+/* Small messages first, then one event of a bulk flow; waits for 10 ms at most. */
+static void load_turn(struct load *load)
 {
     struct epoll_event events[EVENTS_A_TURN];
-    int count = epoll_wait(load->epoll_fd, events, EVENTS_A_TURN, timeout_ms);
-    if (count < 0 && errno != EINTR)
-        load_fail("epoll_wait: %s", strerror(errno));
-    for (int i = 0; i < count; i++)
-        conn_handle(load, &load->conns[events[i].data.fd], events[i].events);
+    uint64_t timeout_ns = TURN_MAX_NS;
+    bool is_bulk_ready = false;
+    if (load->ops.on_turn) {
+        uint64_t now_ns = clock_ns();
+        uint64_t next_ns = load->ops.on_turn(load, now_ns);
+        timeout_ns = next_ns < now_ns ? 0 : next_ns - now_ns;
+        if (timeout_ns > TURN_MAX_NS)
+            timeout_ns = TURN_MAX_NS;
+    }
+    int count = events_wait(load->epoll_fd, events, EVENTS_A_TURN, timeout_ns);
+    for (int i = 0; i < count; i++) {
+        if (events[i].data.fd == load->bulk_fd)
+            is_bulk_ready = true;
+        else
+            conn_handle(load, &load->conns[events[i].data.fd], events[i].events);
+    }
+    if (is_bulk_ready && events_wait(load->bulk_fd, events, 1, 0) == 1)
+        conn_handle(load, &load->conns[events[0].data.fd], events[0].events);
 }
 
 void load_run(struct load *load, uint64_t until_ns)
 {
     load->is_stopped = false;
     for (uint32_t turn = 0; !load->is_stopped; turn++) {
-        load_turn(load, 10);
+        load_turn(load);
         if (until_ns && clock_ns() >= until_ns)
             return;
         if (turn % 64 == 0)
@@ -556,7 +626,7 @@ void load_open_all(struct load *load, uint32_t count, uint32_t at_once)
         for (; started < count && load->opening < at_once; started++)
             load_dial(load);
         if (load->opening > 0)
-            load_turn(load, 10);
+            load_turn(load);
         load_check_deadline(load);
     }
 }
@@ -579,7 +649,7 @@ void load_finish_all(struct load *load)
 void load_wait_closed(struct load *load)
 {
     while (load->clients > 0 || load->origin_conns > 0) {
-        load_turn(load, 10);
+        load_turn(load);
         load_check_deadline(load);
     }
 }
@@ -608,7 +678,9 @@ struct load *load_create(const struct load_settings *settings)
     load->conns_max = descriptors_raise();
     load->conns = calloc(load->conns_max, sizeof *load->conns);
     load->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
-    if (!load->conns || load->epoll_fd < 0)
+    load->bulk_fd = epoll_create1(EPOLL_CLOEXEC);
+    struct epoll_event event = {.events = EPOLLIN, .data.fd = load->bulk_fd};
+    if (!load->conns || epoll_ctl(load->epoll_fd, EPOLL_CTL_ADD, load->bulk_fd, &event) < 0)
         load_fail("no memory or no epoll");
     pattern_fill(load);
     origins_open(load);
@@ -621,6 +693,7 @@ void load_destroy(struct load *load)
         if (load->conns[i].state != CONN_FREE)
             close(load->conns[i].fd);
     }
+    close(load->bulk_fd);
     close(load->epoll_fd);
     free(load->conns);
     free(load);

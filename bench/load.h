@@ -25,7 +25,9 @@ enum exchange_kind {
 
 struct load_settings {
     struct sockaddr_in proxy;
-    bool is_direct; /* no proxy: `proxy` is not looked at */
+    bool is_direct;       /* no proxy: `proxy` is not looked at */
+    uint16_t origin_port; /* of all origins; 0: the kernel chooses */
+    bool is_relay;        /* the proxy takes no CONNECT: it knows the origins */
     uint64_t deadline_ns;
 };
 
@@ -34,6 +36,8 @@ struct load_ops {
     void (*on_open)(struct load *load, struct conn *conn);
     void (*on_answer)(struct load *load, struct conn *conn);
     void (*on_closed)(struct load *load);
+    /* Every turn; returns when it wants to be called again at the latest. */
+    uint64_t (*on_turn)(struct load *load, uint64_t now_ns);
 };
 
 /* Never returns NULL: it fails instead. `settings` is copied. */
@@ -65,6 +69,14 @@ void load_wait_closed(struct load *load);
 /* Starts an exchange; on_answer follows. One at a time per connection. */
 void conn_exchange(struct load *load, struct conn *conn, enum exchange_kind kind, uint64_t number);
 bool conn_is_idle(const struct conn *conn);
+
+/* When the connection was dialled, and when its last exchange began. */
+uint64_t conn_dialled_ns(const struct conn *conn);
+uint64_t conn_asked_ns(const struct conn *conn);
+
+/* Whatever a row wants to know a connection by; NULL at first. */
+void conn_set_tag(struct conn *conn, void *tag);
+void *conn_tag(const struct conn *conn);
 
 /* Half-closes and reads to the end; on_closed follows. */
 void conn_finish(struct load *load, struct conn *conn);
