@@ -37,7 +37,7 @@ fuzz: ## fuzz each parser for 60 s
 	@scripts/install-deps fuzz
 	@fuzz/run
 
-bench: all ## measure adit beside the peers that are installed
+bench: all ## measure adit beside the peers that are installed (up to 20 minutes)
 	@bench/run
 
 lint: ## layers, purity, lengths, layout, static analysis

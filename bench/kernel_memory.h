@@ -6,7 +6,8 @@
 
 #include <stdint.h>
 
-/* Slabs, and pages that hold TCP data. 0, or a negative errno that leaves *ret_bytes alone. */
+/* Objects in use, and pages that hold TCP data. 0, or a negative errno (-EACCES: root alone may
+ * look) that leaves *ret_bytes alone. */
 int kernel_memory(uint64_t *ret_bytes);
 
 #endif

@@ -1,12 +1,12 @@
 """The goal rows as a picture: what each proxy costs, where the best peer of the row is 1.
 
 SVG by hand: a line a row, a dot a proxy at the median of its figures, a thin bar from min to max, a
-tick at the goal. The scale is logarithmic, less is better. Colours follow the reader's light or dark.
+tick at the goal. adit stands at its ratios, as in the tables. The scale is logarithmic, less is better. Colours follow the reader's light or dark.
 """
 import math
 from html import escape
 
-WIDTH, LEFT, RIGHT, TOP, ROW = 860, 230, 24, 84, 34
+WIDTH, LEFT, RIGHT, TOP, ROW = 860, 250, 24, 84, 34
 LOW, HIGH = 0.05, 16
 MARKS = [0.1, 0.25, 0.5, 1, 2, 4, 8, 16]
 COLOURS = ["#8a63d2", "#2f8f5b", "#b8860b", "#c2477f", "#3f7fbf", "#7d7d3c", "#a0552d", "#5f7a8a"]
@@ -32,11 +32,11 @@ def text(x, y, words, style="", anchor="start"):
     return f'<text x="{x:.1f}" y="{y:.1f}" class="{style}" text-anchor="{anchor}">{escape(words)}</text>'
 
 
-def dot(y, value, best, colour, name):
-    low, mid, high = (x_of(value[key] / best) for key in ("min", "median", "max"))
+def dot(y, ratio, colour, name):
+    low, mid, high = (x_of(ratio[key]) for key in ("min", "median", "max"))
     is_ours = name == "adit"
     look = 'class="adit"' if is_ours else f'fill="{colour}" stroke="{colour}"'
-    return (f'<g {look}><title>{escape(name)}: {value["median"] / best:.2f}</title>'
+    return (f'<g {look}><title>{escape(name)}: {ratio["median"]:.2f}</title>'
             f'<line x1="{low:.1f}" y1="{y}" x2="{high:.1f}" y2="{y}" opacity="0.6"/>'
             f'<circle cx="{mid:.1f}" cy="{y}" r="{6 if is_ours else 4.5}"/></g>')
 
@@ -57,11 +57,13 @@ def row_of(line, y, colours):
     if line["goal"]:
         x = x_of(line["goal"])
         parts.append(f'<line x1="{x:.1f}" y1="{y - 9}" x2="{x:.1f}" y2="{y + 9}" class="goal"/>')
-    parts += [dot(y, line["proxies"][name], best, colour, name) for name, colour in colours.items()
-              if name in line["proxies"] and name != "adit"]
-    ours = line["proxies"]["adit"]
-    parts.append(dot(y, ours, best, None, "adit"))
-    parts.append(text(x_of(ours["median"] / best), y - 10, f"{ours['median'] / best:.2f}", "value", "middle"))
+    for name, colour in colours.items():
+        if name in line["proxies"]:
+            ratio = {key: value / best for key, value in line["proxies"][name].items()}
+            parts.append(dot(y, ratio, colour, name))
+    ours = line["ratio"]
+    parts.append(dot(y, ours, None, "adit"))
+    parts.append(text(x_of(ours["median"]), y - 10, f"{ours['median']:.2f}", "value", "middle"))
     return parts
 
 

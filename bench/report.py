@@ -45,7 +45,7 @@ def ratio(bench, row, measure):
     ours = figures(bench, row, measure, row.subject)
     theirs = figures(bench, row, measure, name)
     if not ours or len(ours) != len(theirs) or not all(theirs):
-        return None
+        return None     # somebody failed in a round: rounds can't be told apart any more
     return {"to": name, **spread([our / their for our, their in zip(ours, theirs)])}
 
 
@@ -80,14 +80,14 @@ def summary(bench):
 # ---- tables ----
 
 def number(value, digits):
-    return f"{value:,.{digits}f}".replace("-0", "0") if round(value, digits) == 0 else f"{value:,.{digits}f}"
+    return f"{round(value, digits) + 0.0:,.{digits}f}"      # + 0.0: no minus before a zero
 
 
 def cell(value, digits):
     if value is None:
         return "-"
     median, low, high = (number(value[key], digits) for key in ("median", "min", "max"))
-    return f"{median} ({low}-{high})"
+    return f"{median} ({low}..{high})"
 
 
 def goal_cell(line):
@@ -112,7 +112,7 @@ def ratio_cell(line):
 def peers_table(lines, names):
     has_goals = any(line["goal"] is not None or line["goal_value"] is not None for line in lines)
     names = [name for name in names if any(name in line["proxies"] for line in lines)]
-    head = ["measure", "unit", *names, "adit to best peer"] + ["goal"] * has_goals
+    head = ["measure", "unit", *(name + " (relay)" * (name == "haproxy") for name in names), "adit to best peer"] + ["goal"] * has_goals
     return markdown(head, [
         [line["title"], line["unit"], *(cell(line["proxies"].get(name), line["digits"]) for name in names),
          ratio_cell(line)] + [goal_cell(line)] * has_goals for line in lines])
@@ -165,7 +165,7 @@ def goals_table(lines):
 def notes(bench, about, lines):
     """A line each; the first says what the figures are."""
     versions = ", ".join(f"{name} {version}" for name, version in about["versions"].items() if version)
-    yield (f"Median (min-max) of {about['rounds']} rounds (memory and verdicts: fewer); ratios are taken round by "
+    yield (f"Median (min..max) of {about['rounds']} rounds (memory and verdicts: fewer); ratios are taken round by "
            f"round. CPU is the proxy's, all its processes and threads. {about['cpu']}, {about['cores']} cores, "
            f"Linux {about['kernel']}. {versions}.")
     met = [line["goal_met"] for line in lines if line["goal_met"] is not None]
