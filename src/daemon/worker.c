@@ -164,6 +164,8 @@ static void look_at(void *self, struct worker_look *ret_look)
         .restarts = worker->plan->restarts,
         .log = worker->log,
         .auth = worker->auth,
+        .snapshot = worker->snapshot,
+        .files = worker->files,
     };
 }
 

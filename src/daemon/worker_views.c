@@ -9,6 +9,7 @@
 
 #include "admin/history.h"
 #include "config/settings.h"
+#include "daemon/worker_explain.h"
 #include "daemon/worker_thread.h"
 #include "loop/clock.h"
 #include "loop/loop.h"
@@ -33,6 +34,7 @@ struct worker_views {
     struct task more_events;
     struct deadline second;
     struct history *history;
+    struct worker_explain *explain;
     bool is_history_kept;
     char lines[64 * 1024]; /* on their way */
 };
@@ -298,12 +300,33 @@ static void read_stats(void *self, struct stats *ret_stats)
         counter_read(auth_counters(look.auth), COUNTER_AUTH_HASHES);
 }
 
+/* -- a question */
+
+static int explain(void *self, struct explain_request *request, const char **ret_problem)
+{
+    struct worker_views *views = self;
+    const struct worker_look look = look_at(views);
+
+    if (look.thread_count == 0)
+        return -EBUSY;
+    return worker_explain_start(views->explain, request, look.snapshot, look.files, ret_problem);
+}
+
+static void cancel_explain(void *self, struct explain_request *request)
+{
+    struct worker_views *views = self;
+
+    worker_explain_cancel(views->explain, request);
+}
+
 /* -- life */
 
 static const struct views_ops ops = {
     .ask_tunnels = ask_tunnels,
     .cancel_tunnels = cancel_tunnels,
     .read_stats = read_stats,
+    .explain = explain,
+    .cancel_explain = cancel_explain,
     .print_history = print_history,
     .subscribe = subscribe,
     .unsubscribe = unsubscribe,
@@ -316,9 +339,13 @@ int worker_views_create(struct loop *loop, void (*look)(void *self, struct worke
 
     if (views == NULL)
         return -ENOMEM;
-    if (history_create(&views->history) < 0) {
+    int error = history_create(&views->history);
+    if (error == 0)
+        error = worker_explain_create(loop, &views->explain);
+    if (error < 0) {
+        history_destroy(views->history);
         free(views);
-        return -ENOMEM;
+        return error;
     }
     views->loop = loop;
     views->look = look;
@@ -342,6 +369,7 @@ void worker_views_destroy(struct worker_views *views)
     task_cancel(&views->more_events);
     deadline_cancel(views->loop, &views->second);
     history_destroy(views->history);
+    worker_explain_destroy(views->explain);
     free(views);
 }
 

@@ -6,8 +6,10 @@
 #include "base/contract.h"
 
 struct auth;
+struct file_text;
 struct log;
 struct loop;
+struct snapshot;
 struct worker_thread;
 struct worker_views;
 
@@ -20,6 +22,8 @@ struct worker_look {
     uint64_t restarts;
     const struct log *log;
     const struct auth *auth;
+    struct snapshot *snapshot; /* NULL: not yet */
+    struct file_text *const *files;
 };
 
 /* 0 or -errno. `look` is called whenever somebody asks. */
