@@ -2,6 +2,7 @@
 #include "daemon/daemon.h"
 
 #include "admin/control_client.h"
+#include "admin/top.h"
 #include "config/options.h"
 #include "daemon/check.h"
 #include "daemon/explain.h"
@@ -71,6 +72,8 @@ int daemon_main(int argc, char **argv)
     case COMMAND_RELOAD:
     case COMMAND_DRAIN:
         return control_client_run(&options);
+    case COMMAND_TOP:
+        return top_run(options.settings.control_path);
     case COMMAND_CHECK:
         return check_run(&options);
     case COMMAND_EXPLAIN:
