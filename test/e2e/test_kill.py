@@ -1,0 +1,240 @@
+"""adit ps with filters and --json, and adit kill: who is meant, what both ends see, and what the log
+and the counters say of it."""
+
+import json
+import re
+import socket
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from support.adit import run_adit
+from support.checks import echoes, eventually, works
+from support.client import Client, ESTABLISHED, connect_head, open_tunnel
+from support.origins import Echo, Handler, Recorder, pattern
+from support.users import basic, htpasswd
+
+LINE = re.compile(r"killed (\d+) tunnels?\n")
+
+
+def ask(proxy, line):
+    """What the control socket itself answers: its lines as objects."""
+    with socket.socket(socket.AF_UNIX) as control:
+        control.settimeout(20)
+        control.connect(proxy.socket_path)
+        control.sendall(line.encode() + b"\n")
+        data = b""
+        while more := control.recv(1 << 16):
+            data += more
+    return [json.loads(text) for text in data.decode().splitlines()]
+
+
+def listed(proxy, *words):
+    done = proxy.control("ps", "--json", *words)
+    assert (done.returncode, done.stderr) == (0, "")
+    return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+def kill(proxy, *words):
+    """How many tunnels a kill ended; None: its exit status was not 0."""
+    done = proxy.control("kill", *words)
+    if done.returncode != 0:
+        assert done.returncode == 1 and len(done.stderr.splitlines()) == 1, done
+        return None
+    return int(LINE.fullmatch(done.stdout).group(1))
+
+
+def stat(proxy, name):
+    match = re.search(rf"^{re.escape(name)} (\d+)$", proxy.control("stats").stdout, re.MULTILINE)
+    assert match, name
+    return int(match.group(1))
+
+
+def open_as(proxy, user, target):
+    client = Client(proxy.address)
+    client.send(connect_head(target, basic(user)))
+    assert client.read_until(b"\r\n\r\n") == ESTABLISHED
+    return client
+
+
+@pytest.fixture
+def users(adit, tmp_path):
+    """An adit that knows alice and bob, and lets anybody go to this machine."""
+    (tmp_path / "htpasswd").write_text(htpasswd("alice", "bob"))
+    path = tmp_path / "adit.conf"
+    path.write_text('listen 127.0.0.1:0\nusers file "htpasswd"\n'
+                    "allow from loopback to any, special\n")
+    return lambda: adit("-c", path, "-s", tmp_path / "sock", defaults=True)
+
+
+# -- ps
+
+
+def test_filters(users, origin, keep):
+    server = origin(Echo)
+    proxy = users()
+    tunnels = {}
+    for user in ("alice", "bob"):
+        for host in ("one.localhost", "two.localhost", "127.0.0.1"):
+            client = keep(open_as(proxy, user, f"{host}:{server.port}"))
+            tunnels[user, host] = client.name
+    anonymous = keep(open_tunnel(proxy.address, f"ONE.localhost.:{server.port}"))
+    tunnels[None, "one.localhost"] = anonymous.name
+    assert echoes(anonymous, b"x" * 1024)
+
+    def meant(*words):
+        return sorted(line["client"] for line in listed(proxy, *words))
+
+    def those(check):
+        return sorted(name for (user, host), name in tunnels.items() if check(user, host))
+
+    assert meant() == those(lambda user, host: True)
+    assert meant("--user", "alice") == those(lambda user, host: user == "alice")
+    assert meant("--user", "Alice") == []
+    assert meant("--host", "One.Localhost.") == those(lambda user, host: host == "one.localhost")
+    assert meant("--host", "*.localhost") == those(lambda user, host: host != "127.0.0.1")
+    assert meant("--host", "localhost") == []
+    assert meant("--host", "::ffff:127.0.0.1") == those(lambda user, host: host == "127.0.0.1")
+    assert meant("--user", "bob", "--host", "127.0.0.1") == [tunnels["bob", "127.0.0.1"]]
+    assert meant("--min-bytes", "2k") == [anonymous.name]
+    assert meant("--min-bytes", "2049") == []
+    assert len(proxy.control("ps", "--user", "bob").stdout.splitlines()) == 1 + 3
+
+
+def test_json_has_the_fields_of_the_log(users, origin, keep):
+    server = origin(Echo)
+    proxy = users()
+    client = keep(open_as(proxy, "alice", f"localhost:{server.port}"))
+    assert echoes(client, b"x" * 100)
+    logged = proxy.wait_for_log(event="open")
+    fields, = listed(proxy)
+    assert fields["up_bytes"] == fields["down_bytes"] == 100
+    for name in ("up_bytes", "down_bytes", "duration_ms"):
+        fields.pop(name)
+    assert {name: str(value) for name, value in fields.items()} == {
+        name: value for name, value in logged.items() if name not in ("time", "event", "status")}
+
+
+@pytest.mark.parametrize("line", [
+    "ps {", "ps {}{}", "ps {\"user\":\"\"}", "ps []", "kill", "kill {}", "kill {\"min_bytes\":0}",
+    "kill {\"id\":\"O\"}", "kill {\"host\":\"*\"}", "kill {\"nobody\":\"x\"}", "kill \"x\"",
+    "kill {\"user\":\"" + "x" * 300 + "\"}", "kill {\"user\":\"a\\u0000\"}",
+])
+def test_malformed_requests_end_no_tunnel(adit, origin, line):
+    server = origin(Echo)
+    proxy = adit()
+    with open_tunnel(proxy.address, server.authority) as client:
+        answer, = ask(proxy, line)
+        assert answer["ok"] is False and answer["error"]
+        assert echoes(client)
+
+
+@pytest.mark.parametrize("words", [
+    ["kill"], ["kill", "ID"], ["kill", ""], ["kill", "a", "b"], ["kill", "--host", "a:443"],
+    ["kill", "--user", ""], ["kill", "--min-bytes", "1"], ["ps", "--min-bytes", "x"],
+    ["ps", "--host", "a..b"], ["ps", "x"],
+], ids=" ".join)
+def test_malformed_words(words):
+    done = run_adit(*words, "-s", "/nonexistent/sock")
+    assert done.returncode == 2, done
+    assert done.stdout == "" and len(done.stderr.splitlines()) == 1
+
+
+# -- kill
+
+
+def bulk(connection):
+    """Sends until nobody takes it."""
+    piece = pattern(1 << 20)
+    while True:
+        connection.sendall(piece)
+
+
+@pytest.mark.parametrize("mode", ["auto", "copy", "splice"])
+def test_kill_under_way(adit, origin, keep, mode):
+    """Both ends see a reset, at once, though megabytes were on their way."""
+    sources = origin(Handler, bulk)
+    sink = origin(Recorder)
+    proxy = adit(env={"ADIT_RELAY": mode})
+    down = keep(open_tunnel(proxy.address, sources.authority))
+    up = keep(open_tunnel(proxy.address, sink.authority))
+    down.read_exact(4 << 20)
+    up.send(pattern(4 << 20))
+    eventually(lambda: sink.received and len(sink.received[0]) == 4 << 20)
+    ids = {line["target"]: line["id"] for line in listed(proxy)}
+    assert kill(proxy, ids[sources.authority]) == 1
+    assert down.read_to_end()[1] == "rst"
+    assert kill(proxy, ids[sink.authority]) == 1
+    assert up.read_to_end() == (b"", "rst")
+    assert sink.wait_for_ending() == "rst"
+    eventually(lambda: not sources.live)
+    closes = {line["target"]: line for line in proxy.wait_for_log(event="close", count=2)}
+    assert {line["closed_by"] for line in closes.values()} == {"killed"}
+    assert int(closes[sources.authority]["down_bytes"]) >= 4 << 20
+    assert closes[sink.authority]["up_bytes"] == str(4 << 20)
+    assert stat(proxy, "adit_tunnels_open") == stat(proxy, "adit_connections_open") == 0
+    for way in ("up", "down"):
+        assert stat(proxy, f'adit_bytes_total{{direction="{way}"}}') == sum(
+            int(line[f"{way}_bytes"]) for line in closes.values())
+    assert kill(proxy, ids[sink.authority]) is None
+
+
+def test_kill_by_user_and_host(users, origin, keep):
+    server = origin(Echo)
+    proxy = users()
+    clients = {(user, host): keep(open_as(proxy, user, f"{host}:{server.port}"))
+               for user in ("alice", "bob") for host in ("one.localhost", "two.localhost")}
+    assert kill(proxy, "--user", "bob", "--host", "one.localhost") == 1
+    assert clients.pop(("bob", "one.localhost")).read_to_end() == (b"", "rst")
+    assert all(echoes(client) for client in clients.values())
+    assert kill(proxy, "--host", "*.localhost", "--user", "alice") == 2
+    assert clients.pop(("alice", "one.localhost")).read_to_end() == (b"", "rst")
+    assert clients.pop(("alice", "two.localhost")).read_to_end() == (b"", "rst")
+    last, = clients.values()
+    assert echoes(last)
+    assert kill(proxy, "--user", "alice") is None
+    assert kill(proxy, "--host", "TWO.localhost") == 1
+    assert listed(proxy) == []
+    assert works(proxy, server)
+
+
+def test_kill_on_the_socket(adit, origin):
+    server = origin(Echo)
+    proxy = adit()
+    with open_tunnel(proxy.address, server.authority) as client:
+        line = "kill " + json.dumps({"id": proxy.wait_for_log(event="open")["id"]})
+        assert ask(proxy, line) == [{"ok": True, "killed": 1}]
+        assert ask(proxy, line) == [{"ok": True, "killed": 0}]
+        assert client.read_to_end() == (b"", "rst")
+
+
+def test_kill_a_thousand(adit, origin, keep):
+    """Each is ended once, whoever of several asks; others live on, and nothing is left behind."""
+    server = origin(Echo)
+    proxy = adit("-w", "2")
+    with open_tunnel(proxy.address, f"127.0.0.1:{server.port}") as bystander:
+        assert echoes(bystander)
+        before = proxy.descriptors()
+        clients = [keep(open_tunnel(proxy.address, f"localhost:{server.port}"))
+                   for _ in range(1000)]
+        assert len(listed(proxy)) == 1001
+        assert len(listed(proxy, "--host", "localhost")) == 1000
+        with ThreadPoolExecutor(6) as pool:
+            counts = list(pool.map(lambda _: kill(proxy, "--host", "localhost"), range(6)))
+        assert sum(count or 0 for count in counts) == 1000
+        assert all(client.read_to_end() == (b"", "rst") for client in clients)
+        assert len(proxy.wait_for_log(event="close", closed_by="killed", count=1000)) == 1000
+        assert len(listed(proxy)) == 1
+        eventually(lambda: proxy.descriptors() <= before)
+        assert echoes(bystander)
+
+
+def test_many_who_look_at_once(adit, origin, keep):
+    server = origin(Echo)
+    proxy = adit("-w", "2")
+    for _ in range(200):
+        keep(open_tunnel(proxy.address, server.authority))
+    words = [[], ["--host", "127.0.0.1"], ["--host", "localhost"]]
+    with ThreadPoolExecutor(8) as pool:
+        counts = list(pool.map(lambda i: len(listed(proxy, *words[i % 3])), range(24)))
+    assert counts == [200, 200, 0] * 8
