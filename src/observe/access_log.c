@@ -170,11 +170,11 @@ static ALWAYS_INLINE void add_facts(struct line *line, const struct access_recor
 {
     line_add_endpoint(line, &name_client, &record->client);
     line_add_endpoint(line, &name_listener, record->listener);
+    line_add_text(line, &name_user, record->user, USER_LIMIT);
     if (IS_WORD(record->http, "1.1"))
         line_add_piece(line, &http_1_1);
     else
         line_add_text(line, &name_http, record->http, WORD_LIMIT);
-    line_add_text(line, &name_user, record->user, USER_LIMIT);
     line_add_bytes(line, &name_target, record->target, record->target_length, TARGET_LIMIT);
     line_add_endpoint(line, &name_address, record->address);
     if (IS_WORD(record->verdict, "allow"))

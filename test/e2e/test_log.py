@@ -5,10 +5,11 @@ import re
 
 import pytest
 
-from support.adit import parse_logfmt
 from support.checks import eventually
 from support.client import Client, connect_head, open_tunnel, request
+from support.logs import entries
 from support.origins import Echo, Resetter, Sink, Source, closed_port, pattern
+from support.users import basic, htpasswd
 
 ORDER = ("time id event client listener user http target address verdict rule status error reason "
          "dns_ms dial_ms up_bytes down_bytes duration_ms closed_by protocol sni alpn ja4").split()
@@ -228,25 +229,53 @@ HOSTILE = [
 ]
 
 
-@pytest.mark.parametrize("head", HOSTILE, ids=lambda head: repr(head[:30]))
-def test_lines_cannot_be_forged(adit, head):
-    """Whatever stands in the request: one line, all of it well-formed, and it is a deny."""
-    proxy = adit()
-    request(proxy.address, head)
-    proxy.wait_for_log(event="deny")
+HOSTILE_USERS = ['x" event=open', '","event":"open","user":"', "a\\", "é\u2028", "\u202e",
+                 "x 0 9.9.9.9 TCP_TUNNEL/200 0 CONNECT a:1 - HIER_DIRECT/9.9.9.9 -",
+                 "100% %n %s", "y" * 1000]
+
+
+@pytest.fixture(params=["logfmt", "json"])
+def formatted(adit, request, tmp_path):
+    """An adit that asks for passwords, its log, and the format of that."""
+    (tmp_path / "htpasswd").write_text(htpasswd("alice"))
+    path = tmp_path / "adit.conf"
+    path.write_text(f'listen 127.0.0.1:0\nusers file "htpasswd"\nlog "log" format {request.param}\n'
+                    "allow from loopback user any to any, special\n")
+    proxy = adit("-c", path, "-s", tmp_path / "sock", defaults=True)
+    return proxy, tmp_path / "log", request.param
+
+
+def only_event(proxy, path, log_format, event):
+    """The one event in the log, which is well-formed from its first byte to its last."""
+    eventually(lambda: b"\n" in path.read_bytes())
     proxy.stop()
-    raw = proxy.stderr_path.read_bytes()
-    assert re.fullmatch(rb"[\n -~]*", raw), "only printable ASCII"
-    lines = raw.decode().splitlines()
-    logged = [line for line in lines if " event=" in line]
-    assert len(logged) == 1
-    assert len(logged[0]) < 2048
-    line = parse_logfmt(logged[0])
-    assert line is not None, logged[0]
-    assert line["event"] == "deny"
-    check_form(line)
-    for other in lines[1:]:
-        assert parse_logfmt(other) is not None, other
+    raw = path.read_bytes()
+    assert not re.search(rb"[\x00-\x09\x0b-\x1f\x7f]", raw), "control characters"
+    lines = entries(raw.decode(), log_format)  # UTF-8, or this fails
+    lines = [line for line in lines if "level" not in line]
+    assert len(lines) == 1 and len(raw.splitlines()[0]) < 2048
+    check_form({name: str(value) for name, value in lines[0].items()})
+    assert lines[0]["event"] == event
+    return lines[0]
+
+
+@pytest.mark.parametrize("head", HOSTILE, ids=lambda head: repr(head[:30]))
+def test_lines_cannot_be_forged(formatted, head):
+    """Whatever stands in the request: one line, all of it well-formed, and it is a deny."""
+    proxy, *log = formatted
+    request(proxy.address, head)
+    only_event(proxy, *log, "deny")
+
+
+@pytest.mark.parametrize("user", HOSTILE_USERS, ids=lambda user: ascii(user[:20]))
+def test_users_cannot_forge_lines(formatted, user):
+    proxy, *log = formatted
+    request(proxy.address, connect_head("a.test:1", basic(user, "wrong")))
+    line = only_event(proxy, *log, "auth_failure")
+    name = user.partition(":")[0]
+    if log[1] == "logfmt":  # which shows other than ASCII byte by byte
+        name = name.encode().decode("latin-1")
+    assert line["user"] == name or line["user"] == name[:253] + "..."
 
 
 def test_target_is_shown_as_it_came(adit):
