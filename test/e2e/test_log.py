@@ -231,7 +231,7 @@ HOSTILE = [
 
 HOSTILE_USERS = ['x" event=open', '","event":"open","user":"', "a\\", "é\u2028", "\u202e",
                  "x 0 9.9.9.9 TCP_TUNNEL/200 0 CONNECT a:1 - HIER_DIRECT/9.9.9.9 -",
-                 "100% %n %s", "y" * 1000]
+                 "100% %n %s", "y" * 200, '"' * 200]
 
 
 @pytest.fixture(params=["logfmt", "json"])
@@ -275,7 +275,8 @@ def test_users_cannot_forge_lines(formatted, user):
     name = user.partition(":")[0]
     if log[1] == "logfmt":  # which shows other than ASCII byte by byte
         name = name.encode().decode("latin-1")
-    assert line["user"] == name or line["user"] == name[:253] + "..."
+    shown = line["user"]
+    assert shown == name or (shown.endswith("...") and name.startswith(shown[:-3]))
 
 
 def test_target_is_shown_as_it_came(adit):
