@@ -48,6 +48,7 @@ class Proxy:
     is_variant = False      # of adit: takes part in the rows that name it
     is_peer = True          # counts when the best peer is looked for
     tunnels_max = 9000
+    workers = 1
     relay_port = None       # of the origins, for a relay that takes no CONNECT
     config = ""
     pid = port = process = None
@@ -146,7 +147,6 @@ class Adit(Proxy):
     """As an operator runs it: JSON access log to a file, metrics, a policy of 20 rules; one worker."""
     name = "adit"
     is_peer = False
-    workers = 1
     rules = RULES_20
     log_and_metrics = 'log "{folder}/access.log" format json\nadmin 127.0.0.1:{admin_port}\n'
 
@@ -479,6 +479,7 @@ class Direct:
     name = "direct"
     pid = relay_port = None
     is_variant = is_peer = False
+    workers = 1
 
     def version(self):
         return None

@@ -118,11 +118,15 @@ def peers_table(lines, names):
          ratio_cell(line)] + [goal_cell(line)] * has_goals for line in lines])
 
 
+def pair_cells(line):
+    names = [line["subject"], line["ratio"]["to"]] if line["ratio"] else [line["subject"]]
+    cells = [f"{cell(line['proxies'][name], line['digits'])} {name}" for name in names]
+    return [*cells, cell(line["ratio"], 2)] if line["ratio"] else [*cells, "-", "-"]
+
+
 def pairs_table(lines):
     return markdown(["measure", "unit", "this", "to that", "ratio"], [
-        [line["title"], line["unit"], *(f"{cell(line['proxies'].get(name), line['digits'])} {name}"
-                                        for name in (line["subject"], line["ratio"]["to"])),
-         cell(line["ratio"], 2)] for line in lines if line["ratio"]])
+        [line["title"], line["unit"], *pair_cells(line)] for line in lines if line["subject"] in line["proxies"]])
 
 
 def verdict_table(lines):

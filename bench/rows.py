@@ -138,8 +138,15 @@ def policy_row():
 SLOW_ROWS = ["hold", "workers-tunnels", "workers-roundtrip", "workers-down"]
 
 
+def workers_row(row):
+    """`imbalance` is added by bench/run."""
+    row.measures.append(Measure("imbalance", f"{row.measures[0].title}: the busier one's CPU", "of a fair share",
+                                digits=2, is_compared=False))
+    return row
+
+
 def make_rows():
-    two, one = "adit-2-workers", "adit"
+    pair = ("adit-2-workers", "adit")
     return [
         idle_row("idle", 2000, rounds=3), idle_row("hold", 9000, rounds=2),
         tunnel_row(32, 0.88), tunnel_row(256, 0.88),
@@ -150,9 +157,9 @@ def make_rows():
         tunnel_row(32, None, "rules-1000", ", 1,000 rules to 20", ("adit-1000-rules", "adit")),
         tunnel_row(32, None, "log", ", log and metrics to none", ("adit", "adit-quiet")),
         roundtrip_row(64, None, "log-roundtrip", ", log and metrics to none", ("adit", "adit-quiet")),
-        tunnel_row(256, None, "workers-tunnels", ", 2 workers to 1", (two, one)),
-        roundtrip_row(1000, None, "workers-roundtrip", ", 2 workers to 1", (two, one)),
-        bulk_row("down", 8, None, "workers-down", ", 2 workers to 1", (two, one)),
+        workers_row(tunnel_row(256, None, "workers-tunnels", ", 2 workers to 1", pair)),
+        workers_row(roundtrip_row(1000, None, "workers-roundtrip", ", 2 workers to 1", pair)),
+        workers_row(bulk_row("down", 8, None, "workers-down", ", 2 workers to 1", pair)),
         policy_row(),
     ]
 
