@@ -310,8 +310,11 @@ void build_finish(struct config_builder *builder, const struct config_overrides 
         warn_of_rules(builder);
     config->workers = overrides->workers;
     config->control_path = overrides->control_path;
-    if (overrides->admin != NULL || overrides->is_admin_off)
+    config->is_admin_built_in = builder->depth == 0 && builder->file_count == 0;
+    if (overrides->admin != NULL || overrides->is_admin_off) {
+        config->is_admin_built_in = false;
         config->has_admin = overrides->admin != NULL;
+    }
     if (overrides->admin != NULL)
         config->admin = *overrides->admin;
     if (overrides->admin != NULL && config->admin_users.value_count == 0 &&

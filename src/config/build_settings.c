@@ -92,8 +92,6 @@ void build_admin(struct config_builder *builder, const struct config_place *plac
     config->has_admin = true;
     if (users != NULL && !build_user_values(builder, users, &config->admin_users))
         return;
-    builder_warn(builder, place,
-                 "the admin page comes in a later version; nothing listens here yet", NULL);
     if (users == NULL && !ip_address_is_loopback(&config->admin.address))
         builder_error(builder, &address->place,
                       "the admin page beyond loopback needs a password: add "

@@ -76,6 +76,7 @@ struct config {
     struct ip_endpoint listeners[CONFIG_LISTENERS_MAX]; /* at least one */
     size_t listener_count;
     bool has_admin;
+    bool is_admin_built_in; /* nobody named it: where its port is busy, there is no admin page */
     struct ip_endpoint admin;
     struct policy_condition admin_users; /* of kind POLICY_USER; value_count 0: anybody */
     const char *users_path;              /* NULL: no users */

@@ -297,6 +297,18 @@ static int take_min_bytes(struct parse *parse, const char *word)
     return 0;
 }
 
+static int take_admin(struct parse *parse, const char *word)
+{
+    struct settings *settings = &parse->options->settings;
+
+    settings->is_admin_off = strcmp(word, "off") == 0;
+    settings->has_admin = !settings->is_admin_off;
+    if (settings->has_admin && ip_endpoint_parse(word, strlen(word), &settings->admin) < 0)
+        return fail(parse->message, "-a", word,
+                    ": not an address and a port; write 127.0.0.1:10801, or off");
+    return 0;
+}
+
 static int take_operand(struct parse *parse, enum option option, const char *word)
 {
     switch (option) {
@@ -316,6 +328,8 @@ static int take_operand(struct parse *parse, enum option option, const char *wor
         return take_min_bytes(parse, word);
     case OPTION_LISTEN:
         return take_listener(parse, word);
+    case OPTION_ADMIN:
+        return take_admin(parse, word);
     case OPTION_WORKERS:
         return take_workers(parse, word);
     case OPTION_SOCKET:

@@ -6,6 +6,7 @@
 #include "base/ip_address.h"
 #include "base/text.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -20,6 +21,9 @@ struct settings {
     size_t listener_count;
     struct ip_network from[SETTINGS_FROM_MAX]; /* --from: anywhere but to special addresses */
     size_t from_count;
+    bool is_admin_off; /* -a off */
+    bool has_admin;    /* -a ADDR:PORT */
+    struct ip_endpoint admin;
     unsigned workers;         /* threads; 0: one a core */
     const char *control_path; /* of -s; NULL: the default */
 };

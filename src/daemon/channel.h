@@ -26,8 +26,8 @@ enum channel_kind {
 
 enum channel_end { CHANNEL_END_GOOD = '+', CHANNEL_END_BAD = '-' };
 
-#define CHANNEL_FDS_MAX (2 + SETTINGS_LISTENERS_MAX)
-#define CHANNEL_TEXT_MAX 32768 /* longer texts are cut */
+#define CHANNEL_FDS_MAX (2 + SETTINGS_LISTENERS_MAX + 1) /* the admin page's */
+#define CHANNEL_TEXT_MAX 32768                           /* longer texts are cut */
 
 struct channel_message {
     enum channel_kind kind;

@@ -13,7 +13,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { LOG_MODE = 0640 };
+enum { LOG_MODE = 0640, ADMIN_MESSAGE_SIZE = 512 };
 
 void configuration_init(struct configuration *configuration)
 {
@@ -53,19 +53,29 @@ static int take_log(struct configuration *configuration, const struct config *co
     return fd;
 }
 
+static void add_extra(struct configuration_listener *extra, size_t *count,
+                      const struct listeners *listeners)
+{
+    for (size_t i = 0; i < listeners->count; i++) {
+        extra[*count].written = listeners->written[i];
+        extra[*count].bound = listeners->endpoints[i];
+        extra[*count].id = listeners->ids[i];
+        ++*count;
+    }
+}
+
 static int make_bundle(struct configuration *configuration, const struct bundle_recorder *recorder,
                        struct text *message)
 {
-    const struct listeners *listeners = &configuration->listeners;
-    struct configuration_listener extra[CONFIG_LISTENERS_MAX];
+    struct configuration_listener extra[CONFIG_LISTENERS_MAX + 1];
+    size_t count = 0;
 
     memset(extra, 0, sizeof(extra));
-    for (size_t i = 0; i < listeners->count; i++) {
-        extra[i].written = listeners->written[i];
-        extra[i].bound = listeners->endpoints[i];
-        extra[i].id = listeners->ids[i];
-    }
-    int fd = bundle_create(recorder, extra, listeners->count * sizeof(*extra));
+    add_extra(extra, &count, &configuration->listeners);
+    add_extra(extra, &count, &configuration->admin);
+    if (configuration->admin.count > 0)
+        extra[count - 1].is_admin = true;
+    int fd = bundle_create(recorder, extra, count * sizeof(*extra));
     if (fd >= 0) {
         configuration->bundle_fd = fd;
         return 0;
@@ -76,6 +86,28 @@ static int make_bundle(struct configuration *configuration, const struct bundle_
     return fd;
 }
 
+/* The built-in one is a courtesy: somebody else's port, another adit's page, is no reason to end.
+ */
+static int open_admin(struct configuration *configuration, const struct config *config,
+                      const struct configuration *before, struct text *message)
+{
+    char line[ADMIN_MESSAGE_SIZE];
+    struct text failure;
+
+    if (!config->has_admin)
+        return 0;
+    text_init(&failure, line, sizeof(line));
+    int error =
+        listeners_open(&config->admin, 1, &before->admin, "-a", &configuration->admin, &failure);
+    if (error < 0 && config->is_admin_built_in) {
+        text_add(message, "adit: warning: no admin page, since it");
+        text_add(message, line + strlen("adit:"));
+        return 0;
+    }
+    text_add(message, line);
+    return error;
+}
+
 static int open_parts(struct configuration *configuration, const struct config *config,
                       const struct configuration *before, const struct bundle_recorder *recorder,
                       struct text *message)
@@ -83,8 +115,10 @@ static int open_parts(struct configuration *configuration, const struct config *
     configuration->drain_timeout_ms = config->values.drain_timeout_ms;
     int error = take_log(configuration, config, message);
     if (error == 0)
-        error = listeners_open(config->listeners, config->listener_count, &before->listeners,
+        error = listeners_open(config->listeners, config->listener_count, &before->listeners, "-l",
                                &configuration->listeners, message);
+    if (error == 0)
+        error = open_admin(configuration, config, before, message);
     if (error == 0)
         error = make_bundle(configuration, recorder, message);
     return error;
@@ -130,6 +164,8 @@ int configuration_send(const struct configuration *configuration, int channel_fd
         fds[count++] = configuration->log_fd;
     for (size_t i = 0; i < listeners->count; i++)
         fds[count++] = listeners->fds[i];
+    if (configuration->admin.count > 0)
+        fds[count++] = configuration->admin.fds[0];
     return channel_send_all(channel_fd, CHANNEL_CONFIG, fds, count, "", 0);
 }
 
@@ -148,6 +184,7 @@ int configuration_reopen_log(struct configuration *configuration)
 void configuration_drop(struct configuration *configuration, const struct configuration *kept)
 {
     listeners_close_others(&configuration->listeners, kept != NULL ? &kept->listeners : NULL);
+    listeners_close_others(&configuration->admin, kept != NULL ? &kept->admin : NULL);
     if (configuration->bundle_fd >= 0)
         close(configuration->bundle_fd);
     if (configuration->log_fd >= 0)

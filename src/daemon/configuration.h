@@ -9,6 +9,7 @@
 #include "daemon/channel.h"
 #include "daemon/listeners.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct configuration {
@@ -16,6 +17,7 @@ struct configuration {
     int log_fd;     /* -1: it is not a file */
     char *log_path; /* NULL: it is not a file */
     struct listeners listeners;
+    struct listeners admin; /* one or none */
     uint64_t drain_timeout_ms;
 };
 
@@ -23,6 +25,7 @@ struct configuration {
 struct configuration_listener {
     struct ip_endpoint written, bound;
     uint64_t id;
+    bool is_admin; /* the last, if any */
 };
 
 void configuration_init(struct configuration *configuration);
@@ -35,7 +38,7 @@ int configuration_load(struct configuration *configuration, const struct setting
 int configuration_send(const struct configuration *configuration, int channel_fd) MUST_CHECK;
 /* Opens the log file anew. 0, or -errno: the old one stays. Harmless without a file. */
 int configuration_reopen_log(struct configuration *configuration) MUST_CHECK;
-/* Closes and frees all but the listeners of `kept` (NULL: all). */
+/* Closes and frees all but the sockets of `kept` (NULL: all). */
 void configuration_drop(struct configuration *configuration, const struct configuration *kept);
 
 #endif

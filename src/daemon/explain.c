@@ -93,7 +93,7 @@ static int explain_question(const struct options_question *question,
 
 int explain_run(const struct options *options)
 {
-    struct snapshot_listener listeners[CONFIG_LISTENERS_MAX];
+    struct snapshot_listener listeners[SNAPSHOT_LISTENERS_MAX];
     struct snapshot *snapshot;
     struct config *config;
 

@@ -83,19 +83,20 @@ static int open_one(const struct ip_endpoint *endpoint, struct ip_endpoint *ret_
     return fd;
 }
 
+/* The option is named behind it. */
 static const char *advice_for(int error)
 {
     switch (-error) {
     case EADDRINUSE:
-        return "another program listens there; end it, or choose another port with -l";
+        return "another program listens there; end it, or choose another port with ";
     case EADDRNOTAVAIL:
-        return "this machine does not have that address; see 'ip address'";
+        return "this machine does not have that address; see 'ip address', and choose one with ";
     case EACCES:
-        return "ports below 1024 need root or CAP_NET_BIND_SERVICE";
+        return "ports below 1024 need root or CAP_NET_BIND_SERVICE; or choose another with ";
     case EAFNOSUPPORT:
-        return "this machine has no IPv6; listen on an IPv4 address";
+        return "this machine has no IPv6; choose an IPv4 address with ";
     default:
-        return "choose another address with -l";
+        return "choose another address with ";
     }
 }
 
@@ -123,7 +124,8 @@ static bool take_over(const struct listeners *before, const struct ip_endpoint *
     return false;
 }
 
-static void explain_failure(struct text *message, const struct ip_endpoint *endpoint, int error)
+static void explain_failure(struct text *message, const struct ip_endpoint *endpoint, int error,
+                            const char *option)
 {
     text_add(message, "adit: can't listen on ");
     ip_endpoint_print(message, endpoint);
@@ -131,12 +133,13 @@ static void explain_failure(struct text *message, const struct ip_endpoint *endp
     text_add(message, strerror(-error));
     text_add(message, "; ");
     text_add(message, advice_for(error));
+    text_add(message, option);
     text_add(message, "\n");
 }
 
 int listeners_open(const struct ip_endpoint *endpoints, size_t count,
-                   const struct listeners *before, struct listeners *ret_listeners,
-                   struct text *message)
+                   const struct listeners *before, const char *option,
+                   struct listeners *ret_listeners, struct text *message)
 {
     static uint64_t next_id;
     struct listeners listeners = {.count = 0};
@@ -146,7 +149,7 @@ int listeners_open(const struct ip_endpoint *endpoints, size_t count,
             int fd = open_one(&endpoints[i], &listeners.endpoints[i]);
 
             if (fd < 0) {
-                explain_failure(message, &endpoints[i], fd);
+                explain_failure(message, &endpoints[i], fd, option);
                 listeners_close_others(&listeners, before);
                 return fd;
             }

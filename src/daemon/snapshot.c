@@ -16,6 +16,8 @@ struct config_overrides snapshot_overrides(const struct settings *settings)
         .listener_count = settings->listener_count,
         .from = settings->from,
         .from_count = settings->from_count,
+        .admin = settings->has_admin ? &settings->admin : NULL,
+        .is_admin_off = settings->is_admin_off,
         .workers = settings->workers,
         .control_path = settings->control_path,
     };
@@ -23,7 +25,7 @@ struct config_overrides snapshot_overrides(const struct settings *settings)
 
 static int compile(struct snapshot *snapshot)
 {
-    struct ip_endpoint bound[CONFIG_LISTENERS_MAX];
+    struct ip_endpoint bound[SNAPSHOT_LISTENERS_MAX];
 
     for (size_t i = 0; i < snapshot->listener_count; i++)
         bound[i] = snapshot->listeners[i].bound;
@@ -57,7 +59,7 @@ int snapshot_create(struct config *config, const struct snapshot_listener *liste
 {
     struct snapshot *snapshot = calloc(1, sizeof(*snapshot));
 
-    REQUIRE(count <= CONFIG_LISTENERS_MAX);
+    REQUIRE(count <= SNAPSHOT_LISTENERS_MAX);
     if (snapshot == NULL) {
         config_destroy(config);
         return -ENOMEM;

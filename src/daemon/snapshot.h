@@ -15,12 +15,15 @@
 struct auth_users;
 struct policy;
 
+#define SNAPSHOT_LISTENERS_MAX (CONFIG_LISTENERS_MAX + 1) /* and the admin page's, the last */
+
 struct snapshot_listener {
     struct ip_endpoint written; /* as in `listen` */
     struct ip_endpoint bound;
     uint64_t id;   /* of the socket: the same in two snapshots, the same socket */
     int fd;        /* the worker's; -1: none */
     unsigned slot; /* its index in every thread, for good */
+    bool is_admin; /* not for tunnels */
 };
 
 struct snapshot {
@@ -28,7 +31,7 @@ struct snapshot {
     struct config *config;
     struct policy *policy;
     struct auth_users *users; /* NULL: nobody is asked for a password */
-    struct snapshot_listener listeners[CONFIG_LISTENERS_MAX];
+    struct snapshot_listener listeners[SNAPSHOT_LISTENERS_MAX];
     size_t listener_count;
 };
 

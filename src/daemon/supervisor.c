@@ -414,6 +414,7 @@ static void print_start_line(const struct supervisor *supervisor)
     static const uint8_t loopback_v6[16] = {[15] = 1};
     char names[SETTINGS_LISTENERS_MAX * (IP_ENDPOINT_TEXT_SIZE + 2)];
     char example_name[IP_ENDPOINT_TEXT_SIZE];
+    char admin[IP_ENDPOINT_TEXT_SIZE + 40]; /* a line of its own */
     const struct listeners *listeners = &supervisor->current.listeners;
     struct ip_endpoint example = listeners->endpoints[0];
     struct text text;
@@ -428,10 +429,16 @@ static void print_start_line(const struct supervisor *supervisor)
                                                           : ip_address_from_v6(loopback_v6);
     text_init(&text, example_name, sizeof(example_name));
     ip_endpoint_print(&text, &example);
+    text_init(&text, admin, sizeof(admin));
+    if (supervisor->current.admin.count > 0) {
+        text_add(&text, "\nadit: admin page on http://");
+        ip_endpoint_print(&text, &supervisor->current.admin.endpoints[0]);
+        text_add(&text, "/");
+    }
     say_plainly("adit %s listening on %s (%u worker%s); try: curl -v --http1.1 --proxy http://%s/ "
-                "https://example.com/",
+                "https://example.com/%s",
                 ADIT_VERSION, names, supervisor->threads, supervisor->threads == 1 ? "" : "s",
-                example_name);
+                example_name, admin);
 }
 
 static void worker_is_ready(struct supervisor *supervisor)

@@ -21,6 +21,7 @@
 #include "daemon/file_watch.h"
 #include "daemon/say.h"
 #include "daemon/snapshot.h"
+#include "daemon/worker_admin.h"
 #include "daemon/worker_thread.h"
 #include "daemon/worker_views.h"
 #include "loop/clock.h"
@@ -69,6 +70,7 @@ struct worker {
     struct watch channel;
     struct worker_views *views;
     struct control *control;
+    struct worker_admin *admin;
     struct file_text *files[WATCHED_FILE_COUNT];
     struct deadline drain_over;
     struct ip_endpoint slots_bound[SLOTS_MAX]; /* every listener there ever was */
@@ -139,7 +141,8 @@ static void thread_stopped_accepting(void *self)
     /* The queues are empty. The supervisor has closed its copies: from here on, connects are
      * refused. */
     for (size_t i = 0; i < worker->snapshot->listener_count; i++)
-        close(worker->snapshot->listeners[i].fd);
+        if (!worker->snapshot->listeners[i].is_admin) /* it serves to the end, and says so */
+            close(worker->snapshot->listeners[i].fd);
 }
 
 static void thread_done(void *self)
@@ -166,6 +169,7 @@ static void look_at(void *self, struct worker_look *ret_look)
         .auth = worker->auth,
         .snapshot = worker->snapshot,
         .files = worker->files,
+        .admin = worker_admin_counters(worker->admin),
     };
 }
 
@@ -264,7 +268,8 @@ static int read_listeners(struct worker *worker, const struct bundle *bundle,
                                                   .bound = sent[i].bound,
                                                   .id = sent[i].id,
                                                   .fd = message->fds[first_fd + i],
-                                                  .slot = (unsigned)slot};
+                                                  .slot = (unsigned)slot,
+                                                  .is_admin = sent[i].is_admin};
         int known_fd = find_listener_fd(worker->snapshot, sent[i].id);
         if (known_fd >= 0) {
             close(message->fds[first_fd + i]);
@@ -294,13 +299,20 @@ static void use_log(struct worker *worker, const struct config *config, int log_
         log_set_sink(worker->log, log_fd);
 }
 
+static void use_admin(struct worker *worker)
+{
+    bool is_there = worker_admin_use(worker->admin, worker->snapshot);
+
+    worker_views_keep_history(worker->views, is_there);
+}
+
 /* The snapshot of what was sent; the message keeps what descriptors are left. 0 or -errno. */
 static int read_snapshot(struct worker *worker, struct channel_message *message,
                          struct snapshot **ret_snapshot, int *ret_log_fd)
 {
     const struct settings *settings = worker->plan->settings;
     const struct config_overrides overrides = snapshot_overrides(settings);
-    struct snapshot_listener listeners[CONFIG_LISTENERS_MAX];
+    struct snapshot_listener listeners[SNAPSHOT_LISTENERS_MAX];
     struct diagnostics *diagnostics = NULL;
     struct config *config = NULL;
     struct bundle bundle;
@@ -365,6 +377,7 @@ static void apply_snapshot(struct worker *worker, struct snapshot *snapshot, int
     worker->apply_error = 0;
     worker->applying_count = worker->thread_count;
     use_log(worker, snapshot->config, log_fd);
+    use_admin(worker);
     for (unsigned i = 0; i < worker->thread_count; i++) {
         int error = worker_thread_apply(worker->threads[i], snapshot);
         ENSURE(error == 0);
@@ -506,6 +519,7 @@ static void start_threads(struct worker *worker)
     }
     worker_views_watch_threads(worker->views);
     worker->state = WORKER_SERVING;
+    use_admin(worker);
     /* Without a supervisor there is nobody to tell; the channel's end says so in a moment. */
     int ignored = channel_send(worker->plan->channel_fd, CHANNEL_READY, -1);
     (void)ignored;
@@ -596,6 +610,19 @@ static int create_control(struct worker *worker)
                           &owner, &worker->control);
 }
 
+static int create_admin(struct worker *worker)
+{
+    const struct http_server_plan plan = {
+        .loop = worker->loop,
+        .views = worker_views_ops(worker->views),
+        .auth = worker->auth,
+        .log = log_ring_at(worker->log, worker->plan->threads),
+        .process_seed = clock_wall_ms(),
+    };
+
+    return worker_admin_create(&plan, &worker->admin);
+}
+
 static int create_shared_parts(struct worker *worker)
 {
     const struct worker_plan *plan = worker->plan;
@@ -612,6 +639,8 @@ static int create_shared_parts(struct worker *worker)
         error = create_dial_gate(worker);
     if (error == 0)
         error = worker_views_create(worker->loop, look_at, worker, &worker->views);
+    if (error == 0)
+        error = create_admin(worker);
     if (error == 0 && plan->control_fd >= 0)
         error = create_control(worker);
     if (error == 0)
@@ -625,6 +654,7 @@ static void destroy_parts(struct worker *worker)
     deadline_cancel(worker->loop, &worker->drain_over);
     if (worker->control != NULL)
         control_destroy(worker->control);
+    worker_admin_destroy(worker->admin);
     worker_views_destroy(worker->views);
     for (unsigned i = 0; i < worker->thread_count; i++)
         worker_thread_destroy(worker->threads[i]);

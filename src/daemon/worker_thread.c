@@ -238,6 +238,8 @@ static int use_rules(struct worker_thread *thread, struct thread_rules *rules)
     for (size_t i = 0; i < snapshot->listener_count && error == 0; i++) {
         const struct snapshot_listener *listener = &snapshot->listeners[i];
 
+        if (listener->is_admin)
+            continue;
         if (thread->env.listener_count <= listener->slot)
             thread->env.listener_count = listener->slot + 1;
         if (!acceptor_has(thread->acceptor, listener->slot))
@@ -264,7 +266,7 @@ static void retire(struct worker_thread *thread)
         bool is_wanted = false;
 
         for (size_t i = 0; i < snapshot->listener_count; i++)
-            is_wanted |= snapshot->listeners[i].slot == slot;
+            is_wanted |= snapshot->listeners[i].slot == slot && !snapshot->listeners[i].is_admin;
         if (!is_wanted)
             acceptor_remove(thread->acceptor, slot, DRAIN_ACCEPTS_MAX);
     }

@@ -298,6 +298,7 @@ static void read_stats(void *self, struct stats *ret_stats)
     /* Hashes are computed by threads that carry no tunnels. */
     ret_stats->counters[COUNTER_AUTH_HASHES] +=
         counter_read(auth_counters(look.auth), COUNTER_AUTH_HASHES);
+    ret_stats->counters[COUNTER_AUTH_FAILURES] += counter_read(look.admin, COUNTER_AUTH_FAILURES);
 }
 
 /* -- a question */

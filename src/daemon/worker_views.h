@@ -6,6 +6,7 @@
 #include "base/contract.h"
 
 struct auth;
+struct counters;
 struct file_text;
 struct log;
 struct loop;
@@ -24,6 +25,7 @@ struct worker_look {
     const struct auth *auth;
     struct snapshot *snapshot; /* NULL: not yet */
     struct file_text *const *files;
+    const struct counters *admin; /* of the admin page */
 };
 
 /* 0 or -errno. `look` is called whenever somebody asks. */

@@ -6,6 +6,9 @@
  * the syntax is checked here, the parse only gives meaning to what is known to be well formed. That
  * way a bad head is refused at its first bad line, not when its last byte has come.
  *
+ * Two readers of a complete head: `http1_head_parse` is the proxy's, `http1_request_parse` the
+ * admin page's. They differ in what a request may mean, not in its syntax.
+ *
  * The surprise: nothing is checked in the order in which a reader would think of it. Syntax (400)
  * comes first, for whatever method; then version (505), method (405, 501), fields and target (400).
  */
@@ -213,7 +216,7 @@ enum http1_result http1_scan(struct http1_scan *scan, const char *bytes, size_t 
 
 /* -- meaning */
 
-static bool view_is(struct view text, const char *word)
+bool view_equals(struct view text, const char *word)
 {
     return text.length == strlen(word) && memcmp(text.start, word, text.length) == 0;
 }
@@ -239,7 +242,7 @@ static bool is_known_method(struct view method)
                                           "DELETE", "OPTIONS", "TRACE", "PATCH"};
 
     for (size_t i = 0; i < ARRAY_LENGTH(methods); i++) {
-        if (view_is(method, methods[i]))
+        if (view_equals(method, methods[i]))
             return true;
     }
     return false;
@@ -282,15 +285,25 @@ static const char *content_length_problem(struct view value)
     return NULL;
 }
 
+/* The next field of the head; false at its end. */
+static bool next_field(struct view *rest, struct view *ret_name, struct view *ret_value)
+{
+    struct view line;
+
+    if (!next_line(rest, &line))
+        return false;
+    *ret_name = (struct view){line.start, span(line, TOKEN)};
+    *ret_value = trim(view_behind(line, ret_name->length + 1));
+    return true;
+}
+
 /* Fields that matter to CONNECT; all others are none of our business. */
 static const char *read_fields(struct view rest, struct http1_head *head)
 {
-    struct view line;
+    struct view name, value;
     unsigned host_count = 0;
 
-    while (next_line(&rest, &line)) {
-        struct view name = {line.start, span(line, TOKEN)};
-        struct view value = trim(view_behind(line, name.length + 1));
+    while (next_field(&rest, &name, &value)) {
         const char *problem = NULL;
 
         if (name_is(name, "host") && ++host_count > 1)
@@ -320,19 +333,26 @@ static enum http1_result read_connect(struct view fields, struct http1_head *hea
     return HTTP1_BAD;
 }
 
+/* Behind leading empty lines; `rest` is left at the first field. */
+static const char *read_request_line(struct view *rest, struct request_line *parts)
+{
+    struct view line;
+
+    while (!next_line(rest, &line))
+        continue;
+    return split_request_line(line, parts);
+}
+
 enum http1_result http1_head_parse(const char *bytes, size_t length, struct http1_head *ret_head)
 {
     struct view rest = {bytes, length};
     struct request_line parts = {0};
-    struct view line;
 
     memset(ret_head, 0, sizeof(*ret_head));
-    while (!next_line(&rest, &line))
-        continue; /* leading empty lines */
-    ret_head->problem = split_request_line(line, &parts);
+    ret_head->problem = read_request_line(&rest, &parts);
     ret_head->method = parts.method;
     ret_head->target = parts.target;
-    ret_head->is_head_method = view_is(parts.method, "HEAD");
+    ret_head->is_head_method = view_equals(parts.method, "HEAD");
     if (ret_head->problem)
         return HTTP1_BAD;
 
@@ -341,7 +361,7 @@ enum http1_result http1_head_parse(const char *bytes, size_t length, struct http
         ret_head->problem = "this proxy speaks HTTP/1.0 and HTTP/1.1";
         return HTTP1_VERSION;
     }
-    if (view_is(parts.method, "CONNECT"))
+    if (view_equals(parts.method, "CONNECT"))
         return read_connect(rest, ret_head);
     if (is_known_method(parts.method)) {
         ret_head->problem = "this proxy only opens tunnels: the method must be CONNECT";
@@ -349,4 +369,58 @@ enum http1_result http1_head_parse(const char *bytes, size_t length, struct http
     }
     ret_head->problem = "the method is unknown: it must be CONNECT";
     return HTTP1_METHOD_UNKNOWN;
+}
+
+/* -- a request to the admin page */
+
+static const char *read_request_fields(struct view rest, struct http1_request *request)
+{
+    static const char *const once[] = {"host", "origin", "authorization", "x-adit"};
+    struct view *const values[] = {&request->host, &request->origin, &request->authorization,
+                                   &request->x_adit};
+    struct view name, value;
+
+    while (next_field(&rest, &name, &value)) {
+        if (name_is(name, "transfer-encoding") ||
+            (name_is(name, "content-length") && content_length_problem(value) != NULL))
+            return "this server takes no body: leave out Content-Length and Transfer-Encoding";
+        for (size_t i = 0; i < ARRAY_LENGTH(once); i++) {
+            if (!name_is(name, once[i]))
+                continue;
+            if (values[i]->start != NULL)
+                return "a field that may come once came twice: Host, Origin, Authorization or "
+                       "X-Adit";
+            *values[i] = value;
+        }
+    }
+    return NULL;
+}
+
+enum http1_result http1_request_parse(const char *bytes, size_t length,
+                                      struct http1_request *ret_request)
+{
+    struct view rest = {bytes, length};
+    struct request_line parts = {0};
+
+    memset(ret_request, 0, sizeof(*ret_request));
+    ret_request->problem = read_request_line(&rest, &parts);
+    if (ret_request->problem)
+        return HTTP1_BAD;
+    ret_request->method = parts.method;
+    ret_request->is_head_method = view_equals(parts.method, "HEAD");
+    if (parts.version.start[5] != '1') {
+        ret_request->problem = "this server speaks HTTP/1.0 and HTTP/1.1";
+        return HTTP1_VERSION;
+    }
+    if (parts.target.start[0] != '/') {
+        ret_request->problem = "this is the admin page, not the proxy: the target must be a path";
+        return HTTP1_BAD;
+    }
+    const char *mark = memchr(parts.target.start, '?', parts.target.length);
+    size_t path_length = mark != NULL ? (size_t)(mark - parts.target.start) : parts.target.length;
+    ret_request->path = (struct view){parts.target.start, path_length};
+    if (mark != NULL)
+        ret_request->query = view_behind(parts.target, path_length + 1);
+    ret_request->problem = read_request_fields(rest, ret_request);
+    return ret_request->problem == NULL ? HTTP1_OK : HTTP1_BAD;
 }

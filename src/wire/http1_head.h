@@ -24,6 +24,8 @@ struct view {
     size_t length;
 };
 
+bool view_equals(struct view text, const char *word);
+
 enum http1_result {
     HTTP1_OK,
     HTTP1_MORE,               /* scan only: give it more bytes */
@@ -66,5 +68,20 @@ struct http1_head {
  * read, also on failure (method and target then serve the log). */
 enum http1_result http1_head_parse(const char *bytes, size_t length,
                                    struct http1_head *ret_head) MUST_CHECK;
+
+/* The same head as a request to the admin page: any method, origin-form (RFC 9112 3.2.1), no body.
+ */
+struct http1_request {
+    struct view method;
+    struct view path;  /* from its slash, as it came */
+    struct view query; /* behind the question mark; empty if none */
+    bool is_head_method;
+    struct view host, origin, authorization, x_adit; /* values; `start` is NULL if absent */
+    const char *problem; /* set unless HTTP1_OK: one line for a person; static */
+};
+
+/* As http1_head_parse. HTTP1_OK, HTTP1_BAD or HTTP1_VERSION. */
+enum http1_result http1_request_parse(const char *bytes, size_t length,
+                                      struct http1_request *ret_request) MUST_CHECK;
 
 #endif

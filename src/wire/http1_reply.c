@@ -1,4 +1,4 @@
-/* Refusals over HTTP/1.
+/* Answers over HTTP/1: refusals of the proxy, and whatever the admin page says.
  *
  * The reason goes to three readers: the body for a person, `details` for clients that hide the body
  * of a refused CONNECT (curl), the status for programs. Details may quote outside bytes, so both
@@ -20,13 +20,24 @@ struct status_reason {
 
 /* RFC 9110 15 and RFC 6585. */
 static const struct status_reason status_reasons[] = {
-    {400, "Bad Request"},           {403, "Forbidden"},
-    {405, "Method Not Allowed"},    {407, "Proxy Authentication Required"},
-    {408, "Request Timeout"},       {414, "URI Too Long"},
-    {429, "Too Many Requests"},     {431, "Request Header Fields Too Large"},
-    {500, "Internal Server Error"}, {501, "Not Implemented"},
-    {502, "Bad Gateway"},           {503, "Service Unavailable"},
-    {504, "Gateway Timeout"},       {505, "HTTP Version Not Supported"},
+    {200, "OK"},
+    {400, "Bad Request"},
+    {401, "Unauthorized"},
+    {403, "Forbidden"},
+    {404, "Not Found"},
+    {405, "Method Not Allowed"},
+    {407, "Proxy Authentication Required"},
+    {408, "Request Timeout"},
+    {414, "URI Too Long"},
+    {421, "Misdirected Request"},
+    {429, "Too Many Requests"},
+    {431, "Request Header Fields Too Large"},
+    {500, "Internal Server Error"},
+    {501, "Not Implemented"},
+    {502, "Bad Gateway"},
+    {503, "Service Unavailable"},
+    {504, "Gateway Timeout"},
+    {505, "HTTP Version Not Supported"},
 };
 
 static const char *reason_of(unsigned status)
@@ -79,6 +90,26 @@ static void add_proxy_status(struct text *out, const struct http1_refusal *refus
     text_add(out, "\r\n");
 }
 
+static void add_start(struct text *out, unsigned status, const char *content_type)
+{
+    text_add(out, "HTTP/1.1 ");
+    text_add_decimal(out, status);
+    text_add_char(out, ' ');
+    text_add(out, reason_of(status));
+    text_add(out, "\r\nConnection: close\r\nContent-Type: ");
+    text_add(out, content_type);
+    text_add(out, "\r\n");
+}
+
+void http1_reply_head(struct text *out, const struct http1_answer *answer)
+{
+    add_start(out, answer->status, answer->content_type);
+    if (answer->has_length)
+        add_number_field(out, "Content-Length", answer->length);
+    text_add(out, answer->fields);
+    text_add(out, "\r\n");
+}
+
 void http1_reply_refusal(struct text *out, const struct http1_refusal *refusal)
 {
     size_t details_length = strlen(refusal->details);
@@ -87,11 +118,7 @@ void http1_reply_refusal(struct text *out, const struct http1_refusal *refusal)
     if (details_length > DETAILS_MAX)
         details_length = DETAILS_MAX;
 
-    text_add(out, "HTTP/1.1 ");
-    text_add_decimal(out, refusal->status);
-    text_add_char(out, ' ');
-    text_add(out, reason_of(refusal->status));
-    text_add(out, "\r\nConnection: close\r\nContent-Type: text/plain; charset=utf-8\r\n");
+    add_start(out, refusal->status, "text/plain; charset=utf-8");
     add_number_field(out, "Content-Length", sizeof(body_prefix) - 1 + details_length + 1);
     if (refusal->status == 405)
         text_add(out, "Allow: CONNECT\r\n");

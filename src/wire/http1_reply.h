@@ -22,6 +22,18 @@ struct http1_refusal {
     bool is_body_omitted;    /* answer to HEAD: Content-Length stays, the body does not */
 };
 
+/* An answer of the admin page. */
+struct http1_answer {
+    unsigned status;
+    const char *content_type;
+    const char *fields; /* more of them, each with its CR LF; "" for none */
+    bool has_length;    /* false: the body ends with the connection */
+    size_t length;
+};
+
+/* Status line, Connection: close, the fields, empty line. */
+void http1_reply_head(struct text *out, const struct http1_answer *answer);
+
 /* Status line, Connection: close, Content-Type, exact Content-Length, Allow (405),
  * Proxy-Authenticate (407), Retry-After, Proxy-Status: adit; error=TOKEN; details="..." (RFC 9209),
  * empty line, `adit: details\n`. */

@@ -14,6 +14,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 START_LINE = re.compile(r"^adit (\S+) listening on (.+) \((\d+) workers?\)", re.MULTILINE)
+ADMIN_LINE = re.compile(r"^adit: admin page on http://(\S+)/$", re.MULTILINE)
 SANITIZER = re.compile(r"(ERROR: \w+Sanitizer|WARNING: ThreadSanitizer|runtime error:)")
 START_TIMEOUT_S = 15
 STOP_TIMEOUT_S = 20
@@ -125,14 +126,15 @@ class Adit:
     host, port    the first listener, apart                workers     the number it printed
     pid, worker_pid    supervisor and its one child        url         for --proxy
     socket_path        the control socket                  stderr_path its log
+    admin              "127.0.0.1:40124", the admin page (or None: there is none)
 
-    Started with -l 127.0.0.1:0 and -s in the test's folder unless args say otherwise; with
-    defaults=True, with args alone. prefix: a command to run it under. stderr: a descriptor of the
+    Started with -l 127.0.0.1:0, -s in the test's folder and no admin page unless args say
+    otherwise; admin=True: with one on a port that the kernel chooses; defaults=True: with args alone. prefix: a command to run it under. stderr: a descriptor of the
     test's own. wait=False: the caller waits for the start himself.
     """
 
     def __init__(self, folder, *args, env=None, etc=None, prefix=(), clean_env=None, stderr=None,
-                 stdin=subprocess.DEVNULL, wait=True, defaults=False):
+                 stdin=subprocess.DEVNULL, wait=True, defaults=False, admin=False):
         self.folder = Path(folder)
         self.stderr_path = self.folder / "stderr"
         self.stdout_path = self.folder / "stdout"
@@ -141,6 +143,8 @@ class Adit:
             args = ["-l", "127.0.0.1:0", *args]
         if "-s" not in args and not defaults:
             args = [*args, "-s", str(self.folder / "sock")]
+        if "-a" not in args and not defaults and (admin or "-c" not in args):
+            args = ["-a", "127.0.0.1:0" if admin else "off", *args]
         self.socket_path = args[args.index("-s") + 1] if "-s" in args else None
         self.command = [binary(), *args]
         command = [*prefix, *self.command]
@@ -173,6 +177,8 @@ class Adit:
         self.listeners = match.group(2).split(", ")
         self.workers = int(match.group(3))
         self.address = self.listeners[0]
+        admin = ADMIN_LINE.search(match.string, match.end())
+        self.admin = admin and admin.group(1)
         self.host, self.port = split_address(self.address)
         self.url = f"http://{self.address}/"
 

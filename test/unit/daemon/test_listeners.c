@@ -37,9 +37,9 @@ static void test_what_is_written_the_same_is_kept(void **state)
     struct text text;
 
     text_init(&text, message, sizeof(message));
-    assert_int_equal(listeners_open(before, 2, &nothing, &first, &text), 0);
+    assert_int_equal(listeners_open(before, 2, &nothing, "-l", &first, &text), 0);
     assert_int_not_equal(first.endpoints[0].port, 0);
-    assert_int_equal(listeners_open(after, 3, &first, &second, &text), 0);
+    assert_int_equal(listeners_open(after, 3, &first, "-l", &second, &text), 0);
     assert_int_equal(second.count, 3);
     assert_int_equal(second.ids[1], first.ids[1]);
     assert_int_equal(second.fds[1], first.fds[1]);
@@ -68,10 +68,10 @@ static void test_all_or_none(void **state)
     struct text text;
 
     text_init(&text, message, sizeof(message));
-    assert_int_equal(listeners_open(&one, 1, &nothing, &first, &text), 0);
+    assert_int_equal(listeners_open(&one, 1, &nothing, "-l", &first, &text), 0);
     struct ip_endpoint wanted[] = {one, endpoint("127.0.0.5:0"), first.endpoints[0]};
     int next = open("/dev/null", O_RDONLY);
-    assert_int_equal(listeners_open(wanted, 3, &first, &second, &text), -EADDRINUSE);
+    assert_int_equal(listeners_open(wanted, 3, &first, "-l", &second, &text), -EADDRINUSE);
     assert_int_equal(second.count, 7);
     assert_non_null(strstr(message, "another program listens there"));
     assert_true(is_open(first.fds[0]));

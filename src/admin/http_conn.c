@@ -1,0 +1,325 @@
+/* One connection: its head is read, then it is let in (http_login), routed (http_route), answered,
+ * half-closed, and what still comes is dropped for a moment; or it becomes an event stream, which
+ * only its end ends. Nothing behind the first head is ever looked at.
+ */
+#include "admin/http_private.h"
+
+#include "admin/json.h"
+#include "admin/page.h"
+#include "wire/http1_reply.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+
+enum { HEAD_SIZE = 2048, WHY_SIZE = 1024, DISCARD_READS = 16 };
+
+static void set_patience(struct http_conn *conn, uint64_t ms)
+{
+    struct loop *loop = conn->server->loop;
+
+    deadline_set(loop, &conn->deadline, loop_now_ms(loop) + ms);
+}
+
+static void conn_free(struct garbage *garbage)
+{
+    struct http_conn *conn = container_of(garbage, struct http_conn, garbage);
+
+    free(conn->output);
+    free(conn);
+}
+
+void http_conn_close(struct http_conn *conn)
+{
+    struct http_server *server = conn->server;
+
+    if (conn->state == HTTP_CLOSED)
+        return;
+    if (conn->state == HTTP_CHECKING)
+        auth_check_cancel(&conn->check);
+    if (conn->state == HTTP_WAITING)
+        http_route_cancel(conn);
+    if (conn->state == HTTP_STREAMING)
+        http_events_stop(conn);
+    conn->state = HTTP_CLOSED;
+    explicit_bzero(conn->head, conn->length); /* it may hold a password */
+    server->held -= conn->output_size;
+    server->connection_count--;
+    list_remove(&conn->link);
+    deadline_cancel(server->loop, &conn->deadline);
+    watch_close(&conn->watch);
+    loop_free_later(server->loop, &conn->garbage, conn_free);
+}
+
+/* ---- answering ---- */
+
+bool http_conn_send(struct http_conn *conn)
+{
+    while (conn->output_start < conn->output_end) {
+        ssize_t count = send(conn->watch.fd, conn->output + conn->output_start,
+                             conn->output_end - conn->output_start, MSG_NOSIGNAL);
+
+        if (count < 0 && errno == EAGAIN)
+            return true;
+        if (count < 0 && errno != EINTR)
+            return false;
+        if (count > 0)
+            conn->output_start += (size_t)count;
+    }
+    return true;
+}
+
+static void write_answer(struct http_conn *conn)
+{
+    if (!http_conn_send(conn)) {
+        http_conn_close(conn);
+        return;
+    }
+    if (conn->output_start < conn->output_end)
+        return;
+    conn->state = HTTP_LINGERING;
+    if (shutdown(conn->watch.fd, SHUT_WR) < 0)
+        http_conn_close(conn);
+    else
+        set_patience(conn, HTTP_LINGER_MS);
+}
+
+/* Room for an answer. False: there is none, and the connection is closed. */
+static bool take_output(struct http_conn *conn, size_t size)
+{
+    struct http_server *server = conn->server;
+
+    REQUIRE(conn->output == NULL);
+    if (size <= HTTP_HELD_MAX - server->held)
+        conn->output = malloc(size);
+    if (conn->output == NULL) {
+        http_conn_close(conn);
+        return false;
+    }
+    conn->output_size = size;
+    server->held += size;
+    return true;
+}
+
+static void add_head(struct http_conn *conn, const struct http1_answer *answer)
+{
+    char fields[HEAD_SIZE];
+    struct http1_answer complete = *answer;
+    struct text text;
+
+    text_init(&text, fields, sizeof(fields));
+    text_add(&text, answer->fields);
+    text_add(&text, "Cache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\n"
+                    "Referrer-Policy: no-referrer\r\nCross-Origin-Resource-Policy: same-origin\r\n"
+                    "Content-Security-Policy: ");
+    text_add(&text, page_get()->security_policy);
+    text_add(&text, "\r\n");
+    complete.fields = fields;
+    text_init(&text, conn->output, conn->output_size);
+    http1_reply_head(&text, &complete);
+    REQUIRE(!text.is_truncated);
+    conn->output_end = text.length;
+}
+
+void http_conn_answer(struct http_conn *conn, unsigned status, const char *content_type,
+                      const char *fields, const char *const parts[], const size_t lengths[],
+                      size_t count)
+{
+    struct http1_answer answer = {
+        .status = status, .content_type = content_type, .fields = fields, .has_length = true};
+
+    for (size_t i = 0; i < count; i++)
+        answer.length += lengths[i];
+    if (!take_output(conn, 2 * HEAD_SIZE + answer.length))
+        return;
+    add_head(conn, &answer);
+    for (size_t i = 0; i < count && !conn->request.is_head_method; i++) {
+        memcpy(conn->output + conn->output_end, parts[i], lengths[i]);
+        conn->output_end += lengths[i];
+    }
+    conn->state = HTTP_WRITING;
+    set_patience(conn, HTTP_ANSWER_MS);
+    write_answer(conn);
+}
+
+bool http_conn_begin_stream(struct http_conn *conn, const char *content_type, size_t size)
+{
+    const struct http1_answer answer = {.status = 200, .content_type = content_type, .fields = ""};
+
+    if (!take_output(conn, 2 * HEAD_SIZE + size))
+        return false;
+    add_head(conn, &answer);
+    conn->state = HTTP_STREAMING;
+    deadline_cancel(conn->server->loop, &conn->deadline);
+    return true;
+}
+
+void http_conn_answer_text(struct http_conn *conn, unsigned status, const char *text)
+{
+    size_t length = strlen(text);
+
+    http_conn_answer(conn, status, "text/plain; charset=utf-8", "", &text, &length, 1);
+}
+
+void http_conn_answer_json(struct http_conn *conn, unsigned status, const char *json, size_t length)
+{
+    http_conn_answer(conn, status, "application/json; charset=utf-8", "", &json, &length, 1);
+}
+
+static bool is_api(const struct http_conn *conn)
+{
+    static const char prefix[] = "/api/";
+    struct view path = conn->request.path;
+
+    return path.length >= sizeof(prefix) - 1 && memcmp(path.start, prefix, sizeof(prefix) - 1) == 0;
+}
+
+void http_conn_refuse(struct http_conn *conn, unsigned status, const char *fields, const char *why)
+{
+    bool is_json = is_api(conn);
+    char line[WHY_SIZE];
+    const char *start = line;
+    struct text text;
+
+    text_init(&text, line, sizeof(line));
+    if (is_json) {
+        text_add(&text, "{\"error\":");
+        json_add_string(&text, why);
+        text_add(&text, "}\n");
+    } else {
+        text_add(&text, "adit: ");
+        text_add(&text, why);
+        text_add(&text, "\n");
+    }
+    http_conn_answer(conn, status,
+                     is_json ? "application/json; charset=utf-8" : "text/plain; charset=utf-8",
+                     fields, &start, &text.length, 1);
+}
+
+/* ---- reading ---- */
+
+static void refuse_head(struct http_conn *conn, enum http1_result result, const char *problem)
+{
+    switch (result) {
+    case HTTP1_TARGET_TOO_LONG:
+        http_conn_refuse(conn, 414, "", "the request line is too long");
+        break;
+    case HTTP1_HEAD_TOO_LARGE:
+        http_conn_refuse(conn, 431, "", "the request head is over 16 KiB or 100 fields");
+        break;
+    case HTTP1_VERSION:
+        http_conn_refuse(conn, 505, "", problem);
+        break;
+    default:
+        http_conn_refuse(conn, 400, "", problem);
+        break;
+    }
+}
+
+static void head_ended(struct http_conn *conn, size_t length)
+{
+    enum http1_result result = http1_request_parse(conn->head, length, &conn->request);
+
+    if (result != HTTP1_OK)
+        refuse_head(conn, result, conn->request.problem);
+    else
+        http_login(conn);
+}
+
+static void read_head(struct http_conn *conn)
+{
+    enum http1_result result = HTTP1_MORE;
+    size_t head_length;
+
+    while (result == HTTP1_MORE) {
+        ssize_t count =
+            recv(conn->watch.fd, conn->head + conn->length, sizeof(conn->head) - conn->length, 0);
+
+        if (count < 0 && errno == EINTR)
+            continue;
+        if (count < 0 && errno == EAGAIN)
+            return;
+        if (count <= 0) {
+            http_conn_close(conn);
+            return;
+        }
+        conn->length += (size_t)count;
+        result = http1_scan(&conn->scan, conn->head, conn->length, &head_length);
+    }
+    if (result == HTTP1_OK)
+        head_ended(conn, head_length);
+    else
+        refuse_head(conn, result, conn->scan.problem);
+}
+
+/* The peer's end or an error closes; a flood waits for the deadline unread. */
+static void discard(struct http_conn *conn)
+{
+    char scratch[4096];
+
+    for (int i = 0; i < DISCARD_READS; i++) {
+        ssize_t count = recv(conn->watch.fd, scratch, sizeof(scratch), 0);
+
+        if (count < 0 && (errno == EAGAIN || errno == EINTR))
+            return;
+        if (count <= 0) {
+            http_conn_close(conn);
+            return;
+        }
+    }
+}
+
+static void ready(struct watch *watch, uint32_t events)
+{
+    struct http_conn *conn = container_of(watch, struct http_conn, watch);
+
+    if (conn->state != HTTP_READING && events & (EPOLLERR | EPOLLHUP)) {
+        http_conn_close(conn);
+        return;
+    }
+    if (conn->state == HTTP_READING)
+        read_head(conn);
+    else if (conn->state == HTTP_WRITING)
+        write_answer(conn);
+    else if (conn->state == HTTP_STREAMING)
+        http_events_ready(conn);
+    if (conn->state == HTTP_LINGERING || (conn->state == HTTP_STREAMING && events & EPOLLIN))
+        discard(conn);
+}
+
+static void patience_passed(struct deadline *deadline)
+{
+    struct http_conn *conn = container_of(deadline, struct http_conn, deadline);
+
+    if (conn->state == HTTP_READING && conn->length > 0) {
+        http_conn_refuse(conn, 408, "", "the request head did not come within 10 s");
+    } else if (conn->state == HTTP_WAITING) {
+        http_route_cancel(conn);
+        http_conn_refuse(conn, 503, "Retry-After: 5\r\n", "no answer came in time; try again");
+    } else {
+        http_conn_close(conn);
+    }
+}
+
+int http_conn_open(struct http_server *server, int fd, const struct ip_endpoint *client)
+{
+    struct http_conn *conn = calloc(1, sizeof(*conn));
+
+    if (conn == NULL)
+        return -ENOMEM;
+    conn->server = server;
+    conn->client = *client;
+    deadline_init(&conn->deadline, patience_passed);
+    list_init(&conn->query.link);
+    int error = watch_open(server->loop, &conn->watch, fd, ready);
+    if (error < 0) {
+        free(conn);
+        return error;
+    }
+    list_append(&server->connections, &conn->link);
+    server->connection_count++;
+    set_patience(conn, HTTP_HEAD_MS);
+    return 0;
+}

@@ -1,0 +1,179 @@
+/* Event streams (text/event-stream). Each has one buffer; a line that does not fit is dropped and
+ * counted, for a slow reader must cost nobody anything. Once a second each gets the figures; that
+ * is also what finds out whether anybody is still there.
+ */
+#include "admin/http_private.h"
+
+#include "admin/stats.h"
+#include "loop/clock.h"
+#include "observe/logfmt.h"
+#include "wire/http1_reply.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { STATUS_SIZE = 1024, SECOND_MS = 1000 };
+
+static void set_patience(struct http_conn *conn)
+{
+    struct loop *loop = conn->server->loop;
+
+    if (conn->output_start == conn->output_end)
+        deadline_cancel(loop, &conn->deadline);
+    else if (!deadline_is_set(&conn->deadline))
+        deadline_set(loop, &conn->deadline, loop_now_ms(loop) + HTTP_STREAM_STUCK_MS);
+}
+
+/* Sends what is there; progress buys another 15 s. False: it is closed. */
+static bool flush(struct http_conn *conn)
+{
+    size_t start = conn->output_start;
+
+    if (!http_conn_send(conn)) {
+        http_conn_close(conn);
+        return false;
+    }
+    if (conn->output_start != start)
+        deadline_cancel(conn->server->loop, &conn->deadline);
+    if (conn->output_start == conn->output_end)
+        conn->output_start = conn->output_end = 0;
+    set_patience(conn);
+    return true;
+}
+
+static void append(struct http_conn *conn, const char *event, const char *line, size_t length)
+{
+    static const char shape[] = "event: \ndata: \n\n";
+    size_t needed = sizeof(shape) + strlen(event) + length;
+    struct text text;
+
+    if (conn->output_start > 0) {
+        memmove(conn->output, conn->output + conn->output_start,
+                conn->output_end - conn->output_start);
+        conn->output_end -= conn->output_start;
+        conn->output_start = 0;
+    }
+    if (needed > conn->output_size - conn->output_end) {
+        conn->server->events_dropped++;
+        return;
+    }
+    text_init(&text, conn->output + conn->output_end, conn->output_size - conn->output_end);
+    text_add(&text, "event: ");
+    text_add(&text, event);
+    text_add(&text, "\ndata: ");
+    text_add_bytes(&text, line, length);
+    text_add(&text, "\n\n");
+    conn->output_end += text.length;
+}
+
+static void add_number(struct text *text, const char *name, uint64_t number)
+{
+    text_add(text, ",\"");
+    text_add(text, name);
+    text_add(text, "\":");
+    text_add_decimal(text, number);
+}
+
+static void print_status(struct http_server *server, struct text *out)
+{
+    static const struct {
+        const char *name;
+        enum counter counter;
+    } rows[] = {
+        {"tunnels_open", COUNTER_TUNNELS_OPEN},
+        {"connections_open", COUNTER_CONNECTIONS_OPEN},
+        {"established", COUNTER_TUNNELS_ESTABLISHED},
+        {"denied", COUNTER_TUNNELS_DENIED},
+        {"failed", COUNTER_TUNNELS_FAILED},
+        {"auth_failures", COUNTER_AUTH_FAILURES},
+        {"bytes_up", COUNTER_BYTES_UP},
+        {"bytes_down", COUNTER_BYTES_DOWN},
+    };
+    struct stats stats;
+
+    server->views->ops->read_stats(server->views->self, &stats);
+    text_add(out, "{\"version\":\"" ADIT_VERSION "\",\"state\":\"");
+    text_add(out, stats.state);
+    text_add(out, "\"");
+    add_number(out, "time_ms", logfmt_wall_ms());
+    add_number(out, "uptime_s", stats.uptime_s);
+    for (size_t i = 0; i < ARRAY_LENGTH(rows); i++)
+        add_number(out, rows[i].name, stats.counters[rows[i].counter]);
+    add_number(out, "log_dropped", stats.log_dropped);
+    add_number(out, "events_dropped", server->events_dropped);
+    text_add(out, "}");
+}
+
+static struct http_conn *next_stream(struct http_server *server, struct list **link)
+{
+    while (*link != &server->connections) {
+        struct http_conn *conn = container_of(*link, struct http_conn, link);
+
+        *link = (*link)->next;
+        if (conn->state == HTTP_STREAMING)
+            return conn;
+    }
+    return NULL;
+}
+
+void http_events_second(struct deadline *deadline)
+{
+    struct http_server *server = container_of(deadline, struct http_server, second);
+    struct list *link = server->connections.next;
+    char status[STATUS_SIZE];
+    struct http_conn *conn;
+    struct text text;
+
+    text_init(&text, status, sizeof(status));
+    print_status(server, &text);
+    while ((conn = next_stream(server, &link)) != NULL) {
+        append(conn, "status", status, text.length);
+        flush(conn);
+    }
+    if (server->stream_count > 0)
+        deadline_set(server->loop, &server->second, loop_now_ms(server->loop) + SECOND_MS);
+}
+
+static void happened(struct event_subscriber *subscriber, enum access_event event, const char *line,
+                     size_t length)
+{
+    struct http_conn *conn = container_of(subscriber, struct http_conn, subscriber);
+
+    append(conn, access_event_name(event), line, length);
+    flush(conn);
+}
+
+void http_events_start(struct http_conn *conn)
+{
+    struct http_server *server = conn->server;
+    char status[STATUS_SIZE];
+    struct text text;
+
+    if (server->stream_count == HTTP_STREAMS_MAX) {
+        http_conn_refuse(conn, 503, "Retry-After: 5\r\n",
+                         "16 watch the events already; close one of those pages");
+        return;
+    }
+    if (!http_conn_begin_stream(conn, "text/event-stream", HTTP_STREAM_BYTES))
+        return;
+    text_init(&text, status, sizeof(status));
+    print_status(server, &text);
+    append(conn, "status", status, text.length);
+    server->stream_count++;
+    conn->subscriber.happened = happened;
+    server->views->ops->subscribe(server->views->self, &conn->subscriber);
+    if (!deadline_is_set(&server->second))
+        deadline_set(server->loop, &server->second, loop_now_ms(server->loop) + SECOND_MS);
+    flush(conn);
+}
+
+void http_events_ready(struct http_conn *conn)
+{
+    flush(conn);
+}
+
+void http_events_stop(struct http_conn *conn)
+{
+    conn->server->stream_count--;
+    conn->server->views->ops->unsubscribe(conn->server->views->self, &conn->subscriber);
+}

@@ -1,0 +1,52 @@
+/* A page from elsewhere can make a browser send requests here, but it can't choose the Host that
+ * goes with them (the browser does, from the name it resolved) nor the Origin.
+ */
+#include "admin/http_guard.h"
+
+#include "wire/authority.h"
+
+#include <string.h>
+#include <strings.h>
+
+/* `host` with a port of its own, or with one that does not matter. */
+static bool parse_host(struct view host, struct authority *ret_host)
+{
+    static const char any_port[] = ":80";
+    char text[AUTHORITY_TEXT_SIZE + sizeof(any_port)];
+
+    if (host.length == 0 || host.length >= AUTHORITY_TEXT_SIZE)
+        return false;
+    if (authority_parse(host.start, host.length, ret_host) == AUTHORITY_OK)
+        return true;
+    memcpy(text, host.start, host.length);
+    memcpy(text + host.length, any_port, sizeof(any_port));
+    return authority_parse(text, host.length + sizeof(any_port) - 1, ret_host) == AUTHORITY_OK;
+}
+
+bool http_guard_knows_host(struct view host, const char *machine_name)
+{
+    struct authority asked;
+
+    if (!parse_host(host, &asked))
+        return false;
+    return asked.address.family != IP_NONE ||
+           authority_host_is_localhost(asked.host, asked.host_length) ||
+           strcasecmp(asked.host, machine_name) == 0;
+}
+
+bool http_guard_is_same_origin(struct view origin, struct view host)
+{
+    static const char *const schemes[] = {"http://", "https://"};
+
+    if (origin.start == NULL)
+        return true;
+    for (size_t i = 0; i < ARRAY_LENGTH(schemes); i++) {
+        size_t length = strlen(schemes[i]);
+
+        if (origin.length == length + host.length &&
+            memcmp(origin.start, schemes[i], length) == 0 &&
+            strncasecmp(origin.start + length, host.start, host.length) == 0)
+            return true;
+    }
+    return false;
+}

@@ -1,0 +1,110 @@
+/* Who asks? A Host that is not ours is turned away before anything else: a browser sends whatever
+ * name its user's page resolved, and that name may be an attacker's. Then the password, where one
+ * is asked for; /healthz needs none, for load balancers have none.
+ */
+#include "admin/http_private.h"
+
+#include "admin/http_guard.h"
+
+#include <string.h>
+
+#define ASK "WWW-Authenticate: Basic realm=\"adit\", charset=\"UTF-8\"\r\n"
+
+static void set_patience(struct http_conn *conn)
+{
+    struct loop *loop = conn->server->loop;
+
+    deadline_set(loop, &conn->deadline, loop_now_ms(loop) + HTTP_WAIT_MS);
+}
+
+static void log_failure(struct http_conn *conn)
+{
+    struct http_server *server = conn->server;
+    const struct access_record record = {
+        .event = ACCESS_AUTH_FAILURE,
+        .id = access_ids_take(&server->ids),
+        .client = conn->client,
+        .listener = &server->door.bound,
+        .user = conn->user,
+        .status = 401,
+        .reason = "a wrong user name or password at the admin page",
+        .dns_ms = -1,
+        .dial_ms = -1,
+    };
+
+    counter_add(&server->counters, COUNTER_AUTH_FAILURES, 1);
+    access_log_write(server->log, NULL, &record);
+}
+
+static void judge(struct http_conn *conn, enum auth_result result)
+{
+    const struct http_door *door = &conn->server->door;
+
+    switch (result) {
+    case AUTH_GRANTED:
+        if (door->may_enter(door->self, conn->user))
+            http_route(conn);
+        else
+            http_conn_refuse(conn, 403, "", "this user may not see the admin page; see `admin`");
+        break;
+    case AUTH_WRONG:
+        log_failure(conn);
+        http_conn_refuse(conn, 401, ASK, "wrong user name or password");
+        break;
+    case AUTH_THROTTLED:
+        http_conn_refuse(conn, 429, "Retry-After: 60\r\n",
+                         "too many wrong passwords from this address; wait a minute");
+        break;
+    case AUTH_BUSY:
+    case AUTH_PENDING:
+    case AUTH_RESULT_COUNT:
+        http_conn_refuse(conn, 503, "Retry-After: 5\r\n", "too many passwords to check; try again");
+        break;
+    }
+}
+
+static void on_checked(struct auth_check *check)
+{
+    struct http_conn *conn = container_of(check, struct http_conn, check);
+
+    conn->state = HTTP_READING;
+    judge(conn, (enum auth_result)check->result);
+}
+
+static void check_password(struct http_conn *conn)
+{
+    struct http_server *server = conn->server;
+    struct view value = conn->request.authorization;
+    struct basic_credentials credentials;
+
+    if (value.start == NULL || server->door.users == NULL ||
+        !basic_auth_parse(value.start, value.length, &credentials)) {
+        http_conn_refuse(conn, 401, ASK, "the admin page needs a user name and a password");
+        return;
+    }
+    memcpy(conn->user, credentials.user, credentials.user_length + 1);
+    enum auth_result result =
+        auth_check_start(&conn->check, server->auth, server->door.users, server->loop,
+                         &conn->client.address, &credentials, on_checked);
+    explicit_bzero(&credentials, sizeof(credentials));
+    if (result == AUTH_PENDING) {
+        conn->state = HTTP_CHECKING;
+        set_patience(conn);
+        return;
+    }
+    judge(conn, result);
+}
+
+void http_login(struct http_conn *conn)
+{
+    const struct http1_request *request = &conn->request;
+
+    if (!http_guard_knows_host(request->host, conn->server->machine_name))
+        http_conn_refuse(conn, 421, "",
+                         "the Host is none of this machine's: use its address, its own name or "
+                         "localhost");
+    else if (conn->server->door.has_password && !view_equals(request->path, "/healthz"))
+        check_password(conn);
+    else
+        http_route(conn);
+}

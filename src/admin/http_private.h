@@ -1,0 +1,117 @@
+/* The admin server's connections. Private to admin/http_*.c. */
+#ifndef ADMIN_HTTP_PRIVATE_H
+#define ADMIN_HTTP_PRIVATE_H
+
+#include "admin/http_server.h"
+#include "admin/views.h"
+#include "loop/loop.h"
+#include "observe/access_log.h"
+#include "observe/counters.h"
+#include "tunnel/auth.h"
+#include "wire/basic_auth.h"
+#include "wire/http1_head.h"
+
+#include <limits.h>
+
+enum {
+    HTTP_CONNECTIONS_MAX = 64,
+    HTTP_STREAMS_MAX = 16,
+    HTTP_STREAM_BYTES = 64 * 1024,
+    HTTP_HEAD_MS = 10000,
+    HTTP_ANSWER_MS = 10000,
+    HTTP_WAIT_MS = 15000, /* for the worker's threads, a lookup, a hash */
+    HTTP_LINGER_MS = 2000,
+    HTTP_STREAM_STUCK_MS = 15000,
+    HTTP_HELD_MAX = 64 * 1024 * 1024, /* bytes of answers in all */
+};
+
+enum http_state {
+    HTTP_READING,
+    HTTP_CHECKING, /* the password */
+    HTTP_WAITING,  /* for what `views` was asked */
+    HTTP_WRITING,
+    HTTP_STREAMING,
+    HTTP_LINGERING, /* answered; what still comes is dropped, or a reset would destroy the answer */
+    HTTP_CLOSED,
+};
+
+struct http_server {
+    struct loop *loop;
+    const struct views *views;
+    struct auth *auth;
+    struct log_ring *log;
+    struct access_ids ids;
+    struct counters counters;
+    struct http_door door;
+    struct watch listener;
+    struct deadline retry;   /* out of descriptors, or more waited than a turn takes */
+    struct deadline second;  /* while there are streams: their status */
+    struct list connections; /* the oldest first */
+    size_t connection_count;
+    size_t stream_count;
+    size_t held; /* bytes of answers that wait */
+    uint64_t events_dropped;
+    char machine_name[HOST_NAME_MAX + 1];
+};
+
+struct http_conn {
+    struct list link;
+    struct http_server *server;
+    struct watch watch;
+    struct deadline deadline;
+    struct garbage garbage;
+    struct ip_endpoint client;
+    enum http_state state;
+    struct http1_scan scan;
+    struct http1_request request; /* views of `head` */
+    struct auth_check check;
+    struct tunnels_query query;
+    struct explain_request explain;
+    struct event_subscriber subscriber; /* while streaming */
+    char *output;                       /* an answer, or a stream's buffer; NULL: none */
+    size_t output_size, output_start, output_end;
+    char user[BASIC_USER_MAX + 1];
+    size_t length;
+    char head[HTTP1_HEAD_MAX];
+};
+
+/* ---- http_conn.c ---- */
+
+/* Takes `fd`. 0 or -errno. */
+int http_conn_open(struct http_server *server, int fd, const struct ip_endpoint *client) MUST_CHECK;
+void http_conn_close(struct http_conn *conn);
+/* The answer, from copies of `parts`. HEAD gets no body. */
+void http_conn_answer(struct http_conn *conn, unsigned status, const char *content_type,
+                      const char *fields, const char *const parts[], const size_t lengths[],
+                      size_t count);
+void http_conn_answer_text(struct http_conn *conn, unsigned status, const char *text);
+void http_conn_answer_json(struct http_conn *conn, unsigned status, const char *json,
+                           size_t length);
+/* One line for a person: as JSON below /api, else as text. */
+void http_conn_refuse(struct http_conn *conn, unsigned status, const char *fields, const char *why);
+/* The head of an answer without end, and room for `size` bytes of it. False: it is closed. */
+bool http_conn_begin_stream(struct http_conn *conn, const char *content_type,
+                            size_t size) MUST_CHECK;
+/* What is to be sent, as far as the socket takes it. False: the connection broke. */
+bool http_conn_send(struct http_conn *conn) MUST_CHECK;
+
+/* ---- http_routes.c ---- */
+
+/* The request is complete and let in: answers, or waits for what will. */
+void http_route(struct http_conn *conn);
+/* Takes back whatever was asked. */
+void http_route_cancel(struct http_conn *conn);
+
+/* ---- http_login.c ---- */
+
+/* Goes on to http_route, at once or when the password was found right. */
+void http_login(struct http_conn *conn);
+
+/* ---- http_events.c ---- */
+
+void http_events_start(struct http_conn *conn);
+void http_events_ready(struct http_conn *conn);
+void http_events_stop(struct http_conn *conn);
+void http_events_second(struct deadline *deadline);
+
+#endif

@@ -1,0 +1,281 @@
+/* A table of paths. A handler answers at once, or asks `views` and answers when that does.
+ *
+ * What changes something, or costs lookups, wants the field `X-Adit: 1`, which a page from
+ * elsewhere can't send without being asked first (CORS), and an Origin that is ours or none.
+ */
+#include "admin/http_private.h"
+
+#include "admin/http_guard.h"
+#include "admin/json.h"
+#include "admin/page.h"
+#include "wire/query.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { ID_SIZE = 64, USER_SIZE = BASIC_USER_MAX + 1, ADDRESS_SIZE = 64 };
+
+static const char api_tunnels[] = "/api/tunnels/";
+
+/* ---- at once ---- */
+
+static void serve_page(struct http_conn *conn)
+{
+    const struct page *page = page_get();
+
+    http_conn_answer(conn, 200, "text/html; charset=utf-8", "", &page->bytes, &page->length, 1);
+}
+
+static void serve_health(struct http_conn *conn)
+{
+    const struct views *views = conn->server->views;
+    struct stats stats;
+
+    views->ops->read_stats(views->self, &stats);
+    if (strcmp(stats.state, "draining") == 0)
+        http_conn_answer_text(conn, 503, "draining\n");
+    else
+        http_conn_answer_text(conn, 200, "ok\n");
+}
+
+/* Takes `body`. */
+static void answer_with(struct http_conn *conn, const char *content_type, char *body, size_t length)
+{
+    const char *start = body;
+
+    if (body == NULL)
+        http_conn_refuse(conn, 503, "Retry-After: 5\r\n", "no memory");
+    else
+        http_conn_answer(conn, 200, content_type, "", &start, &length, 1);
+    free(body);
+}
+
+static void serve_history(struct http_conn *conn)
+{
+    const struct views *views = conn->server->views;
+    size_t length;
+    char *body = views->ops->print_history(views->self, &length);
+
+    answer_with(conn, "application/json; charset=utf-8", body, length);
+}
+
+static void serve_events(struct http_conn *conn)
+{
+    if (conn->request.is_head_method)
+        http_conn_answer(conn, 200, "text/event-stream", "", NULL, NULL, 0);
+    else
+        http_events_start(conn);
+}
+
+/* ---- the tunnels ---- */
+
+static void wait_for_views(struct http_conn *conn)
+{
+    struct loop *loop = conn->server->loop;
+
+    conn->state = HTTP_WAITING;
+    deadline_set(loop, &conn->deadline, loop_now_ms(loop) + HTTP_WAIT_MS);
+}
+
+/* Lines of objects to an array: a comma for each newline but the last. */
+static void make_array(char *lines, size_t length)
+{
+    for (size_t i = 0; i + 1 < length; i++)
+        if (lines[i] == '\n')
+            lines[i] = ',';
+}
+
+static void tunnels_listed(struct tunnels_query *query, const struct tunnels_answer *answer)
+{
+    struct http_conn *conn = container_of(query, struct http_conn, query);
+    size_t length = 2;
+
+    conn->state = HTTP_READING;
+    for (size_t i = 0; i < answer->part_count; i++)
+        length += answer->lengths[i];
+    char *body = answer->is_complete && length < HTTP_HELD_MAX ? malloc(length + 1) : NULL;
+    if (body != NULL) {
+        size_t end = 1;
+
+        body[0] = '[';
+        for (size_t i = 0; i < answer->part_count; i++) {
+            memcpy(body + end, answer->parts[i], answer->lengths[i]);
+            end += answer->lengths[i];
+        }
+        make_array(body + 1, end - 1);
+        body[end] = ']';
+    }
+    answer_with(conn, "application/json; charset=utf-8", body, length);
+}
+
+static void serve_tunnels(struct http_conn *conn)
+{
+    const struct views *views = conn->server->views;
+
+    conn->query.answered = tunnels_listed;
+    wait_for_views(conn);
+    views->ops->ask_tunnels(views->self, &conn->query);
+}
+
+static void tunnel_killed(struct tunnels_query *query, const struct tunnels_answer *answer)
+{
+    static const char killed[] = "{\"killed\":1}\n";
+    struct http_conn *conn = container_of(query, struct http_conn, query);
+
+    conn->state = HTTP_READING;
+    if (answer->tunnel_count > 0)
+        http_conn_answer_json(conn, 200, killed, sizeof(killed) - 1);
+    else
+        http_conn_refuse(conn, 404, "", "no open tunnel has that id; it may have ended by itself");
+}
+
+static void serve_kill(struct http_conn *conn)
+{
+    const struct views *views = conn->server->views;
+    struct view path = conn->request.path;
+    size_t skip = sizeof(api_tunnels) - 1;
+    char id[ID_SIZE];
+    struct text text;
+
+    text_init(&text, id, sizeof(id));
+    text_add_bytes(&text, path.start + skip, path.length - skip);
+    if (text.is_truncated || tunnel_filter_set_id(&conn->query.filter, id) < 0) {
+        http_conn_refuse(conn, 404, "", "that is no id of a tunnel; ids stand in /api/tunnels");
+        return;
+    }
+    conn->query.is_kill = true;
+    conn->query.answered = tunnel_killed;
+    wait_for_views(conn);
+    views->ops->ask_tunnels(views->self, &conn->query);
+}
+
+/* ---- explain ---- */
+
+static void explained(struct explain_request *request, const struct explain_answer *answer)
+{
+    struct http_conn *conn = container_of(request, struct http_conn, explain);
+    size_t size = answer->length * 6 + 128; /* \u00xx at most for a byte */
+    char *body = malloc(size);
+    struct text text;
+
+    conn->state = HTTP_READING;
+    if (body != NULL) {
+        text_init(&text, body, size);
+        text_add(&text, "{\"verdict\":");
+        json_add_string(&text, answer->verdict);
+        text_add(&text, ",\"exit\":");
+        text_add_decimal(&text, (uint64_t)answer->exit_status);
+        text_add(&text, ",\"text\":");
+        json_add_string(&text, answer->text);
+        text_add(&text, "}\n");
+    }
+    answer_with(conn, "application/json; charset=utf-8", body, body != NULL ? text.length : 0);
+}
+
+/* An absent or empty value is NULL. False: it is malformed. */
+static bool read_value(struct view query, const char *name, char *buffer, size_t size,
+                       const char **ret_value)
+{
+    int length = query_value(query, name, buffer, size);
+
+    *ret_value = length > 0 ? buffer : NULL;
+    return length >= 0 || length == -ENOENT;
+}
+
+static void serve_explain(struct http_conn *conn)
+{
+    const struct views *views = conn->server->views;
+    struct view query = conn->request.query;
+    char target[AUTHORITY_TEXT_SIZE], user[USER_SIZE], client[ADDRESS_SIZE];
+    struct explain_request *request = &conn->explain;
+    const char *problem = "write ?target=HOST:PORT, and user= and client= if they matter";
+
+    if (!read_value(query, "target", target, sizeof(target), &request->target) ||
+        !read_value(query, "user", user, sizeof(user), &request->user) ||
+        !read_value(query, "client", client, sizeof(client), &request->client) ||
+        request->target == NULL) {
+        http_conn_refuse(conn, 400, "", problem);
+        return;
+    }
+    request->answered = explained;
+    int error = views->ops->explain(views->self, request, &problem);
+    if (error == -EINVAL)
+        http_conn_refuse(conn, 400, "", problem);
+    else if (error < 0)
+        http_conn_refuse(conn, 503, "Retry-After: 5\r\n", "too many ask at once; try again");
+    else
+        wait_for_views(conn);
+}
+
+/* ---- the table ---- */
+
+static const struct route {
+    const char *path;   /* one that ends in a slash, but for the first, takes what is behind it */
+    const char *method; /* "GET" serves HEAD, too */
+    bool is_guarded;    /* X-Adit and Origin */
+    void (*serve)(struct http_conn *conn);
+} routes[] = {
+    {"/", "GET", false, serve_page},
+    {"/healthz", "GET", false, serve_health},
+    {"/api/tunnels", "GET", false, serve_tunnels},
+    {api_tunnels, "DELETE", true, serve_kill},
+    {"/api/history", "GET", false, serve_history},
+    {"/api/events", "GET", false, serve_events},
+    {"/api/explain", "GET", true, serve_explain},
+};
+
+static bool path_matches(const struct route *route, struct view path)
+{
+    size_t length = strlen(route->path);
+
+    if (length > 1 && route->path[length - 1] == '/')
+        return path.length > length && memcmp(path.start, route->path, length) == 0;
+    return view_equals(path, route->path);
+}
+
+static bool is_guard_passed(struct http_conn *conn)
+{
+    const struct http1_request *request = &conn->request;
+
+    return request->x_adit.start != NULL && view_equals(request->x_adit, "1") &&
+           http_guard_is_same_origin(request->origin, request->host);
+}
+
+static void refuse_method(struct http_conn *conn, const struct route *route)
+{
+    if (strcmp(route->method, "GET") == 0)
+        http_conn_refuse(conn, 405, "Allow: GET, HEAD\r\n", "this can only be read: GET");
+    else
+        http_conn_refuse(conn, 405, "Allow: DELETE\r\n", "this can only be ended: DELETE");
+}
+
+void http_route(struct http_conn *conn)
+{
+    const struct http1_request *request = &conn->request;
+
+    for (size_t i = 0; i < ARRAY_LENGTH(routes); i++) {
+        const struct route *route = &routes[i];
+
+        if (!path_matches(route, request->path))
+            continue;
+        if (!view_equals(request->method, route->method) &&
+            !(request->is_head_method && strcmp(route->method, "GET") == 0))
+            refuse_method(conn, route);
+        else if (route->is_guarded && !is_guard_passed(conn))
+            http_conn_refuse(conn, 403, "",
+                             "send the field X-Adit: 1, and no Origin but this page's own");
+        else
+            route->serve(conn);
+        return;
+    }
+    http_conn_refuse(conn, 404, "", "there is no such page; see / or /metrics");
+}
+
+void http_route_cancel(struct http_conn *conn)
+{
+    const struct views *views = conn->server->views;
+
+    views->ops->cancel_tunnels(views->self, &conn->query);
+    views->ops->cancel_explain(views->self, &conn->explain);
+}

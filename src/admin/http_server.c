@@ -1,0 +1,134 @@
+/* Accepts, and makes room: a connection that has not even sent its head gives way to a newcomer, so
+ * that clients that never speak keep nobody away.
+ */
+#include "admin/http_private.h"
+
+#include "net/socket_address.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+enum { ACCEPTS_PER_TURN = 32, RETRY_MS = 100, IDS_THREAD = 255 };
+
+/* False: all 64 are served now. */
+static bool make_room(struct http_server *server)
+{
+    struct list *link = server->connections.next;
+
+    if (server->connection_count < HTTP_CONNECTIONS_MAX)
+        return true;
+    for (; link != &server->connections; link = link->next) {
+        struct http_conn *conn = container_of(link, struct http_conn, link);
+
+        if (conn->state == HTTP_READING || conn->state == HTTP_LINGERING) {
+            http_conn_close(conn);
+            return true;
+        }
+    }
+    return false;
+}
+
+static void accept_one(struct http_server *server, int fd, const union socket_address *address)
+{
+    struct ip_endpoint client = socket_address_to_endpoint(address);
+
+    if (!make_room(server) || http_conn_open(server, fd, &client) < 0)
+        close(fd);
+}
+
+static void accept_clients(struct http_server *server)
+{
+    for (int i = 0; i < ACCEPTS_PER_TURN; i++) {
+        union socket_address address = {0};
+        socklen_t length = sizeof(address);
+        int fd = accept4(server->listener.fd, &address.any, &length, SOCK_NONBLOCK | SOCK_CLOEXEC);
+
+        if (fd >= 0)
+            accept_one(server, fd, &address);
+        else if (errno == EAGAIN)
+            return;
+        else
+            break;
+    }
+    deadline_set(server->loop, &server->retry, loop_now_ms(server->loop) + RETRY_MS);
+}
+
+static void clients_wait(struct watch *watch, uint32_t events)
+{
+    (void)events;
+    accept_clients(container_of(watch, struct http_server, listener));
+}
+
+static void retry_passed(struct deadline *deadline)
+{
+    struct http_server *server = container_of(deadline, struct http_server, retry);
+
+    if (server->listener.fd >= 0)
+        accept_clients(server);
+}
+
+static void stop_listening(struct http_server *server)
+{
+    if (server->listener.fd >= 0)
+        watch_take_fd(server->loop, &server->listener);
+    server->listener.fd = -1;
+    server->door.fd = -1;
+}
+
+int http_server_create(const struct http_server_plan *plan, struct http_server **ret_server)
+{
+    struct http_server *server = calloc(1, sizeof(*server));
+
+    if (server == NULL)
+        return -ENOMEM;
+    server->loop = plan->loop;
+    server->views = plan->views;
+    server->auth = plan->auth;
+    server->log = plan->log;
+    server->door.fd = -1;
+    server->listener.fd = -1;
+    access_ids_init(&server->ids, plan->process_seed, IDS_THREAD);
+    list_init(&server->connections);
+    deadline_init(&server->retry, retry_passed);
+    deadline_init(&server->second, http_events_second);
+    if (gethostname(server->machine_name, sizeof(server->machine_name) - 1) < 0)
+        server->machine_name[0] = '\0';
+    *ret_server = server;
+    return 0;
+}
+
+int http_server_use(struct http_server *server, const struct http_door *door)
+{
+    if (door->fd == server->door.fd) {
+        server->door = *door;
+        return 0;
+    }
+    stop_listening(server);
+    server->door = *door;
+    if (door->fd < 0)
+        return 0;
+    int error = watch_open(server->loop, &server->listener, door->fd, clients_wait);
+    if (error < 0) {
+        server->listener.fd = -1;
+        server->door.fd = -1;
+    }
+    return error;
+}
+
+const struct counters *http_server_counters(const struct http_server *server)
+{
+    return &server->counters;
+}
+
+void http_server_destroy(struct http_server *server)
+{
+    stop_listening(server);
+    while (!list_is_empty(&server->connections))
+        http_conn_close(container_of(server->connections.next, struct http_conn, link));
+    deadline_cancel(server->loop, &server->retry);
+    deadline_cancel(server->loop, &server->second);
+    free(server);
+}

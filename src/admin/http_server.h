@@ -1,0 +1,55 @@
+/* The admin page's server: `/`, `/metrics`, `/healthz` and `/api` (doc/observe.md), over HTTP/1 on
+ * the worker's main thread.
+ *
+ * One request a connection. At most 64 connections, 16 of them event streams; a head has 10 s, an
+ * answer that is not taken 10 s, a stream that takes nothing 15 s; what is held for slow readers is
+ * bounded. A Host that is not ours is refused (421), and so is a change without `X-Adit: 1` or from
+ * a foreign Origin.
+ */
+#ifndef ADMIN_HTTP_SERVER_H
+#define ADMIN_HTTP_SERVER_H
+
+#include "base/contract.h"
+#include "base/ip_address.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct auth;
+struct auth_users;
+struct counters;
+struct http_server;
+struct log_ring;
+struct loop;
+struct views;
+
+/* All outlives the server. */
+struct http_server_plan {
+    struct loop *loop;
+    const struct views *views;
+    struct auth *auth;
+    struct log_ring *log;
+    uint64_t process_seed; /* for ids */
+};
+
+/* Where it listens and whom it lets in. */
+struct http_door {
+    int fd; /* listening, non-blocking, stays the caller's; -1: nowhere */
+    struct ip_endpoint bound;
+    bool has_password;        /* everything but /healthz asks for one */
+    struct auth_users *users; /* outlives its being set here; NULL: nobody has a password */
+    bool (*may_enter)(void *self, const char *user); /* one whose password was right */
+    void *self;
+};
+
+/* 0 or -errno. Listens nowhere yet. */
+int http_server_create(const struct http_server_plan *plan,
+                       struct http_server **ret_server) MUST_CHECK;
+/* From now on; connections that are open stay. 0 or -errno, and then it listens nowhere. */
+int http_server_use(struct http_server *server, const struct http_door *door) MUST_CHECK;
+/* Its share of the counters. */
+const struct counters *http_server_counters(const struct http_server *server);
+/* Closes whatever is left. */
+void http_server_destroy(struct http_server *server);
+
+#endif

@@ -1,0 +1,103 @@
+/* Who may see the page stands in `admin ... user`; who they are, in the file of `users`. */
+#include "daemon/worker_admin.h"
+
+#include "daemon/snapshot.h"
+#include "observe/log.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct worker_admin {
+    struct http_server *server;
+    struct log_ring *log;
+    struct snapshot *snapshot;
+};
+
+static bool group_has(const struct policy_group *group, const char *user)
+{
+    for (size_t i = 0; i < group->user_count; i++)
+        if (strcmp(group->users[i], user) == 0)
+            return true;
+    return false;
+}
+
+static bool may_enter(void *self, const char *user)
+{
+    const struct worker_admin *admin = self;
+    const struct config *config = admin->snapshot->config;
+
+    for (size_t i = 0; i < config->admin_users.value_count; i++) {
+        const struct policy_value *value = &config->admin_users.values[i];
+
+        if (value->kind == POLICY_VALUE_ANY ||
+            (value->kind == POLICY_VALUE_USER && strcmp(value->text, user) == 0) ||
+            (value->kind == POLICY_VALUE_GROUP &&
+             group_has(&config->policy.groups[value->index], user)))
+            return true;
+    }
+    return false;
+}
+
+int worker_admin_create(const struct http_server_plan *plan, struct worker_admin **ret_admin)
+{
+    struct worker_admin *admin = calloc(1, sizeof(*admin));
+
+    if (admin == NULL)
+        return -ENOMEM;
+    admin->log = plan->log;
+    int error = http_server_create(plan, &admin->server);
+    if (error < 0) {
+        free(admin);
+        return error;
+    }
+    *ret_admin = admin;
+    return 0;
+}
+
+static const struct snapshot_listener *find_listener(const struct snapshot *snapshot)
+{
+    for (size_t i = 0; i < snapshot->listener_count; i++)
+        if (snapshot->listeners[i].is_admin)
+            return &snapshot->listeners[i];
+    return NULL;
+}
+
+bool worker_admin_use(struct worker_admin *admin, struct snapshot *snapshot)
+{
+    const struct snapshot_listener *listener = find_listener(snapshot);
+    struct snapshot *before = admin->snapshot;
+    struct http_door door = {
+        .fd = -1,
+        .has_password = snapshot->config->admin_users.value_count > 0,
+        .users = snapshot->users,
+        .may_enter = may_enter,
+        .self = admin,
+    };
+
+    if (listener != NULL) {
+        door.fd = listener->fd;
+        door.bound = listener->bound;
+    }
+    admin->snapshot = snapshot_hold(snapshot);
+    int error = http_server_use(admin->server, &door);
+    if (error < 0)
+        log_notice(admin->log, LOG_TOPIC_GENERAL, "no admin page: can't watch its listener: %s",
+                   strerror(-error));
+    snapshot_release(before);
+    return listener != NULL && error == 0;
+}
+
+const struct counters *worker_admin_counters(const struct worker_admin *admin)
+{
+    return http_server_counters(admin->server);
+}
+
+void worker_admin_destroy(struct worker_admin *admin)
+{
+    if (admin == NULL)
+        return;
+    http_server_destroy(admin->server);
+    snapshot_release(admin->snapshot);
+    free(admin);
+}

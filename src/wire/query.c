@@ -1,0 +1,71 @@
+/* Names are compared as they stand: nobody needs to escape ours. */
+#include "wire/query.h"
+
+#include <errno.h>
+#include <string.h>
+
+/* -1: not a hexadecimal digit. */
+static int digit_value(char digit)
+{
+    if (digit >= '0' && digit <= '9')
+        return digit - '0';
+    if (digit >= 'a' && digit <= 'f')
+        return digit - 'a' + 10;
+    if (digit >= 'A' && digit <= 'F')
+        return digit - 'A' + 10;
+    return -1;
+}
+
+/* The byte at the start of `text` and how long it is written, or -EINVAL. */
+static int decode_byte(struct view text, char *ret_byte)
+{
+    *ret_byte = text.start[0] == '+' ? ' ' : text.start[0];
+    if (text.start[0] != '%')
+        return 1;
+    int high = text.length > 2 ? digit_value(text.start[1]) : -1;
+    int low = text.length > 2 ? digit_value(text.start[2]) : -1;
+    if (high < 0 || low < 0)
+        return -EINVAL;
+    *ret_byte = (char)(high * 16 + low);
+    return 3;
+}
+
+static int decode(struct view text, char *ret_value, size_t size)
+{
+    size_t length = 0;
+
+    while (text.length > 0) {
+        char byte;
+        int width = decode_byte(text, &byte);
+
+        if (width < 0 || (unsigned char)byte < ' ' || byte == 0x7f)
+            return -EINVAL;
+        if (length + 1 >= size)
+            return -ENAMETOOLONG;
+        ret_value[length++] = byte;
+        text.start += width;
+        text.length -= (size_t)width;
+    }
+    ret_value[length] = '\0';
+    return (int)length;
+}
+
+int query_value(struct view query, const char *name, char *ret_value, size_t size)
+{
+    size_t name_length = strlen(name);
+
+    REQUIRE(size > 0);
+    while (query.length > 0) {
+        const char *mark = memchr(query.start, '&', query.length);
+        size_t length = mark != NULL ? (size_t)(mark - query.start) : query.length;
+
+        if (length > name_length && query.start[name_length] == '=' &&
+            memcmp(query.start, name, name_length) == 0)
+            return decode((struct view){query.start + name_length + 1, length - name_length - 1},
+                          ret_value, size);
+        length += mark != NULL;
+        query.start += length;
+        query.length -= length;
+    }
+    return -ENOENT;
+}
