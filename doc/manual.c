@@ -2,6 +2,7 @@
  * @METRICS@, @SETTINGS@ of the template on stdin by what the tables of the source say, so that the
  * manual can't disagree with the program. Runs at build time only.
  */
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -117,8 +118,22 @@ static void print_errors(void)
 #undef TUNNEL_ERROR
 }
 
+/* The names of labels like `front="h1",outcome="denied"`. */
+static void print_labels(const char *labels)
+{
+    bool is_name = true;
+
+    for (; *labels != '\0'; labels++) {
+        is_name = is_name ? *labels != '=' : *labels == ',';
+        if (*labels == ',')
+            printf(", ");
+        else if (is_name)
+            putchar(*labels);
+    }
+}
+
 /* One entry a name; rows of one name stand together. */
-static void print_metric(const char *name, const char *label, const char *help)
+static void print_metric(const char *name, const char *labels, const char *help)
 {
     static const char *previous = "";
 
@@ -128,8 +143,11 @@ static void print_metric(const char *name, const char *label, const char *help)
     printf("*");
     print_plain(name);
     printf("*");
-    if (label != NULL)
-        printf(" {%s}", label);
+    if (labels != NULL) {
+        printf(" {");
+        print_labels(labels);
+        printf("}");
+    }
     printf("\n\t");
     print_plain(help);
     printf(".\n\n");
@@ -137,9 +155,12 @@ static void print_metric(const char *name, const char *label, const char *help)
 
 static void print_metrics(void)
 {
-#define METRIC(suffix, name, label, value, help) print_metric(name, label, help);
+#define COUNTER(suffix, name, labels, help) print_metric(name, labels, help);
+#define GAUGE(suffix, name, labels, help) print_metric(name, labels, help);
+#define HISTOGRAM(suffix, name, labels, scale, help) print_metric(name, labels, help);
+#define PROCESS(suffix, name, kind, decimals, help) print_metric(name, NULL, help);
+#define LABELLED(suffix, name, label, help) print_metric(name, label, help);
 #include "observe/metrics.def"
-#undef METRIC
 }
 
 /* With the largest unit that divides it: 1h, not 3600000ms. */

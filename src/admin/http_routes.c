@@ -7,6 +7,7 @@
 
 #include "admin/http_guard.h"
 #include "admin/json.h"
+#include "admin/metrics.h"
 #include "admin/page.h"
 #include "wire/query.h"
 
@@ -49,6 +50,17 @@ static void answer_with(struct http_conn *conn, const char *content_type, char *
     else
         http_conn_answer(conn, 200, content_type, "", &start, &length, 1);
     free(body);
+}
+
+static void serve_metrics(struct http_conn *conn)
+{
+    const struct views *views = conn->server->views;
+    struct stats stats;
+    size_t length;
+
+    views->ops->read_stats(views->self, &stats);
+    char *body = metrics_print(&stats, &length);
+    answer_with(conn, METRICS_TYPE, body, length);
 }
 
 static void serve_history(struct http_conn *conn)
@@ -217,6 +229,7 @@ static const struct route {
     void (*serve)(struct http_conn *conn);
 } routes[] = {
     {"/", "GET", false, serve_page},
+    {"/metrics", "GET", false, serve_metrics},
     {"/healthz", "GET", false, serve_health},
     {"/api/tunnels", "GET", false, serve_tunnels},
     {api_tunnels, "DELETE", true, serve_kill},

@@ -16,6 +16,21 @@ static void add_number(struct text *out, const char *name, uint64_t value)
     text_add_decimal(out, value);
 }
 
+static void sum(uint64_t *sums, const _Atomic uint64_t *values, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        sums[i] += atomic_load_explicit(&values[i], memory_order_relaxed);
+}
+
+void stats_add(struct stats *stats, const struct counters *counters)
+{
+    sum(stats->counters, counters->values, COUNTER_COUNT);
+    sum(stats->errors, counters->errors, COUNTERS_ERRORS_MAX);
+    sum(stats->denied, counters->denied, RULE_NAMES_MAX + 1);
+    for (size_t i = 0; i < HISTOGRAM_COUNT; i++)
+        histogram_add(&stats->histograms[i], &counters->histograms[i]);
+}
+
 static void add_counter(struct text *out, const struct counter_row *row, uint64_t value)
 {
     char name[128];
@@ -23,12 +38,10 @@ static void add_counter(struct text *out, const struct counter_row *row, uint64_
 
     text_init(&series, name, sizeof(name));
     text_add(&series, row->name);
-    if (row->label != NULL) {
+    if (row->labels != NULL) {
         text_add_char(&series, '{');
-        text_add(&series, row->label);
-        text_add(&series, "=\"");
-        text_add(&series, row->value);
-        text_add(&series, "\"}");
+        text_add(&series, row->labels);
+        text_add_char(&series, '}');
     }
     add_number(out, name, value);
 }
@@ -43,9 +56,9 @@ void stats_print_json(struct text *out, const struct stats *stats)
     add_number(out, "worker_restarts", stats->worker_restarts);
     add_number(out, "log_dropped", stats->log_dropped);
     add_number(out, "events_dropped", stats->events_dropped);
-    add_number(out, "dns_cache_hits", stats->dns_cache_hits);
-    add_number(out, "dns_cache_misses", stats->dns_cache_misses);
-    add_number(out, "dns_questions", stats->dns_questions);
+    add_number(out, "dns_cache_hits", stats->counters[COUNTER_DNS_CACHE_HITS]);
+    add_number(out, "dns_cache_misses", stats->counters[COUNTER_DNS_CACHE_MISSES]);
+    add_number(out, "dns_questions", stats->counters[COUNTER_DNS_QUESTIONS]);
     for (size_t i = 0; i < COUNTER_COUNT; i++)
         add_counter(out, counter_row((enum counter)i), stats->counters[i]);
     text_add(out, "}\n");

@@ -5,7 +5,9 @@
 #include "base/contract.h"
 #include "base/text.h"
 #include "observe/counters.h"
+#include "observe/process_figures.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -18,12 +20,20 @@ struct stats {
     uint64_t uptime_s;
     uint64_t worker_restarts;
     uint64_t log_dropped;
-    uint64_t events_dropped; /* that were wanted by those who look on */
-    uint64_t dns_cache_hits;
-    uint64_t dns_cache_misses;
-    uint64_t dns_questions;
-    uint64_t counters[COUNTER_COUNT]; /* summed over the threads */
+    uint64_t events_dropped;           /* that were wanted by those who look on */
+    bool is_reload_good;               /* the last reload */
+    uint64_t reload_wall_ms;           /* the last good one, or the start */
+    const struct process_meter *meter; /* NULL: not to be had */
+    const struct rule_names *rules;    /* NULL: none; the names of `denied` */
+    /* Summed over the threads; observe/counters.h. */
+    uint64_t counters[COUNTER_COUNT];
+    struct histogram_sum histograms[HISTOGRAM_COUNT];
+    uint64_t errors[COUNTERS_ERRORS_MAX];
+    uint64_t denied[RULE_NAMES_MAX + 1];
 };
+
+/* Adds a thread's. From any thread. */
+void stats_add(struct stats *stats, const struct counters *counters);
 
 /* A flat object and a newline:
  * {"ok":true,"version":"0.1.0",...,"adit_bytes_total{direction=\"up\"}":7} */

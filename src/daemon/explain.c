@@ -61,7 +61,7 @@ static int ask(struct explain *explain, const struct options_question *question,
                const struct snapshot *snapshot)
 {
     const struct config_values *values = &snapshot->config->values;
-    int error = resolver_create(explain->loop, values->dns_timeout_ms, &explain->resolver);
+    int error = resolver_create(explain->loop, values->dns_timeout_ms, NULL, &explain->resolver);
 
     if (error < 0)
         return error;

@@ -28,6 +28,8 @@
 #include "loop/loop.h"
 #include "observe/access_log.h"
 #include "observe/log.h"
+#include "observe/process_figures.h"
+#include "observe/rule_names.h"
 #include "tunnel/auth.h"
 #include "tunnel/dial_gate.h"
 #include "tunnel/limits.h"
@@ -66,6 +68,10 @@ struct worker {
     struct auth *auth;
     struct limits *limits_shared;
     struct dial_gate *dial_gate;
+    struct rule_names *rules;
+    struct process_meter meter;
+    bool is_reload_good;
+    uint64_t reload_wall_ms;
     struct capacity capacity;
     struct watch channel;
     struct worker_views *views;
@@ -167,6 +173,10 @@ static void look_at(void *self, struct worker_look *ret_look)
         .restarts = worker->plan->restarts,
         .log = worker->log,
         .auth = worker->auth,
+        .rules = worker->rules,
+        .meter = &worker->meter,
+        .is_reload_good = worker->is_reload_good,
+        .reload_wall_ms = worker->reload_wall_ms,
         .snapshot = worker->snapshot,
         .files = worker->files,
         .admin = worker_admin_counters(worker->admin),
@@ -438,6 +448,9 @@ static void thread_retired(void *self)
 static void end_reload(struct worker *worker, const struct channel_message *message)
 {
     memcpy(worker->reload_answer, message->text, message->length + 1);
+    worker->is_reload_good = message->text[0] == CHANNEL_END_GOOD;
+    if (worker->is_reload_good)
+        worker->reload_wall_ms = clock_wall_ms();
     if (worker->before == NULL || worker->state != WORKER_SERVING) {
         answer_reload(worker);
         return;
@@ -472,6 +485,7 @@ static struct worker_thread_plan plan_thread(struct worker *worker, unsigned ind
         .auth = worker->auth,
         .limits = worker->limits_shared,
         .dial_gate = worker->dial_gate,
+        .rules = worker->rules,
         .capacity = &worker->capacity,
         .log = log_ring_at(worker->log, index),
         .relay_limits = {.mode = plan->relay_mode,
@@ -623,6 +637,15 @@ static int create_admin(struct worker *worker)
     return worker_admin_create(&plan, &worker->admin);
 }
 
+static int create_figures(struct worker *worker)
+{
+    process_meter_open(&worker->meter);
+    worker->is_reload_good = true;
+    worker->reload_wall_ms = clock_wall_ms();
+    worker->rules = rule_names_create();
+    return worker->rules != NULL ? 0 : -ENOMEM;
+}
+
 static int create_shared_parts(struct worker *worker)
 {
     const struct worker_plan *plan = worker->plan;
@@ -637,6 +660,8 @@ static int create_shared_parts(struct worker *worker)
         error = limits_create(&worker->limits_shared);
     if (error == 0)
         error = create_dial_gate(worker);
+    if (error == 0)
+        error = create_figures(worker);
     if (error == 0)
         error = worker_views_create(worker->loop, look_at, worker, &worker->views);
     if (error == 0)
@@ -659,6 +684,8 @@ static void destroy_parts(struct worker *worker)
     for (unsigned i = 0; i < worker->thread_count; i++)
         worker_thread_destroy(worker->threads[i]);
     dial_gate_destroy(worker->dial_gate);
+    rule_names_destroy(worker->rules);
+    process_meter_close(&worker->meter);
     snapshot_release(worker->before);
     snapshot_release(worker->snapshot);
     limits_destroy(worker->limits_shared);

@@ -216,7 +216,7 @@ int worker_explain_create(struct loop *loop, struct worker_explain **ret_explain
     if (explain == NULL)
         return -ENOMEM;
     explain->loop = loop;
-    int error = resolver_create(loop, PATIENCE_MS, &explain->resolver);
+    int error = resolver_create(loop, PATIENCE_MS, NULL, &explain->resolver);
     if (error < 0) {
         free(explain);
         return error;

@@ -63,7 +63,6 @@ struct mailbox {
     struct file_text *files[WATCHED_FILE_COUNT]; /* new ones; NULL: none */
     struct thread_rules *next_rules;             /* NULL: none */
     int apply_error;
-    struct resolver_counters dns;
     struct tunnel_filter filter; /* of the question */
     struct worker_thread_answer answer;
     struct letter order_letter;
@@ -360,11 +359,7 @@ static struct worker_thread_answer list_tunnels(struct worker_thread *thread,
 
 static void publish(struct worker_thread *thread, const struct worker_thread_answer *answer)
 {
-    struct resolver_counters dns;
-
-    resolver_read_counters(thread->resolver, &dns);
     pthread_mutex_lock(&thread->mailbox.lock);
-    thread->mailbox.dns = dns;
     thread->mailbox.answer = *answer;
     pthread_mutex_unlock(&thread->mailbox.lock);
     report(thread, REPORT_ANSWERED);
@@ -566,14 +561,6 @@ const struct counters *worker_thread_counters(const struct worker_thread *thread
     return &thread->counters;
 }
 
-void worker_thread_dns_counters(struct worker_thread *thread,
-                                struct resolver_counters *ret_counters)
-{
-    pthread_mutex_lock(&thread->mailbox.lock);
-    *ret_counters = thread->mailbox.dns;
-    pthread_mutex_unlock(&thread->mailbox.lock);
-}
-
 static void fill_env(struct worker_thread *thread, const struct worker_thread_plan *plan)
 {
     struct tunnel_env *env = &thread->env;
@@ -603,7 +590,8 @@ static int create_parts(struct worker_thread *thread, const struct worker_thread
     if (error == 0)
         error = event_feed_init(&thread->events, events_wake, thread);
     if (error == 0)
-        error = resolver_create(thread->loop, values->dns_timeout_ms, &thread->resolver);
+        error = resolver_create(thread->loop, values->dns_timeout_ms, &thread->counters,
+                                &thread->resolver);
     if (error == 0)
         error = relay_env_create(thread->loop, &plan->relay_limits, &thread->counters, plan->log,
                                  &thread->relays);
@@ -639,6 +627,7 @@ int worker_thread_create(const struct worker_thread_plan *plan,
     if (thread == NULL)
         return -ENOMEM;
     *thread = (struct worker_thread){.owner = *owner, .index = plan->index};
+    thread->counters.rules = plan->rules;
     list_init(&thread->env.tunnels);
     deadline_init(&thread->drain_look, look_whether_done);
     task_init(&thread->kill_more, kill_some);

@@ -19,6 +19,7 @@ struct auth;
 struct event_feed;
 struct file_text;
 struct limits;
+struct rule_names;
 struct snapshot;
 struct worker_thread;
 
@@ -32,6 +33,7 @@ struct worker_thread_plan {
     struct auth *auth;
     struct limits *limits;
     struct dial_gate *dial_gate;
+    struct rule_names *rules;
     struct capacity *capacity;
     struct log_ring *log;
     struct relay_limits relay_limits;
@@ -79,9 +81,6 @@ bool worker_thread_ask(struct worker_thread *thread, const struct tunnel_filter 
 struct event_feed *worker_thread_events(struct worker_thread *thread);
 /* Live. */
 const struct counters *worker_thread_counters(const struct worker_thread *thread);
-/* As of the last `answered`. */
-void worker_thread_dns_counters(struct worker_thread *thread,
-                                struct resolver_counters *ret_counters);
 /* What the last question found. */
 struct worker_thread_answer {
     char *lines; /* of JSON, a tunnel each; the caller's to free; NULL: none */

@@ -282,18 +282,16 @@ static void read_stats(void *self, struct stats *ret_stats)
         .uptime_s = (clock_monotonic_ms() - look.adit_started_ms) / 1000,
         .worker_restarts = look.restarts,
         .log_dropped = log_dropped(look.log),
+        .is_reload_good = look.is_reload_good,
+        .reload_wall_ms = look.reload_wall_ms,
+        .meter = look.meter,
+        .rules = look.rules,
     };
     for (unsigned i = 0; i < look.thread_count; i++) {
         const struct counters *counters = worker_thread_counters(look.threads[i]);
-        struct resolver_counters dns;
 
-        for (size_t row = 0; row < COUNTER_COUNT; row++)
-            ret_stats->counters[row] += counter_read(counters, (enum counter)row);
+        stats_add(ret_stats, counters);
         ret_stats->events_dropped += event_feed_dropped(worker_thread_events(look.threads[i]));
-        worker_thread_dns_counters(look.threads[i], &dns);
-        ret_stats->dns_cache_hits += dns.cache_hits;
-        ret_stats->dns_cache_misses += dns.cache_misses;
-        ret_stats->dns_questions += dns.questions;
     }
     /* Hashes are computed by threads that carry no tunnels. */
     ret_stats->counters[COUNTER_AUTH_HASHES] +=

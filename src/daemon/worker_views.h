@@ -10,6 +10,8 @@ struct counters;
 struct file_text;
 struct log;
 struct loop;
+struct process_meter;
+struct rule_names;
 struct snapshot;
 struct worker_thread;
 struct worker_views;
@@ -23,6 +25,10 @@ struct worker_look {
     uint64_t restarts;
     const struct log *log;
     const struct auth *auth;
+    const struct rule_names *rules;
+    const struct process_meter *meter;
+    bool is_reload_good;       /* the last one */
+    uint64_t reload_wall_ms;   /* the last good one, or the start */
     struct snapshot *snapshot; /* NULL: not yet */
     struct file_text *const *files;
     const struct counters *admin; /* of the admin page */

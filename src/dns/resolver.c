@@ -28,6 +28,7 @@
 #include "dns/dns_cache.h"
 #include "dns/dns_channel.h"
 #include "loop/loop.h"
+#include "observe/counters.h"
 #include "wire/authority.h"
 
 #include <errno.h>
@@ -74,7 +75,7 @@ struct resolver {
     size_t asked_count;
     struct task tell;
 
-    struct resolver_counters counters;
+    struct counters *counters; /* NULL: nobody counts */
     struct garbage garbage;
 };
 
@@ -95,6 +96,12 @@ const char *resolver_status_name(enum resolver_status status)
 {
     REQUIRE(status < RESOLVER_STATUS_COUNT);
     return status_names[status];
+}
+
+static void count(struct resolver *resolver, enum counter counter)
+{
+    if (resolver->counters != NULL)
+        counter_add(resolver->counters, counter, 1);
 }
 
 /* ---- questions ---- */
@@ -231,7 +238,7 @@ static void question_ask(struct question *question)
     list_append(&resolver->asked, &question->link);
     question->is_asked = true;
     resolver->asked_count++;
-    resolver->counters.questions++;
+    count(resolver, COUNTER_DNS_QUESTIONS);
     dns_channel_ask(&resolver->channel, question->name, question->key.family, channel_answered,
                     question);
 }
@@ -335,10 +342,10 @@ static bool find_known(struct resolver *resolver, const struct dns_key *key,
     if (look_up_hosts(resolver, key, ret_answer))
         return true;
     if (dns_cache_lookup(&resolver->cache, key, loop_now_ms(resolver->loop), ret_answer)) {
-        resolver->counters.cache_hits++;
+        count(resolver, COUNTER_DNS_CACHE_HITS);
         return true;
     }
-    resolver->counters.cache_misses++;
+    count(resolver, COUNTER_DNS_CACHE_MISSES);
     return false;
 }
 
@@ -464,7 +471,8 @@ static void free_resolver(struct garbage *garbage)
     free(container_of(garbage, struct resolver, garbage));
 }
 
-int resolver_create(struct loop *loop, uint64_t timeout_ms, struct resolver **ret_resolver)
+int resolver_create(struct loop *loop, uint64_t timeout_ms, struct counters *counters,
+                    struct resolver **ret_resolver)
 {
     struct resolver *resolver = calloc(1, sizeof(*resolver));
 
@@ -472,6 +480,7 @@ int resolver_create(struct loop *loop, uint64_t timeout_ms, struct resolver **re
         return -ENOMEM;
     resolver->loop = loop;
     resolver->timeout_ms = timeout_ms;
+    resolver->counters = counters;
     hash_table_init(&resolver->questions, resolver->question_buckets, QUESTION_BUCKETS);
     dns_cache_init(&resolver->cache);
     list_init(&resolver->line);
@@ -506,9 +515,4 @@ void resolver_destroy(struct resolver *resolver)
     hosts_file_destroy(resolver->hosts);
     /* Events of this turn may still name its sockets' watches. */
     loop_free_later(resolver->loop, &resolver->garbage, free_resolver);
-}
-
-void resolver_read_counters(const struct resolver *resolver, struct resolver_counters *ret_counters)
-{
-    *ret_counters = resolver->counters;
 }

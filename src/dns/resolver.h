@@ -16,6 +16,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct counters;
 struct loop;
 struct resolv_conf;
 struct resolver;
@@ -49,16 +50,10 @@ struct resolver_query {
     uint8_t is_waiting_bits;
 };
 
-struct resolver_counters {
-    uint64_t cache_hits; /* a family; names of hosts and localhost count nowhere */
-    uint64_t cache_misses;
-    uint64_t questions; /* handed to c-ares; its retries do not count */
-};
-
 /* Creates the c-ares channel and everything else that needs descriptors or libc's files.
- * `timeout_ms` bounds one question in all, time in line (behind 256 others) included. 0 or -errno.
- */
-int resolver_create(struct loop *loop, uint64_t timeout_ms,
+ * `timeout_ms` bounds one question in all, time in line (behind 256 others) included. `counters`:
+ * the thread's, or NULL. 0 or -errno. */
+int resolver_create(struct loop *loop, uint64_t timeout_ms, struct counters *counters,
                     struct resolver **ret_resolver) MUST_CHECK;
 /* No query may be waiting. The memory goes at the end of the turn (loop_free_later). */
 void resolver_destroy(struct resolver *resolver);
@@ -89,7 +84,5 @@ int resolver_ask(struct resolver *resolver, struct resolver_query *query, const 
 void resolver_cancel(struct resolver_query *query);
 
 const char *resolver_status_name(enum resolver_status status); /* "ok", "nxdomain", ... */
-void resolver_read_counters(const struct resolver *resolver,
-                            struct resolver_counters *ret_counters);
 
 #endif

@@ -1,17 +1,46 @@
-/* The table of counters: what each is called outside, and what it says. */
+/* The tables of metrics.def. */
 #include "observe/counters.h"
 
 #include "base/contract.h"
 
 static const struct counter_row rows[] = {
-#define METRIC(suffix, name, label, value, help) {name, label, value, help},
+#define COUNTER(suffix, name, labels, help) {name, labels, help, false},
+#define GAUGE(suffix, name, labels, help) {name, labels, help, true},
 #include "observe/metrics.def"
-#undef METRIC
 };
 static_assert(ARRAY_LENGTH(rows) == COUNTER_COUNT, "a row a counter");
+
+static const struct histogram_row histogram_rows[] = {
+#define HISTOGRAM(suffix, name, labels, scale, help) {name, labels, help, HISTOGRAM_SCALE_##scale},
+#include "observe/metrics.def"
+};
+static_assert(ARRAY_LENGTH(histogram_rows) == HISTOGRAM_COUNT, "a row a histogram");
 
 const struct counter_row *counter_row(enum counter counter)
 {
     REQUIRE((unsigned)counter < COUNTER_COUNT);
     return &rows[counter];
+}
+
+const struct histogram_row *histogram_row(enum counters_histogram histogram)
+{
+    REQUIRE((unsigned)histogram < HISTOGRAM_COUNT);
+    return &histogram_rows[histogram];
+}
+
+void counters_add_error(struct counters *counters, unsigned error)
+{
+    REQUIRE(error < COUNTERS_ERRORS_MAX);
+    counter_place_add(&counters->errors[error], 1);
+}
+
+void counters_add_denied(struct counters *counters, const char *rule)
+{
+    if (counters->rules != NULL)
+        counter_place_add(&counters->denied[rule_names_find(counters->rules, rule)], 1);
+}
+
+void counters_observe(struct counters *counters, enum counters_histogram histogram, uint64_t value)
+{
+    histogram_observe(&counters->histograms[histogram], histogram_row(histogram)->scale, value);
 }

@@ -1,30 +1,50 @@
 /* Counters: one set a thread, written without locks by that thread, summed by whoever reads.
  *
- * The rows stand in metrics.def: METRIC(enum suffix, exposed name, label name or NULL, label value,
- * help).
+ * What there is stands in metrics.def.
  */
 #ifndef OBSERVE_COUNTERS_H
 #define OBSERVE_COUNTERS_H
 
+#include "observe/histogram.h"
+#include "observe/rule_names.h"
+
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdint.h>
 
+#define COUNTERS_ERRORS_MAX 64
+
 enum counter {
-#define METRIC(suffix, name, label, value, help) COUNTER_##suffix,
+#define COUNTER(suffix, name, labels, help) COUNTER_##suffix,
+#define GAUGE(suffix, name, labels, help) COUNTER_##suffix,
 #include "observe/metrics.def"
-#undef METRIC
     COUNTER_COUNT,
+};
+
+enum counters_histogram {
+#define HISTOGRAM(suffix, name, labels, scale, help) HISTOGRAM_##suffix,
+#include "observe/metrics.def"
+    HISTOGRAM_COUNT,
 };
 
 struct counters {
     _Atomic uint64_t values[COUNTER_COUNT];
+    struct histogram histograms[HISTOGRAM_COUNT];
+    _Atomic uint64_t errors[COUNTERS_ERRORS_MAX]; /* by enum tunnel_error */
+    _Atomic uint64_t denied[RULE_NAMES_MAX + 1];  /* by rule_names_find */
+    struct rule_names *rules;                     /* all threads'; NULL: denials have no rule */
 };
 
 /* By the owning thread only: a plain load, add, store. */
+static inline void counter_place_add(_Atomic uint64_t *place, uint64_t amount)
+{
+    uint64_t value = atomic_load_explicit(place, memory_order_relaxed);
+    atomic_store_explicit(place, value + amount, memory_order_relaxed);
+}
+
 static inline void counter_add(struct counters *counters, enum counter counter, uint64_t amount)
 {
-    uint64_t value = atomic_load_explicit(&counters->values[counter], memory_order_relaxed);
-    atomic_store_explicit(&counters->values[counter], value + amount, memory_order_relaxed);
+    counter_place_add(&counters->values[counter], amount);
 }
 
 /* A gauge goes down by adding -1 modulo 2^64; the sum over the threads is right again. */
@@ -39,13 +59,25 @@ static inline uint64_t counter_read(const struct counters *counters, enum counte
     return atomic_load_explicit(&counters->values[counter], memory_order_relaxed);
 }
 
+/* By the owning thread only, too. `error` is below COUNTERS_ERRORS_MAX. */
+void counters_add_error(struct counters *counters, unsigned error);
+void counters_add_denied(struct counters *counters, const char *rule);
+void counters_observe(struct counters *counters, enum counters_histogram histogram, uint64_t value);
+
 struct counter_row {
     const char *name;
-    const char *label; /* NULL: none */
-    const char *value;
+    const char *labels; /* NULL: none */
     const char *help;
+    bool is_gauge;
 };
-
 const struct counter_row *counter_row(enum counter counter);
+
+struct histogram_row {
+    const char *name;
+    const char *labels; /* NULL: none */
+    const char *help;
+    enum histogram_scale scale;
+};
+const struct histogram_row *histogram_row(enum counters_histogram histogram);
 
 #endif

@@ -29,6 +29,22 @@ static struct access_record record_of(const struct tunnel *tunnel, enum access_e
     };
 }
 
+/* What a line says took so long. */
+static void observe_waits(struct counters *counters, const struct access_record *record)
+{
+    if (record->dns_ms >= 0)
+        counters_observe(counters, HISTOGRAM_DNS, (uint64_t)record->dns_ms);
+    if (record->dial_ms >= 0)
+        counters_observe(counters, HISTOGRAM_DIAL, (uint64_t)record->dial_ms);
+}
+
+static void observe_close(struct counters *counters, const struct access_record *record)
+{
+    counters_observe(counters, HISTOGRAM_TUNNEL, record->duration_ms);
+    counters_observe(counters, HISTOGRAM_TUNNEL_UP, record->up_bytes);
+    counters_observe(counters, HISTOGRAM_TUNNEL_DOWN, record->down_bytes);
+}
+
 static void count_reports(struct tunnel *tunnel)
 {
     if (tunnel->reports != NULL)
@@ -43,6 +59,7 @@ void tunnel_log_open(struct tunnel *tunnel)
     access_log_write(tunnel->env->log, tunnel->env->events, &record);
     counter_add(tunnel->env->counters, COUNTER_TUNNELS_ESTABLISHED, 1);
     counter_add(tunnel->env->counters, COUNTER_TUNNELS_OPEN, 1);
+    observe_waits(tunnel->env->counters, &record);
     count_reports(tunnel);
 }
 
@@ -56,6 +73,7 @@ void tunnel_log_close(struct tunnel *tunnel, enum closed_by closed_by)
     record.closed_by = closed_by;
     access_log_write(tunnel->env->log, tunnel->env->events, &record);
     counter_subtract(tunnel->env->counters, COUNTER_TUNNELS_OPEN, 1);
+    observe_close(tunnel->env->counters, &record);
 }
 
 struct access_record tunnel_log_record(const struct tunnel *tunnel)
@@ -91,20 +109,24 @@ void tunnel_log_refused(struct tunnel *tunnel, enum tunnel_error error, const ch
 {
     const struct tunnel_error_row *row = tunnel_error_row(error);
     bool is_auth_failure = error == TUNNEL_ERROR_AUTH_WRONG;
+    struct counters *counters = tunnel->env->counters;
     bool is_denied = is_policy_error(error) || is_auth_failure;
     struct access_record record =
         record_of(tunnel, is_auth_failure ? ACCESS_AUTH_FAILURE : ACCESS_DENY);
 
-    if (is_policy_error(error))
+    if (is_policy_error(error)) {
         record.verdict = policy_action_name(POLICY_DENY);
+        counters_add_denied(counters, record.rule != NULL ? record.rule : "none");
+    }
     if (is_auth_failure)
-        counter_add(tunnel->env->counters, COUNTER_AUTH_FAILURES, 1);
+        counter_add(counters, COUNTER_AUTH_FAILURES, 1);
     record.status = row->status;
     record.error = row->token;
     record.reason = reason;
     access_log_write(tunnel->env->log, tunnel->env->events, &record);
-    counter_add(tunnel->env->counters, is_denied ? COUNTER_TUNNELS_DENIED : COUNTER_TUNNELS_FAILED,
-                1);
+    counter_add(counters, is_denied ? COUNTER_TUNNELS_DENIED : COUNTER_TUNNELS_FAILED, 1);
+    counters_add_error(counters, error);
+    observe_waits(counters, &record);
     count_reports(tunnel);
 }
 
@@ -115,6 +137,7 @@ void tunnel_log_cancelled(struct tunnel *tunnel)
     record.reason = "the client left before the tunnel was open";
     access_log_write(tunnel->env->log, tunnel->env->events, &record);
     counter_add(tunnel->env->counters, COUNTER_TUNNELS_CANCELLED, 1);
+    observe_waits(tunnel->env->counters, &record);
 }
 
 void tunnel_reject(struct tunnel_env *env, const struct tunnel_rejection *rejection)
@@ -138,4 +161,5 @@ void tunnel_reject(struct tunnel_env *env, const struct tunnel_rejection *reject
         record.listener = &env->listeners[rejection->listener];
     access_log_write(env->log, env->events, &record);
     counter_add(env->counters, COUNTER_REQUESTS_REFUSED, 1);
+    counters_add_error(env->counters, rejection->error);
 }

@@ -48,7 +48,7 @@ allow from 127.0.0.1 to any, special as "open"
 """
 LISTENER, PORT_9_RULE = "127.0.0.1", "adit.conf:13"
 # The counters that every line belongs to one of, then the others that are booked.
-BOOKED = [*(f'adit_tunnels_total{{outcome="{outcome}"}}'
+BOOKED = [*(f'adit_tunnels_total{{front="h1",outcome="{outcome}"}}'
             for outcome in ("established", "denied", "failed", "cancelled")),
           "adit_requests_refused_total", "adit_auth_failures_total", "adit_reported_total",
           *(f'adit_bytes_total{{direction="{direction}"}}' for direction in ("up", "down"))]
@@ -117,7 +117,7 @@ class World:
         client.line = {"target": target, "address": server.authority if server else target,
                        "verdict": "allow", "rule": "open", **line}
         self.expect("open", client, status=200, **client.line)
-        self.count('adit_tunnels_total{outcome="established"}')
+        self.count('adit_tunnels_total{front="h1",outcome="established"}')
         return client
 
     def closed(self, client, closed_by, up, down):
@@ -142,11 +142,11 @@ class World:
         self.wait_for_lines()
 
     def denied(self, target, status=403, error="http_request_denied", **line):
-        self.refuse(target, status, error, 'adit_tunnels_total{outcome="denied"}',
+        self.refuse(target, status, error, 'adit_tunnels_total{front="h1",outcome="denied"}',
                     **{"verdict": "deny", **line})
 
     def failed(self, target, status, error, **line):
-        self.refuse(target, status, error, 'adit_tunnels_total{outcome="failed"}', **line)
+        self.refuse(target, status, error, 'adit_tunnels_total{front="h1",outcome="failed"}', **line)
 
     def malformed(self, head, status, target=None):
         self.refuse(target, status, "http_request_error", "adit_requests_refused_total", head=head,
@@ -418,7 +418,7 @@ def leave_early(world):
     eventually(lambda: world.counters()["adit_connections_open"] == 1)
     client.reset()
     world.expect("deny", client, target=blackhole.authority, verdict="allow", rule="open")
-    world.count('adit_tunnels_total{outcome="cancelled"}')
+    world.count('adit_tunnels_total{front="h1",outcome="cancelled"}')
     world.wait_for_lines()
 
 

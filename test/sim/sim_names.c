@@ -291,7 +291,7 @@ static int create_all(void)
     int error = loop_create(&world.loop);
 
     if (error == 0)
-        error = resolver_create(world.loop, TIMEOUT_MS, &world.resolver);
+        error = resolver_create(world.loop, TIMEOUT_MS, NULL, &world.resolver);
     if (error == 0 && scenario->hosts != NULL)
         error = resolver_set_hosts(world.resolver, scenario->hosts, strlen(scenario->hosts));
     if (error == 0 && scenario->servers != NULL)

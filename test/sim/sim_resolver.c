@@ -45,7 +45,8 @@ unsigned sim_resolver_waiting(void)
     return count;
 }
 
-int resolver_create(struct loop *loop, uint64_t timeout_ms, struct resolver **ret_resolver)
+int resolver_create(struct loop *loop, uint64_t timeout_ms, struct counters *counters,
+                    struct resolver **ret_resolver)
 {
     the_resolver = (struct resolver){.loop = loop};
     *ret_resolver = &the_resolver;

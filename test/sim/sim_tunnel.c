@@ -271,7 +271,7 @@ static int create_all(void)
         error =
             relay_env_create(world.loop, &relays, &world.counters, sim_log_ring(), &world.relays);
     if (error == 0)
-        error = resolver_create(world.loop, 5000, &world.resolver);
+        error = resolver_create(world.loop, 5000, &world.counters, &world.resolver);
     if (error == 0) {
         fill_env();
         error = front_create(&world.env, &timeouts, &world.front);

@@ -34,11 +34,13 @@ void fixture_start(struct fixture *fixture, uint64_t timeout_ms,
                    void (*script)(const struct ns_question *question))
 {
     descriptors_before = count_descriptors();
+    memset(&fixture->counters, 0, sizeof(fixture->counters));
     assert_int_equal(loop_create(&fixture->loop), 0);
     deadline_init(&fixture->guard, guard_passed);
     deadline_set(fixture->loop, &fixture->guard, loop_now_ms(fixture->loop) + 20000);
     name_server_start(&fixture->server, fixture->loop, script);
-    assert_int_equal(resolver_create(fixture->loop, timeout_ms, &fixture->resolver), 0);
+    assert_int_equal(
+        resolver_create(fixture->loop, timeout_ms, &fixture->counters, &fixture->resolver), 0);
     fixture_set_servers(fixture, "");
 }
 
@@ -124,8 +126,5 @@ void fixture_turn_for(struct fixture *fixture, uint64_t time_ms)
 
 unsigned fixture_questions(const struct fixture *fixture)
 {
-    struct resolver_counters counters;
-
-    resolver_read_counters(fixture->resolver, &counters);
-    return (unsigned)counters.questions;
+    return (unsigned)counter_read(&fixture->counters, COUNTER_DNS_QUESTIONS);
 }

@@ -4,6 +4,7 @@
 
 #include "dns/resolver.h"
 #include "name_server.h"
+#include "observe/counters.h"
 
 #include <stdbool.h>
 
@@ -11,6 +12,7 @@ struct fixture {
     struct loop *loop;
     struct resolver *resolver;
     struct name_server server;
+    struct counters counters;
     struct deadline guard; /* ends a test that waits for what never comes */
 };
 

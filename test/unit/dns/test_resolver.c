@@ -304,7 +304,6 @@ static void answers_from_hosts(void **state)
 static void answers_from_the_cache(void **state)
 {
     static const char *const names[] = {"www.example", "nxdomain.example", "servfail.example"};
-    struct resolver_counters counters;
     struct asker first, second;
 
     for (size_t i = 0; i < ARRAY_LENGTH(names); i++) {
@@ -314,10 +313,9 @@ static void answers_from_the_cache(void **state)
         assert_int_equal(second.v4.status, first.v4.status);
         assert_string_equal(second.v6.first, first.v6.first);
     }
-    resolver_read_counters(fixture.resolver, &counters);
-    assert_int_equal(counters.questions, 6);
-    assert_int_equal(counters.cache_misses, 6);
-    assert_int_equal(counters.cache_hits, 6);
+    assert_int_equal(counter_read(&fixture.counters, COUNTER_DNS_QUESTIONS), 6);
+    assert_int_equal(counter_read(&fixture.counters, COUNTER_DNS_CACHE_MISSES), 6);
+    assert_int_equal(counter_read(&fixture.counters, COUNTER_DNS_CACHE_HITS), 6);
 }
 
 static void asks_once_for_many(void **state)
@@ -602,7 +600,7 @@ static void opens_nothing_while_idle(void **state)
 
     fixture_ask_and_wait(&fixture, &asker, "truncated.example");
     /* Destroyed and made anew in one turn: no event may reach the old one's memory. */
-    assert_int_equal(resolver_create(fixture.loop, 300, &fixture.resolver), 0);
+    assert_int_equal(resolver_create(fixture.loop, 300, &fixture.counters, &fixture.resolver), 0);
     resolver_destroy(resolver);
     fixture_set_servers(&fixture, "");
     fixture_ask_and_wait(&fixture, &asker, "truncated.example");

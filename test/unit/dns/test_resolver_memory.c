@@ -125,7 +125,7 @@ static bool run_with_failure_at(unsigned n)
 
     has_failed = false;
     steps_left = n;
-    int error = resolver_create(fixture.loop, 40, &resolver);
+    int error = resolver_create(fixture.loop, 40, NULL, &resolver);
     assert_true(error == 0 || (error == -ENOMEM && has_failed));
     if (error == 0) {
         run(resolver);

@@ -1,0 +1,221 @@
+/* Everything is printed from sums, so that a scrape costs the same however many tunnels there are.
+ *
+ * Labels are ours or the operator's, never a client's: rules are bounded by observe/rule_names.h,
+ * errors are the tokens of tunnel_error.def, several rows of which may share one.
+ */
+#include "admin/metrics.h"
+
+#include "tunnel/tunnel_error.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static_assert((int)TUNNEL_ERROR_COUNT <= COUNTERS_ERRORS_MAX, "a place for each error");
+
+static void print_head(FILE *out, const char *name, const char *kind, const char *help)
+{
+    fprintf(out, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, kind);
+}
+
+/* Rows of one name stand together and share the head. */
+static void print_counters(FILE *out, const struct stats *stats)
+{
+    const char *before = "";
+
+    for (size_t i = 0; i < COUNTER_COUNT; i++) {
+        const struct counter_row *row = counter_row((enum counter)i);
+
+        if (strcmp(row->name, before) != 0)
+            print_head(out, row->name, row->is_gauge ? "gauge" : "counter", row->help);
+        before = row->name;
+        if (row->labels != NULL)
+            fprintf(out, "%s{%s} %" PRIu64 "\n", row->name, row->labels, stats->counters[i]);
+        else
+            fprintf(out, "%s %" PRIu64 "\n", row->name, stats->counters[i]);
+    }
+}
+
+static void print_fraction(FILE *out, uint64_t value, unsigned divisor)
+{
+    if (divisor == 1)
+        fprintf(out, "%" PRIu64 "\n", value);
+    else
+        fprintf(out, "%" PRIu64 ".%03u\n", value / divisor, (unsigned)(value % divisor));
+}
+
+static void print_histogram(FILE *out, const struct histogram_row *row,
+                            const struct histogram_sum *sum)
+{
+    const struct histogram_bounds *bounds = histogram_bounds(row->scale);
+    bool is_labelled = row->labels != NULL;
+    const char *labels = is_labelled ? row->labels : "";
+    const char *comma = is_labelled ? "," : "";
+    const char *open = is_labelled ? "{" : "";
+    const char *close = is_labelled ? "}" : "";
+    uint64_t count = 0;
+
+    for (size_t i = 0; i < HISTOGRAM_BUCKETS; i++) {
+        bool is_last = i == HISTOGRAM_BUCKETS - 1;
+        count += sum->buckets[i];
+        fprintf(out, "%s_bucket{%s%sle=\"%s\"} %" PRIu64 "\n", row->name, labels, comma,
+                is_last ? "+Inf" : bounds->texts[i], count);
+    }
+    fprintf(out, "%s_sum%s%s%s ", row->name, open, labels, close);
+    print_fraction(out, sum->sum, bounds->divisor);
+    fprintf(out, "%s_count%s%s%s %" PRIu64 "\n", row->name, open, labels, close, count);
+}
+
+static void print_histograms(FILE *out, const struct stats *stats)
+{
+    const char *before = "";
+
+    for (size_t i = 0; i < HISTOGRAM_COUNT; i++) {
+        const struct histogram_row *row = histogram_row((enum counters_histogram)i);
+
+        if (strcmp(row->name, before) != 0)
+            print_head(out, row->name, "histogram", row->help);
+        before = row->name;
+        print_histogram(out, row, &stats->histograms[i]);
+    }
+}
+
+/* A label's value: three bytes are escaped. */
+static void print_value(FILE *out, const char *value)
+{
+    for (; *value != '\0'; value++) {
+        if (*value == '\n') {
+            fputs("\\n", out);
+            continue;
+        }
+        if (*value == '"' || *value == '\\')
+            fputc('\\', out);
+        fputc(*value, out);
+    }
+}
+
+static void print_denied(FILE *out, const char *name, const char *rule, uint64_t count)
+{
+    fprintf(out, "%s{rule=\"", name);
+    print_value(out, rule);
+    fprintf(out, "\"} %" PRIu64 "\n", count);
+}
+
+static void print_all_denied(FILE *out, const char *name, const struct stats *stats)
+{
+    for (size_t i = 0; stats->rules != NULL && i < RULE_NAMES_MAX; i++) {
+        const char *rule = rule_names_at(stats->rules, i);
+
+        if (rule != NULL)
+            print_denied(out, name, rule, stats->denied[i]);
+    }
+    if (stats->denied[RULE_NAMES_MAX] > 0)
+        print_denied(out, name, "other", stats->denied[RULE_NAMES_MAX]);
+}
+
+static const char *token_of(size_t error)
+{
+    return tunnel_error_row((enum tunnel_error)error)->token;
+}
+
+static bool is_first_of_token(size_t error)
+{
+    for (size_t i = 0; i < error; i++)
+        if (strcmp(token_of(i), token_of(error)) == 0)
+            return false;
+    return true;
+}
+
+static void print_errors(FILE *out, const char *name, const struct stats *stats)
+{
+    for (size_t i = 0; i < TUNNEL_ERROR_COUNT; i++) {
+        uint64_t count = 0;
+
+        if (token_of(i)[0] == '\0' || !is_first_of_token(i))
+            continue;
+        for (size_t j = i; j < TUNNEL_ERROR_COUNT; j++)
+            if (strcmp(token_of(j), token_of(i)) == 0)
+                count += stats->errors[j];
+        fprintf(out, "%s{error=\"%s\"} %" PRIu64 "\n", name, token_of(i), count);
+    }
+}
+
+static void print_labelled(FILE *out, const struct stats *stats)
+{
+    static const struct {
+        const char *name, *help;
+        void (*print)(FILE *out, const char *name, const struct stats *stats);
+    } rows[] = {
+#define print_DENIED print_all_denied
+#define print_ERRORS print_errors
+#define LABELLED(suffix, name, label, help) {name, help, print_##suffix},
+#include "observe/metrics.def"
+    };
+
+    for (size_t i = 0; i < ARRAY_LENGTH(rows); i++) {
+        print_head(out, rows[i].name, "counter", rows[i].help);
+        rows[i].print(out, rows[i].name, stats);
+    }
+}
+
+enum process_metric {
+#define PROCESS(suffix, name, kind, decimals, help) PROCESS_##suffix,
+#include "observe/metrics.def"
+    PROCESS_COUNT,
+};
+
+static void print_process(FILE *out, const struct stats *stats)
+{
+    static const struct {
+        const char *name, *kind, *help;
+        unsigned divisor;
+    } rows[] = {
+#define PROCESS(suffix, name, kind, decimals, help) {name, #kind, help, decimals == 3 ? 1000 : 1},
+#include "observe/metrics.def"
+    };
+    struct process_figures figures = {0};
+
+    if (stats->meter != NULL)
+        process_meter_read(stats->meter, &figures);
+    const uint64_t values[] = {
+        [PROCESS_LOG_DROPPED] = stats->log_dropped,
+        [PROCESS_EVENTS_DROPPED] = stats->events_dropped,
+        [PROCESS_WORKER_RESTARTS] = stats->worker_restarts,
+        [PROCESS_RELOAD_SUCCESS] = stats->is_reload_good,
+        [PROCESS_RELOAD_TIME] = stats->reload_wall_ms,
+        [PROCESS_CPU_TIME] = figures.cpu_ms,
+        [PROCESS_RESIDENT] = figures.resident_bytes,
+        [PROCESS_OPEN_FDS] = figures.open_fds,
+        [PROCESS_MAX_FDS] = figures.max_fds,
+        [PROCESS_START_TIME] = figures.started_wall_ms,
+    };
+    static_assert(ARRAY_LENGTH(values) == PROCESS_COUNT, "a value a metric");
+
+    for (size_t i = 0; i < PROCESS_COUNT; i++) {
+        print_head(out, rows[i].name, rows[i].kind, rows[i].help);
+        fprintf(out, "%s ", rows[i].name);
+        print_fraction(out, values[i], rows[i].divisor);
+    }
+}
+
+char *metrics_print(const struct stats *stats, size_t *ret_length)
+{
+    char *bytes = NULL;
+    FILE *out = open_memstream(&bytes, ret_length);
+
+    if (out == NULL)
+        return NULL;
+    print_head(out, "adit_build_info", "gauge", "Which adit this is");
+    fprintf(out, "adit_build_info{version=\"%s\"} 1\n", ADIT_VERSION);
+    print_counters(out, stats);
+    print_labelled(out, stats);
+    print_histograms(out, stats);
+    print_process(out, stats);
+    bool is_good = !ferror(out);
+    if (fclose(out) != 0 || !is_good) {
+        free(bytes);
+        return NULL;
+    }
+    return bytes;
+}

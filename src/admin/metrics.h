@@ -1,0 +1,16 @@
+/* The figures in Prometheus' text format 0.0.4. */
+#ifndef ADMIN_METRICS_H
+#define ADMIN_METRICS_H
+
+#include "admin/stats.h"
+#include "base/contract.h"
+
+#include <stddef.h>
+
+/* Its Content-Type. */
+#define METRICS_TYPE "text/plain; version=0.0.4; charset=utf-8"
+
+/* The caller frees. NULL: no memory. */
+char *metrics_print(const struct stats *stats, size_t *ret_length) MUST_CHECK;
+
+#endif

@@ -1,0 +1,99 @@
+/* A name is looked for without a lock, in a table that is never more than half full and from which
+ * nothing goes; only a new one takes the lock.
+ *
+ * The surprise: names are the operator's, not outsiders', so a hash without a secret will do.
+ */
+#include "observe/rule_names.h"
+
+#include "base/hash.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { PLACES = 2 * RULE_NAMES_MAX };
+static_assert((PLACES & (PLACES - 1)) == 0, "a power of two");
+
+struct rule_name {
+    size_t number;
+    char text[];
+};
+
+struct rule_names {
+    struct rule_name *_Atomic places[PLACES];
+    struct rule_name *_Atomic by_number[RULE_NAMES_MAX];
+    pthread_mutex_t lock;
+    _Atomic size_t count;
+};
+
+struct rule_names *rule_names_create(void)
+{
+    struct rule_names *names = calloc(1, sizeof(*names));
+
+    if (names != NULL)
+        pthread_mutex_init(&names->lock, NULL);
+    return names;
+}
+
+void rule_names_destroy(struct rule_names *names)
+{
+    if (names == NULL)
+        return;
+    for (size_t i = 0; i < names->count; i++)
+        free(names->by_number[i]);
+    pthread_mutex_destroy(&names->lock);
+    free(names);
+}
+
+/* Where the name is, or the empty place where it would be. */
+static size_t find_place(const struct rule_names *names, const char *name)
+{
+    static const struct hash_seed no_seed;
+    size_t place = hash_bytes(&no_seed, name, strlen(name)) & (PLACES - 1);
+    const struct rule_name *there;
+
+    while ((there = atomic_load_explicit(&names->places[place], memory_order_acquire)) != NULL &&
+           strcmp(there->text, name) != 0)
+        place = (place + 1) & (PLACES - 1);
+    return place;
+}
+
+/* Under the lock. NULL: no memory. */
+static struct rule_name *add(struct rule_names *names, size_t place, const char *text)
+{
+    size_t size = strlen(text) + 1;
+    struct rule_name *name = malloc(sizeof(*name) + size);
+
+    if (name == NULL)
+        return NULL;
+    name->number = names->count;
+    memcpy(name->text, text, size);
+    atomic_store_explicit(&names->by_number[name->number], name, memory_order_release);
+    atomic_store_explicit(&names->places[place], name, memory_order_release);
+    names->count++;
+    return name;
+}
+
+size_t rule_names_find(struct rule_names *names, const char *text)
+{
+    const struct rule_name *name = names->places[find_place(names, text)];
+
+    if (name == NULL && names->count < RULE_NAMES_MAX) {
+        pthread_mutex_lock(&names->lock);
+        size_t place = find_place(names, text); /* somebody may have been faster */
+        name = names->places[place];
+        if (name == NULL && names->count < RULE_NAMES_MAX)
+            name = add(names, place, text);
+        pthread_mutex_unlock(&names->lock);
+    }
+    return name != NULL ? name->number : RULE_NAMES_MAX;
+}
+
+const char *rule_names_at(const struct rule_names *names, size_t number)
+{
+    REQUIRE(number < RULE_NAMES_MAX);
+    const struct rule_name *name =
+        atomic_load_explicit(&names->by_number[number], memory_order_acquire);
+    return name != NULL ? name->text : NULL;
+}

@@ -1,0 +1,25 @@
+/* The names of rules that denied something, each with a number for as long as the process lives.
+ *
+ * Rules come and go with reloads, so the table outlives every configuration, and is bounded: the
+ * first RULE_NAMES_MAX names have a number, all others share one. Any thread may ask.
+ */
+#ifndef OBSERVE_RULE_NAMES_H
+#define OBSERVE_RULE_NAMES_H
+
+#include "base/contract.h"
+
+#include <stddef.h>
+
+#define RULE_NAMES_MAX 1024
+
+struct rule_names;
+
+struct rule_names *rule_names_create(void) MUST_CHECK; /* NULL: no memory */
+void rule_names_destroy(struct rule_names *names);
+
+/* Below RULE_NAMES_MAX, or RULE_NAMES_MAX itself: it is one of the others, or no memory is left. */
+size_t rule_names_find(struct rule_names *names, const char *name);
+/* NULL: the number has no name yet. The text lives as long as the table. */
+const char *rule_names_at(const struct rule_names *names, size_t number);
+
+#endif
