@@ -229,6 +229,19 @@ def test_kill_a_thousand(adit, origin, keep):
         assert echoes(bystander)
 
 
+def test_kill_ends_a_drain(adit, origin):
+    """Whoever waits for the last tunnel of a draining adit may end it."""
+    server = origin(Echo)
+    proxy = adit()
+    with open_tunnel(proxy.address, server.authority) as client:
+        assert echoes(client)
+        assert proxy.control("drain").returncode == 0
+        eventually(lambda: "state draining" in proxy.control("stats").stdout)
+        assert kill(proxy, "--host", "127.0.0.1") == 1
+        assert client.read_to_end() == (b"", "rst")
+        assert proxy.wait() == 0
+
+
 def test_many_who_look_at_once(adit, origin, keep):
     server = origin(Echo)
     proxy = adit("-w", "2")
