@@ -5,6 +5,7 @@
 
 #include "admin/json.h"
 #include "base/text.h"
+#include "observe/rule_names.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -21,23 +22,18 @@ static const struct {
     {"auth_failures", COUNTER_AUTH_FAILURES}, {"bytes_up", COUNTER_BYTES_UP},
     {"bytes_down", COUNTER_BYTES_DOWN},
 };
-enum { COLUMN_COUNT = ARRAY_LENGTH(columns), RULE_SIZE = 128, NAME_SIZE = 16 };
+enum { COLUMN_COUNT = ARRAY_LENGTH(columns), RULE_SIZE = 2048 };
 
 struct sample {
     uint64_t time_ms;
     uint64_t values[COLUMN_COUNT];
 };
 
-struct deny {
-    char *line; /* NULL: none */
-    char rule[RULE_SIZE];
-};
-
 struct history {
     size_t sample_count; /* ever; the place of the next one, modulo the size */
     size_t deny_count;
     struct sample samples[HISTORY_SAMPLES];
-    struct deny denies[HISTORY_DENIES];
+    char *denies[HISTORY_DENIES]; /* lines; NULL: none */
 };
 
 int history_create(struct history **ret_history)
@@ -55,7 +51,7 @@ void history_destroy(struct history *history)
     if (history == NULL)
         return;
     for (size_t i = 0; i < HISTORY_DENIES; i++)
-        free(history->denies[i].line);
+        free(history->denies[i]);
     free(history);
 }
 
@@ -68,35 +64,22 @@ void history_add_sample(struct history *history, const struct stats *stats, uint
         sample->values[i] = stats->counters[columns[i].counter];
 }
 
-static void find_rule(struct deny *deny, size_t length)
-{
-    struct json_reader reader;
-    char name[NAME_SIZE];
-
-    json_reader_init(&reader, deny->line, length);
-    while (json_next(&reader, name, sizeof(name), deny->rule, sizeof(deny->rule)))
-        if (strcmp(name, "rule") == 0)
-            return;
-    deny->rule[0] = '\0';
-}
-
 void history_add_deny(struct history *history, const char *line, size_t length)
 {
     char *copy = strndup(line, length);
 
     if (copy == NULL)
         return;
-    struct deny *deny = &history->denies[history->deny_count++ % HISTORY_DENIES];
-    free(deny->line);
-    deny->line = copy;
-    find_rule(deny, length);
+    char **deny = &history->denies[history->deny_count++ % HISTORY_DENIES];
+    free(*deny);
+    *deny = copy;
 }
 
 /* -- printing */
 
 static void print_string(FILE *out, const char *string)
 {
-    char buffer[RULE_SIZE * 6 + 3];
+    char buffer[RULE_SIZE];
     struct text text;
 
     text_init(&text, buffer, sizeof(buffer));
@@ -123,56 +106,32 @@ static void print_samples(FILE *out, const struct history *history)
     fputc(']', out);
 }
 
-/* The deny that is `age` denies old, from the oldest that is kept. */
-static const struct deny *deny_at(const struct history *history, size_t index)
-{
-    size_t first = history->deny_count < HISTORY_DENIES ? 0 : history->deny_count - HISTORY_DENIES;
-
-    return &history->denies[(first + index) % HISTORY_DENIES];
-}
-
-static size_t denies_kept(const struct history *history)
-{
-    return history->deny_count < HISTORY_DENIES ? history->deny_count : HISTORY_DENIES;
-}
-
 static void print_denies(FILE *out, const struct history *history)
 {
+    size_t kept = history->deny_count < HISTORY_DENIES ? history->deny_count : HISTORY_DENIES;
+
     fputs("\"denies\":[", out);
-    for (size_t i = 0; i < denies_kept(history); i++)
-        fprintf(out, "%s%s", i > 0 ? "," : "", deny_at(history, i)->line);
+    for (size_t i = history->deny_count - kept; i < history->deny_count; i++)
+        fprintf(out, "%s%s", i > history->deny_count - kept ? "," : "",
+                history->denies[i % HISTORY_DENIES]);
     fputc(']', out);
 }
 
-/* How often the rule of the deny at `index` decided, or 0 when one before it is the same. */
-static size_t count_rule(const struct history *history, size_t index)
-{
-    const char *rule = deny_at(history, index)->rule;
-    size_t count = 0;
-
-    for (size_t i = 0; i < denies_kept(history); i++) {
-        bool is_same = strcmp(deny_at(history, i)->rule, rule) == 0;
-
-        if (is_same && i < index)
-            return 0;
-        count += is_same;
-    }
-    return rule[0] == '\0' ? 0 : count;
-}
-
-static void print_rules(FILE *out, const struct history *history)
+/* As the metrics have them: the last number stands for all rules that have none of their own. */
+static void print_rules(FILE *out, const struct stats *now)
 {
     const char *comma = "";
 
     fputs("\"denied_rules\":{", out);
-    for (size_t i = 0; i < denies_kept(history); i++) {
-        size_t count = count_rule(history, i);
+    for (size_t i = 0; i <= RULE_NAMES_MAX; i++) {
+        const char *rule =
+            i < RULE_NAMES_MAX && now->rules != NULL ? rule_names_at(now->rules, i) : NULL;
 
-        if (count == 0)
+        if (now->denied[i] == 0)
             continue;
         fputs(comma, out);
-        print_string(out, deny_at(history, i)->rule);
-        fprintf(out, ":%zu", count);
+        print_string(out, rule != NULL ? rule : "other");
+        fprintf(out, ":%" PRIu64, now->denied[i]);
         comma = ",";
     }
     fputc('}', out);
@@ -193,7 +152,7 @@ char *history_print(const struct history *history, const struct stats *now, size
     fputc(',', out);
     print_denies(out, history);
     fputc(',', out);
-    print_rules(out, history);
+    print_rules(out, now);
     fputc('}', out);
     bool is_good = !ferror(out);
     if (fclose(out) != 0 || !is_good) {

@@ -7,6 +7,7 @@
 #include <cmocka.h>
 
 #include "admin/history.h"
+#include "observe/rule_names.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -86,12 +87,33 @@ static void test_denies(void **state)
     add_deny(history, "{\"id\":\"4\",\"rule\":\"the \\\"rule\\\"\"}");
     expect(history, "\"denies\":[{\"id\":\"1\",");
     expect(history, "},{\"id\":\"4\",\"rule\":\"the \\\"rule\\\"\"}],");
-    expect(history, "\"denied_rules\":{\"the \\\"rule\\\"\":2,\"other\":1}}");
     for (int i = 0; i < HISTORY_DENIES; i++)
         add_deny(history, "{\"id\":\"5\",\"rule\":\"new\"}");
-    expect(history, "\"denied_rules\":{\"new\":100}}");
+    expect(history, "\"denies\":[{\"id\":\"5\"");
     assert_int_equal(count(history, "\"id\":"), HISTORY_DENIES);
     history_destroy(history);
+}
+
+static void test_rules(void **state)
+{
+    struct rule_names *rules = rule_names_create();
+    struct stats stats = now;
+    struct history *history;
+    size_t length;
+
+    assert_int_equal(history_create(&history), 0);
+    assert_non_null(rules);
+    stats.rules = rules;
+    stats.denied[rule_names_find(rules, "the \"rule\"")] = 2;
+    assert_int_equal(rule_names_find(rules, "never"), 1);
+    stats.denied[rule_names_find(rules, "adit.conf:2")] = UINT64_MAX;
+    stats.denied[RULE_NAMES_MAX] = 3;
+    char *json = history_print(history, &stats, &length);
+    assert_non_null(strstr(json, ",\"denied_rules\":{\"the \\\"rule\\\"\":2,"
+                                 "\"adit.conf:2\":18446744073709551615,\"other\":3}}"));
+    free(json);
+    history_destroy(history);
+    rule_names_destroy(rules);
 }
 
 int main(void)
@@ -100,6 +122,7 @@ int main(void)
         cmocka_unit_test(test_empty),
         cmocka_unit_test(test_samples),
         cmocka_unit_test(test_denies),
+        cmocka_unit_test(test_rules),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
