@@ -76,9 +76,11 @@ def roundtrip_row(tunnels, goal=None, name=None, title="", pair=None):
 
 def bulk_row(direction, flows, goal=None, name=None, title="", pair=None):
     title = f"GB {direction}, {flows} flow{'s' if flows > 1 else ''}{title}"
-    return Row(name or f"{direction}-{flows}", [f"bulk-{direction}", "--tunnels", str(flows)], [
+    megabytes = 128 // flows
+    return Row(name or f"{direction}-{flows}",
+               [f"bulk-{direction}", "--tunnels", str(flows), "--bytes", f"{megabytes}e6"], [
         Measure("cpu_s_per_gb", title, "CPU s/GB", digits=3, goal=goal),
-        *latencies(f"{title}: 16 MB", 0.001, "ms", 1),
+        *latencies(f"{title}: {megabytes} MB", 0.001, "ms", 1),
         Measure("gbit_per_s", title, "Gbit/s", THROUGHPUT)], pair=pair)
 
 
