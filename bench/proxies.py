@@ -87,7 +87,7 @@ class Proxy:
             time.sleep(0.05)
         output = (self.folder / "output").read_text(errors="replace")[-2000:]
         self.stop()
-        raise RuntimeError(f"{self.name} does not serve:\n{output}")
+        raise RuntimeError(f"{self.name}: does not serve: {output}")
 
     def serves(self):
         try:

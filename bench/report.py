@@ -11,16 +11,18 @@ def spread(values):
     return {"median": statistics.median(values), "min": min(values), "max": max(values)}
 
 
+def by_round(bench, row, measure, name):
+    """Round -> figure of one proxy."""
+    return {when: answer["measures"][measure.key] * measure.scale
+            for when, answer in bench.results[row.name].get(name, {}).items() if measure.key in answer["measures"]}
+
+
 def figures(bench, row, measure, name):
-    """All of one proxy, in the order of the rounds."""
-    answers = bench.results[row.name].get(name, [])
-    values = [answer["measures"][measure.key] * measure.scale for answer in answers
-              if measure.key in answer["measures"]]
-    if not measure.minus_direct or not values:
-        return values
-    direct = [answer["measures"][measure.key] for answer in bench.results[row.name].get("direct", [])
-              if measure.key in answer["measures"]]
-    return [value - statistics.median(direct) * measure.scale for value in values] if direct else []
+    values = by_round(bench, row, measure, name).values()
+    if not measure.minus_direct:
+        return list(values)
+    direct = by_round(bench, row, measure, "direct").values()
+    return [value - statistics.median(direct) for value in values] if direct else []
 
 
 def reference(bench, row, measure):
@@ -42,11 +44,9 @@ def ratio(bench, row, measure):
     name = reference(bench, row, measure)
     if not measure.is_compared or name is None:
         return None
-    ours = figures(bench, row, measure, row.subject)
-    theirs = figures(bench, row, measure, name)
-    if not ours or len(ours) != len(theirs) or not all(theirs):
-        return None     # somebody failed in a round: rounds can't be told apart any more
-    return {"to": name, **spread([our / their for our, their in zip(ours, theirs)])}
+    ours, theirs = (by_round(bench, row, measure, each) for each in (row.subject, name))
+    ratios = [ours[when] / theirs[when] for when in ours if theirs.get(when)]
+    return {"to": name, **spread(ratios)} if ratios else None
 
 
 def goal_met(measure, ours, found):
@@ -193,12 +193,12 @@ def notes(bench, about, lines):
 def saturated(bench):
     """Where the generator is the bottleneck, throughput says little about the proxy; CPU still does."""
     return sorted(row for row, proxies in bench.results.items()
-                  if any(answer.get("generator_busy", 0) > 0.9 for answer in proxies.get("adit", [])))
+                  if any(answer.get("generator_busy", 0) > 0.9 for answer in proxies.get("adit", {}).values()))
 
 
 def unclean(bench):
     for row, proxies in bench.results.items():
         for name, answers in proxies.items():
-            resets = sum(answer.get("resets", 0) for answer in answers)
+            resets = sum(answer.get("resets", 0) for answer in answers.values())
             if resets:
                 yield f"{name} ended {resets} tunnels of {row} with a reset instead of a FIN."

@@ -24,10 +24,11 @@ LOAD = Path(binary()).parent / "bench/bench-load"
 # ---- arithmetic ----
 
 def bench_of(row, **figures):
-    """A bench that measured `row`'s first measure: NAME=[a figure a round, ...]."""
+    """A bench that measured `row`'s first measure: NAME=[a figure a round, ...]; None: it failed."""
     key = row.measures[0].key
     proxies = [SimpleNamespace(name=name, is_peer=name not in ("adit", "haproxy", "direct")) for name in figures]
-    results = {name: [{"measures": {key: value}} for value in values] for name, values in figures.items()}
+    results = {name: {when: {"measures": {key: value}} for when, value in enumerate(values) if value is not None}
+               for name, values in figures.items()}
     return SimpleNamespace(rows=[row], proxies=proxies, results={row.name: results})
 
 
@@ -66,8 +67,13 @@ def test_most_throughput_is_best():
     assert line_of(row, adit=[300], nginx=[200], squid=[100])["ratio"]["to"] == "nginx"
 
 
-def test_no_ratio_when_a_round_is_missing():
-    assert line_of(rows.tunnel_row(32, 0.88), adit=[10, 10], nginx=[20])["ratio"] is None
+def test_ratio_leaves_out_a_round_in_which_one_failed():
+    line = line_of(rows.tunnel_row(32, 0.88), adit=[10, None, 30], nginx=[20, 20, 40])
+    assert (line["ratio"]["min"], line["ratio"]["max"]) == (0.5, 0.75)
+
+
+def test_no_ratio_without_a_common_round():
+    assert line_of(rows.tunnel_row(32, 0.88), adit=[10, None], nginx=[None, 20])["ratio"] is None
 
 
 def test_what_costs_without_a_proxy_is_taken_off():
