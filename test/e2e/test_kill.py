@@ -160,14 +160,14 @@ def test_kill_under_way(adit, origin, keep, mode):
     up = keep(open_tunnel(proxy.address, sink.authority))
     down.read_exact(4 << 20)
     up.send(pattern(4 << 20))
-    eventually(lambda: sink.received and len(sink.received[0]) == 4 << 20)
+    eventually(lambda: sink.received and len(sink.received[0]) == 4 << 20, timeout=20)
     ids = {line["target"]: line["id"] for line in listed(proxy)}
     assert kill(proxy, ids[sources.authority]) == 1
     assert down.read_to_end()[1] == "rst"
     assert kill(proxy, ids[sink.authority]) == 1
     assert up.read_to_end() == (b"", "rst")
     assert sink.wait_for_ending() == "rst"
-    eventually(lambda: not sources.live)
+    eventually(lambda: not sources.live, timeout=20)
     closes = {line["target"]: line for line in proxy.wait_for_log(event="close", count=2)}
     assert {line["closed_by"] for line in closes.values()} == {"killed"}
     assert int(closes[sources.authority]["down_bytes"]) >= 4 << 20
@@ -219,13 +219,14 @@ def test_kill_a_thousand(adit, origin, keep):
                    for _ in range(1000)]
         assert len(listed(proxy)) == 1001
         assert len(listed(proxy, "--host", "localhost")) == 1000
-        with ThreadPoolExecutor(6) as pool:
-            counts = list(pool.map(lambda _: kill(proxy, "--host", "localhost"), range(6)))
+        with ThreadPoolExecutor(3) as pool:
+            counts = list(pool.map(lambda _: kill(proxy, "--host", "localhost"), range(3)))
         assert sum(count or 0 for count in counts) == 1000
         assert all(client.read_to_end() == (b"", "rst") for client in clients)
-        assert len(proxy.wait_for_log(event="close", closed_by="killed", count=1000)) == 1000
+        assert len(proxy.wait_for_log(event="close", closed_by="killed", count=1000,
+                                      timeout=20)) == 1000
         assert len(listed(proxy)) == 1
-        eventually(lambda: proxy.descriptors() <= before)
+        eventually(lambda: proxy.descriptors() <= before, timeout=20)
         assert echoes(bystander)
 
 
@@ -248,6 +249,6 @@ def test_many_who_look_at_once(adit, origin, keep):
     for _ in range(200):
         keep(open_tunnel(proxy.address, server.authority))
     words = [[], ["--host", "127.0.0.1"], ["--host", "localhost"]]
-    with ThreadPoolExecutor(8) as pool:
+    with ThreadPoolExecutor(4) as pool:
         counts = list(pool.map(lambda i: len(listed(proxy, *words[i % 3])), range(24)))
     assert counts == [200, 200, 0] * 8
