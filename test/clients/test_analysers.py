@@ -13,6 +13,7 @@ import pytest
 from support.checks import eventually
 from support.client import Client, connect_head, open_tunnel, request
 from support.logs import entries
+from support.metrics import get
 from support.origins import Echo, closed_port
 from support.users import basic, htpasswd
 from zoo import ROOT
@@ -198,3 +199,26 @@ def test_every_alert_is_seen_firing():
     names = set(re.findall(r"- alert: (\w+)", (DIST / "alerts.yml").read_text()))
     fired = set(re.findall(r'alertname="(\w+)"', (ROOT / "test/data/alerts.test.yml").read_text()))
     assert names == fired
+
+
+def test_promtool_takes_the_metrics(adit, origin, client):
+    """Live, from an adit that has had something to count."""
+    proxy = adit(admin=True)
+    open_tunnel(proxy.address, origin(Echo).authority).close()
+    for target in (f"127.0.0.1:{closed_port()}", "no port", proxy.address):
+        request(proxy.address, connect_head(target))
+    status, _, text = get(proxy, "/metrics")
+    assert status == 200
+    done = client("promtool", "check", "metrics", input=text.encode())
+    assert (done.stdout, done.stderr) == (b"", b"")
+
+
+def test_prometheus_takes_the_snippet(client, tmp_path):
+    """The scrape job of doc/observe.md, with dist/alerts.yml where it says."""
+    page = (ROOT / "doc" / "observe.md").read_text()
+    snippet = re.search(r"```yaml\n(scrape_configs:.*?)```", page[page.index("## Prometheus"):],
+                        re.S).group(1)
+    assert "/etc/prometheus/adit-alerts.yml" in snippet
+    (tmp_path / "prometheus.yml").write_text(
+        snippet.replace("/etc/prometheus/adit-alerts.yml", str(DIST / "alerts.yml")))
+    assert b"12 rules found" in client("promtool", "check", "config", "prometheus.yml").stdout

@@ -9,12 +9,14 @@ of names and routes are on purpose.
 import re
 import signal
 import socket
+from collections import Counter
 
 import pytest
 
 from support.checks import eventually
 from support.client import Client, connect_head
 from support.logs import entries
+from support.metrics import scrape
 from support.names import NXDOMAIN, SERVFAIL, SILENT, Answer, ScriptedNames
 from support.origins import Blackhole, Echo, Recorder, Resetter, Source, closed_port, pattern
 from support.users import basic, htpasswd
@@ -75,6 +77,7 @@ class World:
             (folder / "adit.conf").write_text(CONFIG.format(
                 log_format=log_format, guarded=self.guarded.port, watched=self.watched.port))
             self.proxy = adit("-c", folder / "adit.conf", "-w", "1", "-s", folder / "sock",
+                              "-a", "127.0.0.1:0",
                               defaults=True, env={"ADIT_RELAY": mode},
                               etc=etc(resolv_conf=names.resolv_conf))
 
@@ -170,9 +173,16 @@ class World:
         check_ids(lines)
 
     def counters(self):
-        """Every counter that `stats` shows."""
+        """Every series of /metrics."""
+        with self.namespace:
+            return scrape(self.proxy)
+
+    def check_stats(self):
+        """`adit stats` says the same, in the same words."""
         said = self.proxy.control("stats").stdout
-        return {name: int(value) for name, value in re.findall(r"^(adit_\S+) (\d+)$", said, re.M)}
+        said = {name: int(value) for name, value in re.findall(r"^(adit_\S+) (\d+)$", said, re.M)}
+        for name in BOOKED:
+            assert said[name] == self.sums.get(name, 0), name
 
     def check_counters(self):
         booked = {name: self.sums.get(name, 0) for name in BOOKED}
@@ -180,21 +190,35 @@ class World:
         found = {}
 
         def is_balanced():  # a counter moves a moment behind its line
-            counters = self.counters()
-            found.update({name: counters[name] for name in booked})
+            series = self.counters().series
+            found.update({name: series.get(name) for name in booked})
             return found == booked
 
         try:
             eventually(is_balanced)
         finally:
             assert found == booked
-        # and the log says the same without the test's help
-        lines = self.log()
+        self.check_stats()
+        self.check_sums()
+
+    def check_sums(self):
+        """The log and the metrics agree without the test's help."""
+        lines, metrics = self.log(), self.counters()
+        closed = [line for line in lines if line["event"] == "close"]
         for direction in ("up", "down"):
-            assert found[f'adit_bytes_total{{direction="{direction}"}}'] == sum(
-                line.get(f"{direction}_bytes", 0) for line in lines)
-        assert sum(found[name] for name in BOOKED[:5]) == sum(
-            line["event"] != "close" for line in lines)
+            passed = sum(line[f"{direction}_bytes"] for line in closed)
+            assert metrics.get("adit_bytes_total", direction=direction) == passed
+            assert metrics.get("adit_tunnel_bytes_sum", direction=direction) == passed
+        assert metrics.get("adit_tunnel_seconds_count") == len(closed)
+        assert metrics.get("adit_tunnels_total") + metrics.get(
+            "adit_requests_refused_total") == len(lines) - len(closed)
+        for name, label, tally in (
+                ("adit_errors_total", "error", Counter(
+                    line["error"] for line in lines if "error" in line)),
+                ("adit_denied_total", "rule", Counter(
+                    line["rule"] for line in lines if line.get("verdict") == "deny"))):
+            counted = metrics.by(name, label)
+            assert {key: value for key, value in counted.items() if value} == tally, name
 
 
 def check_loose_fields(line):
@@ -415,7 +439,7 @@ def leave_early(world):
     blackhole = world.start(Blackhole)
     client = world.client()
     client.send(connect_head(blackhole.authority))
-    eventually(lambda: world.counters()["adit_connections_open"] == 1)
+    eventually(lambda: world.counters().get("adit_connections_open") == 1)
     client.reset()
     world.expect("deny", client, target=blackhole.authority, verdict="allow", rule="open")
     world.count('adit_tunnels_total{front="h1",outcome="cancelled"}')

@@ -12,6 +12,7 @@ from support.adit import ROOT
 from support.checks import eventually
 from support.client import Client, connect_head, open_tunnel, request
 from support.logs import entries
+from support.metrics import scrape
 from support.origins import Echo, closed_port
 from support.users import basic, htpasswd
 
@@ -49,7 +50,8 @@ class Scene:
         (folder / "htpasswd").write_text(htpasswd("alice"))
         (folder / "adit.conf").write_text(CONFIG.format(
             log_format=log_format, guarded=guarded.port, watched=watched.port))
-        self.proxy = adit("-c", folder / "adit.conf", "-s", folder / "sock", defaults=True)
+        self.proxy = adit("-c", folder / "adit.conf", "-s", folder / "sock",
+                          "-a", "127.0.0.1:0", defaults=True)
         for target in (self.server.authority, f"localhost:{self.server.port}", watched.authority):
             with open_tunnel(self.proxy.address, target) as client:
                 client.send(b"ping")
@@ -118,9 +120,32 @@ def test_every_error_is_explained():
     assert found == expected
 
 
-def test_every_metric_is_explained():
-    exposed = re.findall(r'^METRIC\(\w+, "(\w+)"', source("observe/metrics.def"), re.M)
-    assert sorted(names(table("| metric |"))) == sorted(set(exposed))
+def test_every_metric_is_explained(scene):
+    """With its labels."""
+    found = scrape(scene().proxy)
+    labels = {family: set() for family in found.kinds}
+    for name, pairs in found.values:
+        family = name if name in labels else re.sub("_(bucket|sum|count)$", "", name)
+        labels[family] |= {label for label, _ in pairs} - {"le"}
+    explained = {}
+    for name, listed in re.findall(r"`((?:adit|process)_\w+)(?:\{([\w,]+)\})?`",
+                                   "\n".join(table("| metric |"))):
+        explained[name] = set(filter(None, listed.split(",")))
+    assert explained == labels
+
+
+def test_every_metric_of_the_page_and_the_alerts_exists(scene):
+    """In the queries of the page and in dist/alerts.yml, with labels that exist; a series that is
+    misspelt would keep silent for ever."""
+    found = scrape(scene().proxy)
+    series = {name for name, _ in found.values}
+    labels = {(label, value) for _, pairs in found.values for label, value in pairs}
+    alerts = (ROOT / "dist" / "alerts.yml").read_text()
+    queries = "\n".join(re.findall(r"```promql\n(.*?)```", PAGE, re.S)) + alerts
+    used = set(re.findall(r"\b((?:adit|process)_\w+)", queries))
+    assert len(used) > 10 and used <= series, used - series
+    for label, value in re.findall(r'\b(error|outcome)=~?"([^"]+)"', queries):
+        assert all((label, one) in labels for one in value.split("|")), value
 
 
 # -- the ten questions
