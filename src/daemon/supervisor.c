@@ -299,6 +299,32 @@ static void told_to_end(struct supervisor *supervisor)
     }
 }
 
+/* -- what it says of itself */
+
+/* The endpoint as this machine's own programs reach it. */
+static void print_reachable(struct text *out, const struct ip_endpoint *bound)
+{
+    static const uint8_t loopback_v4[4] = {127, 0, 0, 1};
+    static const uint8_t loopback_v6[16] = {[15] = 1};
+    struct ip_endpoint endpoint = *bound;
+
+    if (ip_address_is_unspecified(&endpoint.address))
+        endpoint.address = endpoint.address.family == IP_V4 ? ip_address_from_v4(loopback_v4)
+                                                            : ip_address_from_v6(loopback_v6);
+    ip_endpoint_print(out, &endpoint);
+}
+
+/* When a reload has brought or moved it. */
+static void say_admin_page(const struct listeners *admin)
+{
+    char name[IP_ENDPOINT_TEXT_SIZE];
+    struct text text;
+
+    text_init(&text, name, sizeof(name));
+    print_reachable(&text, &admin->endpoints[0]);
+    say("admin page on http://%s/", name);
+}
+
 /* -- reload */
 
 /* For those who asked, and on stderr for those who look there. */
@@ -385,11 +411,16 @@ static void config_taken(struct supervisor *supervisor, const char *why_not)
         tell_reloaded(supervisor, CHANNEL_END_BAD);
         return;
     }
+    const struct listeners *before = &supervisor->current.admin;
+    const struct listeners *after = &supervisor->next.admin;
+    bool is_admin_new = after->count > 0 && (before->count == 0 || before->ids[0] != after->ids[0]);
     configuration_drop(&supervisor->current, &supervisor->next);
     supervisor->current = supervisor->next;
     configuration_init(&supervisor->next);
     supervisor->reload = RELOAD_RETIRING;
     tell_reloaded(supervisor, CHANNEL_END_GOOD);
+    if (is_admin_new)
+        say_admin_page(&supervisor->current.admin);
 }
 
 static void reopen_log(struct supervisor *supervisor)
@@ -410,13 +441,10 @@ static void reopen_log(struct supervisor *supervisor)
 
 static void print_start_line(const struct supervisor *supervisor)
 {
-    static const uint8_t loopback_v4[4] = {127, 0, 0, 1};
-    static const uint8_t loopback_v6[16] = {[15] = 1};
     char names[SETTINGS_LISTENERS_MAX * (IP_ENDPOINT_TEXT_SIZE + 2)];
     char example_name[IP_ENDPOINT_TEXT_SIZE];
-    char admin[IP_ENDPOINT_TEXT_SIZE + 40]; /* a line of its own */
+    char admin[IP_ENDPOINT_TEXT_SIZE + 40];
     const struct listeners *listeners = &supervisor->current.listeners;
-    struct ip_endpoint example = listeners->endpoints[0];
     struct text text;
 
     text_init(&text, names, sizeof(names));
@@ -424,15 +452,12 @@ static void print_start_line(const struct supervisor *supervisor)
         text_add(&text, i > 0 ? ", " : "");
         ip_endpoint_print(&text, &listeners->endpoints[i]);
     }
-    if (ip_address_is_unspecified(&example.address))
-        example.address = example.address.family == IP_V4 ? ip_address_from_v4(loopback_v4)
-                                                          : ip_address_from_v6(loopback_v6);
     text_init(&text, example_name, sizeof(example_name));
-    ip_endpoint_print(&text, &example);
+    print_reachable(&text, &listeners->endpoints[0]);
     text_init(&text, admin, sizeof(admin));
     if (supervisor->current.admin.count > 0) {
         text_add(&text, "\nadit: admin page on http://");
-        ip_endpoint_print(&text, &supervisor->current.admin.endpoints[0]);
+        print_reachable(&text, &supervisor->current.admin.endpoints[0]);
         text_add(&text, "/");
     }
     say_plainly("adit %s listening on %s (%u worker%s); try: curl -v --http1.1 --proxy http://%s/ "
