@@ -33,7 +33,7 @@ static void log_failure(struct http_conn *conn)
     };
 
     counter_add(&server->counters, COUNTER_AUTH_FAILURES, 1);
-    access_log_write(server->log, NULL, &record);
+    access_log_write(server->log, server->events, &record);
 }
 
 static void judge(struct http_conn *conn, enum auth_result result)

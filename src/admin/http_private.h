@@ -40,6 +40,7 @@ struct http_server {
     const struct views *views;
     struct auth *auth;
     struct log_ring *log;
+    struct event_feed *events;
     struct access_ids ids;
     struct counters counters;
     struct http_door door;

@@ -88,6 +88,7 @@ int http_server_create(const struct http_server_plan *plan, struct http_server *
     server->views = plan->views;
     server->auth = plan->auth;
     server->log = plan->log;
+    server->events = plan->events;
     server->door.fd = -1;
     server->listener.fd = -1;
     access_ids_init(&server->ids, plan->process_seed, IDS_THREAD);

@@ -18,6 +18,7 @@
 struct auth;
 struct auth_users;
 struct counters;
+struct event_feed;
 struct http_server;
 struct log_ring;
 struct loop;
@@ -29,7 +30,8 @@ struct http_server_plan {
     const struct views *views;
     struct auth *auth;
     struct log_ring *log;
-    uint64_t process_seed; /* for ids */
+    struct event_feed *events; /* what it logs goes there, too */
+    uint64_t process_seed;     /* for ids */
 };
 
 /* Where it listens and whom it lets in. */

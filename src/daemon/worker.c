@@ -631,6 +631,7 @@ static int create_admin(struct worker *worker)
         .views = worker_views_ops(worker->views),
         .auth = worker->auth,
         .log = log_ring_at(worker->log, worker->plan->threads),
+        .events = worker_views_events(worker->views),
         .process_seed = clock_wall_ms(),
     };
 

@@ -32,6 +32,7 @@ struct worker_views {
     unsigned awaited_count; /* threads; 0: no round goes on */
     struct list subscribers;
     struct task more_events;
+    struct event_feed own_events; /* of this thread */
     struct deadline second;
     struct history *history;
     struct worker_explain *explain;
@@ -161,6 +162,7 @@ static void want_events(struct worker_views *views)
 
     for (unsigned i = 0; i < look.thread_count; i++)
         event_feed_want(worker_thread_events(look.threads[i]), wanted, awaited);
+    event_feed_want(&views->own_events, wanted, awaited);
 }
 
 static void tell(struct worker_views *views, enum access_event event, const char *line,
@@ -188,22 +190,38 @@ static void tell_lines(struct worker_views *views, const char *lines, size_t len
     }
 }
 
+/* False: nothing has happened there. */
+static bool take_from(struct worker_views *views, struct event_feed *feed)
+{
+    size_t length = event_feed_take(feed, views->lines, sizeof(views->lines));
+
+    tell_lines(views, views->lines, length);
+    return length > 0;
+}
+
 /* What came meanwhile from those who were looked at first waits for the next turn. */
 static void take_events(struct task *task)
 {
     struct worker_views *views = container_of(task, struct worker_views, more_events);
     const struct worker_look look = look_at(views);
-    bool is_more = false;
+    bool is_more = take_from(views, &views->own_events);
 
-    for (unsigned i = 0; i < look.thread_count; i++) {
-        struct event_feed *feed = worker_thread_events(look.threads[i]);
-        size_t length = event_feed_take(feed, views->lines, sizeof(views->lines));
-
-        tell_lines(views, views->lines, length);
-        is_more |= length > 0;
-    }
+    for (unsigned i = 0; i < look.thread_count; i++)
+        is_more |= take_from(views, worker_thread_events(look.threads[i]));
     if (is_more)
         task_post(views->loop, task);
+}
+
+static void own_events_wake(void *self)
+{
+    struct worker_views *views = self;
+
+    task_post(views->loop, &views->more_events);
+}
+
+struct event_feed *worker_views_events(struct worker_views *views)
+{
+    return &views->own_events;
 }
 
 void worker_views_happened(struct worker_views *views)
@@ -340,8 +358,11 @@ int worker_views_create(struct loop *loop, void (*look)(void *self, struct worke
         return -ENOMEM;
     int error = history_create(&views->history);
     if (error == 0)
+        error = event_feed_init(&views->own_events, own_events_wake, views);
+    if (error == 0)
         error = worker_explain_create(loop, &views->explain);
     if (error < 0) {
+        event_feed_finish(&views->own_events);
         history_destroy(views->history);
         free(views);
         return error;
@@ -367,6 +388,7 @@ void worker_views_destroy(struct worker_views *views)
     task_cancel(&views->begin);
     task_cancel(&views->more_events);
     deadline_cancel(views->loop, &views->second);
+    event_feed_finish(&views->own_events);
     history_destroy(views->history);
     worker_explain_destroy(views->explain);
     free(views);

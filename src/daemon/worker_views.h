@@ -6,6 +6,7 @@
 #include "base/contract.h"
 
 struct auth;
+struct event_feed;
 struct counters;
 struct file_text;
 struct log;
@@ -44,6 +45,8 @@ void worker_views_destroy(struct worker_views *views);
 void worker_views_keep_history(struct worker_views *views, bool is_kept);
 
 const struct views *worker_views_ops(struct worker_views *views);
+/* For what happens on the main thread itself: failed logins at the admin page. */
+struct event_feed *worker_views_events(struct worker_views *views);
 /* A thread has answered what it was asked (worker_thread_owner). */
 void worker_views_thread_answered(struct worker_views *views);
 /* Events wait in a thread's feed (worker_thread_owner). */
