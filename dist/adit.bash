@@ -8,7 +8,7 @@ _adit()
     -s | -c)
         COMPREPLY=($(compgen -f -- "$word"))
         ;;
-    -l | -w | --from | -u | -f | --sni | --user | --host | --min-bytes)
+    -l | -a | -w | --from | -u | -f | --sni | --user | --host | --min-bytes)
         COMPREPLY=()
         ;;
     *)
