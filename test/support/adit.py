@@ -126,7 +126,7 @@ class Adit:
     host, port    the first listener, apart                workers     the number it printed
     pid, worker_pid    supervisor and its one child        url         for --proxy
     socket_path        the control socket                  stderr_path its log
-    admin              "127.0.0.1:40124", the admin page (or None: there is none)
+    admin              "127.0.0.1:40124", the admin page: waited for, the last one said
 
     Started with -l 127.0.0.1:0, -s in the test's folder and no admin page unless args say
     otherwise; admin=True: with one on a port that the kernel chooses; defaults=True: with args alone. prefix: a command to run it under. stderr: a descriptor of the
@@ -177,12 +177,22 @@ class Adit:
         self.listeners = match.group(2).split(", ")
         self.workers = int(match.group(3))
         self.address = self.listeners[0]
-        admin = ADMIN_LINE.search(match.string, match.end())
-        self.admin = admin and admin.group(1)
         self.host, self.port = split_address(self.address)
         self.url = f"http://{self.address}/"
 
     # -- what it says
+
+    @property
+    def admin(self):
+        deadline = time.monotonic() + START_TIMEOUT_S
+        while not (said := self.admin_addresses()):
+            assert time.monotonic() < deadline, f"no admin page: {self.stderr()!r}"
+            time.sleep(0.01)
+        return said[-1]
+
+    def admin_addresses(self):
+        """All that adit has named so far, the first one first."""
+        return ADMIN_LINE.findall(self.stderr())
 
     def stderr(self):
         return self.stderr_path.read_text(errors="surrogateescape")

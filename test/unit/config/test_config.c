@@ -277,6 +277,9 @@ static void has_a_configuration_built_in(void **state)
     assert_int_equal(result->config->policy.rule_count, 1);
     assert_string_equal(result->config->policy.rules[0].name, "built-in");
     assert_int_equal(result->config->listeners[0].port, 10800);
+    assert_true(result->config->has_admin);
+    assert_true(result->config->is_admin_built_in);
+    assert_int_equal(result->config->admin.port, 10801);
     config_destroy(result->config);
 
     assert_int_equal(ip_network_parse("10.0.0.0/8", 10, &from), 0);
@@ -290,6 +293,34 @@ static void has_a_configuration_built_in(void **state)
     assert_int_equal(result->config->policy.rule_count, 2);
     assert_string_equal(result->config->policy.rules[1].name, "--from 10.0.0.0/8");
     destroy(result);
+}
+
+static void has_the_admin_page_where_the_command_line_says(void **state)
+{
+    struct result *result = calloc(1, sizeof(*result));
+    const struct memory_file file = {"/a.conf", "admin 127.0.0.1:7\nallow from loopback\n", 0, 0};
+    struct ip_endpoint admin;
+    const struct config_overrides named = {.admin = &admin};
+    const struct config_overrides off = {.is_admin_off = true};
+
+    assert_int_equal(ip_endpoint_parse("127.0.0.1:8", 11, &admin), 0);
+    for (size_t file_count = 0; file_count < 2; file_count++) {
+        parse_files(result, &file, file_count, &named);
+        assert_int_equal(result->error, 0);
+        assert_true(result->config->has_admin);
+        assert_false(result->config->is_admin_built_in);
+        assert_int_equal(result->config->admin.port, 8);
+        config_destroy(result->config);
+        parse_files(result, &file, file_count, &off);
+        assert_int_equal(result->error, 0);
+        assert_false(result->config->has_admin);
+        config_destroy(result->config);
+    }
+    assert_int_equal(ip_endpoint_parse("192.0.2.1:8", 11, &admin), 0);
+    parse_files(result, NULL, 0, &named);
+    assert_int_equal(result->error, -EINVAL);
+    assert_non_null(strstr(result->output, "-a: the admin page beyond loopback needs a password"));
+    free(result);
 }
 
 static void refuses_an_open_listener_of_the_command_line(void **state)
@@ -427,6 +458,7 @@ int main(void)
         cmocka_unit_test(reads_values),
         cmocka_unit_test(prints_what_parses_to_the_same),
         cmocka_unit_test(has_a_configuration_built_in),
+        cmocka_unit_test(has_the_admin_page_where_the_command_line_says),
         cmocka_unit_test(refuses_an_open_listener_of_the_command_line),
         cmocka_unit_test(reads_included_files),
         cmocka_unit_test(sorts_what_a_pattern_matches),

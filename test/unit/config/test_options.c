@@ -75,6 +75,21 @@ static void test_options_of_run(void **state)
     assert_int_equal(options.settings.from[0].prefix_length, 32);
 }
 
+static void test_the_admin_page(void **state)
+{
+    struct options options;
+
+    expect_ok("", &options);
+    assert_false(options.settings.has_admin);
+    assert_false(options.settings.is_admin_off);
+    expect_ok("-a [::1]:0", &options);
+    assert_true(options.settings.has_admin);
+    assert_int_equal(options.settings.admin.address.family, IP_V6);
+    expect_ok("-a 127.0.0.1:1 -a off", &options);
+    assert_false(options.settings.has_admin);
+    assert_true(options.settings.is_admin_off);
+}
+
 static void test_options_stand_anywhere(void **state)
 {
     static const char *const lines[] = {"stats -s x", "-s x stats", "-sx stats", "-s x -- stats"};
@@ -197,6 +212,8 @@ static void test_refusals_say_what_is_right(void **state)
         {"-l 127.0.0.1:65536", "-l '127.0.0.1:65536': write an IP address and a port from 0 to "
                                "65535, as in 127.0.0.1:10800 or [::1]:10800"},
         {"-l 127.0.0.1:1 -l 127.0.0.1:1", "-l '127.0.0.1:1' is given twice"},
+        {"-a on", "-a 'on': not an address and a port; write 127.0.0.1:10801, or off"},
+        {"check -a off", "option '-a' does not go with 'check'; see 'adit --help'"},
         {"-w 0", "-w '0': write a number of threads from 1 to 256"},
         {"-w 257", "-w '257': write a number of threads from 1 to 256"},
         {"-w 99999999999999999999", "-w '99999999999999999999': write a number of threads from 1 "
@@ -385,6 +402,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_nothing_runs_on_loopback),
         cmocka_unit_test(test_options_of_run),
+        cmocka_unit_test(test_the_admin_page),
         cmocka_unit_test(test_options_stand_anywhere),
         cmocka_unit_test(test_help_and_version),
         cmocka_unit_test(test_a_configuration),
