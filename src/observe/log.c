@@ -286,6 +286,24 @@ static int wait_for_sink(struct log *log)
     }
 }
 
+/* A disk that filled up took only the first part of a line. Takes that part back, unless somebody
+ * else has written behind it, so that every line in the file is whole, wherever the next one goes.
+ */
+static void take_back_torn_line(struct log *log, size_t written)
+{
+    const char *bytes = log->batch + log->batch_start - written;
+    size_t torn = written - whole_lines(bytes, written);
+    struct stat status;
+    off_t end = lseek(log->sink_fd, 0, SEEK_CUR);
+
+    if (end < 0 || fstat(log->sink_fd, &status) != 0 || status.st_size != end)
+        return;
+    if (ftruncate(log->sink_fd, end - (off_t)torn) != 0)
+        return;
+    (void)lseek(log->sink_fd, -(off_t)torn, SEEK_CUR); /* a stderr may be no O_APPEND */
+    log->batch_start -= torn;
+}
+
 /* One write. 0, or -errno when the sink failed. */
 static int write_chunk(struct log *log)
 {
@@ -296,12 +314,13 @@ static int write_chunk(struct log *log)
         length = whole != 0 ? whole : log->chunk_max;
     }
     ssize_t written = write(log->sink_fd, bytes, length);
-    if (written >= 0) {
-        log->batch_start += (size_t)written;
+    if (written < 0) /* EAGAIN: somebody else made the sink non-blocking; the next poll waits. */
+        return errno == EAGAIN || errno == EINTR ? 0 : -errno;
+    log->batch_start += (size_t)written;
+    if ((size_t)written == length || log->chunk_max != BATCH_SIZE)
         return 0;
-    }
-    /* EAGAIN: somebody else made the sink non-blocking; the next poll waits. */
-    return errno == EAGAIN || errno == EINTR ? 0 : -errno;
+    take_back_torn_line(log, (size_t)written);
+    return -ENOSPC;
 }
 
 static int write_batch(struct log *log)

@@ -189,6 +189,20 @@ def test_as_fast_as_with_a_good_log(adit, origin, tmp_path, fault):
     assert p99[bad] < 5 * p99[good] + 0.1
 
 
+def test_a_full_disk_where_the_log_is_removed(adit, origin, tmp_path):
+    """What an operator does at night: rm, and tell adit. The new file begins with a whole line."""
+    server = origin(Echo)
+    log = FullDisk(adit, tmp_path, "json")
+    use_tunnels(log.proxy, server, 200)
+    eventually(log.is_bad)
+    log.path.unlink()
+    log.proxy.signal(signal.SIGUSR1)
+    eventually(lambda: log.path.exists() and log.path.stat().st_size > 0)
+    eventually(lambda: '"event":"close"' in log.path.read_text())
+    lines = log.path.read_text().split("\n")
+    assert entries(lines[0] + "\n", "json")[0]["time"]
+
+
 def test_a_folder_that_is_removed(adit, origin, tmp_path):
     """Tunnels and log go on into the file that has no name any more; a signal says what is wrong,
     and once the folder is back the next signal makes a new file."""
