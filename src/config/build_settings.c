@@ -263,6 +263,19 @@ void build_setting(struct config_builder *builder, const char *statement,
 
 /* -- log */
 
+const char *config_log_format_name(enum config_log_format format)
+{
+    static const char *const names[] = {
+        [CONFIG_LOG_LOGFMT] = "logfmt",
+        [CONFIG_LOG_JSON] = "json",
+        [CONFIG_LOG_SQUID] = "squid",
+    };
+    static_assert(ARRAY_LENGTH(names) == CONFIG_LOG_FORMAT_COUNT, "a name for every format");
+
+    REQUIRE((unsigned)format < CONFIG_LOG_FORMAT_COUNT);
+    return names[format];
+}
+
 const char *config_log_event_name(enum config_log_event event)
 {
     static const char *const names[] = {
@@ -298,6 +311,18 @@ static void add_event(struct config_builder *builder, const struct config_word *
                   NULL);
 }
 
+static void set_format(struct config_builder *builder, const struct config_word *word)
+{
+    for (unsigned i = 0; i < CONFIG_LOG_FORMAT_COUNT; i++) {
+        if (strcmp(word->text, config_log_format_name((enum config_log_format)i)) == 0) {
+            builder->owner->config.log_format = (enum config_log_format)i;
+            return;
+        }
+    }
+    builder_error(builder, &word->place, "unknown format '", word->text,
+                  "'; expected logfmt, json or squid", NULL);
+}
+
 void build_log(struct config_builder *builder, const struct config_place *place,
                const struct log_draft *log)
 {
@@ -311,11 +336,8 @@ void build_log(struct config_builder *builder, const struct config_place *place,
         config->log_path = builder_join_path(builder, log->path.text);
     if (log->target == CONFIG_LOG_FILE && log->path.length == 0)
         builder_error(builder, &log->path.place, "the path of the log is empty", NULL);
-    if (log->format.text != NULL && strcmp(log->format.text, "json") == 0)
-        config->log_format = CONFIG_LOG_JSON;
-    else if (log->format.text != NULL && strcmp(log->format.text, "logfmt") != 0)
-        builder_error(builder, &log->format.place, "unknown format '", log->format.text,
-                      "'; expected logfmt or json", NULL);
+    if (log->format.text != NULL)
+        set_format(builder, &log->format);
     if (log->events.count > 0)
         config->log_events = 0;
     for (size_t i = 0; i < log->events.count; i++)

@@ -60,7 +60,12 @@ enum config_log_target {
     CONFIG_LOG_OFF,
     CONFIG_LOG_TARGET_COUNT
 };
-enum config_log_format { CONFIG_LOG_LOGFMT, CONFIG_LOG_JSON, CONFIG_LOG_FORMAT_COUNT };
+enum config_log_format {
+    CONFIG_LOG_LOGFMT,
+    CONFIG_LOG_JSON,
+    CONFIG_LOG_SQUID, /* its native format */
+    CONFIG_LOG_FORMAT_COUNT
+};
 enum config_log_event {
     CONFIG_LOG_OPEN,
     CONFIG_LOG_CLOSE,
@@ -107,6 +112,7 @@ void config_destroy(struct config *config);
 void config_print(const struct config *config,
                   void (*write)(void *context, const char *bytes, size_t length), void *context);
 
-const char *config_log_event_name(enum config_log_event event); /* "open", "auth_failure" */
+const char *config_log_format_name(enum config_log_format format); /* "logfmt", ... */
+const char *config_log_event_name(enum config_log_event event);    /* "open", "auth_failure" */
 
 #endif

@@ -268,7 +268,8 @@ static void put_log(struct printer *printer)
         put_quoted(printer, config->log_path);
     else
         put(printer, config->log_target == CONFIG_LOG_STDERR ? "stderr" : "off");
-    put(printer, config->log_format == CONFIG_LOG_JSON ? " format json" : " format logfmt");
+    put(printer, " format ");
+    put(printer, config_log_format_name(config->log_format));
     for (size_t i = 0; i < CONFIG_LOG_EVENT_COUNT; i++) {
         if (!(config->log_events & 1U << i))
             continue;

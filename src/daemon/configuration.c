@@ -11,6 +11,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 enum { LOG_MODE = 0640, ADMIN_MESSAGE_SIZE = 512 };
@@ -18,6 +19,25 @@ enum { LOG_MODE = 0640, ADMIN_MESSAGE_SIZE = 512 };
 void configuration_init(struct configuration *configuration)
 {
     *configuration = (struct configuration){.bundle_fd = -1, .log_fd = -1};
+}
+
+/* A disk that was full when a worker ended may have left half a line, which is not to become the
+ * beginning of the next one. */
+static void end_line(int fd, const char *path)
+{
+    struct stat status;
+    char last = '\n';
+
+    if (fstat(fd, &status) < 0 || !S_ISREG(status.st_mode) || status.st_size == 0)
+        return;
+    int readable = open(path, O_RDONLY | O_CLOEXEC);
+    if (readable < 0)
+        return;
+    if (pread(readable, &last, 1, status.st_size - 1) == 1 && last != '\n') {
+        ssize_t ignored = write(fd, "\n", 1);
+        (void)ignored;
+    }
+    close(readable);
 }
 
 /* Append: several writers never overwrite each other, and logrotate's copytruncate works. */
@@ -29,6 +49,7 @@ static int open_log(const char *path)
     if (fd < 0)
         return -errno;
     fcntl(fd, F_SETFL, O_APPEND);
+    end_line(fd, path);
     return fd;
 }
 

@@ -293,7 +293,9 @@ static int read_listeners(struct worker *worker, const struct bundle *bundle,
 static void use_log(struct worker *worker, const struct config *config, int log_fd)
 {
     static_assert((int)CONFIG_LOG_LOGFMT == (int)LOG_FORMAT_LOGFMT &&
-                      (int)CONFIG_LOG_JSON == (int)LOG_FORMAT_JSON,
+                      (int)CONFIG_LOG_JSON == (int)LOG_FORMAT_JSON &&
+                      (int)CONFIG_LOG_SQUID == (int)LOG_FORMAT_SQUID &&
+                      (int)CONFIG_LOG_FORMAT_COUNT == (int)LOG_FORMAT_COUNT,
                   "the same formats");
     static_assert((int)CONFIG_LOG_AUTH_FAILURE == (int)ACCESS_AUTH_FAILURE &&
                       (int)CONFIG_LOG_EVENT_COUNT == (int)ACCESS_EVENT_COUNT,

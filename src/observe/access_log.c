@@ -16,6 +16,7 @@
 #include "observe/line.h"
 #include "observe/log.h"
 #include "observe/logfmt.h"
+#include "observe/squid_line.h"
 
 #include <errno.h>
 #include <string.h>
@@ -224,6 +225,10 @@ static ALWAYS_INLINE size_t put_fields(char bytes[LINE_SIZE], enum log_format fo
 static size_t put_line(char bytes[LINE_SIZE], enum log_format format, struct logfmt_date *date,
                        const struct access_record *record, uint64_t wall_ms, const char **ret_start)
 {
+    if (format == LOG_FORMAT_SQUID) {
+        *ret_start = bytes;
+        return squid_line_put(bytes, record, wall_ms);
+    }
     if (format == LOG_FORMAT_JSON)
         return put_fields(bytes, LOG_FORMAT_JSON, date, record, wall_ms, ret_start);
     return put_fields(bytes, LOG_FORMAT_LOGFMT, date, record, wall_ms, ret_start);
@@ -261,7 +266,8 @@ static void write_line(struct log_ring *ring, enum log_format format,
     const char *start;
     size_t length = put_line(bytes, format, log_date(ring), record, wall_ms, &start);
 
-    log_write(ring, start, length);
+    if (length > 0)
+        log_write(ring, start, length);
 }
 
 void access_log_write(struct log_ring *ring, struct event_feed *feed,

@@ -1,5 +1,5 @@
-/* The access log: one line an event, fields as DESIGN.md names them, logfmt or
- * JSON.
+/* The access log: one line an event, fields as DESIGN.md names them, logfmt,
+ * JSON or squid's (observe/squid_line.h, which has no `open`).
  *
  * Outside bytes are escaped: a value with anything but letters, digits and `-._:/[]@%+,` is quoted,
  * with \" \\ \n \r \t and \xNN inside. A line can't be forged. Empty and absent fields are left

@@ -13,6 +13,10 @@
  * again; meanwhile the rings fill up, producers drop and count, and the writer tells how many as
  * soon as it can write again.
  *
+ * squid's format has room for nothing but requests, so with it notices and the count of what was
+ * dropped go to the sink that the log began with, which is stderr: by way of a small ring of their
+ * own, and only as that takes them.
+ *
  * The surprise: a writer that hangs in write() in spite of all that (somebody else filled the pipe
  * after the poll) can't be stopped. log_finish gives up on it and log_destroy then leaves the
  * memory to it; the process is about to end anyway.
@@ -49,6 +53,7 @@ enum {
     POLL_SLICE_MS = 100,  /* how often a writer at a hanging sink looks whether it shall end */
     JOIN_GRACE_MS = 300,  /* beyond the patience: over two slices */
     TOPIC_PAUSE_MS = 5000,
+    NOTICES_SIZE = 16384,
     NO_SINK = -1,
     STYLE_SHIFT = 8,
     STYLE_EVENTS_MASK = 0xffffff,
@@ -71,6 +76,9 @@ struct log {
     size_t ring_count;
     struct log_ring *rings;
     struct topic topics[LOG_TOPIC_COUNT];
+    pthread_mutex_t notices_lock; /* of those who put */
+    struct line_ring notices;     /* that the format has no place for */
+    int notice_fd;
     _Atomic uint32_t is_asleep;    /* futex: the writer waits for a line */
     _Atomic uint32_t is_finishing; /* futex: naps end early */
     _Atomic uint32_t is_done;      /* futex: the writer touches nothing any more but this word */
@@ -120,14 +128,26 @@ static void futex_wake(_Atomic uint32_t *word)
 
 /* ---- producers ---- */
 
+static void wake_writer(struct log *log)
+{
+    if (atomic_load(&log->is_asleep) && atomic_exchange(&log->is_asleep, 0))
+        futex_wake(&log->is_asleep);
+}
+
 void log_write(struct log_ring *ring, const char *line, size_t length)
 {
     if (length > LOG_LINE_MAX - 1)
         length = LOG_LINE_MAX - 1;
-    if (!line_ring_put(&ring->lines, line, length))
-        return;
-    if (atomic_load(&ring->log->is_asleep) && atomic_exchange(&ring->log->is_asleep, 0))
-        futex_wake(&ring->log->is_asleep);
+    if (line_ring_put(&ring->lines, line, length))
+        wake_writer(ring->log);
+}
+
+static void put_notice(struct log *log, const char *line, size_t length)
+{
+    pthread_mutex_lock(&log->notices_lock);
+    line_ring_put(&log->notices, line, length);
+    pthread_mutex_unlock(&log->notices_lock);
+    wake_writer(log);
 }
 
 /* True: write it, and say that `*ret_held_back` were not. False: hold this one back. */
@@ -182,8 +202,12 @@ void log_notice(struct log_ring *ring, enum log_topic topic, const char *format,
     if (length < 0)
         return;
     text_init(&text, line, sizeof line);
-    add_message(&text, log_style(ring).format, "notice", message, &name_held_back, held_back);
-    log_write(ring, line, text.length);
+    struct log_style style = log_style(ring);
+    add_message(&text, style.format, "notice", message, &name_held_back, held_back);
+    if (style.format == LOG_FORMAT_SQUID)
+        put_notice(ring->log, line, text.length);
+    else
+        log_write(ring, line, text.length);
 }
 
 uint64_t log_dropped(const struct log *log)
@@ -226,12 +250,16 @@ static void collect_drop_report(struct log *log)
     if (dropped == log->reported_drops)
         return;
     struct text text;
+    enum log_format format = log_style(&log->rings[0]).format;
     text_init(&text, log->batch + log->batch_end, LOG_LINE_MAX);
-    add_message(&text, log_style(&log->rings[0]).format, "warning", message, &name_dropped,
-                dropped - log->reported_drops);
+    add_message(&text, format, "warning", message, &name_dropped, dropped - log->reported_drops);
+    log->reported_drops = dropped;
+    if (format == LOG_FORMAT_SQUID) {
+        put_notice(log, text.start, text.length);
+        return;
+    }
     text_add_char(&text, '\n');
     log->batch_end += text.length;
-    log->reported_drops = dropped;
 }
 
 /* Fills the empty batch. False: there was nothing. */
@@ -268,6 +296,9 @@ static void take_next_sink(struct log *log)
         return;
     if (log->owns_sink)
         close(log->sink_fd);
+    /* A line of which the old one has a part goes to the new one in full. */
+    while (log->batch_start > 0 && log->batch[log->batch_start - 1] != '\n')
+        log->batch_start--;
     log->sink_fd = fd;
     log->owns_sink = true;
     log->chunk_max = choose_chunk_max(fd);
@@ -323,6 +354,19 @@ static int write_chunk(struct log *log)
     return -ENOSPC;
 }
 
+/* As much as is taken without waiting; what fails is lost. */
+static void write_notices(struct log *log)
+{
+    struct pollfd sink = {.fd = log->notice_fd, .events = POLLOUT};
+    char bytes[PIPE_BUF];
+
+    while (!line_ring_is_empty(&log->notices) && poll(&sink, 1, 0) > 0) {
+        size_t length = line_ring_take(&log->notices, bytes, sizeof bytes);
+        ssize_t ignored = write(log->notice_fd, bytes, length);
+        (void)ignored;
+    }
+}
+
 static int write_batch(struct log *log)
 {
     while (log->batch_start < log->batch_end) {
@@ -358,8 +402,8 @@ static void count_lines_left(struct log *log)
 static void sleep_until_line(struct log *log)
 {
     atomic_store(&log->is_asleep, 1);
-    if (rings_are_empty(log) && !atomic_load(&log->is_finishing) &&
-        atomic_load(&log->next_sink_fd) == NO_SINK)
+    if (rings_are_empty(log) && line_ring_is_empty(&log->notices) &&
+        !atomic_load(&log->is_finishing) && atomic_load(&log->next_sink_fd) == NO_SINK)
         futex_wait(&log->is_asleep, 1, 0);
     atomic_store(&log->is_asleep, 0);
 }
@@ -389,6 +433,7 @@ static void *writer_run(void *argument)
     for (;;) {
         take_next_sink(log);
         int error = has_work(log) ? write_all(log) : 0;
+        write_notices(log);
         if (atomic_load(&log->is_finishing) && (error != 0 || !has_work(log)))
             break;
         idle_ms = pause_writer(log, error, idle_ms);
@@ -425,6 +470,8 @@ static void log_free(struct log *log)
     for (size_t i = 0; i < log->ring_count; i++)
         line_ring_finish(&log->rings[i].lines);
     free(log->rings);
+    line_ring_finish(&log->notices);
+    pthread_mutex_destroy(&log->notices_lock);
     free(log->batch);
     free(log);
 }
@@ -433,15 +480,19 @@ int log_create(int sink_fd, size_t ring_count, size_t ring_size, struct log **re
 {
     REQUIRE(ring_count >= 1);
     REQUIRE(ring_size >= LOG_LINE_MAX && (ring_size & (ring_size - 1)) == 0);
-    struct log *log = calloc(1, sizeof *log);
+    struct log *log = aligned_alloc(_Alignof(struct log), sizeof *log);
     if (log == NULL)
         return -ENOMEM;
+    memset(log, 0, sizeof *log);
     log->sink_fd = sink_fd;
+    log->notice_fd = sink_fd;
+    pthread_mutex_init(&log->notices_lock, NULL);
     log->next_sink_fd = NO_SINK;
     log->style = (uint32_t)STYLE_EVENTS_MASK << STYLE_SHIFT;
     log->chunk_max = choose_chunk_max(sink_fd);
     log->batch = malloc(BATCH_SIZE);
-    if (log->batch == NULL || rings_create(log, ring_count, ring_size) != 0) {
+    if (log->batch == NULL || line_ring_init(&log->notices, NOTICES_SIZE) < 0 ||
+        rings_create(log, ring_count, ring_size) != 0) {
         log_free(log);
         return -ENOMEM;
     }
@@ -465,12 +516,6 @@ int log_start(struct log *log)
         (void)pthread_setname_np(log->writer, "adit-log");
     }
     return -error;
-}
-
-static void wake_writer(struct log *log)
-{
-    if (atomic_exchange(&log->is_asleep, 0))
-        futex_wake(&log->is_asleep);
 }
 
 void log_set_sink(struct log *log, int sink_fd)

@@ -35,7 +35,7 @@ void log_destroy(struct log *log);
 void log_set_sink(struct log *log, int sink_fd);
 
 /* How lines look, and which events are worth one. */
-enum log_format { LOG_FORMAT_LOGFMT, LOG_FORMAT_JSON, LOG_FORMAT_COUNT };
+enum log_format { LOG_FORMAT_LOGFMT, LOG_FORMAT_JSON, LOG_FORMAT_SQUID, LOG_FORMAT_COUNT };
 struct log_style {
     enum log_format format;
     unsigned events; /* a bit (1 << enum access_event) an event */
@@ -50,9 +50,10 @@ struct logfmt_date *log_date(struct log_ring *ring);
 struct log_ring *log_ring_at(struct log *log, size_t index);
 /* `line` without newline. Never blocks, never allocates. */
 void log_write(struct log_ring *ring, const char *line, size_t length);
-/* A line about the process: `time=... level=notice message="..."`. Of one `topic` at most one line
- * per 5 s is written, by all threads together; the next says how many were held back.
- * LOG_TOPIC_GENERAL is for what happens once and is not limited. */
+/* A line about the process: `time=... level=notice message="..."`. squid's format has no such
+ * lines: with it they go, as logfmt, to the sink of log_create, if that takes them. Of one `topic`
+ * at most one line per 5 s is written, by all threads together; the next says how many were held
+ * back. LOG_TOPIC_GENERAL is for what happens once and is not limited. */
 enum log_topic {
     LOG_TOPIC_GENERAL,
     LOG_TOPIC_DESCRIPTORS,

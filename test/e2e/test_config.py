@@ -224,6 +224,13 @@ def test_check_print_parses_to_the_same(config):
     assert "timeout stuck 15m" in first.stdout
 
 
+@pytest.mark.parametrize("words", ["", " format logfmt", " format json", " format squid"])
+def test_formats_of_the_log_are_printed(config, words):
+    done = run_adit("check", "--print", "-c", config(f"log stderr{words}\n" + RULES))
+    assert done.returncode == 0
+    assert f"log stderr{words or ' format logfmt'} events" in done.stdout
+
+
 def test_check_without_a_file_is_about_the_built_in_one():
     done = run_adit("check", "--print")
     assert done.returncode == 0

@@ -18,6 +18,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -393,6 +395,64 @@ static void test_notices_of_a_topic_are_limited(void **state)
     close(fd);
 }
 
+/* squid's format knows requests only: all else goes where the log began, as logfmt. */
+static void test_notices_beside_squids_lines(void **state)
+{
+    const struct log_style style = {.format = LOG_FORMAT_SQUID, .events = ~0U};
+    char bytes[16384];
+    struct log *log;
+    int first = memfd_create("stderr", 0);
+    int second = memfd_create("log", 0);
+
+    assert_int_equal(log_create(first, 1, 4096, &log), 0);
+    log_set_style(log, &style);
+    log_set_sink(log, dup(second));
+    log_notice(log_ring_at(log, 0), LOG_TOPIC_GENERAL, "a notice");
+    overflow(log, 3);
+    log_finish(log, 1000);
+    assert_int_equal(read_messages(first, bytes, sizeof bytes), 2);
+    assert_non_null(strstr(bytes, " level=notice message=\"a notice\"\n"));
+    assert_non_null(strstr(bytes, " dropped=3\n"));
+    assert_true(read_messages(second, bytes, sizeof bytes) > 0);
+    assert_null(strstr(bytes, "level="));
+    log_destroy(log);
+    close(first);
+    close(second);
+}
+
+/* A disk that fills up in the middle of a line, and a new file: there the line is whole. */
+static void test_half_a_line_is_written_anew(void **state)
+{
+    const struct rlimit tight = {.rlim_cur = 10, .rlim_max = RLIM_INFINITY};
+    struct rlimit before;
+    struct reader reader;
+    struct stat status = {0};
+    int ends[2];
+    int file = memfd_create("log", 0);
+
+    signal(SIGXFSZ, SIG_IGN);
+    assert_int_equal(pipe(ends), 0);
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &tight), 0);
+    struct log *log = start_log(file, 1, RING_SIZE);
+    write_text(log, 0, "first");
+    write_text(log, 0, "the second line");
+    for (int i = 0; i < 1000 && status.st_size < 10; i++) {
+        usleep(10000);
+        assert_int_equal(fstat(file, &status), 0);
+    }
+    assert_int_equal(status.st_size, 10);
+    reader_init(&reader, ends[0]);
+    log_set_sink(log, ends[1]);
+    reader_wait_for(&reader, "line\n");
+    assert_string_equal(reader.bytes, "the second line\n");
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
+    log_finish(log, 1000);
+    log_destroy(log);
+    reader_finish(&reader);
+    close(file);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -406,6 +466,8 @@ int main(void)
         cmocka_unit_test(test_no_reader_is_survived),
         cmocka_unit_test(test_long_lines_are_cut),
         cmocka_unit_test(test_notices_of_a_topic_are_limited),
+        cmocka_unit_test(test_notices_beside_squids_lines),
+        cmocka_unit_test(test_half_a_line_is_written_anew),
     };
     signal(SIGPIPE, SIG_IGN);
     return cmocka_run_group_tests(tests, NULL, NULL);
