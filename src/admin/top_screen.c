@@ -8,6 +8,7 @@
  */
 #include "admin/top_screen.h"
 
+#include "admin/top_terminal.h"
 #include "admin/top_text.h"
 
 #include <errno.h>
@@ -64,8 +65,8 @@ static bool begin_colours(void)
     if ((no_color != NULL && no_color[0] != '\0') || !has_colors() || start_color() == ERR ||
         use_default_colors() == ERR)
         return false;
-    for (short i = 1; i < COLOUR_COUNT; i++)
-        init_pair(i, colours[i], -1);
+    for (int i = 1; i < COLOUR_COUNT; i++)
+        init_pair((short)i, colours[i], -1);
     return true;
 }
 
@@ -76,7 +77,7 @@ int top_screen_create(struct top_screen **ret_screen)
     if (screen == NULL)
         return -ENOMEM;
     screen->is_utf8 = top_text_is_utf8();
-    screen->terminal = newterm(NULL, stdout, stdin);
+    screen->terminal = top_terminal_is_usable() ? newterm(NULL, stdout, stdin) : NULL;
     if (screen->terminal == NULL) {
         free(screen);
         return -ENOTTY;

@@ -156,8 +156,8 @@ void top_text_add_sparkline(struct text *out, const double values[], size_t coun
         double height = highest > 0 ? values[i] * (LEVELS - 1) / highest : 0;
         size_t level = (size_t)height;
 
-        /* Rounded up: the lowest is for nothing at all. */
-        if (height > (double)level)
+        /* Rounded up, since the lowest is for nothing at all; but v * 7 / v may be over 7. */
+        if (height > (double)level && level < LEVELS - 1)
             level++;
         text_add(out, (is_utf8 ? blocks : letters)[level]);
     }

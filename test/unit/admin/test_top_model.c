@@ -18,9 +18,10 @@
 
 static int set_up(void **state)
 {
+    if (setlocale(LC_CTYPE, "C.UTF-8") == NULL)
+        return -1;
     struct top_ui *ui = malloc(sizeof(*ui));
-
-    if (ui == NULL || setlocale(LC_CTYPE, "C.UTF-8") == NULL)
+    if (ui == NULL)
         return -1;
     top_ui_init(ui);
     *state = ui;
@@ -435,6 +436,13 @@ static void test_sparklines(void **state)
     text_init(&text, buffer, sizeof(buffer));
     top_text_add_sparkline(&text, values, 2, 2, false);
     assert_string_equal(buffer, "#_");
+    for (int i = 1; i < 5000; i++) {
+        double highest = i * 1000.0 / 1003; /* times 7 and by itself it is not always 7 */
+
+        text_init(&text, buffer, sizeof(buffer));
+        top_text_add_sparkline(&text, &highest, 1, 1, false);
+        assert_string_equal(buffer, "#");
+    }
 }
 
 int main(void)
