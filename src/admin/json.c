@@ -31,9 +31,14 @@ void json_reader_init(struct json_reader *reader, const char *json, size_t lengt
     *reader = (struct json_reader){.next = json, .end = json + length};
 }
 
+static bool is_blank(char byte)
+{
+    return byte == ' ' || byte == '\t' || byte == '\r' || byte == '\n';
+}
+
 static void skip_blanks(struct json_reader *reader)
 {
-    while (reader->next < reader->end && memchr(" \t\r\n", *reader->next, 4) != NULL)
+    while (reader->next < reader->end && is_blank(*reader->next))
         reader->next++;
 }
 
@@ -43,6 +48,15 @@ static bool take_byte(struct json_reader *reader, char byte)
         return false;
     reader->next++;
     return true;
+}
+
+/* Either case; -1: none. */
+static int hex_value(char byte)
+{
+    if (byte >= 'A' && byte <= 'F')
+        return byte - 'A' + 10;
+    const char *digit = memchr(digits, byte, sizeof(digits) - 1);
+    return digit != NULL ? (int)(digit - digits) : -1;
 }
 
 /* The byte behind \u00: so adit writes bytes that are not UTF-8. Other characters stand as
@@ -55,13 +69,11 @@ static bool take_hex(struct json_reader *reader, struct text *out)
         return false;
     reader->next++;
     for (int i = 0; i < 4; i++) {
-        char byte = *reader->next++;
-        char small = byte >= 'A' && byte <= 'F' ? (char)(byte - 'A' + 'a') : byte;
-        const char *digit = memchr(digits, small, sizeof(digits) - 1);
+        int digit = hex_value(*reader->next++);
 
-        if (digit == NULL)
+        if (digit < 0)
             return false;
-        value = value * 16 + (unsigned)(digit - digits);
+        value = value * 16 + (unsigned)digit;
     }
     text_add_char(out, (char)value);
     return value >= 1 && value <= 0xff;
@@ -103,7 +115,8 @@ static bool take_value(struct json_reader *reader, struct text *out)
 
     if (start < reader->end && *start == '"')
         return take_string(reader, out);
-    while (reader->next < reader->end && memchr(",} \t\r\n", *reader->next, 6) == NULL)
+    while (reader->next < reader->end && *reader->next != ',' && *reader->next != '}' &&
+           !is_blank(*reader->next))
         reader->next++;
     text_add_bytes(out, start, (size_t)(reader->next - start));
     return reader->next > start;
