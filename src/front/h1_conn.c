@@ -11,6 +11,7 @@
 
 #include "front/front_private.h"
 #include "loop/loop.h"
+#include "loop/slab.h"
 #include "net/stream.h"
 #include "observe/counters.h"
 #include "tunnel/tunnel.h"
@@ -59,7 +60,7 @@ static void conn_free(struct garbage *garbage)
 
     free(conn->head);
     free(conn->reply);
-    free(conn);
+    slab_give(conn);
 }
 
 static void leave_front(struct h1_conn *conn)
@@ -498,8 +499,8 @@ static void refuse_at_once(struct h1_conn *conn, enum tunnel_error error)
 int h1_conn_open(struct front *front, struct stream *stream, const struct ip_endpoint *client,
                  unsigned listener, enum tunnel_error refuse_with)
 {
-    struct h1_conn *conn = calloc(1, sizeof(*conn));
     struct loop *loop = front->env->loop;
+    struct h1_conn *conn = slab_take(loop_slab(loop), sizeof(*conn));
 
     if (conn == NULL)
         return -ENOMEM;

@@ -9,6 +9,7 @@
 
 #include "loop/clock.h"
 #include "loop/deadline_wheel.h"
+#include "loop/slab.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -29,6 +30,7 @@ struct loop {
     struct deadline_wheel wheel;
     struct list tasks;
     struct garbage *garbage;
+    struct slab slab;
     struct watch bell; /* an eventfd: letters came, or loop_stop was called */
     pthread_mutex_t letters_lock;
     struct list letters; /* under letters_lock */
@@ -103,6 +105,7 @@ int loop_create(struct loop **ret_loop)
         free(loop);
         return error;
     }
+    slab_init(&loop->slab);
     loop->now_ms = clock_monotonic_ms();
     deadline_wheel_init(&loop->wheel, loop->now_ms);
     list_init(&loop->tasks);
@@ -129,6 +132,7 @@ void loop_destroy(struct loop *loop)
     REQUIRE(list_is_empty(&loop->letters));
     watch_close(&loop->bell);
     close(loop->epoll_fd);
+    slab_finish(&loop->slab);
     pthread_mutex_destroy(&loop->letters_lock);
     free(loop);
 }
@@ -208,6 +212,11 @@ void loop_stop(struct loop *loop)
 {
     atomic_store_explicit(&loop->is_stopping, true, memory_order_release);
     ring_bell(loop);
+}
+
+struct slab *loop_slab(struct loop *loop)
+{
+    return &loop->slab;
 }
 
 uint64_t loop_now_ms(const struct loop *loop)

@@ -22,6 +22,7 @@
 #include <stdint.h>
 
 struct loop;
+struct slab;
 
 /* 0 or -errno. */
 int loop_create(struct loop **ret_loop) MUST_CHECK;
@@ -33,6 +34,8 @@ int loop_run(struct loop *loop) MUST_CHECK;
 int loop_turn(struct loop *loop) MUST_CHECK;
 /* From any thread: loop_run returns after the current turn. */
 void loop_stop(struct loop *loop);
+/* Memory for objects that live on the loop's thread and end before the loop. */
+struct slab *loop_slab(struct loop *loop);
 /* CLOCK_MONOTONIC when the turn began, in milliseconds. */
 uint64_t loop_now_ms(const struct loop *loop);
 /* Differs from turn to turn (wraps). */

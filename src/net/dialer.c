@@ -8,6 +8,7 @@
 #include "net/dialer.h"
 
 #include "loop/loop.h"
+#include "loop/slab.h"
 #include "net/local_address.h"
 #include "net/socket_address.h"
 #include "net/stream.h"
@@ -16,7 +17,6 @@
 #include <errno.h>
 #include <netinet/tcp.h>
 #include <stdbool.h>
-#include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -283,7 +283,7 @@ int dial_create(struct loop *loop, uint16_t port,
                 void (*on_done)(void *, const struct dial_result *), void *owner,
                 struct dial **ret_dial)
 {
-    struct dial *dial = calloc(1, sizeof(*dial));
+    struct dial *dial = slab_take(loop_slab(loop), sizeof(*dial));
 
     if (dial == NULL)
         return -ENOMEM;
@@ -329,7 +329,7 @@ void dial_start(struct dial *dial, uint64_t deadline_ms)
 
 static void dial_free(struct garbage *garbage)
 {
-    free(container_of(garbage, struct dial, garbage));
+    slab_give(container_of(garbage, struct dial, garbage));
 }
 
 void dial_destroy(struct dial *dial)

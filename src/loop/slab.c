@@ -1,0 +1,132 @@
+/* A chunk holds objects of one size and lies on a boundary of its own size: so an object's address
+ * tells its chunk, and the chunk where it belongs. A chunk is carved as objects are taken, so its
+ * pages cost nothing before they are used; objects that came back are taken first, the last one
+ * first: it may still be in the cache.
+ *
+ * AddressSanitizer must see each object by itself: with it, all of this is calloc and free.
+ */
+#include "loop/slab.h"
+
+#include "base/contract.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define SLAB_IS_PLAIN 1
+#endif
+#endif
+#if defined(__SANITIZE_ADDRESS__)
+#define SLAB_IS_PLAIN 1
+#endif
+#ifndef SLAB_IS_PLAIN
+#define SLAB_IS_PLAIN 0
+#endif
+
+/* Small beside what a thread needs anyway, large enough that one in a hundred tunnels needs a new
+ * one. Of its boundary to boundary, the end is left to malloc's own header. */
+enum { CHUNK_BOUNDARY = 64 * 1024, CHUNK_SIZE = CHUNK_BOUNDARY - 64 };
+
+struct free_object {
+    struct free_object *next;
+};
+
+struct chunk {
+    struct list link; /* in slab->open while it has room */
+    struct list *open;
+    struct free_object *free; /* came back */
+    uint32_t size;            /* of an object */
+    uint32_t used;            /* objects that are out */
+    uint32_t carved;          /* bytes from the chunk's start that have ever been out */
+};
+
+void slab_init(struct slab *slab)
+{
+    for (size_t i = 0; i < SLAB_SIZES; i++)
+        list_init(&slab->open[i]);
+}
+
+void slab_finish(struct slab *slab)
+{
+    for (size_t i = 0; i < SLAB_SIZES; i++) {
+        while (!list_is_empty(&slab->open[i])) {
+            struct chunk *chunk = container_of(slab->open[i].next, struct chunk, link);
+
+            REQUIRE(chunk->used == 0);
+            list_remove(&chunk->link);
+            free(chunk);
+        }
+    }
+}
+
+static bool has_room(const struct chunk *chunk)
+{
+    return chunk->free != NULL || chunk->carved + chunk->size <= CHUNK_SIZE;
+}
+
+static struct chunk *chunk_create(struct list *open, size_t size)
+{
+    void *memory;
+
+    if (posix_memalign(&memory, CHUNK_BOUNDARY, CHUNK_SIZE) != 0)
+        return NULL;
+    struct chunk *chunk = memory;
+    *chunk = (struct chunk){.open = open, .size = (uint32_t)size, .carved = sizeof(*chunk)};
+    list_init(&chunk->link);
+    list_append(open, &chunk->link);
+    return chunk;
+}
+
+static void *chunk_take(struct chunk *chunk)
+{
+    void *object = chunk->free;
+
+    if (object != NULL) {
+        chunk->free = chunk->free->next;
+    } else {
+        object = (char *)chunk + chunk->carved;
+        chunk->carved += chunk->size;
+    }
+    chunk->used++;
+    if (!has_room(chunk))
+        list_remove(&chunk->link);
+    return object;
+}
+
+void *slab_take(struct slab *slab, size_t size)
+{
+    REQUIRE(size > 0 && size <= SLAB_LARGEST);
+    if (SLAB_IS_PLAIN)
+        return calloc(1, size);
+    size_t index = (size - 1) / SLAB_STEP;
+    struct list *open = &slab->open[index];
+    struct chunk *chunk = list_is_empty(open) ? chunk_create(open, (index + 1) * SLAB_STEP)
+                                              : container_of(open->next, struct chunk, link);
+    return chunk == NULL ? NULL : memset(chunk_take(chunk), 0, size);
+}
+
+void slab_give(void *object)
+{
+    if (SLAB_IS_PLAIN || object == NULL) {
+        free(object);
+        return;
+    }
+    struct chunk *chunk = (struct chunk *)((uintptr_t)object & ~(uintptr_t)(CHUNK_BOUNDARY - 1));
+    struct free_object *returned = object;
+    bool had_room = has_room(chunk);
+
+    returned->next = chunk->free;
+    chunk->free = returned;
+    chunk->used--;
+    if (!had_room)
+        list_append(chunk->open, &chunk->link);
+    /* The last one of its size stays: a lone tunnel after the other would make a new one each. */
+    bool is_only = chunk->open->next == chunk->open->previous;
+    if (chunk->used == 0 && !is_only) {
+        list_remove(&chunk->link);
+        free(chunk);
+    }
+}
