@@ -13,6 +13,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #if defined(__has_feature)
 #if __has_feature(address_sanitizer)
@@ -27,8 +28,8 @@
 #endif
 
 /* Small beside what a thread needs anyway, large enough that one in a hundred tunnels needs a new
- * one. Of its boundary to boundary, the end is left to malloc's own header. */
-enum { CHUNK_BOUNDARY = 64 * 1024, CHUNK_SIZE = CHUNK_BOUNDARY - 64 };
+ * one. */
+enum { CHUNK_SIZE = 64 * 1024 };
 
 struct free_object {
     struct free_object *next;
@@ -57,7 +58,7 @@ void slab_finish(struct slab *slab)
 
             REQUIRE(chunk->used == 0);
             list_remove(&chunk->link);
-            free(chunk);
+            munmap(chunk, CHUNK_SIZE);
         }
     }
 }
@@ -67,13 +68,43 @@ static bool has_room(const struct chunk *chunk)
     return chunk->free != NULL || chunk->carved + chunk->size <= CHUNK_SIZE;
 }
 
+static void *map(size_t size)
+{
+    void *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+    return memory == MAP_FAILED ? NULL : memory;
+}
+
+static size_t beyond_boundary(const void *memory)
+{
+    return (uintptr_t)memory % CHUNK_SIZE;
+}
+
+/* From the kernel itself: malloc would put a header, hence a page, before each chunk. What the
+ * kernel gives stands beside what it gave before, so mostly it is aligned already. */
+static void *map_chunk(void)
+{
+    char *memory = map(CHUNK_SIZE);
+
+    if (memory == NULL || beyond_boundary(memory) == 0)
+        return memory;
+    munmap(memory, CHUNK_SIZE);
+    memory = map((size_t)2 * CHUNK_SIZE);
+    if (memory == NULL)
+        return NULL;
+    size_t before = CHUNK_SIZE - beyond_boundary(memory);
+    munmap(memory, before);
+    if (before < CHUNK_SIZE)
+        munmap(memory + before + CHUNK_SIZE, CHUNK_SIZE - before);
+    return memory + before;
+}
+
 static struct chunk *chunk_create(struct list *open, size_t size)
 {
-    void *memory;
+    struct chunk *chunk = map_chunk();
 
-    if (posix_memalign(&memory, CHUNK_BOUNDARY, CHUNK_SIZE) != 0)
+    if (chunk == NULL)
         return NULL;
-    struct chunk *chunk = memory;
     *chunk = (struct chunk){.open = open, .size = (uint32_t)size, .carved = sizeof(*chunk)};
     list_init(&chunk->link);
     list_append(open, &chunk->link);
@@ -114,7 +145,7 @@ void slab_give(void *object)
         free(object);
         return;
     }
-    struct chunk *chunk = (struct chunk *)((uintptr_t)object & ~(uintptr_t)(CHUNK_BOUNDARY - 1));
+    struct chunk *chunk = (struct chunk *)((uintptr_t)object & ~(uintptr_t)(CHUNK_SIZE - 1));
     struct free_object *returned = object;
     bool had_room = has_room(chunk);
 
@@ -127,6 +158,6 @@ void slab_give(void *object)
     bool is_only = chunk->open->next == chunk->open->previous;
     if (chunk->used == 0 && !is_only) {
         list_remove(&chunk->link);
-        free(chunk);
+        munmap(chunk, CHUNK_SIZE);
     }
 }

@@ -50,6 +50,12 @@ struct limit_pass {
     struct throttle *throttle; /* NULL: as fast as it can */
 };
 
+/* Counted in all and nowhere else: any other such pass of the same limits is as good. */
+static inline bool limit_pass_is_plain(const struct limit_pass *pass)
+{
+    return pass->user == NULL && pass->client == NULL && pass->throttle == NULL;
+}
+
 /* 0 or -errno. */
 int limits_create(struct limits **ret_limits) MUST_CHECK;
 /* Nobody may be inside. */

@@ -14,6 +14,7 @@
 #include "tunnel/pipe_pool.h"
 #include "tunnel/relay.h"
 #include "tunnel/relay_env.h"
+#include "tunnel/tunnel_env.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -44,6 +45,11 @@ struct relay_env {
     struct deadline tick; /* looks for quiet pipes while there are any */
     char *buffer;         /* COPY_BULK_BYTES: what is in it never outlives a call */
 };
+
+static inline struct relay_env *relay_env_of(const struct relay *relay)
+{
+    return relay->env->relays;
+}
 
 static inline struct stream *half_source(const struct relay *relay, unsigned from)
 {

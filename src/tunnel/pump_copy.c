@@ -19,7 +19,7 @@ int stash_put(struct relay *relay, unsigned from, const char *bytes, size_t leng
     stash->length = length;
     memcpy(stash->bytes, bytes, length);
     relay->halves[from].stash = stash;
-    relay->env->stashed += length;
+    relay_env_of(relay)->stashed += length;
     return 0;
 }
 
@@ -29,7 +29,7 @@ void stash_drop(struct relay *relay, unsigned from)
 
     if (half->stash == NULL)
         return;
-    relay->env->stashed -= half->stash->length + half->stash->offset;
+    relay_env_of(relay)->stashed -= half->stash->length + half->stash->offset;
     free(half->stash);
     half->stash = NULL;
 }
@@ -69,7 +69,7 @@ static void write_out(struct relay *relay, unsigned from, const char *bytes, siz
 
 ssize_t pump_copy(struct relay *relay, unsigned from)
 {
-    struct relay_env *env = relay->env;
+    struct relay_env *env = relay_env_of(relay);
     struct half *half = &relay->halves[from];
     size_t size = half->is_pipe_refused ? COPY_BULK_BYTES : COPY_BYTES;
 

@@ -44,7 +44,7 @@ static bool is_refusal(int error)
 
 static void refuse_pipe(struct relay *relay, struct half *half, int error)
 {
-    half_demote(relay->env, half);
+    half_demote(relay_env_of(relay), half);
     half->is_pipe_refused = true;
     counter_add(relay->env->counters, COUNTER_PIPES_REFUSED, 1);
     log_notice(relay->env->log, LOG_TOPIC_PIPES, "a splice pipe was refused (%s); copying instead",
@@ -79,7 +79,7 @@ static const uint64_t quiet_ms = 1000;
 
 void half_promote(struct relay *relay, unsigned from)
 {
-    struct relay_env *env = relay->env;
+    struct relay_env *env = relay_env_of(relay);
     struct half *half = &relay->halves[from];
     uint64_t now_ms = loop_now_ms(env->loop);
 

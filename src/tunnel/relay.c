@@ -36,7 +36,7 @@ static const uint64_t reset_patience_ms = 15 * 1000;
 static void drop_pending(struct relay *relay, unsigned from)
 {
     stash_drop(relay, from);
-    half_demote(relay->env, &relay->halves[from]);
+    half_demote(relay_env_of(relay), &relay->halves[from]);
 }
 
 void relay_sink_failed(struct relay *relay, unsigned from)
@@ -125,10 +125,10 @@ static void throttle_count(struct relay *relay, unsigned from, ssize_t count)
 static ssize_t pump(struct relay *relay, unsigned from)
 {
     struct half *half = &relay->halves[from];
-    enum relay_mode mode = relay->env->limits.mode;
+    enum relay_mode mode = relay_env_of(relay)->limits.mode;
 
     if (half_source(relay, from)->ready & STREAM_URGENT) {
-        half_demote(relay->env, half);
+        half_demote(relay_env_of(relay), half);
         half->is_pipe_refused = true;
     }
     if (half->pipe == NULL && !half->is_pipe_refused && !half->is_sink_ended &&
@@ -232,7 +232,8 @@ static bool pass_on_reset(struct relay *relay, unsigned from)
         relay_end(relay, relay->closed_by, false, false);
         return true;
     }
-    size_t unacknowledged = stream_unacknowledged(half_sink(relay, from));
+    size_t count = stream_unacknowledged(half_sink(relay, from));
+    uint32_t unacknowledged = count < UINT32_MAX ? (uint32_t)count : UINT32_MAX;
     bool is_moving = relay->reset_wait_ms == 0 || unacknowledged < relay->reset_unacknowledged;
     relay->reset_unacknowledged = unacknowledged;
     if (is_moving)
@@ -298,15 +299,15 @@ static uint64_t patience_ms(const struct relay *relay, enum closed_by *ret_close
 {
     if (half_is_stuck(relay, RELAY_CLIENT) || half_is_stuck(relay, RELAY_TARGET)) {
         *ret_closed_by = CLOSED_BY_STUCK_TIMEOUT;
-        return relay->timeouts->stuck_ms;
+        return relay->env->timeouts.stuck_ms;
     }
     if (relay->halves[RELAY_CLIENT].is_source_ended ||
         relay->halves[RELAY_TARGET].is_source_ended) {
         *ret_closed_by = CLOSED_BY_HALF_CLOSED_TIMEOUT;
-        return relay->timeouts->half_closed_ms;
+        return relay->env->timeouts.half_closed_ms;
     }
     *ret_closed_by = CLOSED_BY_IDLE_TIMEOUT;
-    return relay->timeouts->idle_ms;
+    return relay->env->timeouts.idle_ms;
 }
 
 static uint64_t next_look_ms(const struct relay *relay)
@@ -395,16 +396,14 @@ static void look_again(struct deadline *deadline)
     relay_drive(relay);
 }
 
-int relay_start(struct relay *relay, struct relay_env *env, const struct tunnel_timeouts *timeouts,
-                struct throttle *throttle, struct stream *client, struct stream *target,
-                const void *early, size_t early_length,
-                void (*on_ended)(struct relay *, enum closed_by))
+int relay_start(struct relay *relay, struct tunnel_env *env, struct throttle *throttle,
+                struct stream *client, struct stream *target, const void *early,
+                size_t early_length, void (*on_ended)(struct relay *, enum closed_by))
 {
     uint64_t now_ms = loop_now_ms(env->loop);
 
     *relay = (struct relay){
         .env = env,
-        .timeouts = timeouts,
         .throttle = throttle,
         .ends = {client, target},
         .on_ended = on_ended,
@@ -416,7 +415,7 @@ int relay_start(struct relay *relay, struct relay_env *env, const struct tunnel_
     deadline_init(&relay->deadline, look_again);
     task_init(&relay->again, next_turn);
     for (unsigned from = 0; from < RELAY_ENDS; from++)
-        relay->halves[from].is_pipe_refused = env->limits.mode == RELAY_COPY;
+        relay->halves[from].is_pipe_refused = env->relays->limits.mode == RELAY_COPY;
     if (early_length > 0 && stash_put(relay, RELAY_CLIENT, early, early_length) < 0)
         return -ENOMEM;
     stream_observe(client, end_ready, relay);

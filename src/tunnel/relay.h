@@ -15,11 +15,10 @@
 #include <stdint.h>
 
 struct pipe;
-struct relay_env;
 struct stash;
 struct stream;
 struct throttle;
-struct tunnel_timeouts;
+struct tunnel_env;
 
 enum relay_end { RELAY_CLIENT, RELAY_TARGET, RELAY_ENDS };
 
@@ -36,8 +35,7 @@ struct half {
 };
 
 struct relay {
-    struct relay_env *env;
-    const struct tunnel_timeouts *timeouts;
+    struct tunnel_env *env;
     struct throttle *throttle; /* NULL: as fast as it can */
     struct stream *ends[RELAY_ENDS];
     struct half halves[RELAY_ENDS];
@@ -45,13 +43,13 @@ struct relay {
     struct task again; /* the work budget of a turn was used up, or the target was held */
     void (*on_ended)(struct relay *relay, enum closed_by closed_by);
     uint64_t started_ms;
-    uint32_t started_turn; /* of the loop: the success was written in it, the target is not read */
     uint64_t active_ms;    /* when a byte or an end was last seen */
-    size_t reset_unacknowledged; /* when a reset that waits was last looked at */
-    uint16_t reset_wait_ms;      /* 0: no reset waits to be passed on */
-    uint8_t closed_by;           /* enum closed_by; CLOSED_BY_COUNT until the first end is seen */
-    bool is_reset[RELAY_ENDS];   /* this end reset its connection */
-    bool is_starved;             /* the thread holds as many bytes as it may: look again soon */
+    uint32_t started_turn; /* of the loop: the success was written in it, the target is not read */
+    uint32_t reset_unacknowledged; /* when a reset that waits was last looked at */
+    uint16_t reset_wait_ms;        /* 0: no reset waits to be passed on */
+    uint8_t closed_by;             /* enum closed_by; CLOSED_BY_COUNT until the first end is seen */
+    bool is_reset[RELAY_ENDS];     /* this end reset its connection */
+    bool is_starved;               /* the thread holds as many bytes as it may: look again soon */
     bool is_out_of_memory;
     bool is_kept_alive; /* keepalive is on for the dialled end */
 };
@@ -59,10 +57,9 @@ struct relay {
 /* Takes both streams; `throttle` (or NULL) stays the caller's. `early` bytes go to the target
  * before anything else: copied. The target is not read in this turn. on_ended comes once, maybe
  * from within; both streams are closed by then. 0, or -ENOMEM: nothing was taken. */
-int relay_start(struct relay *relay, struct relay_env *env, const struct tunnel_timeouts *timeouts,
-                struct throttle *throttle, struct stream *client, struct stream *target,
-                const void *early, size_t early_length,
-                void (*on_ended)(struct relay *, enum closed_by)) MUST_CHECK;
+int relay_start(struct relay *relay, struct tunnel_env *env, struct throttle *throttle,
+                struct stream *client, struct stream *target, const void *early,
+                size_t early_length, void (*on_ended)(struct relay *, enum closed_by)) MUST_CHECK;
 /* Closes both ends now, with a reset or without; on_ended is not called. */
 void relay_stop(struct relay *relay, bool is_reset);
 /* Payload so far; index RELAY_CLIENT counts what came from the client. */

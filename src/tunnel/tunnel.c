@@ -10,6 +10,7 @@
 #include "tunnel/tunnel.h"
 
 #include "base/text.h"
+#include "loop/slab.h"
 #include "net/local_address.h"
 #include "net/stream.h"
 #include "observe/counters.h"
@@ -68,33 +69,74 @@ static void opening_free(struct tunnel *tunnel)
     dial_gate_leave(tunnel->env->dial_gate, &opening->pass);
     if (opening->target != NULL)
         stream_close(opening->target, false);
-    free(opening);
+    free(opening->early);
+    slab_give(opening);
 }
 
 static void tunnel_free(struct garbage *garbage)
 {
     struct tunnel *tunnel = container_of(garbage, struct tunnel, garbage);
 
-    free(tunnel->user);
-    if (tunnel->rules != NULL)
-        tunnel_rules_release(tunnel->rules);
-    free(tunnel->reports);
-    free(tunnel->target);
-    free(tunnel);
+    tunnel_rules_release(tunnel->rules);
+    if (tunnel->extras != NULL) {
+        free(tunnel->extras->user);
+        free(tunnel->extras->reports);
+        slab_give(tunnel->extras);
+    }
+    slab_give(tunnel);
+}
+
+/* NULL for want of memory. */
+static struct extras *extras_of(struct tunnel *tunnel)
+{
+    if (tunnel->extras == NULL)
+        tunnel->extras = slab_take(loop_slab(tunnel->env->loop), sizeof(*tunnel->extras));
+    return tunnel->extras;
+}
+
+/* ---- limits ---- */
+
+/* A pass that only counts need not be kept: it is like any other. */
+static bool keep_pass(struct tunnel *tunnel, const struct limit_pass *pass)
+{
+    tunnel->is_counted = true;
+    if (limit_pass_is_plain(pass))
+        return true;
+    if (extras_of(tunnel) == NULL)
+        return false;
+    tunnel->extras->limit_pass = *pass;
+    return true;
+}
+
+static void leave_limits(struct tunnel *tunnel)
+{
+    struct limit_pass plain = {.limits = tunnel->env->limits};
+    bool is_plain = tunnel->extras == NULL || limit_pass_is_plain(&tunnel->extras->limit_pass);
+
+    if (tunnel->is_counted)
+        limits_leave(is_plain ? &plain : &tunnel->extras->limit_pass,
+                     loop_now_ms(tunnel->env->loop));
+    tunnel->is_counted = false;
+}
+
+static struct throttle *throttle_of(const struct tunnel *tunnel)
+{
+    return tunnel->extras != NULL ? tunnel->extras->limit_pass.throttle : NULL;
 }
 
 static void tunnel_close(struct tunnel *tunnel)
 {
     move_to(tunnel, TUNNEL_CLOSED);
     opening_free(tunnel);
-    limits_leave(&tunnel->limit_pass, loop_now_ms(tunnel->env->loop));
+    leave_limits(tunnel);
     list_remove(&tunnel->link);
     loop_free_later(tunnel->env->loop, &tunnel->garbage, tunnel_free);
 }
 
 static void refuse(struct tunnel *tunnel, enum tunnel_error error, const char *details)
 {
-    const struct tunnel_ops *ops = tunnel->ops;
+    const struct tunnel_ops *ops = tunnel->opening->ops;
+    void *self = tunnel->opening->self;
     struct tunnel_refusal refusal = {
         .error = error,
         .rcode = error == TUNNEL_ERROR_NXDOMAIN ? "NXDOMAIN" : NULL,
@@ -103,7 +145,7 @@ static void refuse(struct tunnel *tunnel, enum tunnel_error error, const char *d
 
     tunnel_log_refused(tunnel, error, refusal.details);
     tunnel_close(tunnel);
-    ops->refused(tunnel->self, &refusal);
+    ops->refused(self, &refusal);
 }
 
 /* ---- judging ---- */
@@ -167,8 +209,10 @@ static void note_reports(struct tunnel *tunnel, const struct verdict *verdict)
     char buffer[REPORTS_SIZE];
     struct text names;
 
-    free(tunnel->reports);
-    tunnel->reports = NULL;
+    if (tunnel->extras != NULL) {
+        free(tunnel->extras->reports);
+        tunnel->extras->reports = NULL;
+    }
     if (verdict->report_count == 0)
         return;
     text_init(&names, buffer, sizeof(buffer));
@@ -176,7 +220,8 @@ static void note_reports(struct tunnel *tunnel, const struct verdict *verdict)
         text_add(&names, i > 0 ? "," : "");
         text_add(&names, source->rules[verdict->reports[i]].name);
     }
-    tunnel->reports = strdup(buffer);
+    if (extras_of(tunnel) != NULL)
+        tunnel->extras->reports = strdup(buffer);
 }
 
 /* What is inside a tunnel is not looked at yet: it is "unknown" and has no SNI. */
@@ -187,7 +232,7 @@ static struct verdict judge(struct tunnel *tunnel, const struct ip_address *addr
     struct verdict verdict;
     struct policy_facts facts = {
         .client = &tunnel->client.address,
-        .user = tunnel->user,
+        .user = tunnel_user(tunnel),
         .listener = tunnel->listener < env->listener_count
                         ? &env->listeners_written[tunnel->listener]
                         : NULL,
@@ -356,7 +401,7 @@ static void established(struct tunnel *tunnel)
     stream_observe(opening->target, target_ignored, NULL);
     stream_want(opening->target, 0);
     move_to(tunnel, TUNNEL_ESTABLISHED);
-    tunnel->ops->established(tunnel->self);
+    opening->ops->established(opening->self);
 }
 
 /* ---- the driver: one function a state; true when there may be more to do at once ---- */
@@ -415,8 +460,14 @@ static bool enter_limits(struct tunnel *tunnel)
 
     if (env->limits == NULL)
         return true;
+    struct limit_pass pass;
     enum limit limit = limits_enter(env->limits, &env->limit_values, &tunnel->client.address,
-                                    tunnel->user, loop_now_ms(env->loop), &tunnel->limit_pass);
+                                    tunnel_user(tunnel), loop_now_ms(env->loop), &pass);
+    if (limit == LIMIT_NONE && !keep_pass(tunnel, &pass)) {
+        tunnel->is_counted = false;
+        limits_leave(&pass, loop_now_ms(env->loop));
+        limit = LIMIT_MEMORY;
+    }
     if (limit != LIMIT_NONE)
         refuse_by_limit(tunnel, limit);
     return limit == LIMIT_NONE;
@@ -559,69 +610,77 @@ static enum auth_result begin_authentication(struct tunnel *tunnel,
 
     if (credentials == NULL)
         return AUTH_WRONG;
-    tunnel->user = strdup(credentials->user);
-    if (tunnel->user == NULL)
+    if (extras_of(tunnel) == NULL)
+        return AUTH_BUSY;
+    tunnel->extras->user = strdup(credentials->user);
+    if (tunnel->extras->user == NULL)
         return AUTH_BUSY;
     deadline_set(env->loop, &opening->queue_deadline, loop_now_ms(env->loop) + auth_wait_ms);
     return auth_check_start(&opening->auth_check, env->auth, env->users, env->loop,
                             &tunnel->client.address, credentials, on_authenticated);
 }
 
-static struct opening *opening_create(struct tunnel *tunnel, const struct tunnel_request *request)
+static struct opening *opening_create(struct tunnel *tunnel, const struct tunnel_request *request,
+                                      const struct tunnel_ops *ops, void *self)
 {
-    struct opening *opening = calloc(1, sizeof(*opening) + request->early_length);
+    struct loop *loop = tunnel->env->loop;
+    struct opening *opening = slab_take(loop_slab(loop), sizeof(*opening));
 
     if (opening == NULL)
         return NULL;
-    if (dial_create(tunnel->env->loop, request->authority->port, on_dialled, tunnel,
-                    &opening->dial) < 0) {
-        free(opening);
+    if (dial_create(loop, request->authority->port, on_dialled, tunnel, &opening->dial) < 0) {
+        slab_give(opening);
         return NULL;
     }
     opening->tunnel = tunnel;
+    opening->ops = ops;
+    opening->self = self;
+    opening->began_ms = loop_now_ms(loop);
     opening->authority = *request->authority;
     opening->dns_began_ms = -1;
     deadline_init(&opening->queue_deadline, queue_passed);
-    opening->early_length = request->early_length;
-    if (request->early_length > 0)
-        memcpy(opening->early, request->early_bytes, request->early_length);
     return opening;
 }
 
-static char *target_text(const struct authority *authority, uint16_t *ret_length)
+/* Few clients send any. */
+static bool keep_early(struct opening *opening, const struct tunnel_request *request)
 {
-    char buffer[AUTHORITY_TEXT_SIZE];
-    struct text text;
-
-    text_init(&text, buffer, sizeof(buffer));
-    authority_print(&text, authority);
-    *ret_length = (uint16_t)text.length;
-    return strndup(buffer, text.length);
+    if (request->early_length == 0)
+        return true;
+    opening->early = malloc(request->early_length);
+    if (opening->early == NULL)
+        return false;
+    memcpy(opening->early, request->early_bytes, request->early_length);
+    opening->early_length = request->early_length;
+    return true;
 }
 
 static struct tunnel *tunnel_create(struct tunnel_env *env, const struct tunnel_request *request,
                                     const struct tunnel_ops *ops, void *self)
 {
-    struct tunnel *tunnel = calloc(1, sizeof(*tunnel));
+    char buffer[AUTHORITY_TEXT_SIZE];
+    struct text target;
 
+    text_init(&target, buffer, sizeof(buffer));
+    authority_print(&target, request->authority);
+    struct tunnel *tunnel =
+        slab_take(loop_slab(env->loop), offsetof(struct tunnel, target) + target.length + 1);
     if (tunnel == NULL)
         return NULL;
-    *tunnel = (struct tunnel){
-        .env = env,
-        .rules = tunnel_rules_hold(env->rules),
-        .ops = ops,
-        .self = self,
-        .http = request->http,
-        .client = request->client,
-        .listener = (uint16_t)request->listener,
-        .began_ms = loop_now_ms(env->loop),
-        .dns_ms = -1,
-        .dial_ms = -1,
-    };
     list_init(&tunnel->link);
-    tunnel->target = target_text(request->authority, &tunnel->target_length);
-    tunnel->opening = tunnel->target != NULL ? opening_create(tunnel, request) : NULL;
-    if (tunnel->opening == NULL) {
+    tunnel->env = env;
+    tunnel->rules = tunnel_rules_hold(env->rules);
+    tunnel->client = request->client;
+    tunnel->listener = (uint16_t)request->listener;
+    tunnel->dns_ms = -1;
+    tunnel->dial_ms = -1;
+    REQUIRE(strlen(request->http) < sizeof(tunnel->http));
+    memcpy(tunnel->http, request->http, strlen(request->http));
+    memcpy(tunnel->target, buffer, target.length);
+    tunnel->target_length = (uint16_t)target.length;
+    tunnel->opening = opening_create(tunnel, request, ops, self);
+    if (tunnel->opening == NULL || !keep_early(tunnel->opening, request)) {
+        opening_free(tunnel);
         tunnel_free(&tunnel->garbage);
         return NULL;
     }
@@ -690,12 +749,12 @@ void tunnel_relay(struct tunnel *tunnel, struct stream *client)
     struct stream *target = opening->target;
 
     opening->target = NULL;
+    tunnel->opening_ms = (uint32_t)(loop_now_ms(env->loop) - opening->began_ms);
     move_to(tunnel, TUNNEL_RELAYING);
     list_append(&env->tunnels, &tunnel->link);
     tunnel_log_open(tunnel);
-    int error =
-        relay_start(&tunnel->relay, env->relays, &env->timeouts, tunnel->limit_pass.throttle,
-                    client, target, opening->early, opening->early_length, relay_ended);
+    int error = relay_start(&tunnel->relay, env, throttle_of(tunnel), client, target,
+                            opening->early, opening->early_length, relay_ended);
     if (error < 0) {
         stream_close(client, true);
         stream_close(target, true);

@@ -17,13 +17,13 @@ static struct access_record record_of(const struct tunnel *tunnel, enum access_e
         .listener =
             tunnel->listener < env->listener_count ? &env->listeners[tunnel->listener] : NULL,
         .http = tunnel->http,
-        .user = tunnel->user,
+        .user = tunnel_user(tunnel),
         .target = tunnel->target,
         .target_length = tunnel->target_length,
         .address = tunnel->address.address.family == IP_NONE ? NULL : &tunnel->address,
         .verdict = tunnel->state == TUNNEL_AUTHENTICATING ? NULL : policy_action_name(POLICY_ALLOW),
         .rule = tunnel->rule,
-        .report = tunnel->reports,
+        .report = tunnel_reports(tunnel),
         .dns_ms = tunnel->dns_ms,
         .dial_ms = tunnel->dial_ms,
     };
@@ -45,9 +45,14 @@ static void observe_close(struct counters *counters, const struct access_record 
     counters_observe(counters, HISTOGRAM_TUNNEL_DOWN, record->down_bytes);
 }
 
+static uint64_t age_ms(const struct tunnel *tunnel)
+{
+    return loop_now_ms(tunnel->env->loop) - tunnel->relay.started_ms + tunnel->opening_ms;
+}
+
 static void count_reports(struct tunnel *tunnel)
 {
-    if (tunnel->reports != NULL)
+    if (tunnel_reports(tunnel) != NULL)
         counter_add(tunnel->env->counters, COUNTER_TUNNELS_REPORTED, 1);
 }
 
@@ -69,7 +74,7 @@ void tunnel_log_close(struct tunnel *tunnel, enum closed_by closed_by)
 
     record.up_bytes = relay_bytes(&tunnel->relay, RELAY_CLIENT);
     record.down_bytes = relay_bytes(&tunnel->relay, RELAY_TARGET);
-    record.duration_ms = loop_now_ms(tunnel->env->loop) - tunnel->began_ms;
+    record.duration_ms = age_ms(tunnel);
     record.closed_by = closed_by;
     access_log_write(tunnel->env->log, tunnel->env->events, &record);
     counter_subtract(tunnel->env->counters, COUNTER_TUNNELS_OPEN, 1);
@@ -82,7 +87,7 @@ struct access_record tunnel_log_record(const struct tunnel *tunnel)
 
     record.up_bytes = relay_bytes(&tunnel->relay, RELAY_CLIENT);
     record.down_bytes = relay_bytes(&tunnel->relay, RELAY_TARGET);
-    record.duration_ms = loop_now_ms(tunnel->env->loop) - tunnel->began_ms;
+    record.duration_ms = age_ms(tunnel);
     return record;
 }
 

@@ -5,6 +5,7 @@
 #include "base/list.h"
 #include "dns/resolver.h"
 #include "loop/loop.h"
+#include "loop/slab.h"
 #include "net/dialer.h"
 #include "policy/policy.h"
 #include "tunnel/auth.h"
@@ -32,6 +33,9 @@ enum tunnel_state {
 /* What only a tunnel on its way needs; freed when the relay starts. */
 struct opening {
     struct tunnel *tunnel;
+    const struct tunnel_ops *ops;
+    void *self;
+    uint64_t began_ms;
     struct authority authority;
     struct auth_check auth_check;
     enum auth_result auth_result; /* AUTH_GRANTED also when there was nothing to check */
@@ -53,33 +57,52 @@ struct opening {
     bool is_dialled;
     int dial_error;
     size_t early_length;
-    char early[];
+    char *early; /* NULL: none */
 };
 
+/* What few tunnels have. */
+struct extras {
+    struct limit_pass limit_pass; /* of a user, of a client, or with a throttle */
+    char *user;                   /* as offered while authenticating; NULL: none */
+    char *reports;                /* names of report rules that are true, with commas; NULL: none */
+};
+
+/* What stays of it while it idles. */
 struct tunnel {
-    struct list link; /* in env->tunnels while relaying */
+    union {
+        struct list link;       /* in env->tunnels while relaying */
+        struct garbage garbage; /* once it is closed */
+    };
     struct tunnel_env *env;
     struct tunnel_rules *rules; /* held */
-    const struct tunnel_ops *ops;
-    void *self;
-    struct opening *opening; /* NULL once relaying */
-    struct garbage garbage;
+    struct opening *opening;    /* NULL once relaying */
+    struct extras *extras;      /* NULL: none */
     struct relay relay;
-    struct limit_pass limit_pass;
-    char *user;       /* as offered while authenticating; NULL: none */
     const char *rule; /* of rules->policy */
-    char *reports;    /* names of report rules that are true, with commas; NULL: none */
-    const char *http;
-    char *target; /* as normalised, for the log */
     uint64_t id;
-    uint64_t began_ms;
     struct ip_endpoint client;
     struct ip_endpoint address; /* dialled; family IP_NONE before */
     int32_t dns_ms, dial_ms;    /* -1: did not happen */
+    uint32_t opening_ms;        /* from the request to the relay */
     uint16_t listener;
     uint16_t target_length;
+    char http[4];  /* "1.1" */
     uint8_t state; /* enum tunnel_state */
     bool is_driving;
+    bool is_counted; /* by the limits */
+    char target[];   /* as normalised, for the log */
 };
+static_assert(sizeof(struct tunnel) < 360, "an idle tunnel and its log facts are small");
+static_assert(sizeof(struct tunnel) + AUTHORITY_TEXT_SIZE <= SLAB_LARGEST, "the longest target");
+
+static inline const char *tunnel_user(const struct tunnel *tunnel)
+{
+    return tunnel->extras != NULL ? tunnel->extras->user : NULL;
+}
+
+static inline const char *tunnel_reports(const struct tunnel *tunnel)
+{
+    return tunnel->extras != NULL ? tunnel->extras->reports : NULL;
+}
 
 #endif
