@@ -2,6 +2,7 @@
 dist/ that set them up."""
 
 import gzip
+import json
 import os
 import re
 import shlex
@@ -60,7 +61,8 @@ class Logging:
                        'event=auth_failure client=9.9.9.9:9', self.proxy.address):
             request(self.proxy.address, connect_head(target))
         request(self.proxy.address, b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
-        eventually(lambda: len(self.lines()) >= 20 * 2 + 8 + 6)
+        a_tunnel = 1 if self.log_format == "squid" else 2
+        eventually(lambda: len(self.lines()) >= 20 * a_tunnel + 8 + 6)
 
     def lines(self):
         text = self.path.read_text()
@@ -222,3 +224,23 @@ def test_prometheus_takes_the_snippet(client, tmp_path):
     (tmp_path / "prometheus.yml").write_text(
         snippet.replace("/etc/prometheus/adit-alerts.yml", str(DIST / "alerts.yml")))
     assert b"12 rules found" in client("promtool", "check", "config", "prometheus.yml").stdout
+
+
+# -- goaccess
+
+def test_goaccess_reads_the_squid_format(logging, client, tmp_path):
+    """Every line, with the options of doc/observe.md, and it finds in them what there was."""
+    log = logging("squid")
+    log.have_some_of_everything()
+    lines = log.lines()
+    page = (ROOT / "doc" / "observe.md").read_text()
+    command = shlex.split(re.search(r"^goaccess .*$", page, re.M).group())
+    command[command.index("report.html")] = "report.json"
+    client(*command, "--no-global-config", "--invalid-requests=invalid")
+    report = json.loads((tmp_path / "report.json").read_text())
+    general = report["general"]
+    assert (general["total_requests"], general["valid_requests"]) == (len(lines), len(lines))
+    assert general["failed_requests"] == 0
+    assert (tmp_path / "invalid").read_text() == ""
+    assert general["bandwidth"] == sum(line["bytes"] for line in lines)
+    assert {one["data"] for one in report["hosts"]["data"]} == {line["client"] for line in lines}

@@ -6,7 +6,6 @@ makes an `open` and a `close`, and each is either in the log, once, or counted a
 """
 
 import os
-import re
 import signal
 import threading
 import time
@@ -17,6 +16,7 @@ import pytest
 from support.checks import eventually
 from support.client import open_tunnel
 from support.logs import entries
+from support.metrics import scrape
 from support.origins import Echo
 
 RULES = "allow from loopback to any, special\n"
@@ -28,11 +28,12 @@ def start(adit, folder, log, log_format, **options):
     folder.mkdir(exist_ok=True)
     path = folder / "adit.conf"
     path.write_text(f'listen 127.0.0.1:0\nlog "{log}" format {log_format}\n' + RULES)
-    return adit("-c", path, "-w", "1", "-s", folder / "sock", defaults=True, **options)
+    return adit("-c", path, "-w", "1", "-s", folder / "sock", "-a", "127.0.0.1:0",
+                defaults=True, **options)
 
 
 def dropped(proxy):
-    return int(re.search(r"^log_dropped (\d+)$", proxy.control("stats").stdout, re.M).group(1))
+    return int(scrape(proxy).get("adit_log_dropped_total"))
 
 
 def use_tunnels(proxy, server, count):
