@@ -9,7 +9,7 @@
 
 #include <string.h>
 
-static const char established[] = "HTTP/1.1 200 Connection established\r\n\r\n";
+enum { ESTABLISHED_BYTES = sizeof("HTTP/1.1 200 Connection established\r\n\r\n") - 1 };
 
 enum { WORD_LIMIT = 512, ELAPSED_WIDTH = 6 };
 
@@ -71,7 +71,7 @@ static void add_result(struct text *out, const struct access_record *record)
 
     if (record->event == ACCESS_CLOSE) {
         text_add(out, "TCP_TUNNEL/200 ");
-        text_add_decimal(out, record->down_bytes + sizeof(established) - 1);
+        text_add_decimal(out, record->down_bytes + ESTABLISHED_BYTES);
         return;
     }
     text_add(out, is_denied             ? "TCP_DENIED/"

@@ -120,7 +120,7 @@ def test_a_bad_configuration(tmp_path):
 def test_without_a_file():
     done = run_adit("explain", "127.0.0.1:80")
     assert done.returncode == 0
-    assert last(done) == "verdict: allow (200) by rule built-in (built-in:3)"
+    assert last(done) == "verdict: allow (200) by rule built-in (built-in:2)"
     assert run_adit("explain", "-f", "192.0.2.1", "example.com:443").returncode == 3
 
 
