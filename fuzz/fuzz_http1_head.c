@@ -1,6 +1,7 @@
 /* Request heads: however the bytes are cut, the outcome is the same; and what is accepted is
  * checked again by rules that are written down here a second time, without the parser's code. */
 #include "wire/http1_head.h"
+#include "wire/query.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -140,6 +141,30 @@ static void check_head(const char *bytes, size_t length)
     CHECK(authority.port == head.authority.port && authority.port > 0);
 }
 
+/* The same head as a request to the admin page. */
+static void check_request(const char *bytes, size_t length)
+{
+    struct http1_request request;
+    enum http1_result result = http1_request_parse(bytes, length, &request);
+    const struct view views[] = {request.method, request.path,          request.query, request.host,
+                                 request.origin, request.authorization, request.x_adit};
+    char value[64];
+
+    CHECK(result == HTTP1_OK || result == HTTP1_BAD || result == HTTP1_VERSION);
+    for (size_t i = 0; i < ARRAY_LENGTH(views); i++)
+        check_view(views[i], bytes, length);
+    if (result != HTTP1_OK) {
+        check_problem(request.problem);
+        return;
+    }
+    CHECK(request.path.length > 0 && request.path.start[0] == '/');
+    CHECK(memchr(request.path.start, '?', request.path.length) == NULL);
+    int decoded = query_value(request.query, "target", value, sizeof(value));
+    CHECK(decoded < (int)sizeof(value));
+    for (int i = 0; i < decoded; i++)
+        CHECK((uint8_t)value[i] >= ' ' && value[i] != 0x7f);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     const char *bytes = (const char *)data;
@@ -160,6 +185,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     CHECK(head);
     memcpy(head, bytes, whole.head_length);
     check_head(head, whole.head_length);
+    check_request(head, whole.head_length);
     free(head);
     return 0;
 }
