@@ -420,28 +420,30 @@ static void test_notices_beside_squids_lines(void **state)
     close(second);
 }
 
-/* A disk that fills up in the middle of a line, and a new file: there the line is whole. */
-static void test_half_a_line_is_written_anew(void **state)
+/* A disk that fills up in the middle of a line, and a new file: there the line is whole. `kept`
+ * bytes stay in the old one. */
+static void check_torn_line(int file, off_t kept)
 {
     const struct rlimit tight = {.rlim_cur = 10, .rlim_max = RLIM_INFINITY};
     struct rlimit before;
     struct reader reader;
     struct stat status = {0};
+    struct log *log;
     int ends[2];
-    int file = memfd_create("log", 0);
 
     signal(SIGXFSZ, SIG_IGN);
     assert_int_equal(pipe(ends), 0);
     assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
-    assert_int_equal(setrlimit(RLIMIT_FSIZE, &tight), 0);
-    struct log *log = start_log(file, 1, RING_SIZE);
+    assert_int_equal(log_create(file, 1, RING_SIZE, &log), 0);
     write_text(log, 0, "first");
     write_text(log, 0, "the second line");
-    for (int i = 0; i < 1000 && status.st_size < 10; i++) {
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &tight), 0);
+    assert_int_equal(log_start(log), 0);
+    for (int i = 0; i < 1000 && status.st_size != kept; i++) {
         usleep(10000);
         assert_int_equal(fstat(file, &status), 0);
     }
-    assert_int_equal(status.st_size, 10);
+    assert_int_equal(status.st_size, kept);
     reader_init(&reader, ends[0]);
     log_set_sink(log, ends[1]);
     reader_wait_for(&reader, "line\n");
@@ -451,6 +453,20 @@ static void test_half_a_line_is_written_anew(void **state)
     log_destroy(log);
     reader_finish(&reader);
     close(file);
+}
+
+static void test_a_torn_line_is_taken_back(void **state)
+{
+    check_torn_line(memfd_create("log", 0), 6);
+}
+
+/* The sink can't shrink. */
+static void test_a_torn_line_is_written_anew(void **state)
+{
+    int file = memfd_create("log", MFD_ALLOW_SEALING);
+
+    assert_int_equal(fcntl(file, F_ADD_SEALS, F_SEAL_SHRINK), 0);
+    check_torn_line(file, 10);
 }
 
 int main(void)
@@ -467,7 +483,8 @@ int main(void)
         cmocka_unit_test(test_long_lines_are_cut),
         cmocka_unit_test(test_notices_of_a_topic_are_limited),
         cmocka_unit_test(test_notices_beside_squids_lines),
-        cmocka_unit_test(test_half_a_line_is_written_anew),
+        cmocka_unit_test(test_a_torn_line_is_taken_back),
+        cmocka_unit_test(test_a_torn_line_is_written_anew),
     };
     signal(SIGPIPE, SIG_IGN);
     return cmocka_run_group_tests(tests, NULL, NULL);
