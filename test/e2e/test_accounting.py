@@ -439,10 +439,17 @@ def refuse_who_asks(world):
     target = world.guarded.authority
     world.denied(target, 407, rule="alice's")
     for name in ("alice", 'mallory" event=open', "a control\ncharacter"):
-        shown = None if "\n" in name else name
-        world.denied(target, 407, event="auth_failure", verdict=None, rule=None,
-                     fields=[basic(name, "wrong")], user=shown)
-        world.count("adit_auth_failures_total")
+        guess_wrong(world, None if "\n" in name else name, name)
+    for _ in range(10):
+        guess_wrong(world, "bob", "bob", source="127.0.0.99")
+    world.failed(target, 429, "http_request_denied", fields=[basic("bob", "wrong")], user="bob",
+                 verdict=None, rule=None, source="127.0.0.99")
+
+
+def guess_wrong(world, shown, name, **options):
+    world.denied(world.guarded.authority, 407, event="auth_failure", verdict=None, rule=None,
+                 fields=[basic(name, "wrong")], user=shown, **options)
+    world.count("adit_auth_failures_total")
 
 
 def refuse_what_is_no_request(world):
