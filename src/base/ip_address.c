@@ -368,7 +368,7 @@ static inline char *put_pair(char *at, unsigned number)
     return at + 2;
 }
 
-static char *put_port(char *at, unsigned port)
+static inline char *put_port(char *at, unsigned port)
 {
     unsigned high = port / 100;
     unsigned low = port % 100;
@@ -459,19 +459,26 @@ static char *put_address(char *at, const struct ip_address *address)
     return at;
 }
 
-size_t ip_endpoint_put(char out[IP_ENDPOINT_TEXT_SIZE], const struct ip_endpoint *endpoint)
+static __attribute__((noinline)) size_t put_other(char *out, const struct ip_endpoint *endpoint)
 {
     char *at = out;
 
-    if (endpoint->address.family == IP_V4) {
-        at = put_v4(at, endpoint->address.bytes);
-    } else if (endpoint->address.family == IP_V6) {
+    if (endpoint->address.family == IP_V6) {
         *at++ = '[';
         at = put_v6(at, endpoint->address.bytes);
         *at++ = ']';
     } else {
         *at++ = '-';
     }
+    *at++ = ':';
+    return (size_t)(put_port(at, endpoint->port) - out);
+}
+
+size_t ip_endpoint_put(char out[IP_ENDPOINT_TEXT_SIZE], const struct ip_endpoint *endpoint)
+{
+    if (endpoint->address.family != IP_V4)
+        return put_other(out, endpoint);
+    char *at = put_v4(out, endpoint->address.bytes);
     *at++ = ':';
     return (size_t)(put_port(at, endpoint->port) - out);
 }

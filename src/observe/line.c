@@ -151,6 +151,14 @@ static inline bool put_plain(char *out, const char *bytes, size_t length)
     uint64_t found = 0;
     size_t at = 0;
 
+    if (length >= STEP && length <= 2 * STEP) { /* most names are that long */
+        memcpy(&word, bytes, STEP);
+        memcpy(out, &word, STEP);
+        found = faults(word);
+        memcpy(&word, bytes + length - STEP, STEP);
+        memcpy(out + length - STEP, &word, STEP);
+        return ((found | faults(word)) & every_byte << 7) == 0;
+    }
     for (; at + STEP < length; at += STEP) {
         memcpy(&word, bytes + at, STEP);
         memcpy(out + at, &word, STEP);
