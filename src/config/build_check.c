@@ -324,5 +324,9 @@ void build_finish(struct config_builder *builder, const struct config_overrides 
             "-a: the admin page beyond loopback needs a password: write `admin ADDR:PORT user "
             "@group` and a `users` file into the configuration",
             NULL);
+    if (config->has_admin && config->admin_users.value_count > 0 &&
+        builder->users_place.line == 0 && diagnostics_error_count(builder->diagnostics) == 0)
+        builder_warn(builder, &builder->admin_place,
+                     "nobody can open the admin page: `user` needs a `users` file", NULL);
     finish_policy(builder);
 }
