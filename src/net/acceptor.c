@@ -1,6 +1,10 @@
 /* Level-triggered and shared: while connections wait, epoll wakes some loop that watches the
  * listener, so taking only a few a turn loses nothing and leaves the rest to the other threads.
  *
+ * The first turn takes one: an accept that finds nobody costs as much as one that finds somebody,
+ * and clients that come one by one would pay for it each. While the queue stays filled from turn to
+ * turn the number doubles.
+ *
  * Two states: watching, and paused (for want of descriptors or memory, 100 ms; all watches are out
  * of the epoll set, since a level-triggered listener would spin). Stopped is paused without a
  * deadline.
@@ -37,6 +41,8 @@ struct listener_watch {
     struct acceptor *acceptor;
     int fd; /* the caller's */
     unsigned index;
+    unsigned accepts;   /* of its latest turn, at most */
+    uint32_t last_turn; /* of the loop, in which somebody waited */
 };
 
 struct acceptor {
@@ -151,12 +157,23 @@ static void pause_accepting(struct acceptor *acceptor)
     deadline_set(acceptor->loop, &acceptor->pause, loop_now_ms(acceptor->loop) + PAUSE_MS);
 }
 
+static unsigned accepts_due(struct listener_watch *listener)
+{
+    uint32_t turn = loop_turn_number(listener->acceptor->loop);
+    bool is_filled = turn - listener->last_turn == 1;
+    unsigned doubled = 2 * listener->accepts;
+
+    listener->accepts = !is_filled ? 1 : doubled < ACCEPTS_PER_TURN ? doubled : ACCEPTS_PER_TURN;
+    listener->last_turn = turn;
+    return listener->accepts;
+}
+
 static void on_connections(struct watch *watch, uint32_t events)
 {
     struct listener_watch *listener = container_of(watch, struct listener_watch, watch);
 
     (void)events;
-    for (int i = 0; i < ACCEPTS_PER_TURN; i++) {
+    for (unsigned left = accepts_due(listener); left > 0; left--) {
         int error = accept_one(listener, false);
 
         if (error == -EAGAIN)
@@ -226,8 +243,8 @@ int acceptor_add(struct acceptor *acceptor, int fd, unsigned index)
 
     if (listener == NULL)
         return -ENOMEM;
-    *listener =
-        (struct listener_watch){.watch.fd = -1, .acceptor = acceptor, .fd = fd, .index = index};
+    *listener = (struct listener_watch){
+        .watch.fd = -1, .acceptor = acceptor, .fd = fd, .index = index, .accepts = 1};
     int error = is_watching ? watch_one(listener) : 0;
     if (error < 0) {
         free(listener);

@@ -35,6 +35,8 @@ struct dial_gate {
     struct list round;
     struct hash_seed seed;
     struct hash_table clients;
+    struct dial_client
+        *spare; /* of a client who left, or NULL: a lone one comes and goes each time */
     struct hash_link *buckets[BUCKETS];
 };
 
@@ -61,6 +63,7 @@ void dial_gate_destroy(struct dial_gate *gate)
 {
     REQUIRE(gate->at_work == 0);
     pthread_mutex_destroy(&gate->lock);
+    free(gate->spare);
     free(gate);
 }
 
@@ -75,9 +78,11 @@ static struct dial_client *client_find(struct dial_gate *gate, const struct ip_a
         if (ip_address_equals(&client->address, address))
             return client;
     }
-    client = calloc(1, sizeof(*client));
+    client = gate->spare != NULL ? gate->spare : malloc(sizeof(*client));
     if (client == NULL)
         return NULL;
+    gate->spare = NULL;
+    *client = (struct dial_client){.at_work = 0};
     client->address = *address;
     list_init(&client->round_link);
     list_init(&client->line);
@@ -90,7 +95,8 @@ static void client_release(struct dial_gate *gate, struct dial_client *client)
     if (client->at_work > 0 || client->waiting > 0)
         return;
     hash_table_remove(&gate->clients, &client->hash_link);
-    free(client);
+    free(gate->spare);
+    gate->spare = client;
 }
 
 /* Puts the client where it belongs: into the round when one of its passes could be let in. */
@@ -168,28 +174,32 @@ int dial_gate_enter(struct dial_gate *gate, struct dial_pass *pass, struct loop 
     pthread_mutex_lock(&gate->lock);
     int result = enter(gate, pass, client);
     pthread_mutex_unlock(&gate->lock);
+    if (result != 0 && result != -EINPROGRESS)
+        pass->client = NULL;
     return result;
 }
 
 void dial_gate_leave(struct dial_gate *gate, struct dial_pass *pass)
 {
-    pthread_mutex_lock(&gate->lock);
     struct dial_client *client = pass->client;
 
+    /* Only its own thread sets it: most leave twice, and the second time takes no lock. */
+    if (client == NULL)
+        return;
+    pthread_mutex_lock(&gate->lock);
     if (pass->state == PASS_WAITING) {
         list_remove(&pass->link);
         client->waiting--;
-    } else if (pass->state != PASS_OUT) {
+    } else {
         if (pass->state == PASS_ADMITTED)
             letter_take_back(pass->loop, &pass->letter);
         gate->at_work--;
         client->at_work--;
     }
-    if (pass->state != PASS_OUT) {
-        client_place(gate, client);
-        client_release(gate, client);
-        admit(gate);
-    }
+    client_place(gate, client);
+    client_release(gate, client);
+    admit(gate);
     pass->state = PASS_OUT;
+    pass->client = NULL;
     pthread_mutex_unlock(&gate->lock);
 }
