@@ -26,17 +26,19 @@ static_assert(ARRAY_LENGTH(field_names) == TOP_FIELD_COUNT, "a name for every fi
 static const char *const sort_names[] = {"age", "bytes", "rate"};
 static_assert(ARRAY_LENGTH(sort_names) == TOP_SORT_COUNT, "a name for every order");
 
-/* The series that a gauge is made of: its value, or what it grows by in a second. */
+/* The series that a gauge is made of, all of this name with this label: their sum, or what it grows
+ * by in a second. */
 static const struct gauge_source {
-    const char *series;
+    const char *name;
+    const char *label; /* NULL: any */
     bool is_counter;
 } gauge_sources[] = {
-    [TOP_GAUGE_UP] = {"adit_bytes_total{direction=\"up\"}", true},
-    [TOP_GAUGE_DOWN] = {"adit_bytes_total{direction=\"down\"}", true},
-    [TOP_GAUGE_TUNNELS] = {"adit_tunnels_open", false},
-    [TOP_GAUGE_NEW] = {"adit_tunnels_total{outcome=\"established\"}", true},
-    [TOP_GAUGE_DENIED] = {"adit_tunnels_total{outcome=\"denied\"}", true},
-    [TOP_GAUGE_FAILED] = {"adit_tunnels_total{outcome=\"failed\"}", true},
+    [TOP_GAUGE_UP] = {"adit_bytes_total", "direction=\"up\"", true},
+    [TOP_GAUGE_DOWN] = {"adit_bytes_total", "direction=\"down\"", true},
+    [TOP_GAUGE_TUNNELS] = {"adit_tunnels_open", NULL, false},
+    [TOP_GAUGE_NEW] = {"adit_tunnels_total", "outcome=\"established\"", true},
+    [TOP_GAUGE_DENIED] = {"adit_tunnels_total", "outcome=\"denied\"", true},
+    [TOP_GAUGE_FAILED] = {"adit_tunnels_total", "outcome=\"failed\"", true},
 };
 static_assert(ARRAY_LENGTH(gauge_sources) == TOP_GAUGE_COUNT, "a source for every gauge");
 
@@ -90,6 +92,15 @@ struct stats_seen {
     double counters[TOP_GAUGE_COUNT];
 };
 
+static bool is_of(const struct gauge_source *source, const char *series)
+{
+    size_t length = strlen(source->name);
+
+    return strncmp(series, source->name, length) == 0 &&
+           (series[length] == '\0' || series[length] == '{') &&
+           (source->label == NULL || strstr(series, source->label) != NULL);
+}
+
 static void take_member(struct stats_seen *seen, const char *name, const char *value)
 {
     struct text text;
@@ -104,8 +115,8 @@ static void take_member(struct stats_seen *seen, const char *name, const char *v
         seen->uptime_s = strtoull(value, NULL, 10);
     }
     for (size_t i = 0; i < TOP_GAUGE_COUNT; i++)
-        if (strcmp(name, gauge_sources[i].series) == 0)
-            seen->counters[i] = strtod(value, NULL);
+        if (is_of(&gauge_sources[i], name))
+            seen->counters[i] += strtod(value, NULL);
 }
 
 /* Whether these are not the figures of the process that was asked before. */

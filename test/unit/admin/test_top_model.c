@@ -6,6 +6,7 @@
 
 #include <cmocka.h>
 
+#include "admin/stats.h"
 #include "admin/top_model.h"
 #include "admin/top_text.h"
 #include "admin/top_ui.h"
@@ -69,6 +70,29 @@ static void test_gauges(void **state)
     assert_int_equal(top_model_gauge(model, TOP_GAUGE_UP), 0);
     assert_int_equal(model->history_count, 5);
     assert_int_equal(model->gauges[TOP_GAUGE_UP][1], 500);
+}
+
+/* By the names that stats really have. */
+static void test_every_gauge_has_its_counter(void **state)
+{
+    static const enum counter counters[] = {
+        [TOP_GAUGE_UP] = COUNTER_BYTES_UP,           [TOP_GAUGE_DOWN] = COUNTER_BYTES_DOWN,
+        [TOP_GAUGE_TUNNELS] = COUNTER_TUNNELS_OPEN,  [TOP_GAUGE_NEW] = COUNTER_TUNNELS_ESTABLISHED,
+        [TOP_GAUGE_DENIED] = COUNTER_TUNNELS_DENIED, [TOP_GAUGE_FAILED] = COUNTER_TUNNELS_FAILED,
+    };
+    static_assert(ARRAY_LENGTH(counters) == TOP_GAUGE_COUNT, "a counter for every gauge");
+    static char json[STATS_SIZE];
+    static struct stats stats = {.state = "serving"};
+    struct top_model *model = &((struct top_ui *)*state)->model;
+    struct text text;
+
+    for (size_t i = 0; i < COUNTER_COUNT; i++)
+        stats.counters[i] = i + 100;
+    text_init(&text, json, sizeof(json));
+    stats_print_json(&text, &stats);
+    assert_int_equal(top_model_take_stats(model, json, text.length, 0), 0);
+    for (size_t i = 0; i < TOP_GAUGE_COUNT; i++)
+        assert_int_equal(model->counters[i], counters[i] + 100);
 }
 
 static void test_history_is_bounded(void **state)
@@ -450,6 +474,7 @@ int main(void)
 #define WITH_UI(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
     const struct CMUnitTest tests[] = {
         WITH_UI(test_gauges),
+        WITH_UI(test_every_gauge_has_its_counter),
         WITH_UI(test_history_is_bounded),
         WITH_UI(test_rates),
         WITH_UI(test_order),
