@@ -137,17 +137,32 @@ static void print_rules(FILE *out, const struct stats *now)
     fputc('}', out);
 }
 
-char *history_print(const struct history *history, const struct stats *now, size_t *ret_length)
+static void print_listeners(FILE *out, const struct ip_endpoint *listeners, size_t count)
+{
+    fputs("\"listeners\":[", out);
+    for (size_t i = 0; i < count; i++) {
+        char endpoint[IP_ENDPOINT_TEXT_SIZE];
+        struct text text;
+
+        text_init(&text, endpoint, sizeof(endpoint));
+        ip_endpoint_print(&text, &listeners[i]);
+        fprintf(out, "%s\"%s\"", i > 0 ? "," : "", endpoint);
+    }
+    fputs("],", out);
+}
+
+char *history_print(const struct history *history, const struct stats *now,
+                    const struct ip_endpoint *listeners, size_t listener_count, size_t *ret_length)
 {
     char *bytes = NULL;
     FILE *out = open_memstream(&bytes, ret_length);
 
     if (out == NULL)
         return NULL;
-    fprintf(out,
-            "{\"version\":\"" ADIT_VERSION "\",\"state\":\"%s\",\"uptime_s\":%" PRIu64
-            ",\"interval_s\":%d,",
-            now->state, now->uptime_s, HISTORY_INTERVAL_MS / 1000);
+    fprintf(out, "{\"version\":\"" ADIT_VERSION "\",\"state\":\"%s\",\"uptime_s\":%" PRIu64 ",",
+            now->state, now->uptime_s);
+    print_listeners(out, listeners, listener_count);
+    fprintf(out, "\"interval_s\":%d,", HISTORY_INTERVAL_MS / 1000);
     print_samples(out, history);
     fputc(',', out);
     print_denies(out, history);

@@ -6,6 +6,7 @@
 
 #include "admin/stats.h"
 #include "base/contract.h"
+#include "base/ip_address.h"
 
 #include <stddef.h>
 #include <stdint.h>
@@ -24,9 +25,11 @@ void history_add_sample(struct history *history, const struct stats *stats, uint
 /* A line of the log, JSON, without a newline; without memory it is not kept. */
 void history_add_deny(struct history *history, const char *line, size_t length);
 
-/* As one JSON object, with what is so `now`; the caller frees. NULL: no memory.
- * {"version":"..","state":"..","uptime_s":N,"interval_s":1,"columns":[..],"samples":[[..],..],
- *  "denies":[{..},..],"denied_rules":{"rule":N,..}} */
-char *history_print(const struct history *history, const struct stats *now, size_t *ret_length);
+/* As one JSON object, with what is so `now`, and where tunnels may be asked for; the caller frees.
+ * NULL: no memory.
+ * {"version":"..","state":"..","uptime_s":N,"listeners":["127.0.0.1:10800",..],"interval_s":1,
+ *  "columns":[..],"samples":[[..],..],"denies":[{..},..],"denied_rules":{"rule":N,..}} */
+char *history_print(const struct history *history, const struct stats *now,
+                    const struct ip_endpoint *listeners, size_t listener_count, size_t *ret_length);
 
 #endif

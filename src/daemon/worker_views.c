@@ -9,6 +9,7 @@
 
 #include "admin/history.h"
 #include "config/settings.h"
+#include "daemon/snapshot.h"
 #include "daemon/worker_explain.h"
 #include "daemon/worker_thread.h"
 #include "loop/clock.h"
@@ -278,14 +279,28 @@ void worker_views_keep_history(struct worker_views *views, bool is_kept)
     want_events(views);
 }
 
+/* Where tunnels may be asked for; `listeners` has CONFIG_LISTENERS_MAX of room. */
+static size_t read_listeners(const struct worker_views *views, struct ip_endpoint *listeners)
+{
+    const struct snapshot *snapshot = look_at(views).snapshot;
+    size_t count = 0;
+
+    for (size_t i = 0; snapshot != NULL && i < snapshot->listener_count; i++)
+        if (!snapshot->listeners[i].is_admin)
+            listeners[count++] = snapshot->listeners[i].bound;
+    return count;
+}
+
 static char *print_history(void *self, size_t *ret_length)
 {
     struct worker_views *views = self;
+    struct ip_endpoint listeners[CONFIG_LISTENERS_MAX];
+    size_t count = read_listeners(views, listeners);
     struct stats stats;
 
     take_events(&views->more_events);
     read_stats(views, &stats);
-    return history_print(views->history, &stats, ret_length);
+    return history_print(views->history, &stats, listeners, count, ret_length);
 }
 
 /* -- figures */

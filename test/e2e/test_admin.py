@@ -165,6 +165,7 @@ def test_history(page, origin):
     _, history = ask_json(proxy.admin, "/api/history")
     assert history["columns"] == HISTORY_COLUMNS
     assert history["state"] == "serving" and history["interval_s"] == 1
+    assert history["listeners"] == proxy.listeners
     assert all(len(sample) == len(HISTORY_COLUMNS) for sample in history["samples"])
     eventually(lambda: ask_json(proxy.admin, "/api/history")[1]["samples"][-1][2] == 1)
 

@@ -18,7 +18,7 @@ static const struct stats now = {.state = "serving", .uptime_s = 7};
 static void expect(const struct history *history, const char *part)
 {
     size_t length;
-    char *json = history_print(history, &now, &length);
+    char *json = history_print(history, &now, NULL, 0, &length);
 
     assert_non_null(json);
     assert_int_equal(strlen(json), length);
@@ -31,7 +31,7 @@ static size_t count(const struct history *history, const char *part)
 {
     size_t length;
     size_t found = 0;
-    char *json = history_print(history, &now, &length);
+    char *json = history_print(history, &now, NULL, 0, &length);
 
     assert_non_null(json);
     for (const char *at = strstr(json, part); at != NULL; at = strstr(at + 1, part))
@@ -46,7 +46,8 @@ static void test_empty(void **state)
 
     assert_int_equal(history_create(&history), 0);
     expect(history, "{\"version\":\"" ADIT_VERSION "\",\"state\":\"serving\",\"uptime_s\":7,"
-                    "\"interval_s\":1,\"columns\":[\"time_ms\",\"tunnels_open\",\"established\","
+                    "\"listeners\":[],\"interval_s\":1,\"columns\":[\"time_ms\",\"tunnels_open\","
+                    "\"established\","
                     "\"denied\",\"failed\",\"auth_failures\",\"bytes_up\",\"bytes_down\"],"
                     "\"samples\":[],\"denies\":[],\"denied_rules\":{}}");
     history_destroy(history);
@@ -108,7 +109,7 @@ static void test_rules(void **state)
     assert_int_equal(rule_names_find(rules, "never"), 1);
     stats.denied[rule_names_find(rules, "adit.conf:2")] = UINT64_MAX;
     stats.denied[RULE_NAMES_MAX] = 3;
-    char *json = history_print(history, &stats, &length);
+    char *json = history_print(history, &stats, NULL, 0, &length);
     assert_non_null(strstr(json, ",\"denied_rules\":{\"the \\\"rule\\\"\":2,"
                                  "\"adit.conf:2\":18446744073709551615,\"other\":3}}"));
     free(json);
