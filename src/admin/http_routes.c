@@ -199,7 +199,9 @@ static void serve_explain(struct http_conn *conn)
 {
     const struct views *views = conn->server->views;
     struct view query = conn->request.query;
-    char target[AUTHORITY_TEXT_SIZE], user[USER_SIZE], client[ADDRESS_SIZE];
+    char target[AUTHORITY_TEXT_SIZE];
+    char user[USER_SIZE];
+    char client[ADDRESS_SIZE];
     struct explain_request *request = &conn->explain;
     const char *problem = "write ?target=HOST:PORT, and user= and client= if they matter";
 

@@ -171,7 +171,7 @@ static void print_process(FILE *out, const struct stats *stats)
         const char *name, *kind, *help;
         unsigned divisor;
     } rows[] = {
-#define PROCESS(suffix, name, kind, decimals, help) {name, #kind, help, decimals == 3 ? 1000 : 1},
+#define PROCESS(suffix, name, kind, decimals, help) {name, #kind, help, (decimals) == 3 ? 1000 : 1},
 #include "observe/metrics.def"
     };
     struct process_figures figures = {0};

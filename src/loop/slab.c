@@ -145,7 +145,8 @@ void slab_give(void *object)
         free(object);
         return;
     }
-    struct chunk *chunk = (struct chunk *)((uintptr_t)object & ~(uintptr_t)(CHUNK_SIZE - 1));
+    void *start = (char *)object - ((uintptr_t)object & (CHUNK_SIZE - 1));
+    struct chunk *chunk = start;
     struct free_object *returned = object;
     bool had_room = has_room(chunk);
 

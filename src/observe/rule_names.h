@@ -18,7 +18,7 @@ struct rule_names *rule_names_create(void) MUST_CHECK; /* NULL: no memory */
 void rule_names_destroy(struct rule_names *names);
 
 /* Below RULE_NAMES_MAX, or RULE_NAMES_MAX itself: it is one of the others, or no memory is left. */
-size_t rule_names_find(struct rule_names *names, const char *name);
+size_t rule_names_find(struct rule_names *names, const char *text);
 /* NULL: the number has no name yet. The text lives as long as the table. */
 const char *rule_names_at(const struct rule_names *names, size_t number);
 

@@ -300,7 +300,8 @@ static bool next_field(struct view *rest, struct view *ret_name, struct view *re
 /* Fields that matter to CONNECT; all others are none of our business. */
 static const char *read_fields(struct view rest, struct http1_head *head)
 {
-    struct view name, value;
+    struct view name;
+    struct view value;
     unsigned host_count = 0;
 
     while (next_field(&rest, &name, &value)) {
@@ -378,7 +379,8 @@ static const char *read_request_fields(struct view rest, struct http1_request *r
     static const char *const once[] = {"host", "origin", "authorization", "x-adit"};
     struct view *const values[] = {&request->host, &request->origin, &request->authorization,
                                    &request->x_adit};
-    struct view name, value;
+    struct view name;
+    struct view value;
 
     while (next_field(&rest, &name, &value)) {
         if (name_is(name, "transfer-encoding") ||

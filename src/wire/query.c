@@ -19,7 +19,9 @@ static int digit_value(char digit)
 /* The byte at the start of `text` and how long it is written, or -EINVAL. */
 static int decode_byte(struct view text, char *ret_byte)
 {
-    *ret_byte = text.start[0] == '+' ? ' ' : text.start[0];
+    *ret_byte = text.start[0];
+    if (*ret_byte == '+')
+        *ret_byte = ' ';
     if (text.start[0] != '%')
         return 1;
     int high = text.length > 2 ? digit_value(text.start[1]) : -1;
