@@ -306,13 +306,18 @@ static int open_client(struct control *control, int fd)
     return 0;
 }
 
-/* Whoever connects and says nothing must not keep others away. */
+/* Whoever connects and says nothing must not keep others away, nor who does not read his answer:
+ * there is no place for another one behind it. */
 static void make_room(struct control *control)
 {
     if (control->client_count < CLIENTS_MAX)
         return;
-    refuse(container_of(control->clients.next, struct control_client, link),
-           "too many control clients; try again");
+    struct control_client *oldest =
+        container_of(control->clients.next, struct control_client, link);
+    if (oldest->state == CLIENT_WRITING)
+        close_client(oldest);
+    else
+        refuse(oldest, "too many control clients; try again");
 }
 
 static void accept_clients(struct control *control)

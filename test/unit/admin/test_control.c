@@ -350,6 +350,41 @@ static void test_idle_clients_give_way(void **state)
     turn(fixture);
 }
 
+/* Whoever is being answered and does not read gives way like the others, but gets nothing more: a
+ * second answer has no place behind half of the first. */
+static void test_a_client_that_does_not_read_gives_way(void **state)
+{
+    enum { LENGTH = 8 * 1024 * 1024, OTHERS = 20 };
+    struct fixture *fixture = *state;
+    char *lines = calloc(1, LENGTH);
+    char *const texts[] = {lines};
+    const size_t lengths[] = {LENGTH};
+    const struct tunnels_answer answer = {
+        .parts = texts, .lengths = lengths, .part_count = 1, .is_complete = true};
+    int idle[OTHERS];
+
+    assert_non_null(lines);
+    fixture->is_late = true;
+    int slow = open_client(fixture);
+    say(slow, "ps\n");
+    turn(fixture);
+    fixture->query->answered(fixture->query, &answer);
+    free(lines);
+    for (size_t i = 0; i < ARRAY_LENGTH(idle); i++)
+        idle[i] = open_client(fixture);
+    turn(fixture);
+    assert_int_equal(send(slow, "x", 1, MSG_NOSIGNAL), -1);
+    close(slow);
+    expect_answer(idle[0], "{\"ok\":false,\"error\":\"too many");
+    int fd = open_client(fixture);
+    say(fd, "stats\n");
+    turn(fixture);
+    expect_answer(fd, figures);
+    for (size_t i = 1; i < ARRAY_LENGTH(idle); i++)
+        close(idle[i]);
+    turn(fixture);
+}
+
 static void test_clients_that_vanish(void **state)
 {
     struct fixture *fixture = *state;
@@ -384,6 +419,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_reloads_are_answered_in_order, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_long_answer, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_idle_clients_give_way, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_a_client_that_does_not_read_gives_way, set_up,
+                                        tear_down),
         cmocka_unit_test_setup_teardown(test_clients_that_vanish, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
