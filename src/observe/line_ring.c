@@ -58,7 +58,8 @@ static size_t whole_lines(const char *bytes, size_t length)
 
 size_t line_ring_take(struct line_ring *ring, char *buffer, size_t size)
 {
-    size_t head = atomic_load_explicit(&ring->head, memory_order_acquire);
+    /* Not just acquired: who said before that he may be woken must not miss what was put before. */
+    size_t head = atomic_load(&ring->head);
     size_t tail = atomic_load_explicit(&ring->tail, memory_order_relaxed);
     size_t length = head - tail < size ? head - tail : size;
     size_t start = tail & (ring->size - 1);
