@@ -71,14 +71,24 @@ static void on_checked(struct auth_check *check)
     judge(conn, (enum auth_result)check->result);
 }
 
+/* The password stays nowhere but in `ret_credentials`: an event stream may last for weeks. */
+static bool take_credentials(struct http_conn *conn, struct basic_credentials *ret_credentials)
+{
+    struct view value = conn->request.authorization;
+
+    if (value.start == NULL)
+        return false;
+    bool is_readable = basic_auth_parse(value.start, value.length, ret_credentials);
+    explicit_bzero(conn->head + (value.start - conn->head), value.length);
+    return is_readable;
+}
+
 static void check_password(struct http_conn *conn)
 {
     struct http_server *server = conn->server;
-    struct view value = conn->request.authorization;
     struct basic_credentials credentials;
 
-    if (value.start == NULL || server->door.users == NULL ||
-        !basic_auth_parse(value.start, value.length, &credentials)) {
+    if (server->door.users == NULL || !take_credentials(conn, &credentials)) {
         http_conn_refuse(conn, 401, ASK, "the admin page needs a user name and a password");
         return;
     }
