@@ -599,6 +599,29 @@ static void add_row(struct text *out, const char *name, const char *operand, con
     text_add_char(out, '\n');
 }
 
+/* A paragraph, broken at blanks, so that a terminal need not break words. */
+static void add_paragraph(struct text *out, const char *words)
+{
+    enum { WIDTH = 80 };
+    size_t column = 0;
+
+    while (*words != '\0') {
+        const char *blank = strchr(words, ' ');
+        size_t length = blank != NULL ? (size_t)(blank - words) : strlen(words);
+
+        if (column > 0) {
+            bool is_full = column + 1 + length > WIDTH;
+
+            text_add_char(out, is_full ? '\n' : ' ');
+            column = is_full ? 0 : column + 1;
+        }
+        text_add_bytes(out, words, length);
+        column += length;
+        words += length + (blank != NULL);
+    }
+    text_add_char(out, '\n');
+}
+
 static void add_options(struct text *out, enum command command)
 {
     text_add(out, "\noptions:\n");
@@ -613,20 +636,19 @@ static void add_options(struct text *out, enum command command)
 static void add_overview(struct text *out)
 {
     text_add(out,
-             "usage: adit [OPTION...]           run the proxy\n"
-             "       adit COMMAND [OPTION...]   look into a configuration, or the running adit\n"
+             "usage: adit [OPTION...]          run the proxy\n"
+             "       adit COMMAND [OPTION...]  look into a configuration, or the running adit\n"
              "\n"
              "adit is an HTTP CONNECT proxy: it opens tunnels. Try it:\n"
-             "  curl -v --proxy http://127.0.0.1:10800/ https://example.com/\n"
+             "  curl -v --http1.1 --proxy http://127.0.0.1:10800/ https://example.com/\n"
              "\ncommands:\n");
     for (size_t i = 0; i < COMMAND_COUNT; i++) {
         if (command_rows[i].word[0] != '\0')
             add_row(out, command_rows[i].word, command_rows[i].operand, command_rows[i].summary);
     }
     add_options(out, COMMAND_RUN);
-    text_add(out,
-             "\nexit status: 0 done, 1 it failed, 2 unknown or malformed words, 3 explain: denied. "
-             "See adit(8).\n");
+    text_add(out, "\nexit status: 0 done, 1 it failed, 2 malformed words, 3 explain: denied\n"
+                  "See adit(8), adit.conf(5).\n");
 }
 
 void options_help(struct text *out, enum command topic)
@@ -648,8 +670,7 @@ void options_help(struct text *out, enum command topic)
     text_add(out, ": ");
     text_add(out, row->summary);
     text_add(out, "\n");
-    text_add(out, row->manual);
-    text_add(out, "\n");
+    add_paragraph(out, row->manual);
     add_options(out, topic);
 }
 

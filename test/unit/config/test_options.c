@@ -344,6 +344,20 @@ static void test_help_is_aligned(void **state)
     }
 }
 
+/* No line of it is wider than a terminal, which would break words. */
+static void test_help_fits_a_terminal(void **state)
+{
+    char help[OPTIONS_HELP_SIZE];
+    struct text text;
+
+    for (int topic = 0; topic < COMMAND_COUNT; topic++) {
+        text_init(&text, help, sizeof(help));
+        options_help(&text, (enum command)topic);
+        for (char *line = strtok(help, "\n"); line != NULL; line = strtok(NULL, "\n"))
+            assert_in_range(strlen(line), 1, 80);
+    }
+}
+
 static void test_help_names_everything(void **state)
 {
     static const char *const names[] = {"-l ADDR:PORT", "-w N",    "-s PATH", "--from CIDR",
@@ -413,6 +427,7 @@ int main(void)
         cmocka_unit_test(test_too_many),
         cmocka_unit_test(test_which_tunnels),
         cmocka_unit_test(test_help_is_aligned),
+        cmocka_unit_test(test_help_fits_a_terminal),
         cmocka_unit_test(test_help_names_everything),
         cmocka_unit_test(test_never_an_open_proxy_by_accident),
     };
