@@ -25,7 +25,7 @@
 
 enum { CLIENT_PORT = 5000, WAITS_MAX = 60000, LATEST_MS = 4 * 3600 * 1000, DRAIN_MS = 30000 };
 
-/* An idle tunnel with its two streams: DESIGN.md 4 wants 512 bytes of PSS, this is the sum asked of
+/* An idle tunnel with its two streams: the goal is 512 bytes of PSS, this is the sum asked of
  * malloc. */
 enum { IDLE_BYTES_MAX = 1024 };
 
