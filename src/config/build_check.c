@@ -297,6 +297,25 @@ static void finish_policy(struct config_builder *builder)
     };
 }
 
+/* A wildcard address that takes in the other one is left for the kernel to find, and so is a page
+ * that nobody asked for: adit then runs without it. */
+static void check_admin(struct config_builder *builder, bool is_option)
+{
+    const struct config *config = &builder->owner->config;
+
+    if (!config->has_admin)
+        return;
+    for (size_t i = 0; i < config->listener_count && !config->is_admin_built_in; i++)
+        if (config->admin.port != 0 && endpoint_equals(&config->listeners[i], &config->admin))
+            builder_error(
+                builder, is_option ? NULL : &builder->admin_place, is_option ? "-a: " : "",
+                "the admin page needs an address of its own: clients come to this one", NULL);
+    if (config->admin_users.value_count > 0 && builder->users_place.line == 0 &&
+        diagnostics_error_count(builder->diagnostics) == 0)
+        builder_warn(builder, &builder->admin_place,
+                     "nobody can open the admin page: `user` needs a `users` file", NULL);
+}
+
 void build_finish(struct config_builder *builder, const struct config_overrides *overrides)
 {
     struct config *config = &builder->owner->config;
@@ -324,9 +343,6 @@ void build_finish(struct config_builder *builder, const struct config_overrides 
             "-a: the admin page beyond loopback needs a password: write `admin ADDR:PORT user "
             "@group` and a `users` file into the configuration",
             NULL);
-    if (config->has_admin && config->admin_users.value_count > 0 &&
-        builder->users_place.line == 0 && diagnostics_error_count(builder->diagnostics) == 0)
-        builder_warn(builder, &builder->admin_place,
-                     "nobody can open the admin page: `user` needs a `users` file", NULL);
+    check_admin(builder, overrides->admin != NULL);
     finish_policy(builder);
 }

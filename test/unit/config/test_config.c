@@ -300,6 +300,7 @@ static void has_the_admin_page_where_the_command_line_says(void **state)
     struct result *result = calloc(1, sizeof(*result));
     const struct memory_file file = {"/a.conf", "admin 127.0.0.1:7\nallow from loopback\n", 0, 0};
     struct ip_endpoint admin;
+    struct ip_endpoint built_in_page;
     const struct config_overrides named = {.admin = &admin};
     const struct config_overrides off = {.is_admin_off = true};
 
@@ -320,6 +321,17 @@ static void has_the_admin_page_where_the_command_line_says(void **state)
     parse_files(result, NULL, 0, &named);
     assert_int_equal(result->error, -EINVAL);
     assert_non_null(strstr(result->output, "-a: the admin page beyond loopback needs a password"));
+    assert_int_equal(ip_endpoint_parse("127.0.0.1:10800", 15, &admin), 0);
+    parse_files(result, NULL, 0, &named);
+    assert_int_equal(result->error, -EINVAL);
+    assert_non_null(
+        strstr(result->output, "error: -a: the admin page needs an address of its own"));
+    const struct config_overrides elsewhere = {.listeners = &built_in_page, .listener_count = 1};
+    assert_int_equal(ip_endpoint_parse("127.0.0.1:10801", 15, &built_in_page), 0);
+    parse_files(result, NULL, 0, &elsewhere);
+    assert_int_equal(result->error, 0);
+    assert_true(result->config->is_admin_built_in);
+    config_destroy(result->config);
     free(result);
 }
 
