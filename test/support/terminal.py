@@ -6,6 +6,7 @@ terminal had before and has afterwards. tmux's server is the test's own, and end
 
 import os
 import shlex
+import signal
 import subprocess
 import termios
 from pathlib import Path
@@ -22,6 +23,7 @@ class Terminal:
         self.folder.mkdir()
         self.stderr_path = self.folder / "stderr"
         self.pid_path = self.folder / "pid"
+        self._program = os.fsencode(command[0])
         words = " ".join(shlex.quote(str(word)) for word in command)
         sets = " ".join(f"{name}={shlex.quote(value)}" for name, value in env.items())
         script = (f"echo ready; read go; {sets} sh -c 'echo $$ >{self.pid_path}; exec \"$@\"' sh {words} "
@@ -124,4 +126,15 @@ class Terminal:
         return error
 
     def close(self):
+        self._kill_program()
         self._tmux("kill-server")
+
+    def _kill_program(self):
+        """Before its terminal goes: a program built with ASan then never ends, but spins in the
+        sanitizer's search for leaks."""
+        try:
+            pid = int(self.pid_path.read_text())
+            if self._program in Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0"):
+                os.kill(pid, signal.SIGKILL)
+        except (FileNotFoundError, ProcessLookupError, ValueError):
+            pass  # it was never started, or has ended
