@@ -16,7 +16,7 @@
 
 enum { HEAD_SIZE = 2048, WHY_SIZE = 1024, DISCARD_READS = 16 };
 
-static void set_patience(struct http_conn *conn, uint64_t ms)
+void http_conn_set_patience(struct http_conn *conn, uint64_t ms)
 {
     struct loop *loop = conn->server->loop;
 
@@ -83,7 +83,7 @@ static void write_answer(struct http_conn *conn)
     if (shutdown(conn->watch.fd, SHUT_WR) < 0)
         http_conn_close(conn);
     else
-        set_patience(conn, HTTP_LINGER_MS);
+        http_conn_set_patience(conn, HTTP_LINGER_MS);
 }
 
 /* Room for an answer. False: there is none, and the connection is closed. */
@@ -140,7 +140,7 @@ void http_conn_answer(struct http_conn *conn, unsigned status, const char *conte
         conn->output_end += lengths[i];
     }
     conn->state = HTTP_WRITING;
-    set_patience(conn, HTTP_ANSWER_MS);
+    http_conn_set_patience(conn, HTTP_ANSWER_MS);
     write_answer(conn);
 }
 
@@ -320,6 +320,6 @@ int http_conn_open(struct http_server *server, int fd, const struct ip_endpoint 
     }
     list_append(&server->connections, &conn->link);
     server->connection_count++;
-    set_patience(conn, HTTP_HEAD_MS);
+    http_conn_set_patience(conn, HTTP_HEAD_MS);
     return 0;
 }

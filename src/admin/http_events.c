@@ -5,11 +5,8 @@
 #include "admin/http_private.h"
 
 #include "admin/stats.h"
-#include "loop/clock.h"
 #include "observe/logfmt.h"
-#include "wire/http1_reply.h"
 
-#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 

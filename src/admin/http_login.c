@@ -10,13 +10,6 @@
 
 #define ASK "WWW-Authenticate: Basic realm=\"adit\", charset=\"UTF-8\"\r\n"
 
-static void set_patience(struct http_conn *conn)
-{
-    struct loop *loop = conn->server->loop;
-
-    deadline_set(loop, &conn->deadline, loop_now_ms(loop) + HTTP_WAIT_MS);
-}
-
 static void log_failure(struct http_conn *conn)
 {
     struct http_server *server = conn->server;
@@ -99,7 +92,7 @@ static void check_password(struct http_conn *conn)
     explicit_bzero(&credentials, sizeof(credentials));
     if (result == AUTH_PENDING) {
         conn->state = HTTP_CHECKING;
-        set_patience(conn);
+        http_conn_set_patience(conn, HTTP_WAIT_MS);
         return;
     }
     judge(conn, result);

@@ -81,6 +81,8 @@ struct http_conn {
 /* Takes `fd`. 0 or -errno. */
 int http_conn_open(struct http_server *server, int fd, const struct ip_endpoint *client) MUST_CHECK;
 void http_conn_close(struct http_conn *conn);
+/* How long, from now on, the present state may last. */
+void http_conn_set_patience(struct http_conn *conn, uint64_t ms);
 /* The answer, from copies of `parts`. HEAD gets no body. */
 void http_conn_answer(struct http_conn *conn, unsigned status, const char *content_type,
                       const char *fields, const char *const parts[], const size_t lengths[],

@@ -84,10 +84,8 @@ static void serve_events(struct http_conn *conn)
 
 static void wait_for_views(struct http_conn *conn)
 {
-    struct loop *loop = conn->server->loop;
-
     conn->state = HTTP_WAITING;
-    deadline_set(loop, &conn->deadline, loop_now_ms(loop) + HTTP_WAIT_MS);
+    http_conn_set_patience(conn, HTTP_WAIT_MS);
 }
 
 /* Lines of objects to an array: a comma for each newline but the last. */
