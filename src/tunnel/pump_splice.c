@@ -1,7 +1,8 @@
 /* Splicing: the kernel moves pages from the source's queue to the sink's through a 1 MiB pipe.
  *
  * The surprise is EAGAIN when filling: it can mean "source empty" or "pipe full". So a pipe is
- * filled only when it is empty, and then it means the source. No SPLICE_F_MORE: it holds back the
+ * filled only when it is empty, and then it means the source. And 0 can mean "at an urgent mark,
+ * with the FIN somewhere behind it": only recv knows the end. No SPLICE_F_MORE: it holds back the
  * last bytes.
  */
 #include "net/stream.h"
@@ -64,10 +65,11 @@ ssize_t pump_splice(struct relay *relay, unsigned from)
         refuse_pipe(relay, half, errno);
         return pump_copy(relay, from);
     }
-    if (count <= 0) {
-        int error = errno;
+    if (count == 0)
+        return pump_copy(relay, from);
+    if (count < 0) {
         source->ready &= (uint8_t)~STREAM_READABLE;
-        return count == 0 ? 0 : -error;
+        return -errno;
     }
     half->pipe->length = (size_t)count;
     half->pipe->last_used_ms = loop_now_ms(relay->env->loop);

@@ -67,7 +67,7 @@ static const int call_faults[][12] = {
 static_assert(ARRAY_LENGTH(call_faults) == SIM_CALL_COUNT, "a row a call");
 
 static const char *const fault_names[] = {
-    "short",  "again",       "reset",        "event",       "at-once",
+    "short",  "again",       "reset",        "event",       "at-once",        "mark",
     "lookup", "ares-memory", "ares-refused", "ares-silent", "ares-malformed",
 };
 static_assert(ARRAY_LENGTH(fault_names) == SIM_FAULT_END - SIM_FAULT_SHORT, "a name a fault");
@@ -188,7 +188,7 @@ static bool is_benign(enum sim_call call, int fault)
         break;
     }
     return fault == SIM_FAULT_SHORT || fault == SIM_FAULT_AGAIN || fault == SIM_FAULT_AT_ONCE ||
-           fault == SIM_FAULT_EVENT;
+           fault == SIM_FAULT_EVENT || fault == SIM_FAULT_MARK;
 }
 
 static bool is_local(enum sim_call call)

@@ -96,6 +96,7 @@ void sim_tcp_hold_send(struct sim_tcp *end);
 /* While corked, what is written stays where it is. */
 void sim_tcp_cork(struct sim_tcp *end, bool is_corked);
 size_t sim_tcp_readable(const struct sim_tcp *end);
+bool sim_tcp_has_fin(const struct sim_tcp *end);
 const struct sockaddr_storage *sim_tcp_name(const struct sim_tcp *end, bool is_peer);
 void sim_tcp_reset_all(void);
 uint32_t sim_listener_poll(struct sim_file *file);

@@ -39,6 +39,7 @@ enum sim_fault {
     SIM_FAULT_RESET,        /* a reset arrives just before the call */
     SIM_FAULT_EVENT,        /* the actors' next event happens just before the call */
     SIM_FAULT_AT_ONCE,      /* connect succeeds without EINPROGRESS */
+    SIM_FAULT_MARK,         /* splice is at an urgent mark: with a FIN behind it, it says 0 */
     SIM_FAULT_LOOKUP,       /* the answer of the resolver is a failure */
     SIM_FAULT_ARES_MEMORY,
     SIM_FAULT_ARES_REFUSED,

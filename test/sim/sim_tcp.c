@@ -169,6 +169,11 @@ size_t sim_tcp_readable(const struct sim_tcp *end)
     return end->is_receive_held ? 0 : end->receive.length;
 }
 
+bool sim_tcp_has_fin(const struct sim_tcp *end)
+{
+    return end->has_fin;
+}
+
 uint32_t sim_tcp_poll(struct sim_tcp *end)
 {
     uint32_t mask = 0;

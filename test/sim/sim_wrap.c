@@ -356,6 +356,9 @@ static int strike(struct sim_tcp *end, int fault, bool is_read, size_t *length)
     case SIM_FAULT_RESET:
         reset_both(end);
         return 0;
+    case SIM_FAULT_MARK:
+        *length = sim_tcp_has_fin(end) ? 0 : *length;
+        return 0;
     case EPIPE:
     case ETIMEDOUT:
         sim_tcp_break(end, fault);

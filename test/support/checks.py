@@ -34,7 +34,9 @@ def connects(address):
 
 
 def eventually(check, timeout=5, what="it never came"):
+    """What check() returns, as soon as that is something."""
     deadline = time.monotonic() + timeout
-    while not check():
+    while not (found := check()):
         assert time.monotonic() < deadline, what
         time.sleep(0.05)
+    return found
