@@ -1,7 +1,7 @@
 /* A relay is two halves, one piece of code and an index. Whatever happens (a stream became ready, a
  * deadline passed, the next turn came) ends in relay_drive: move bytes both ways within a budget,
  * pass on ends, then say what to wait for. All of "what next" is derived from state in
- * relay_drive's callees.
+ * relay_drive's callees; where bytes flowed freely before and still do, it is what it was.
  *
  * The surprises:
  *  - A reset must not overtake bytes: it is passed on only when our stash and pipe are empty and
@@ -340,16 +340,35 @@ static void arm(struct relay *relay)
         deadline_set(relay->env->loop, &relay->deadline, at_ms);
 }
 
+static bool half_is_flowing(const struct relay *relay, unsigned from)
+{
+    const struct half *half = &relay->halves[from];
+
+    return !half->is_source_ended && !half->is_sink_ended && !half_is_pending(half) &&
+           can_write(relay, from);
+}
+
+static bool is_flowing(const struct relay *relay)
+{
+    return half_is_flowing(relay, RELAY_CLIENT) && half_is_flowing(relay, RELAY_TARGET) &&
+           relay->throttle == NULL && !relay->is_starved && !relay->is_out_of_memory;
+}
+
 static void relay_drive(struct relay *relay)
 {
+    bool was_flowing = relay->is_flowing;
+
     relay->is_starved = false;
     half_move(relay, RELAY_CLIENT);
     if (!is_held(relay, RELAY_TARGET))
         half_move(relay, RELAY_TARGET);
-    if (settle(relay))
-        return;
-    want(relay);
-    arm(relay);
+    relay->is_flowing = is_flowing(relay);
+    if (!was_flowing || !relay->is_flowing) {
+        if (settle(relay))
+            return;
+        want(relay);
+        arm(relay);
+    }
     if (is_more_to_move(relay))
         task_post(relay->env->loop, &relay->again);
 }
@@ -393,6 +412,7 @@ static void look_again(struct deadline *deadline)
         relay_end(relay, closed_by, false, false);
         return;
     }
+    relay->is_flowing = false; /* the deadline has to be set again */
     relay_drive(relay);
 }
 

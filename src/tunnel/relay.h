@@ -52,6 +52,7 @@ struct relay {
     bool is_starved;               /* the thread holds as many bytes as it may: look again soon */
     bool is_out_of_memory;
     bool is_kept_alive; /* keepalive is on for the dialled end */
+    bool is_flowing;    /* both ways, unhindered: wants and deadline are set for that */
 };
 
 /* Takes both streams; `throttle` (or NULL) stays the caller's. `early` bytes go to the target
