@@ -92,6 +92,34 @@ struct worker {
     char reload_answer[CHANNEL_TEXT_MAX + 1]; /* its first byte: enum channel_end */
 };
 
+/* -- listeners */
+
+/* The descriptor by which the worker knows this socket already, or -1. */
+static int find_listener_fd(const struct snapshot *snapshot, uint64_t id)
+{
+    for (size_t i = 0; snapshot != NULL && i < snapshot->listener_count; i++)
+        if (snapshot->listeners[i].id == id)
+            return snapshot->listeners[i].fd;
+    return -1;
+}
+
+static void close_listeners(const struct snapshot *snapshot, const struct snapshot *kept)
+{
+    for (size_t i = 0; i < snapshot->listener_count; i++)
+        if (find_listener_fd(kept, snapshot->listeners[i].id) < 0)
+            close(snapshot->listeners[i].fd);
+}
+
+/* What a reload has replaced serves nobody any more. */
+static void forget_before(struct worker *worker)
+{
+    if (worker->before == NULL)
+        return;
+    close_listeners(worker->before, worker->snapshot);
+    snapshot_release(worker->before);
+    worker->before = NULL;
+}
+
 /* -- ending */
 
 static void stop(struct worker *worker, int exit_status)
@@ -145,7 +173,8 @@ static void thread_stopped_accepting(void *self)
     if (++worker->stopped_count < worker->thread_count)
         return;
     /* The queues are empty. The supervisor has closed its copies: from here on, connects are
-     * refused. */
+     * refused; also where only a configuration listens whose reload this drain has overtaken. */
+    forget_before(worker);
     for (size_t i = 0; i < worker->snapshot->listener_count; i++)
         if (!worker->snapshot->listeners[i].is_admin) /* it serves to the end, and says so */
             close(worker->snapshot->listeners[i].fd);
@@ -240,22 +269,6 @@ static int find_slot(struct worker *worker, const struct configuration_listener 
         worker->slot_count++;
     }
     return (int)slot;
-}
-
-/* The descriptor by which the worker knows this socket already, or -1. */
-static int find_listener_fd(const struct snapshot *snapshot, uint64_t id)
-{
-    for (size_t i = 0; snapshot != NULL && i < snapshot->listener_count; i++)
-        if (snapshot->listeners[i].id == id)
-            return snapshot->listeners[i].fd;
-    return -1;
-}
-
-static void close_listeners(const struct snapshot *snapshot, const struct snapshot *kept)
-{
-    for (size_t i = 0; i < snapshot->listener_count; i++)
-        if (find_listener_fd(kept, snapshot->listeners[i].id) < 0)
-            close(snapshot->listeners[i].fd);
 }
 
 /* The same as `configuration_send` sent; takes the descriptors that are used. */
@@ -439,9 +452,7 @@ static void thread_retired(void *self)
 
     if (--worker->retiring_count > 0)
         return;
-    close_listeners(worker->before, worker->snapshot);
-    snapshot_release(worker->before);
-    worker->before = NULL;
+    forget_before(worker);
     answer_reload(worker);
     int ignored = channel_send(worker->plan->channel_fd, CHANNEL_READY, -1);
     (void)ignored;

@@ -245,6 +245,32 @@ def test_many_ask_at_once(running, origin):
     assert works(run.proxy, origin(Echo))
 
 
+def is_pending(pid, number):
+    with open(f"/proc/{pid}/status", encoding="ascii") as text:
+        pending = next(line.split()[1] for line in text if line.startswith("ShdPnd:"))
+    return int(pending, 16) >> (number - 1) & 1
+
+
+def test_a_drain_that_overtakes_a_reload(running, origin):
+    """What only the old configuration listened to is closed as well, not left to wait for ever."""
+    server = origin(Echo)
+    run = running()
+    second = free_address(origin)
+    with open_tunnel(run.proxy.address, server.authority) as client:
+        worker = run.proxy.worker_pid
+        os.kill(worker, signal.SIGSTOP)  # it finds the reload and the drain at once
+        run.path.write_text(f"listen {second}\n" + RULES)
+        run.proxy.signal(signal.SIGHUP)
+        eventually(lambda: connects(second))
+        run.proxy.signal(signal.SIGTERM)
+        eventually(lambda: not is_pending(run.proxy.pid, signal.SIGTERM))
+        os.kill(worker, signal.SIGCONT)
+        eventually(lambda: not connects(second))
+        assert not connects(run.proxy.address)
+        assert echoes(client)
+    assert run.proxy.wait() == 0
+
+
 def test_a_worker_that_dies_meanwhile(running, origin):
     server = origin(Echo)
     run = running()
