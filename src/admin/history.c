@@ -55,13 +55,57 @@ void history_destroy(struct history *history)
     free(history);
 }
 
+static struct sample sample_of(const struct stats *stats, uint64_t wall_ms)
+{
+    struct sample sample = {.time_ms = wall_ms};
+
+    for (size_t i = 0; i < COLUMN_COUNT; i++)
+        sample.values[i] = stats->counters[columns[i].counter];
+    return sample;
+}
+
+static void keep(struct history *history, const struct sample *sample)
+{
+    history->samples[history->sample_count++ % HISTORY_SAMPLES] = *sample;
+}
+
 void history_add_sample(struct history *history, const struct stats *stats, uint64_t wall_ms)
 {
-    struct sample *sample = &history->samples[history->sample_count++ % HISTORY_SAMPLES];
+    struct sample sample = sample_of(stats, wall_ms);
 
-    sample->time_ms = wall_ms;
-    for (size_t i = 0; i < COLUMN_COUNT; i++)
-        sample->values[i] = stats->counters[columns[i].counter];
+    keep(history, &sample);
+}
+
+/* NULL: there is none yet. */
+static const struct sample *last_sample(const struct history *history)
+{
+    if (history->sample_count == 0)
+        return NULL;
+    return &history->samples[(history->sample_count - 1) % HISTORY_SAMPLES];
+}
+
+bool history_is_current(const struct history *history, const struct stats *stats)
+{
+    const struct sample *last = last_sample(history);
+    struct sample now = sample_of(stats, 0);
+
+    return last != NULL && memcmp(last->values, now.values, sizeof(now.values)) == 0;
+}
+
+void history_repeat(struct history *history, uint64_t wall_ms)
+{
+    const uint64_t kept_ms = (uint64_t)HISTORY_SAMPLES * HISTORY_INTERVAL_MS;
+    const struct sample *last = last_sample(history);
+
+    if (last == NULL)
+        return;
+    struct sample sample = *last;
+    if (wall_ms > sample.time_ms + kept_ms)
+        sample.time_ms = wall_ms - kept_ms;
+    while (sample.time_ms + HISTORY_INTERVAL_MS <= wall_ms) {
+        sample.time_ms += HISTORY_INTERVAL_MS;
+        keep(history, &sample);
+    }
 }
 
 void history_add_deny(struct history *history, const char *line, size_t length)

@@ -8,6 +8,7 @@
 #include "base/contract.h"
 #include "base/ip_address.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -22,6 +23,10 @@ void history_destroy(struct history *history);               /* harmless on NULL
 
 /* The oldest goes when there is no room. `wall_ms` since the epoch. */
 void history_add_sample(struct history *history, const struct stats *stats, uint64_t wall_ms);
+/* Whether the last sample has the figures of `stats`. */
+bool history_is_current(const struct history *history, const struct stats *stats);
+/* The last sample was true until now: repeats it for each interval that has passed. */
+void history_repeat(struct history *history, uint64_t wall_ms);
 /* A line of the log, JSON, without a newline; without memory it is not kept. */
 void history_add_deny(struct history *history, const char *line, size_t length);
 

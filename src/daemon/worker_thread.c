@@ -110,7 +110,7 @@ static void report(struct worker_thread *thread, unsigned bits)
         letter_post(thread->owner.loop, &mailbox->report_letter);
 }
 
-static void events_wake(void *self)
+static void something_happened(void *self)
 {
     report(self, REPORT_HAPPENED);
 }
@@ -551,6 +551,11 @@ struct worker_thread_answer worker_thread_take_answer(struct worker_thread *thre
     return answer;
 }
 
+void worker_thread_await_turn(struct worker_thread *thread)
+{
+    loop_await_turn(thread->loop);
+}
+
 struct event_feed *worker_thread_events(struct worker_thread *thread)
 {
     return &thread->events;
@@ -588,7 +593,7 @@ static int create_parts(struct worker_thread *thread, const struct worker_thread
     int error = loop_create(&thread->loop);
 
     if (error == 0)
-        error = event_feed_init(&thread->events, events_wake, thread);
+        error = event_feed_init(&thread->events, something_happened, thread);
     if (error == 0)
         error = resolver_create(thread->loop, values->dns_timeout_ms, &thread->counters,
                                 &thread->resolver);
@@ -597,6 +602,7 @@ static int create_parts(struct worker_thread *thread, const struct worker_thread
                                  &thread->relays);
     if (error < 0)
         return error;
+    loop_on_turn(thread->loop, something_happened, thread);
     fill_env(thread, plan);
     error = front_create(&thread->env, &front, &thread->front);
     if (error == 0)

@@ -47,7 +47,7 @@ struct worker_thread_owner {
     void (*retired)(void *self);            /* after worker_thread_retire */
     void (*stopped_accepting)(void *self);  /* after worker_thread_drain */
     void (*answered)(void *self);           /* after worker_thread_ask */
-    void (*happened)(void *self);           /* its event_feed woke */
+    void (*happened)(void *self);           /* its event_feed woke, or an awaited turn ended */
     void (*done)(void *self);               /* the last call; worker_thread_destroy may follow */
     void *self;
 };
@@ -79,6 +79,8 @@ bool worker_thread_ask(struct worker_thread *thread, const struct tunnel_filter 
 
 /* What happens on it; for the main thread to take from. */
 struct event_feed *worker_thread_events(struct worker_thread *thread);
+/* `happened` comes when its loop has turned: until then its figures are what they are. */
+void worker_thread_await_turn(struct worker_thread *thread);
 /* Live. */
 const struct counters *worker_thread_counters(const struct worker_thread *thread);
 /* What the last question found. */

@@ -4,6 +4,9 @@
  * own, since each is to know what it did.
  *
  * Figures are read at once: they are atomic, and every thread writes its own.
+ *
+ * The history takes a sample a second, but dozes off when the figures stand still, so that an idle
+ * adit does nothing at all. Whatever changes a figure is a turn of a thread, which then wakes it.
  */
 #include "daemon/worker_views.h"
 
@@ -38,6 +41,7 @@ struct worker_views {
     struct history *history;
     struct worker_explain *explain;
     bool is_history_kept;
+    bool is_dozing;        /* the history: its last sample is true until somebody wakes it */
     char lines[64 * 1024]; /* on their way */
 };
 
@@ -152,6 +156,8 @@ static void cancel_tunnels(void *self, struct tunnels_query *query)
 
 /* -- events and the history */
 
+static void wake_history(struct worker_views *views);
+
 static const uint32_t refusals = 1U << ACCESS_DENY | 1U << ACCESS_AUTH_FAILURE;
 static const uint32_t all_events = (1U << ACCESS_EVENT_COUNT) - 1;
 
@@ -159,6 +165,7 @@ static void want_events(struct worker_views *views)
 {
     const struct worker_look look = look_at(views);
     uint32_t awaited = list_is_empty(&views->subscribers) ? 0 : all_events;
+    awaited |= views->is_dozing ? refusals : 0;
     uint32_t wanted = awaited | (views->is_history_kept ? refusals : 0);
 
     for (unsigned i = 0; i < look.thread_count; i++)
@@ -209,8 +216,10 @@ static void take_events(struct task *task)
 
     for (unsigned i = 0; i < look.thread_count; i++)
         is_more |= take_from(views, worker_thread_events(look.threads[i]));
-    if (is_more)
-        task_post(views->loop, task);
+    if (!is_more)
+        return;
+    wake_history(views);
+    task_post(views->loop, task);
 }
 
 static void own_events_wake(void *self)
@@ -227,11 +236,13 @@ struct event_feed *worker_views_events(struct worker_views *views)
 
 void worker_views_happened(struct worker_views *views)
 {
+    wake_history(views);
     take_events(&views->more_events);
 }
 
 void worker_views_watch_threads(struct worker_views *views)
 {
+    wake_history(views);
     want_events(views);
 }
 
@@ -253,6 +264,32 @@ static void unsubscribe(void *self, struct event_subscriber *subscriber)
 
 static void read_stats(void *self, struct stats *ret_stats);
 
+static void wake_history(struct worker_views *views)
+{
+    if (!views->is_dozing)
+        return;
+    views->is_dozing = false;
+    history_repeat(views->history, clock_wall_ms());
+    deadline_set(views->loop, &views->second, loop_now_ms(views->loop) + HISTORY_INTERVAL_MS);
+    want_events(views);
+}
+
+/* Whoever changes a figure after the last look at them will tell. */
+static void doze(struct worker_views *views)
+{
+    const struct worker_look look = look_at(views);
+    struct stats stats;
+
+    views->is_dozing = true;
+    deadline_cancel(views->loop, &views->second);
+    want_events(views);
+    for (unsigned i = 0; i < look.thread_count; i++)
+        worker_thread_await_turn(look.threads[i]);
+    read_stats(views, &stats);
+    if (!history_is_current(views->history, &stats))
+        wake_history(views);
+}
+
 static void second_passed(struct deadline *deadline)
 {
     struct worker_views *views = container_of(deadline, struct worker_views, second);
@@ -261,10 +298,13 @@ static void second_passed(struct deadline *deadline)
     struct stats stats;
 
     read_stats(views, &stats);
+    bool is_still = history_is_current(views->history, &stats);
     history_add_sample(views->history, &stats, clock_wall_ms());
     take_events(&views->more_events);
     /* After a suspend what was missed is not made up for. */
     deadline_set(views->loop, deadline, next_ms > now_ms ? next_ms : now_ms + HISTORY_INTERVAL_MS);
+    if (is_still)
+        doze(views);
 }
 
 void worker_views_keep_history(struct worker_views *views, bool is_kept)
@@ -272,6 +312,7 @@ void worker_views_keep_history(struct worker_views *views, bool is_kept)
     if (is_kept == views->is_history_kept)
         return;
     views->is_history_kept = is_kept;
+    views->is_dozing = false;
     if (is_kept)
         deadline_set(views->loop, &views->second, loop_now_ms(views->loop));
     else
@@ -300,6 +341,8 @@ static char *print_history(void *self, size_t *ret_length)
 
     take_events(&views->more_events);
     read_stats(views, &stats);
+    if (views->is_dozing)
+        history_repeat(views->history, clock_wall_ms());
     return history_print(views->history, &stats, listeners, count, ret_length);
 }
 

@@ -35,6 +35,9 @@ struct loop {
     pthread_mutex_t letters_lock;
     struct list letters; /* under letters_lock */
     _Atomic bool is_stopping;
+    _Atomic bool is_turn_awaited;
+    void (*turned)(void *self);
+    void *turned_self;
     struct epoll_event events[EVENTS_PER_TURN];
 };
 
@@ -173,6 +176,12 @@ static void run_deadlines(struct loop *loop)
     }
 }
 
+static void tell_turned(struct loop *loop)
+{
+    atomic_store(&loop->is_turn_awaited, false);
+    loop->turned(loop->turned_self);
+}
+
 int loop_turn(struct loop *loop)
 {
     int count = epoll_wait(loop->epoll_fd, loop->events, EVENTS_PER_TURN, wait_ms(loop));
@@ -194,6 +203,8 @@ int loop_turn(struct loop *loop)
     run_tasks(&tasks);
     run_deadlines(loop);
     free_garbage(loop);
+    if (atomic_load_explicit(&loop->is_turn_awaited, memory_order_relaxed))
+        tell_turned(loop);
     return 0;
 }
 
@@ -322,6 +333,17 @@ void loop_free_later(struct loop *loop, struct garbage *garbage, void (*destroy)
     garbage->destroy = destroy;
     garbage->next = loop->garbage;
     loop->garbage = garbage;
+}
+
+void loop_on_turn(struct loop *loop, void (*turned)(void *self), void *self)
+{
+    loop->turned = turned;
+    loop->turned_self = self;
+}
+
+void loop_await_turn(struct loop *loop)
+{
+    atomic_store(&loop->is_turn_awaited, true);
 }
 
 void letter_init(struct letter *letter, void (*deliver)(struct letter *))

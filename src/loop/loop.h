@@ -10,7 +10,7 @@
  *  4. Close marks, the end of the turn frees: after watch_close no handler of the watch is called
  * any more, but its memory must live until loop_free_later has it freed.
  *  5. A handler that could go on for long stops at its budget and puts a task into the next turn.
- *  6. Everything but letter_post and loop_stop is for the loop's own thread.
+ *  6. Everything but letter_post, loop_await_turn and loop_stop is for the loop's own thread.
  */
 #ifndef LOOP_LOOP_H
 #define LOOP_LOOP_H
@@ -97,6 +97,14 @@ struct garbage {
 
 /* Contract: takes the memory that embeds `garbage`; `destroy` is called at the end of the turn. */
 void loop_free_later(struct loop *loop, struct garbage *garbage, void (*destroy)(struct garbage *));
+
+/* ---- a sign of life, for another thread ---- */
+
+/* Before loop_run: what loop_await_turn asks for. */
+void loop_on_turn(struct loop *loop, void (*turned)(void *self), void *self);
+/* From any thread, and wakes nobody: `turned` is called once, on the loop's thread, at the end of
+ * the turn that goes on or else of the next one. */
+void loop_await_turn(struct loop *loop);
 
 /* ---- letters: from any thread to the loop's ---- */
 

@@ -8,6 +8,7 @@ import os
 import re
 import socket
 import threading
+import time
 
 import pytest
 
@@ -168,6 +169,27 @@ def test_history(page, origin):
     assert history["listeners"] == proxy.listeners
     assert all(len(sample) == len(HISTORY_COLUMNS) for sample in history["samples"])
     eventually(lambda: ask_json(proxy.admin, "/api/history")[1]["samples"][-1][2] == 1)
+
+
+def is_asleep(proxy, seconds=2.5):
+    """Whether none of its threads did anything in that time."""
+    before = proxy.wakeups()
+    time.sleep(seconds)
+    return proxy.wakeups() == before
+
+
+def test_an_idle_adit_does_nothing(page, origin):
+    """The history neither: it takes its samples while figures change, and lacks none for that."""
+    proxy, server = page(), origin(Echo)
+    with open_tunnel(proxy.address, server.authority) as client:
+        assert echoes(client)
+        eventually(lambda: is_asleep(proxy), timeout=40, what="it never slept")
+        assert echoes(client, b"still there")
+        eventually(lambda: ask_json(proxy.admin, "/api/history")[1]["samples"][-1][6] == 15)
+    _, history = ask_json(proxy.admin, "/api/history")
+    times = [sample[0] for sample in history["samples"]]
+    assert all(later - before < 3000 for before, later in zip(times, times[1:])), times
+    assert [sample[6] for sample in history["samples"]].count(4) > 2
 
 
 def test_history_knows_the_denies(adit, tmp_path):

@@ -14,6 +14,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 START_LINE = re.compile(r"^adit (\S+) listening on (.+) \((\d+) workers?\)", re.MULTILINE)
+SWITCHES = re.compile(r"^voluntary_ctxt_switches:\s+(\d+)$", re.MULTILINE)
 ADMIN_LINE = re.compile(r"^adit: admin page on http://(\S+)/$", re.MULTILINE)
 SANITIZER = re.compile(r"(ERROR: \w+Sanitizer|WARNING: ThreadSanitizer|runtime error:)")
 START_TIMEOUT_S = 15
@@ -221,6 +222,15 @@ class Adit:
         children = children_of(self.pid)
         assert len(children) == 1, f"the supervisor has children {children}"
         return children[0]
+
+    def wakeups(self):
+        """How often its threads went to sleep so far, those of a sanitizer left out."""
+        count = 0
+        for pid in (self.pid, self.worker_pid):
+            for task in Path(f"/proc/{pid}/task").iterdir():
+                if int(task.name) == pid or (task / "comm").read_text().startswith("adit-"):
+                    count += int(SWITCHES.search((task / "status").read_text()).group(1))
+        return count
 
     def descriptors(self):
         return len(os.listdir(f"/proc/{self.worker_pid}/fd"))

@@ -72,6 +72,34 @@ static void test_samples(void **state)
     history_destroy(history);
 }
 
+static void test_repeats(void **state)
+{
+    struct history *history;
+    struct stats stats = now;
+
+    assert_int_equal(history_create(&history), 0);
+    assert_false(history_is_current(history, &stats));
+    history_repeat(history, 5000);
+    expect(history, "\"samples\":[],");
+    stats.counters[COUNTER_BYTES_UP] = 4;
+    history_add_sample(history, &stats, 1500);
+    assert_true(history_is_current(history, &stats));
+    history_repeat(history, 2499);
+    assert_int_equal(count(history, ",0,0,0,0,4,0]"), 1);
+    history_repeat(history, 4600);
+    expect(history, "\"samples\":[[1500,0,0,0,0,0,4,0],[2500,0,0,0,0,0,4,0],"
+                    "[3500,0,0,0,0,0,4,0],[4500,0,0,0,0,0,4,0]],");
+    stats.counters[COUNTER_TUNNELS_DENIED]++;
+    assert_false(history_is_current(history, &stats));
+    /* After years: no more than is kept, up to now. */
+    history_repeat(history, 100 * 1000 * 1000 * UINT64_C(1000));
+    assert_int_equal(count(history, ",0,0,0,0,4,0]"), HISTORY_SAMPLES);
+    expect(history, "[100000000000,0,0,0,0,0,4,0]],");
+    history_repeat(history, 1000); /* the clock was set back */
+    expect(history, "[100000000000,0,0,0,0,0,4,0]],");
+    history_destroy(history);
+}
+
 static void add_deny(struct history *history, const char *line)
 {
     history_add_deny(history, line, strlen(line));
@@ -120,9 +148,8 @@ static void test_rules(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_empty),
-        cmocka_unit_test(test_samples),
-        cmocka_unit_test(test_denies),
+        cmocka_unit_test(test_empty),   cmocka_unit_test(test_samples),
+        cmocka_unit_test(test_repeats), cmocka_unit_test(test_denies),
         cmocka_unit_test(test_rules),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

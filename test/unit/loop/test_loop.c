@@ -200,6 +200,31 @@ static void a_letter_can_be_taken_back(void **state)
     assert_int_equal(probe.calls, 0);
 }
 
+static void count_call(void *self)
+{
+    ((struct probe *)self)->calls++;
+}
+
+static void an_awaited_turn_is_told_of_once(void **state)
+{
+    struct probe probe = {.loop = loop};
+
+    (void)state;
+    loop_on_turn(loop, count_call, &probe);
+    loop_stop(loop); /* rings, so that a turn does not wait */
+    turn();
+    assert_int_equal(probe.calls, 0);
+    loop_await_turn(loop);
+    loop_await_turn(loop);
+    assert_int_equal(probe.calls, 0);
+    loop_stop(loop);
+    turn();
+    assert_int_equal(probe.calls, 1);
+    loop_stop(loop);
+    turn();
+    assert_int_equal(probe.calls, 1);
+}
+
 static unsigned freed;
 
 static void count_free(struct garbage *garbage)
@@ -258,6 +283,7 @@ int main(void)
         LOOP_TEST(a_deadline_passes_once_and_not_early),
         LOOP_TEST(a_letter_comes_from_another_thread),
         LOOP_TEST(a_letter_can_be_taken_back),
+        LOOP_TEST(an_awaited_turn_is_told_of_once),
         LOOP_TEST(memory_lives_until_the_end_of_the_turn),
         LOOP_TEST(stop_ends_a_waiting_run),
     };
