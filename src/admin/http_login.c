@@ -98,6 +98,13 @@ static void check_password(struct http_conn *conn)
     judge(conn, result);
 }
 
+void http_login_cancel(struct http_conn *conn)
+{
+    auth_check_cancel(&conn->check);
+    conn->state = HTTP_READING;
+    http_conn_refuse(conn, 503, "Retry-After: 1\r\n", "the users have changed; try again");
+}
+
 void http_login(struct http_conn *conn)
 {
     const struct http1_request *request = &conn->request;

@@ -109,6 +109,8 @@ void http_route_cancel(struct http_conn *conn);
 
 /* Goes on to http_route, at once or when the password was found right. */
 void http_login(struct http_conn *conn);
+/* Answers one whose password is looked at that it be sent again. */
+void http_login_cancel(struct http_conn *conn);
 
 /* ---- http_events.c ---- */
 

@@ -4,6 +4,7 @@
 #include "admin/http_private.h"
 
 #include "net/socket_address.h"
+#include "tunnel/auth_users.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -101,21 +102,61 @@ int http_server_create(const struct http_server_plan *plan, struct http_server *
     return 0;
 }
 
+static int listen_at(struct http_server *server, int fd)
+{
+    stop_listening(server);
+    if (fd < 0)
+        return 0;
+    int error = watch_open(server->loop, &server->listener, fd, clients_wait);
+    if (error < 0)
+        server->listener.fd = -1;
+    else
+        server->door.fd = fd;
+    return error;
+}
+
+/* Whether the door lets in who came through the one before, and by the same password. */
+static bool may_stay(const struct http_conn *conn, const struct http_door *before)
+{
+    const struct http_door *door = &conn->server->door;
+    const char *user = conn->user;
+
+    if (door->fd < 0 || !door->has_password)
+        return door->fd >= 0;
+    if (door->users == NULL || before->users == NULL || !door->may_enter(door->self, user))
+        return false;
+    const char *hash = auth_users_find(door->users, user, strlen(user));
+    const char *hash_before = auth_users_find(before->users, user, strlen(user));
+    return hash != NULL && hash_before != NULL && strcmp(hash, hash_before) == 0;
+}
+
+/* A stream would go on for weeks, and a password that is looked at is that of the file before.
+ * Other answers are on their way. */
+static void send_away(struct http_server *server, const struct http_door *before)
+{
+    for (struct list *link = server->connections.next; link != &server->connections;) {
+        struct http_conn *conn = container_of(link, struct http_conn, link);
+
+        link = link->next;
+        if (may_stay(conn, before))
+            continue;
+        if (conn->state == HTTP_STREAMING)
+            http_conn_close(conn);
+        else if (conn->state == HTTP_CHECKING)
+            http_login_cancel(conn);
+    }
+}
+
 int http_server_use(struct http_server *server, const struct http_door *door)
 {
-    if (door->fd == server->door.fd) {
-        server->door = *door;
-        return 0;
-    }
-    stop_listening(server);
+    const struct http_door before = server->door;
+    int error = 0;
+
     server->door = *door;
-    if (door->fd < 0)
-        return 0;
-    int error = watch_open(server->loop, &server->listener, door->fd, clients_wait);
-    if (error < 0) {
-        server->listener.fd = -1;
-        server->door.fd = -1;
-    }
+    server->door.fd = before.fd;
+    if (door->fd != before.fd)
+        error = listen_at(server, door->fd);
+    send_away(server, &before);
     return error;
 }
 

@@ -17,7 +17,7 @@ from support.checks import echoes, eventually, works
 from support.client import Client, connect_head, open_tunnel
 from support.origins import Echo
 from support.page import TELLS, Events, ask, ask_bytes, ask_json, head
-from support.users import PASSWORDS, htpasswd
+from support.users import NEW_LINE, PASSWORDS, htpasswd
 
 GUARD = {
     "Cache-Control": "no-store",
@@ -530,6 +530,44 @@ def test_reload_changes_who_is_let_in(guarded, origin):
     assert gate.proxy.control("reload").returncode == 0
     expect(gate.ask("/", "alice"), 403)
     expect(gate.ask("/", "bob"), 200)
+
+
+def ends(events):
+    """Whether the stream ends by itself, which has a status every second else."""
+    data = b""
+    while data.count(b"event: status") < 4:
+        try:
+            more = events.client.receive()
+        except ConnectionResetError:
+            return True
+        if not more:
+            return True
+        data += more
+    return False
+
+
+@pytest.mark.parametrize("change", ["user", "password", "gone", "off"])
+def test_reload_ends_the_streams_of_whom_it_no_longer_lets_in(guarded, tmp_path, change):
+    gate = guarded()
+    admin = "admin 127.0.0.1:0 user alice, @ops\n"
+    with Events(gate.proxy.admin, authorization("alice")) as alice, \
+            Events(gate.proxy.admin, authorization("carol")) as carol:
+        if change == "user":
+            admin = "admin 127.0.0.1:0 user @ops\n"
+        elif change == "password":
+            (tmp_path / "htpasswd").write_text(NEW_LINE + htpasswd("bob", "carol"))
+        elif change == "gone":
+            (tmp_path / "htpasswd").write_text(htpasswd("bob", "carol"))
+        elif change == "off":
+            admin = ""
+        gate.path.write_text(admin + gate.text)
+        assert gate.proxy.control("reload").returncode == 0
+        assert ends(alice)
+        if change == "off":
+            assert ends(carol)
+        else:
+            refuse(gate.proxy)
+            carol.next("deny")
 
 
 # -- bounds: nothing done to the page harms a tunnel
