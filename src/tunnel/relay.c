@@ -348,10 +348,12 @@ static bool half_is_flowing(const struct relay *relay, unsigned from)
            can_write(relay, from);
 }
 
+/* With a deadline that is early enough, also after a reload has changed the timeouts. */
 static bool is_flowing(const struct relay *relay)
 {
     return half_is_flowing(relay, RELAY_CLIENT) && half_is_flowing(relay, RELAY_TARGET) &&
-           relay->throttle == NULL && !relay->is_starved && !relay->is_out_of_memory;
+           relay->throttle == NULL && !relay->is_starved && !relay->is_out_of_memory &&
+           relay->deadline.at_ms <= relay->active_ms + relay->env->timeouts.idle_ms;
 }
 
 static void relay_drive(struct relay *relay)
