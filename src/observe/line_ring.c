@@ -1,5 +1,9 @@
 /* A producer copies a whole line with its newline into the ring and then publishes it by moving
  * `head`; only the other side moves `tail`. So a ring always holds whole lines, and nobody waits.
+ *
+ * Whoever finds the ring empty begins at its first byte again, so that a ring which is emptied
+ * often uses the same few pages. The other side reads `origin` behind a new `head`, and until it
+ * has moved `tail` there the ring is not empty: it never sees `origin` change under its hands.
  */
 #include "observe/line_ring.h"
 
@@ -20,17 +24,24 @@ void line_ring_finish(struct line_ring *ring)
     ring->bytes = NULL;
 }
 
+static size_t place_of(const struct line_ring *ring, size_t position)
+{
+    size_t origin = atomic_load_explicit(&ring->origin, memory_order_relaxed);
+
+    return (position - origin) & (ring->size - 1);
+}
+
 /* The line and its newline. */
 static void copy_in(struct line_ring *ring, size_t position, const char *bytes, size_t length)
 {
-    size_t start = position & (ring->size - 1);
+    size_t start = place_of(ring, position);
     size_t first = length < ring->size - start ? length : ring->size - start;
 
     /* Not memcpy: gcc makes `rep movsq` of it, which takes longer to start than a line is long. */
     memmove(ring->bytes + start, bytes, first);
     if (first < length)
         memmove(ring->bytes, bytes + first, length - first);
-    ring->bytes[(position + length) & (ring->size - 1)] = '\n';
+    ring->bytes[(start + length) & (ring->size - 1)] = '\n';
 }
 
 bool line_ring_put(struct line_ring *ring, const char *line, size_t length)
@@ -43,6 +54,8 @@ bool line_ring_put(struct line_ring *ring, const char *line, size_t length)
         atomic_store_explicit(&ring->dropped, dropped + 1, memory_order_relaxed);
         return false;
     }
+    if (head == tail)
+        atomic_store_explicit(&ring->origin, head, memory_order_relaxed);
     copy_in(ring, head, line, length);
     atomic_store(&ring->head, head + length + 1);
     return true;
@@ -62,7 +75,7 @@ size_t line_ring_take(struct line_ring *ring, char *buffer, size_t size)
     size_t head = atomic_load(&ring->head);
     size_t tail = atomic_load_explicit(&ring->tail, memory_order_relaxed);
     size_t length = head - tail < size ? head - tail : size;
-    size_t start = tail & (ring->size - 1);
+    size_t start = place_of(ring, tail);
     size_t first = length < ring->size - start ? length : ring->size - start;
 
     memcpy(buffer, ring->bytes + start, first);

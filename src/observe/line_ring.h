@@ -19,6 +19,7 @@
 /* Members are private. */
 struct line_ring {
     _Alignas(LINE_RING_ALIGNMENT) _Atomic size_t head; /* bytes ever put */
+    _Atomic size_t origin;                             /* of those, what lies at bytes[0] */
     char *bytes;
     size_t size;
     _Atomic uint64_t dropped;

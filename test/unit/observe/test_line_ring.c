@@ -59,11 +59,27 @@ static void test_round_the_end(void **state)
 {
     struct line_ring *ring = *state;
 
-    for (int i = 0; i < 100; i++) {
-        assert_true(line_ring_put(ring, "abcdefghijklmnopqrstuvwxyz", 26));
-        expect(ring, SIZE, "abcdefghijklmnopqrstuvwxyz\n");
+    assert_true(line_ring_put(ring, "0", 1));
+    for (int i = 0; i < 100; i++) { /* never empty, so that it goes round */
+        char digit[] = {(char)('0' + (i + 1) % 10), '\0'};
+        char expected[] = {(char)('0' + i % 10), '\n', '\0'};
+        assert_true(line_ring_put(ring, "abcdefghijklm", 13));
+        assert_true(line_ring_put(ring, digit, 1));
+        expect(ring, 2, expected);
+        expect(ring, 14, "abcdefghijklm\n");
     }
     assert_int_equal(line_ring_dropped(ring), 0);
+}
+
+static void test_empty_begins_anew(void **state)
+{
+    struct line_ring *ring = *state;
+
+    for (int i = 0; i < 100; i++) {
+        assert_true(line_ring_put(ring, "abcdefghijklmnopqrstuvwxyz", 26));
+        assert_memory_equal(ring->bytes, "abcdefghijklmnopqrstuvwxyz\n", 27);
+        expect(ring, SIZE, "abcdefghijklmnopqrstuvwxyz\n");
+    }
 }
 
 static void test_full(void **state)
@@ -124,6 +140,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_whole_lines, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_round_the_end, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_empty_begins_anew, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_full, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_two_threads, set_up, tear_down),
     };
