@@ -41,19 +41,29 @@ static bool is_digit(char byte)
     return byte >= '0' && byte <= '9';
 }
 
-/* A decimal number without leading zeros, of the whole text. 0 or -EINVAL. */
-static int parse_decimal(const char *text, size_t length, unsigned maximum, unsigned *ret_number)
+/* The decimal number of 1-5 digits at the start, without leading zeros: how many digits it has, or
+ * 0 when there is none of that kind. */
+static size_t take_decimal(const char *text, size_t length, unsigned *ret_number)
 {
     unsigned number = 0;
+    size_t count = 0;
 
-    if (length == 0 || length > 5 || (length > 1 && text[0] == '0'))
-        return -EINVAL;
-    for (size_t i = 0; i < length; i++) {
-        if (!is_digit(text[i]))
-            return -EINVAL;
-        number = number * 10 + (unsigned)(text[i] - '0');
+    while (count < length && is_digit(text[count])) {
+        if (count == 5 || (count == 1 && number == 0))
+            return 0;
+        number = number * 10 + (unsigned)(text[count++] - '0');
     }
-    if (number > maximum)
+    *ret_number = number;
+    return count;
+}
+
+/* A decimal number of the whole text. 0 or -EINVAL. */
+static int parse_decimal(const char *text, size_t length, unsigned maximum, unsigned *ret_number)
+{
+    unsigned number;
+    size_t digits = take_decimal(text, length, &number);
+
+    if (digits == 0 || digits < length || number > maximum)
         return -EINVAL;
     *ret_number = number;
     return 0;
@@ -68,20 +78,20 @@ static size_t find_byte(const char *text, size_t length, char byte)
 
 static int parse_v4_bytes(const char *text, size_t length, uint8_t ret_bytes[4])
 {
+    size_t at = 0;
+
     for (size_t i = 0; i < 4; i++) {
-        bool is_last = i == 3;
-        size_t part = is_last ? length : find_byte(text, length, '.');
         unsigned number;
 
-        if (!is_last && part == length)
+        if (i > 0 && (at == length || text[at++] != '.'))
             return -EINVAL;
-        if (parse_decimal(text, part, 255, &number) < 0)
+        size_t digits = take_decimal(text + at, length - at, &number);
+        if (digits == 0 || number > 255)
             return -EINVAL;
         ret_bytes[i] = (uint8_t)number;
-        text += is_last ? part : part + 1;
-        length -= is_last ? part : part + 1;
+        at += digits;
     }
-    return 0;
+    return at == length ? 0 : -EINVAL;
 }
 
 int ip_address_parse_v4(const char *text, size_t length, struct ip_address *ret_address)
@@ -474,6 +484,16 @@ static __attribute__((noinline)) size_t put_other(char *out, const struct ip_end
     return (size_t)(put_port(at, endpoint->port) - out);
 }
 
+size_t ip_port_put(char out[IP_PORT_DIGITS_MAX], uint16_t port)
+{
+    return (size_t)(put_port(out, port) - out);
+}
+
+size_t ip_address_put(char out[IP_ENDPOINT_TEXT_SIZE], const struct ip_address *address)
+{
+    return (size_t)(put_address(out, address) - out);
+}
+
 size_t ip_endpoint_put(char out[IP_ENDPOINT_TEXT_SIZE], const struct ip_endpoint *endpoint)
 {
     if (endpoint->address.family != IP_V4)
@@ -487,7 +507,7 @@ void ip_address_print(struct text *out, const struct ip_address *address)
 {
     char bytes[IP_ENDPOINT_TEXT_SIZE];
 
-    text_add_bytes(out, bytes, (size_t)(put_address(bytes, address) - bytes));
+    text_add_bytes(out, bytes, ip_address_put(bytes, address));
 }
 
 void ip_endpoint_print(struct text *out, const struct ip_endpoint *endpoint)

@@ -32,6 +32,7 @@ struct ip_network {
 
 /* Longest text: 39 bytes for IPv6, 2 brackets, colon, 5 digits, NUL. */
 #define IP_ENDPOINT_TEXT_SIZE 48
+#define IP_PORT_DIGITS_MAX 5
 
 struct ip_address ip_address_from_v4(const uint8_t bytes[4]);
 struct ip_address ip_address_from_v6(const uint8_t bytes[16]); /* unmaps */
@@ -58,7 +59,9 @@ bool ip_address_is_unspecified(const struct ip_address *address); /* 0.0.0.0, ::
 /* RFC 5952 spelling; IPv6 endpoints in brackets. */
 void ip_address_print(struct text *out, const struct ip_address *address);
 void ip_endpoint_print(struct text *out, const struct ip_endpoint *endpoint);
-/* The same, fast and without a NUL; returns the length. */
+/* The same, fast and without a NUL; they return the length. */
+size_t ip_port_put(char out[IP_PORT_DIGITS_MAX], uint16_t port);
+size_t ip_address_put(char out[IP_ENDPOINT_TEXT_SIZE], const struct ip_address *address);
 size_t ip_endpoint_put(char out[IP_ENDPOINT_TEXT_SIZE], const struct ip_endpoint *endpoint);
 
 #endif

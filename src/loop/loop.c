@@ -302,7 +302,7 @@ void deadline_set(struct loop *loop, struct deadline *deadline, uint64_t at_ms)
 
 void deadline_cancel(struct loop *loop, struct deadline *deadline)
 {
-    if (deadline_is_set(deadline))
+    if (list_is_linked(&deadline->link))
         deadline_wheel_remove(&loop->wheel, deadline);
 }
 

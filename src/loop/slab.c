@@ -99,7 +99,8 @@ static void *map_chunk(void)
     return memory + before;
 }
 
-static struct chunk *chunk_create(struct list *open, size_t size)
+/* Rare: inlined, its registers would be saved for each object. */
+static __attribute__((noinline)) struct chunk *chunk_create(struct list *open, size_t size)
 {
     struct chunk *chunk = map_chunk();
 

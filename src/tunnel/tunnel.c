@@ -658,13 +658,10 @@ static bool keep_early(struct opening *opening, const struct tunnel_request *req
 static struct tunnel *tunnel_create(struct tunnel_env *env, const struct tunnel_request *request,
                                     const struct tunnel_ops *ops, void *self)
 {
-    char buffer[AUTHORITY_TEXT_SIZE];
-    struct text target;
-
-    text_init(&target, buffer, sizeof(buffer));
-    authority_print(&target, request->authority);
+    char target[AUTHORITY_TEXT_SIZE];
+    size_t target_length = authority_put(target, request->authority);
     struct tunnel *tunnel =
-        slab_take(loop_slab(env->loop), offsetof(struct tunnel, target) + target.length + 1);
+        slab_take(loop_slab(env->loop), offsetof(struct tunnel, target) + target_length + 1);
     if (tunnel == NULL)
         return NULL;
     list_init(&tunnel->link);
@@ -676,8 +673,8 @@ static struct tunnel *tunnel_create(struct tunnel_env *env, const struct tunnel_
     tunnel->dial_ms = -1;
     REQUIRE(strlen(request->http) < sizeof(tunnel->http));
     memcpy(tunnel->http, request->http, strlen(request->http));
-    memcpy(tunnel->target, buffer, target.length);
-    tunnel->target_length = (uint16_t)target.length;
+    memcpy(tunnel->target, target, target_length);
+    tunnel->target_length = (uint16_t)target_length;
     tunnel->opening = opening_create(tunnel, request, ops, self);
     if (tunnel->opening == NULL || !keep_early(tunnel->opening, request)) {
         opening_free(tunnel);

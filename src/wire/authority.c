@@ -70,11 +70,8 @@ static enum authority_error parse_port(const char *text, size_t length, uint16_t
 /* Writes the address's own spelling as the host. */
 static void set_literal(struct authority *authority, const struct ip_address *address)
 {
-    struct text host;
-
-    text_init(&host, authority->host, sizeof(authority->host));
-    ip_address_print(&host, address);
-    authority->host_length = (uint8_t)host.length;
+    authority->host_length = (uint8_t)ip_address_put(authority->host, address);
+    authority->host[authority->host_length] = '\0';
     authority->address = *address;
 }
 
@@ -190,8 +187,10 @@ static enum authority_error parse_plain(const char *text, size_t length,
 enum authority_error authority_parse(const char *text, size_t length,
                                      struct authority *ret_authority)
 {
-    struct authority authority = {.address.family = IP_NONE};
+    struct authority authority; /* not zeroed: what is behind the host's NUL is nobody's */
     enum authority_error error;
+
+    authority.address = (struct ip_address){.family = IP_NONE};
 
     if (has_byte(text, length, '@'))
         return AUTHORITY_USERINFO;
@@ -228,17 +227,26 @@ enum authority_error authority_parse_host(const char *text, size_t length,
 
 /* -- using them */
 
-void authority_print(struct text *out, const struct authority *authority)
+size_t authority_put(char out[AUTHORITY_TEXT_SIZE], const struct authority *authority)
 {
     bool is_v6 = authority->address.family == IP_V6;
+    char *at = out;
 
     if (is_v6)
-        text_add_char(out, '[');
-    text_add_bytes(out, authority->host, authority->host_length);
+        *at++ = '[';
+    memcpy(at, authority->host, authority->host_length);
+    at += authority->host_length;
     if (is_v6)
-        text_add_char(out, ']');
-    text_add_char(out, ':');
-    text_add_decimal(out, authority->port);
+        *at++ = ']';
+    *at++ = ':';
+    return (size_t)(at - out) + ip_port_put(at, authority->port);
+}
+
+void authority_print(struct text *out, const struct authority *authority)
+{
+    char bytes[AUTHORITY_TEXT_SIZE];
+
+    text_add_bytes(out, bytes, authority_put(bytes, authority));
 }
 
 bool authority_host_is_localhost(const char *host, size_t length)

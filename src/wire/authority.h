@@ -15,8 +15,8 @@
 #include <stdint.h>
 
 #define AUTHORITY_HOST_MAX 253
-/* host, two brackets, colon, 5 digits, NUL */
-#define AUTHORITY_TEXT_SIZE (AUTHORITY_HOST_MAX + 9)
+/* host, two brackets, colon, port, NUL */
+#define AUTHORITY_TEXT_SIZE (AUTHORITY_HOST_MAX + 3 + IP_PORT_DIGITS_MAX + 1)
 
 struct authority {
     char host[AUTHORITY_HOST_MAX + 1]; /* normalised; a literal without brackets; NUL-terminated */
@@ -47,6 +47,8 @@ enum authority_error authority_parse_host(const char *text, size_t length,
 const char *authority_error_text(enum authority_error error);
 /* `name:443`, `[::1]:443` */
 void authority_print(struct text *out, const struct authority *authority);
+/* The same, fast and without a NUL; returns the length. */
+size_t authority_put(char out[AUTHORITY_TEXT_SIZE], const struct authority *authority);
 /* `localhost` and `*.localhost` are loopback and are never looked up (RFC 6761 6.3). */
 bool authority_host_is_localhost(const char *host, size_t length);
 

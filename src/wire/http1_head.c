@@ -2,7 +2,8 @@
  *
  * The scan is a machine over bytes that needs no state but "how far" and "where the line began": a
  * line feed ends a line, and the line is then checked as a whole. Every byte is looked at twice at
- * most, whatever the pieces it came in, so a head in 16,384 pieces costs the same as in one. All of
+ * most, whatever the pieces it came in, so a head in 16,384 pieces costs the same as in one. Nearly
+ * all bytes are printable and right wherever they stand: those are passed eight at a time. All of
  * the syntax is checked here, the parse only gives meaning to what is known to be well formed. That
  * way a bad head is refused at its first bad line, not when its last byte has come.
  *
@@ -14,6 +15,7 @@
  */
 #include "wire/http1_head.h"
 
+#include <endian.h>
 #include <string.h>
 
 /* What a byte may stand in: bits of byte_classes. */
@@ -106,24 +108,35 @@ struct request_line {
     struct view version; /* `HTTP/d.d` */
 };
 
-/* method SP target SP version. Fills the views as far as it got. */
-static const char *split_request_line(struct view line, struct request_line *parts)
+/* Cuts at the next space. False: there is none, or nothing before it. */
+static bool next_word(struct view *rest, struct view *ret_word)
 {
-    static const char shape[] = "the request line must be: CONNECT host:port HTTP/1.1";
-    size_t length = span(line, TOKEN);
+    const char *space = rest->length > 0 ? memchr(rest->start, ' ', rest->length) : NULL;
 
-    parts->method = (struct view){line.start, length};
-    if (length == 0 || length == line.length || line.start[length] != ' ')
-        return shape;
-    struct view rest = view_behind(line, length + 1);
+    if (!space || space == rest->start)
+        return false;
+    *ret_word = (struct view){rest->start, (size_t)(space - rest->start)};
+    *rest = view_behind(*rest, ret_word->length + 1);
+    return true;
+}
 
-    length = span(rest, TARGET);
-    parts->target = (struct view){rest.start, length};
-    if (length == 0 || length == rest.length || rest.start[length] != ' ')
-        return shape;
-    parts->version = view_behind(rest, length + 1);
+/* method SP target SP version. */
+static bool split_request_line(struct view line, struct request_line *parts)
+{
+    if (!next_word(&line, &parts->method) || !next_word(&line, &parts->target))
+        return false;
+    parts->version = line;
+    return true;
+}
 
-    struct view version = parts->version;
+/* Of its bytes one by one it is known that they are of TARGET or a space. */
+static const char *request_line_problem(struct view line)
+{
+    struct request_line parts;
+
+    if (!split_request_line(line, &parts) || span(parts.method, TOKEN) < parts.method.length)
+        return "the request line must be: CONNECT host:port HTTP/1.1";
+    struct view version = parts.version;
     if (version.length != 8 || memcmp(version.start, "HTTP/", 5) != 0 || version.start[6] != '.')
         return "the request line must end in HTTP/1.1 or HTTP/1.0, with one space before it";
     if (version.start[5] < '0' || version.start[5] > '9' || version.start[7] < '0' ||
@@ -149,6 +162,33 @@ static const char *field_problem(struct view line)
 
 /* -- the scan */
 
+/* How many bytes at the start are printable ASCII. */
+static size_t printable_span(const char *bytes, size_t length)
+{
+    static const uint64_t ones = 0x0101010101010101;
+    size_t at = 0;
+    uint64_t word;
+
+    for (; at + sizeof(word) <= length; at += sizeof(word)) {
+        memcpy(&word, bytes + at, sizeof(word));
+        word = le64toh(word);
+        /* A high bit: the byte has one, is below a space, is DEL. A borrow may set one further up,
+         * which does not change the lowest. */
+        uint64_t faults = (word | (word - ones * ' ') | ((word ^ ones * 0x7f) - ones)) & ones << 7;
+        if (faults)
+            return at + (size_t)__builtin_ctzll(faults) / 8;
+    }
+    while (at < length && bytes[at] >= ' ' && bytes[at] < 0x7f)
+        at++;
+    return at;
+}
+
+/* Behind a carriage return in the same line, where nothing but a line feed may stand. */
+static bool is_behind_return(const struct http1_scan *scan, const char *bytes)
+{
+    return scan->offset > scan->line_start && bytes[scan->offset - 1] == '\r';
+}
+
 /* What is wrong with the byte at scan->offset, by itself and the one before it. */
 static const char *byte_problem(const struct http1_scan *scan, const char *bytes)
 {
@@ -160,7 +200,7 @@ static const char *byte_problem(const struct http1_scan *scan, const char *bytes
                "proxy's address";
     if (byte == '\n')
         return NULL;
-    if (offset > scan->line_start && bytes[offset - 1] == '\r')
+    if (is_behind_return(scan, bytes))
         return "a carriage return stands alone: lines end in CR LF";
     if (byte == '\r')
         return NULL;
@@ -175,13 +215,12 @@ static const char *byte_problem(const struct http1_scan *scan, const char *bytes
 static enum http1_result end_line(struct http1_scan *scan, const char *bytes)
 {
     struct view line = line_view(bytes, scan->line_start, scan->offset);
-    struct request_line parts;
 
     scan->line_start = scan->offset;
     if (line.length == 0)
         return scan->line_count == 0 ? HTTP1_MORE : HTTP1_OK;
     if (scan->line_count == 0)
-        scan->problem = split_request_line(line, &parts);
+        scan->problem = request_line_problem(line);
     else
         scan->problem = field_problem(line);
     if (scan->problem)
@@ -196,6 +235,10 @@ enum http1_result http1_scan(struct http1_scan *scan, const char *bytes, size_t 
     size_t limit = length < HTTP1_HEAD_MAX ? length : HTTP1_HEAD_MAX;
 
     while (scan->offset < limit) {
+        if (!is_behind_return(scan, bytes))
+            scan->offset += (uint32_t)printable_span(bytes + scan->offset, limit - scan->offset);
+        if (scan->offset == limit)
+            break;
         scan->problem = byte_problem(scan, bytes);
         if (scan->problem)
             return HTTP1_BAD;
@@ -215,11 +258,6 @@ enum http1_result http1_scan(struct http1_scan *scan, const char *bytes, size_t 
 }
 
 /* -- meaning */
-
-bool view_equals(struct view text, const char *word)
-{
-    return text.length == strlen(word) && memcmp(text.start, word, text.length) == 0;
-}
 
 /* Field names are case-insensitive; `name` is in lower case. */
 static bool name_is(struct view text, const char *name)
@@ -335,29 +373,29 @@ static enum http1_result read_connect(struct view fields, struct http1_head *hea
 }
 
 /* Behind leading empty lines; `rest` is left at the first field. */
-static const char *read_request_line(struct view *rest, struct request_line *parts)
+static struct request_line read_request_line(struct view *rest)
 {
+    struct request_line parts;
     struct view line;
 
     while (!next_line(rest, &line))
         continue;
-    return split_request_line(line, parts);
+    bool is_split = split_request_line(line, &parts);
+    REQUIRE(is_split && parts.version.length == 8); /* the scan saw to it */
+    return parts;
 }
 
 enum http1_result http1_head_parse(const char *bytes, size_t length, struct http1_head *ret_head)
 {
     struct view rest = {bytes, length};
-    struct request_line parts = {0};
+    struct request_line parts = read_request_line(&rest);
 
-    memset(ret_head, 0, sizeof(*ret_head));
-    ret_head->problem = read_request_line(&rest, &parts);
     ret_head->method = parts.method;
     ret_head->target = parts.target;
-    ret_head->is_head_method = view_equals(parts.method, "HEAD");
-    if (ret_head->problem)
-        return HTTP1_BAD;
-
     ret_head->minor_version = (uint8_t)(parts.version.start[7] - '0');
+    ret_head->is_head_method = view_equals(parts.method, "HEAD");
+    ret_head->proxy_authorization = (struct view){NULL, 0};
+    ret_head->problem = NULL;
     if (parts.version.start[5] != '1') {
         ret_head->problem = "this proxy speaks HTTP/1.0 and HTTP/1.1";
         return HTTP1_VERSION;
@@ -402,12 +440,9 @@ enum http1_result http1_request_parse(const char *bytes, size_t length,
                                       struct http1_request *ret_request)
 {
     struct view rest = {bytes, length};
-    struct request_line parts = {0};
+    struct request_line parts = read_request_line(&rest);
 
     memset(ret_request, 0, sizeof(*ret_request));
-    ret_request->problem = read_request_line(&rest, &parts);
-    if (ret_request->problem)
-        return HTTP1_BAD;
     ret_request->method = parts.method;
     ret_request->is_head_method = view_equals(parts.method, "HEAD");
     if (parts.version.start[5] != '1') {

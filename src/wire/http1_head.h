@@ -14,6 +14,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <string.h>
 
 #define HTTP1_HEAD_MAX 16384
 #define HTTP1_FIELDS_MAX 100
@@ -24,7 +25,10 @@ struct view {
     size_t length;
 };
 
-bool view_equals(struct view text, const char *word);
+static inline bool view_equals(struct view text, const char *word)
+{
+    return text.length == strlen(word) && memcmp(text.start, word, text.length) == 0;
+}
 
 enum http1_result {
     HTTP1_OK,
@@ -57,15 +61,15 @@ enum http1_result http1_scan(struct http1_scan *scan, const char *bytes, size_t 
 struct http1_head {
     struct view method;
     struct view target;
-    struct authority authority;      /* valid with HTTP1_OK */
+    struct authority authority;      /* set only with HTTP1_OK */
     uint8_t minor_version;           /* of HTTP/1.x */
     bool is_head_method;             /* the answer must not have a body (RFC 9110 9.3.2) */
     struct view proxy_authorization; /* value of the field, empty if none; never logged */
     const char *problem;             /* set unless HTTP1_OK: one line for a person; static */
 };
 
-/* `bytes[0..length)` is a complete head as http1_scan found it. Fills as many members as it could
- * read, also on failure (method and target then serve the log). */
+/* `bytes[0..length)` is a complete head as http1_scan found it. On failure, too, all members but
+ * `authority` are set (method and target then serve the log). */
 enum http1_result http1_head_parse(const char *bytes, size_t length,
                                    struct http1_head *ret_head) MUST_CHECK;
 

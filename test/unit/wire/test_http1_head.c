@@ -282,6 +282,33 @@ static void judges_every_byte(void **state)
     }
 }
 
+/* The scan passes printable bytes eight at a time: what it must not pass it sees at each of eight
+ * places, with eights behind it and without, all at once as in pieces. */
+static void judges_a_byte_at_every_place(void **state)
+{
+    static const char start[] = "GET / HTTP/1.1\r\nX:";
+    static const char filling[] = "0123456789abcdef01234567";
+    char head[sizeof(start) + sizeof(filling) + 4];
+
+    for (int byte = 0; byte < 256; byte++) {
+        bool is_text = byte == '\t' || (byte >= ' ' && byte != 0x7f);
+
+        for (size_t place = 0; place < sizeof(filling) - 1; place++) {
+            int length = snprintf(head, sizeof(head), "%s%s\r\n\r\n", start, filling);
+            head[sizeof(start) - 1 + place] = (char)byte;
+            struct outcome whole = read_head(head, (size_t)length, SIZE_MAX);
+            /* A line feed makes a field of what follows it: one without a colon, if anything. */
+            bool is_end = byte == '\n' && place == sizeof(filling) - 2;
+            assert_int_equal(whole.result != HTTP1_BAD, is_text || is_end);
+            for (size_t piece = 1; piece <= 9; piece += 4) {
+                struct outcome other = read_head(head, (size_t)length, piece);
+                assert_int_equal(other.result, whole.result);
+                assert_ptr_equal(other.problem, whole.problem);
+            }
+        }
+    }
+}
+
 /* -- limits */
 
 /* `CONNECT a:1 HTTP/1.1`, one field that fills up to `size`, and the empty line. */
@@ -351,8 +378,9 @@ int main(void)
         cmocka_unit_test(finds_the_end_of_the_head), cmocka_unit_test(asks_for_more),
         cmocka_unit_test(finds_the_parts),           cmocka_unit_test(fills_what_it_can_on_failure),
         cmocka_unit_test(knows_the_methods),         cmocka_unit_test(knows_the_versions),
-        cmocka_unit_test(judges_every_byte),         cmocka_unit_test(limits_the_size),
-        cmocka_unit_test(decides_at_the_limit),      cmocka_unit_test(limits_the_fields),
+        cmocka_unit_test(judges_every_byte),         cmocka_unit_test(judges_a_byte_at_every_place),
+        cmocka_unit_test(limits_the_size),           cmocka_unit_test(decides_at_the_limit),
+        cmocka_unit_test(limits_the_fields),
     };
     return cmocka_run_group_tests_name("wire/http1_head", tests, NULL, NULL);
 }
