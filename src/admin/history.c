@@ -22,7 +22,7 @@ static const struct {
     {"auth_failures", COUNTER_AUTH_FAILURES}, {"bytes_up", COUNTER_BYTES_UP},
     {"bytes_down", COUNTER_BYTES_DOWN},
 };
-enum { COLUMN_COUNT = ARRAY_LENGTH(columns), RULE_SIZE = 2048 };
+enum { COLUMN_COUNT = ARRAY_LENGTH(columns), PIECE_SIZE = 512 };
 
 struct sample {
     uint64_t time_ms;
@@ -121,14 +121,19 @@ void history_add_deny(struct history *history, const char *line, size_t length)
 
 /* -- printing */
 
+/* Of any length. */
 static void print_string(FILE *out, const char *string)
 {
-    char buffer[RULE_SIZE];
+    char buffer[PIECE_SIZE];
     struct text text;
 
-    text_init(&text, buffer, sizeof(buffer));
-    json_add_string(&text, string);
-    fputs(buffer, out);
+    fputc('"', out);
+    while (*string != '\0') {
+        text_init(&text, buffer, sizeof(buffer));
+        string = json_add_escaped(&text, string);
+        fputs(buffer, out);
+    }
+    fputc('"', out);
 }
 
 static void print_samples(FILE *out, const struct history *history)

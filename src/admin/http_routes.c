@@ -165,7 +165,7 @@ static void serve_kill(struct http_conn *conn)
 static void explained(struct explain_request *request, const struct explain_answer *answer)
 {
     struct http_conn *conn = container_of(request, struct http_conn, explain);
-    size_t size = answer->length * 6 + 128; /* \u00xx at most for a byte */
+    size_t size = answer->length * JSON_BYTE_MAX + 128;
     char *body = malloc(size);
     struct text text;
 

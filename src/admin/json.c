@@ -5,25 +5,51 @@
 
 static const char digits[] = "0123456789abcdef";
 
+/* One character, escaped if need be; returns how many bytes of the string it is. */
+static size_t add_character(struct text *out, const char *bytes, size_t length)
+{
+    size_t size = text_utf8_length(bytes, length);
+    unsigned char value = (unsigned char)bytes[0];
+
+    if (value == '\n') {
+        text_add(out, "\\n");
+    } else if (value < ' ' || value == 0x7f || size == 0) {
+        text_add(out, "\\u00");
+        text_add_char(out, digits[value >> 4]);
+        text_add_char(out, digits[value & 0xf]);
+    } else {
+        if (value == '"' || value == '\\')
+            text_add_char(out, '\\');
+        text_add_bytes(out, bytes, size);
+    }
+    return size > 0 ? size : 1;
+}
+
+const char *json_add_escaped(struct text *out, const char *string)
+{
+    const char *end = string + strlen(string);
+    char buffer[JSON_BYTE_MAX + 1];
+    struct text piece;
+
+    while (string < end) {
+        text_init(&piece, buffer, sizeof(buffer));
+        size_t taken = add_character(&piece, string, (size_t)(end - string));
+
+        if (piece.length > out->size - 1 - out->length)
+            break;
+        text_add_bytes(out, piece.start, piece.length);
+        string += taken;
+    }
+    return string;
+}
+
 void json_add_string(struct text *out, const char *string)
 {
     text_add_char(out, '"');
-    for (const char *byte = string; *byte != '\0'; byte++) {
-        unsigned char value = (unsigned char)*byte;
-
-        if (value == '\n') {
-            text_add(out, "\\n");
-        } else if (value < ' ' || value == 0x7f) {
-            text_add(out, "\\u00");
-            text_add_char(out, digits[value >> 4]);
-            text_add_char(out, digits[value & 0xf]);
-        } else {
-            if (value == '"' || value == '\\')
-                text_add_char(out, '\\');
-            text_add_char(out, *byte);
-        }
-    }
-    text_add_char(out, '"');
+    if (*json_add_escaped(out, string) == '\0')
+        text_add_char(out, '"');
+    else
+        out->is_truncated = true;
 }
 
 void json_reader_init(struct json_reader *reader, const char *json, size_t length)

@@ -8,8 +8,14 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* "text", escaped and quoted. */
+/* What a byte of a string takes at most. */
+#define JSON_BYTE_MAX 6
+
+/* "text", escaped and quoted; a byte that is no UTF-8 as \u00NN, as the log has it. What is cut is
+ * cut between two characters, and lacks its closing quote. */
 void json_add_string(struct text *out, const char *string);
+/* The same without quotes, as much as fits. Returns what is left of `string`. */
+const char *json_add_escaped(struct text *out, const char *string);
 
 /* Reads one flat object. */
 struct json_reader {

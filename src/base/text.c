@@ -63,3 +63,22 @@ void text_add_padded(struct text *text, uint64_t number, unsigned width)
     }
     text_add_bytes(text, digits + start, sizeof(digits) - start);
 }
+
+size_t text_utf8_length(const char *bytes, size_t length)
+{
+    unsigned char first = (unsigned char)bytes[0];
+    unsigned char second = length > 1 ? (unsigned char)bytes[1] : 0;
+    size_t size = first >= 0xf0 ? 4 : first >= 0xe0 ? 3 : 2;
+
+    if (first < 0x80)
+        return 1;
+    if (first < 0xc2 || first > 0xf4 || size > length)
+        return 0;
+    for (size_t i = 1; i < size; i++)
+        if ((bytes[i] & 0xc0) != 0x80)
+            return 0;
+    if ((first == 0xe0 && second < 0xa0) || (first == 0xed && second > 0x9f) ||
+        (first == 0xf0 && second < 0x90) || (first == 0xf4 && second > 0x8f))
+        return 0;
+    return size;
+}

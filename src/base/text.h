@@ -26,4 +26,8 @@ void text_add_decimal(struct text *text, uint64_t number);
 /* At least `width` digits, zero-padded. */
 void text_add_padded(struct text *text, uint64_t number, unsigned width);
 
+/* How many of these bytes (at least one) are the first character of UTF-8 (RFC 3629: neither
+ * overlong nor a surrogate). 0: they begin with none. */
+size_t text_utf8_length(const char *bytes, size_t length);
+
 #endif

@@ -101,30 +101,6 @@ void lexer_resume(struct lexer *lexer)
 
 /* -- the text as a whole */
 
-/* The length of the UTF-8 character at `at` (RFC 3629), or 0. */
-static size_t measure_character(const unsigned char *at, const unsigned char *end)
-{
-    static const struct {
-        unsigned char first, last, second_min, second_max, length;
-    } rows[] = {
-        {0x00, 0x7f, 0, 0, 1},       {0xc2, 0xdf, 0x80, 0xbf, 2}, {0xe0, 0xe0, 0xa0, 0xbf, 3},
-        {0xe1, 0xec, 0x80, 0xbf, 3}, {0xed, 0xed, 0x80, 0x9f, 3}, {0xee, 0xef, 0x80, 0xbf, 3},
-        {0xf0, 0xf0, 0x90, 0xbf, 4}, {0xf1, 0xf3, 0x80, 0xbf, 4}, {0xf4, 0xf4, 0x80, 0x8f, 4},
-    };
-    size_t row = 0;
-
-    while (row < ARRAY_LENGTH(rows) && (*at < rows[row].first || *at > rows[row].last))
-        row++;
-    if (row == ARRAY_LENGTH(rows) || (size_t)(end - at) < rows[row].length)
-        return 0;
-    if (rows[row].length > 1 && (at[1] < rows[row].second_min || at[1] > rows[row].second_max))
-        return 0;
-    for (size_t i = 2; i < rows[row].length; i++)
-        if ((at[i] & 0xc0) != 0x80)
-            return 0;
-    return rows[row].length;
-}
-
 static bool is_control(unsigned char byte)
 {
     return (byte < ' ' && byte != '\t' && byte != '\n' && byte != '\r') || byte == 0x7f;
@@ -170,8 +146,7 @@ bool lexer_check_text(const struct lexer *lexer)
     struct config_place place = {.file = lexer->place.file, .line = 1, .column = 1};
 
     while (at < lexer->end) {
-        size_t length =
-            measure_character((const unsigned char *)at, (const unsigned char *)lexer->end);
+        size_t length = text_utf8_length(at, (size_t)(lexer->end - at));
 
         if (length == 0 || is_control((unsigned char)*at))
             return refuse_byte(lexer, &place, line, (unsigned char)*at);

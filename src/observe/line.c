@@ -71,29 +71,12 @@ size_t line_put_number(char out[LINE_NUMBER_MAX], uint64_t number)
     return number < 1000 ? put_small(out, (unsigned)number) : put_large(out, number);
 }
 
-/* Bytes of the UTF-8 character at `bytes`; 0: it is none (overlong and surrogates included). */
-static size_t utf8_length(const unsigned char *bytes, size_t length)
-{
-    unsigned char first = bytes[0];
-    size_t size = first >= 0xf0 ? 4 : first >= 0xe0 ? 3 : 2;
-
-    if (first < 0xc2 || first > 0xf4 || size > length)
-        return 0;
-    for (size_t i = 1; i < size; i++)
-        if ((bytes[i] & 0xc0) != 0x80)
-            return 0;
-    if ((first == 0xe0 && bytes[1] < 0xa0) || (first == 0xed && bytes[1] > 0x9f) ||
-        (first == 0xf0 && bytes[1] < 0x90) || (first == 0xf4 && bytes[1] > 0x8f))
-        return 0;
-    return size;
-}
-
 /* One character as JSON has it, into `piece`; returns how many bytes of the value it took. */
 static size_t json_piece(const unsigned char *bytes, size_t length, struct text *piece)
 {
     static const char digits[] = "0123456789abcdef";
     unsigned char byte = bytes[0];
-    size_t size = byte < 0x80 ? 1 : utf8_length(bytes, length);
+    size_t size = text_utf8_length((const char *)bytes, length);
 
     piece->length = 0;
     if (byte == '"' || byte == '\\') {

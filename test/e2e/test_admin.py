@@ -240,6 +240,13 @@ def test_explain(page, origin):
     assert "loop" in answer["text"]
 
 
+def test_explain_gives_back_what_is_no_utf8(guarded):
+    """As the log does: a byte is a character of its own."""
+    query = "a.example:443&user=k%E4se%FF"
+    status, answer = ask_json(guarded().proxy.admin, EXPLAIN + query, TELLS, authorization("alice"))
+    assert status == 200 and "käseÿ" in answer["text"]
+
+
 @pytest.mark.parametrize("query", ["", "target=", "target=x", "target=a.example:0", "target=%",
                                    "target=%zz:1", "target=a.example:443%00",
                                    "target=a.example:443%0d%0aX:1", "target=" + "a" * 4000,

@@ -145,12 +145,38 @@ static void test_rules(void **state)
     rule_names_destroy(rules);
 }
 
+static void test_a_long_rule(void **state)
+{
+    struct rule_names *rules = rule_names_create();
+    struct stats stats = now;
+    struct history *history;
+    char name[5001];
+    size_t length;
+
+    memset(name, '"', sizeof(name) - 1);
+    name[sizeof(name) - 1] = '\0';
+    assert_int_equal(history_create(&history), 0);
+    assert_non_null(rules);
+    stats.rules = rules;
+    stats.denied[rule_names_find(rules, name)] = 2;
+    char *json = history_print(history, &stats, NULL, 0, &length);
+    const char *printed = strstr(json, "\"denied_rules\":{\"");
+    assert_non_null(printed);
+    printed += strlen("\"denied_rules\":{\"");
+    for (size_t i = 0; i < sizeof(name) - 1; i++)
+        assert_memory_equal(printed + 2 * i, "\\\"", 2);
+    assert_string_equal(printed + 2 * strlen(name), "\":2}}");
+    free(json);
+    history_destroy(history);
+    rule_names_destroy(rules);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_empty),   cmocka_unit_test(test_samples),
         cmocka_unit_test(test_repeats), cmocka_unit_test(test_denies),
-        cmocka_unit_test(test_rules),
+        cmocka_unit_test(test_rules),   cmocka_unit_test(test_a_long_rule),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

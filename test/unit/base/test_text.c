@@ -105,12 +105,45 @@ static void leaves_no_hole(void **state)
     assert_true(text.is_truncated);
 }
 
+static void measures_characters(void **state)
+{
+    static const struct {
+        const char *bytes;
+        size_t length;
+    } rows[] = {
+        {"a\x80", 1},
+        {"\xc2\x80", 2},
+        {"\xdf\xbfx", 2},
+        {"\xe0\xa0\x80", 3},
+        {"\xed\x9f\xbf", 3},
+        {"\xef\xbf\xbf", 3},
+        {"\xf0\x90\x80\x80", 4},
+        {"\xf4\x8f\xbf\xbf", 4},
+        {"\x80", 0},
+        {"\xc1\x80", 0},
+        {"\xc2", 0},
+        {"\xc2x", 0},
+        {"\xe0\x9f\xbf", 0},
+        {"\xed\xa0\x80", 0},
+        {"\xe1\x80", 0},
+        {"\xe1\x80x", 0},
+        {"\xf0\x8f\x80\x80", 0},
+        {"\xf4\x90\x80\x80", 0},
+        {"\xf5\x80\x80\x80", 0},
+        {"\xf1\x80\x80", 0},
+    };
+
+    for (size_t i = 0; i < ARRAY_LENGTH(rows); i++)
+        assert_int_equal(text_utf8_length(rows[i].bytes, strlen(rows[i].bytes)), rows[i].length);
+    assert_int_equal(text_utf8_length("", 1), 1); /* a NUL is a character */
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(starts_empty),   cmocka_unit_test(adds_pieces),
         cmocka_unit_test(prints_numbers), cmocka_unit_test(cuts_at_every_size),
-        cmocka_unit_test(leaves_no_hole),
+        cmocka_unit_test(leaves_no_hole), cmocka_unit_test(measures_characters),
     };
     return cmocka_run_group_tests_name("base/text", tests, NULL, NULL);
 }

@@ -1,0 +1,83 @@
+/* Strings as JSON: what is escaped, and that a cut leaves none in half. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "admin/json.h"
+
+#include <string.h>
+
+static void expect(const char *string, const char *wanted)
+{
+    char buffer[256];
+    struct text out;
+
+    text_init(&out, buffer, sizeof(buffer));
+    json_add_string(&out, string);
+    assert_string_equal(buffer, wanted);
+    assert_false(out.is_truncated);
+}
+
+static void test_escapes(void **state)
+{
+    expect("", "\"\"");
+    expect("a \"b\" \\ c", "\"a \\\"b\\\" \\\\ c\"");
+    expect("a\nb\tc\x7f", "\"a\\nb\\u0009c\\u007f\"");
+    expect("käse \xf0\x9f\x9a\x87", "\"käse \xf0\x9f\x9a\x87\"");
+}
+
+static void test_bytes_that_are_no_utf8(void **state)
+{
+    expect("\xff", "\"\\u00ff\"");
+    expect("k\xe4se", "\"k\\u00e4se\"");
+    expect("\xc3", "\"\\u00c3\"");
+    expect("\xed\xa0\x80", "\"\\u00ed\\u00a0\\u0080\""); /* a surrogate */
+    expect("\xc0\xaf", "\"\\u00c0\\u00af\"");            /* overlong */
+}
+
+static void test_a_cut(void **state)
+{
+    static const char string[] = "a\xff\xc3\xa4\"b";
+    static const char whole[] = "\"a\\u00ff\xc3\xa4\\\"b\"";
+    static const size_t cuts[] = {0, 1, 2, 2, 2, 2, 2, 2, 8, 8, 10, 10, 12, 13, 14};
+    char buffer[32];
+    struct text out;
+
+    for (size_t room = 0; room < sizeof(whole); room++) {
+        text_init(&out, buffer, room + 1);
+        json_add_string(&out, string);
+        assert_int_equal(out.length, cuts[room]);
+        assert_memory_equal(buffer, whole, out.length);
+        assert_int_equal(out.is_truncated, room < sizeof(whole) - 1);
+    }
+}
+
+static void test_piece_by_piece(void **state)
+{
+    const char *string = "\xff\xc3\xa4\n";
+    char buffer[JSON_BYTE_MAX + 1];
+    char all[64];
+    struct text out, whole;
+
+    text_init(&whole, all, sizeof(all));
+    while (*string != '\0') {
+        text_init(&out, buffer, sizeof(buffer));
+        string = json_add_escaped(&out, string);
+        text_add(&whole, buffer);
+    }
+    assert_string_equal(all, "\\u00ff\xc3\xa4\\n");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_escapes),
+        cmocka_unit_test(test_bytes_that_are_no_utf8),
+        cmocka_unit_test(test_a_cut),
+        cmocka_unit_test(test_piece_by_piece),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
