@@ -461,6 +461,7 @@ static void begin(unsigned choices)
     list_init(&world.deadlines);
     list_init(&world.server.connections);
     world.server.views = &views;
+    world.server.streams_max = 1;
     world.server.log = take_log();
     world.server.door = (struct http_door){
         .has_password = choices & 1, .users = (void *)&world, .may_enter = may_enter};

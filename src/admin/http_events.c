@@ -156,9 +156,9 @@ void http_events_start(struct http_conn *conn)
     char status[STATUS_SIZE];
     struct text text;
 
-    if (server->stream_count == HTTP_STREAMS_MAX) {
+    if (server->stream_count == server->streams_max) {
         http_conn_refuse(conn, 503, "Retry-After: 5\r\n",
-                         "16 watch the events already; close one of those pages");
+                         "no more may watch the events; close one of those pages");
         return;
     }
     if (!http_conn_begin_stream(conn, "text/event-stream", HTTP_STREAM_BYTES))

@@ -14,8 +14,6 @@
 #include <limits.h>
 
 enum {
-    HTTP_CONNECTIONS_MAX = 64,
-    HTTP_STREAMS_MAX = 16,
     HTTP_STREAM_BYTES = 64 * 1024,
     HTTP_HEAD_MS = 10000,
     HTTP_ANSWER_MS = 10000,
@@ -48,8 +46,8 @@ struct http_server {
     struct deadline retry;   /* out of descriptors, or more waited than a turn takes */
     struct deadline second;  /* while there are streams: their status */
     struct list connections; /* the oldest first */
-    size_t connection_count;
-    size_t stream_count;
+    size_t connection_count, connections_max;
+    size_t stream_count, streams_max;
     size_t held; /* bytes of answers that wait */
     uint64_t events_dropped;
     char machine_name[HOST_NAME_MAX + 1];

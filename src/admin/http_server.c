@@ -14,12 +14,12 @@
 
 enum { ACCEPTS_PER_TURN = 32, RETRY_MS = 100, IDS_THREAD = 255 };
 
-/* False: all 64 are served now. */
+/* False: as many as may be are served now. */
 static bool make_room(struct http_server *server)
 {
     struct list *link = server->connections.next;
 
-    if (server->connection_count < HTTP_CONNECTIONS_MAX)
+    if (server->connection_count < server->connections_max)
         return true;
     for (; link != &server->connections; link = link->next) {
         struct http_conn *conn = container_of(link, struct http_conn, link);
@@ -90,6 +90,8 @@ int http_server_create(const struct http_server_plan *plan, struct http_server *
     server->auth = plan->auth;
     server->log = plan->log;
     server->events = plan->events;
+    server->connections_max = plan->connections_max;
+    server->streams_max = (plan->connections_max + 3) / 4;
     server->door.fd = -1;
     server->listener.fd = -1;
     access_ids_init(&server->ids, plan->process_seed, IDS_THREAD);

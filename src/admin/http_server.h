@@ -1,7 +1,7 @@
 /* The admin page's server: `/`, `/metrics`, `/healthz` and `/api` (doc/observe.md), over HTTP/1 on
  * the worker's main thread.
  *
- * One request a connection. At most 64 connections, 16 of them event streams; a head has 10 s, an
+ * One request a connection. A quarter of the connections may be event streams; a head has 10 s, an
  * answer that is not taken 10 s, a stream that takes nothing 15 s; what is held for slow readers is
  * bounded. A Host that is not ours is refused (421), and so is a change without `X-Adit: 1` or from
  * a foreign Origin.
@@ -14,6 +14,8 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+
+#define HTTP_SERVER_CONNECTIONS_MAX 64 /* as many as anybody needs */
 
 struct auth;
 struct auth_users;
@@ -32,6 +34,7 @@ struct http_server_plan {
     struct log_ring *log;
     struct event_feed *events; /* what it logs goes there, too */
     uint64_t process_seed;     /* for ids */
+    unsigned connections_max;
 };
 
 /* Where it listens and whom it lets in. */

@@ -1,8 +1,10 @@
-/* Half of the descriptors less a reserve is the number of tunnels; pipes are what one ordinary user
- * may have of 1 MiB each, less a quarter for that user's other programs.
+/* Half of the descriptors less a reserve, and less what the admin page may have, is the number of
+ * tunnels: neither takes the other's. Pipes are what one ordinary user may have of 1 MiB each, less
+ * a quarter for that user's other programs.
  */
 #include "daemon/process_limits.h"
 
+#include "admin/http_server.h"
 #include "config/settings.h"
 
 #include <fcntl.h>
@@ -36,9 +38,16 @@ static uint64_t reserve_of(uint64_t descriptors)
     return descriptors / 2 < RESERVE_MAX ? descriptors / 2 : RESERVE_MAX;
 }
 
+unsigned process_limits_admin(uint64_t descriptors)
+{
+    return descriptors / 8 < HTTP_SERVER_CONNECTIONS_MAX ? (unsigned)(descriptors / 8)
+                                                         : HTTP_SERVER_CONNECTIONS_MAX;
+}
+
 uint32_t process_limits_connections(uint64_t descriptors)
 {
-    uint64_t count = (descriptors - reserve_of(descriptors)) / 2;
+    uint64_t kept = reserve_of(descriptors) + process_limits_admin(descriptors);
+    uint64_t count = (descriptors - kept) / 2;
 
     return count < UINT32_MAX ? (uint32_t)count : UINT32_MAX;
 }
@@ -84,6 +93,7 @@ void process_limits_read(struct process_limits *ret_limits)
             limit.rlim_cur = soft;
     }
     ret_limits->descriptors = limit.rlim_cur;
+    ret_limits->admin_connections = process_limits_admin(limit.rlim_cur);
     ret_limits->connections = process_limits_connections(limit.rlim_cur);
     ret_limits->pipes = process_limits_pipes(limit.rlim_cur, read_soft_pages());
 }

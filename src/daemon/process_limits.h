@@ -7,7 +7,8 @@
 struct process_limits {
     uint64_t descriptors; /* RLIMIT_NOFILE */
     uint32_t connections; /* client connections in all */
-    unsigned pipes;       /* for splice, in all */
+    unsigned admin_connections;
+    unsigned pipes; /* for splice, in all */
 };
 
 /* Makes sure that 0, 1 and 2 are open, so that no socket ever becomes stdin or stderr. */
@@ -15,7 +16,9 @@ void process_open_standard_descriptors(void);
 /* Raises RLIMIT_NOFILE to the hard limit, reads what concerns us. Opens a file: before confinement.
  */
 void process_limits_read(struct process_limits *ret_limits);
-/* Client connections that fit into so many descriptors. Pure. */
+/* Connections of the admin page that fit into so many descriptors. Pure. */
+unsigned process_limits_admin(uint64_t descriptors);
+/* Client connections that fit beside them into so many descriptors. Pure. */
 uint32_t process_limits_connections(uint64_t descriptors);
 /* Pipes that fit beside them. `soft_pages` is pipe-user-pages-soft: 0 means no limit, -1 not known.
  * Pure. */

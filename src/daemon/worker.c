@@ -646,6 +646,7 @@ static int create_admin(struct worker *worker)
         .log = log_ring_at(worker->log, worker->plan->threads),
         .events = worker_views_events(worker->views),
         .process_seed = clock_wall_ms(),
+        .connections_max = worker->plan->limits.admin_connections,
     };
 
     return worker_admin_create(&plan, &worker->admin);

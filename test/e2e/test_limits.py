@@ -8,6 +8,7 @@ from pathlib import Path
 from support.checks import answers_200, echoes, eventually, works
 from support.client import Client, connect_head, open_tunnel
 from support.origins import Echo, Sink, pattern
+from support.page import ask
 
 
 def test_64_descriptors_and_500_clients(adit, origin):
@@ -70,6 +71,19 @@ def test_silent_clients_at_the_limit_do_not_stall_others(adit, origin):
     for client in silent:
         client.close()
     eventually(lambda: answers_200(proxy, server), what="it never recovered")
+
+
+def test_the_admin_page_and_the_tunnels_have_descriptors_of_their_own(adit, origin, keep):
+    server = origin(Echo)
+    proxy = adit(admin=True, prefix=["prlimit", "--nofile=64:64"])
+    for _ in range(100):
+        client = keep(Client(proxy.admin))
+        client.send(b"GET ")
+    tunnels = [keep(open_tunnel(proxy.address, server.authority)) for _ in range(12)]
+    assert ask(proxy.admin, "/healthz").status == 200
+    assert all(echoes(tunnel) for tunnel in tunnels)
+    assert not answers_200(proxy, server)  # there is no room for another
+    assert ask(proxy.admin, "/metrics").status == 200
 
 
 def test_descriptor_limit_is_raised(adit):

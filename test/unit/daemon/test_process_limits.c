@@ -17,16 +17,27 @@ static void test_connections(void **state)
         uint32_t connections;
     } rows[] = {
         {0, 0},
-        {64, 16},
-        {100, 25},
-        {128, 32},
-        {1024, 480},
-        {1048576, 524256},
+        {64, 12},
+        {100, 19},
+        {128, 24},
+        {1024, 448},
+        {1048576, 524224},
         {UINT64_MAX, UINT32_MAX},
     };
 
     for (size_t i = 0; i < ARRAY_LENGTH(rows); i++)
         assert_int_equal(process_limits_connections(rows[i].descriptors), rows[i].connections);
+}
+
+static void test_admin(void **state)
+{
+    static const struct {
+        uint64_t descriptors;
+        unsigned connections;
+    } rows[] = {{0, 0}, {64, 8}, {100, 12}, {512, 64}, {1048576, 64}, {UINT64_MAX, 64}};
+
+    for (size_t i = 0; i < ARRAY_LENGTH(rows); i++)
+        assert_int_equal(process_limits_admin(rows[i].descriptors), rows[i].connections);
 }
 
 static void test_pipes(void **state)
@@ -60,6 +71,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_connections),
+        cmocka_unit_test(test_admin),
         cmocka_unit_test(test_pipes),
         cmocka_unit_test(test_the_machine_has_limits),
     };
