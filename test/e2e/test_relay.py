@@ -1,10 +1,13 @@
 """What runs through a tunnel: every byte, once, in order, both ways; FIN stays FIN and RST stays
-RST; nobody's slowness costs memory. Each case runs with the relay's own choice, copying only, and
-splicing from the first byte."""
+RST; nobody's slowness costs memory. Each case runs with the relay's own choice, copying only,
+splicing from the first byte, and as somebody to whom the kernel refuses pipes."""
 
 import fcntl
 import hashlib
+import os
 import random
+import re
+import resource
 import shutil
 import socket
 import struct
@@ -21,12 +24,49 @@ from support.client import ESTABLISHED, Client, connect_head, open_tunnel, reset
 from support.origins import (Echo, Handler, Recorder, Resetter, Sink, SlowReader, Source, pattern,
                              sha256)
 
-pytestmark = pytest.mark.parametrize("mode", ["auto", "copy", "splice"])
+pytestmark = pytest.mark.parametrize("mode", ["auto", "copy", "splice", "refused"])
+PIPE_BYTES = 1 << 20
+
+
+@pytest.fixture(scope="session")
+def hoard():
+    """Pipes of this user, more than an ordinary one may have: the kernel refuses him another."""
+    pages = int(Path("/proc/sys/fs/pipe-user-pages-soft").read_text())
+    pipes = []
+    try:
+        for _ in range(pages * resource.getpagesize() // PIPE_BYTES + 1):
+            pipes.append(os.pipe())
+            try:
+                fcntl.fcntl(pipes[-1][0], fcntl.F_SETPIPE_SZ, PIPE_BYTES)
+            except PermissionError:  # the hoard is complete, and we are ordinary, too
+                break
+        yield
+    finally:
+        for descriptor in (end for pipe in pipes for end in pipe):
+            os.close(descriptor)
+
+
+def ordinary():
+    """A command to be an ordinary user in the kernel's eyes, for whom pipes are counted."""
+    if os.geteuid() != 0:
+        return ()
+    return ("setpriv", "--bounding-set", "-sys_resource,-sys_admin", "--")
+
+
+def environment(mode):
+    return {"ADIT_RELAY": "splice" if mode == "refused" else mode}
 
 
 @pytest.fixture
-def proxy(adit, mode):
-    return adit(env={"ADIT_RELAY": mode})
+def proxy(adit, mode, request):
+    if mode != "refused":
+        yield adit(env=environment(mode))
+        return
+    request.getfixturevalue("hoard")
+    proxy = adit(env=environment(mode), prefix=ordinary())
+    yield proxy
+    if not proxy.is_stopped:
+        assert not re.search("^adit_pipes_refused_total 0$", proxy.control("stats").stdout, re.M)
 
 
 def send_in_pieces(sock, data, seed, most=200_000, pauses=20):
@@ -503,7 +543,7 @@ def test_ordinary_user_runs_out_of_pipes(adit, origin, monkeypatch, mode):
         shutil.copy(binary(), folder / "adit")  # the build folder may be closed to others
         monkeypatch.setenv("ADIT", str(folder / "adit"))
         proxy = adit("-l", "127.0.0.1:0", "-s", folder / "sock", prefix=prefix,
-                     env={"ADIT_RELAY": mode})
+                     env=environment(mode))
         carry_bulk_flows(proxy, origin(Source, pattern(3_000_000, 21)), 100)
         proxy.stop()
     finally:
