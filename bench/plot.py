@@ -1,7 +1,9 @@
 """The goal rows as a picture: what each proxy costs, where the best peer of the row is 1.
 
 SVG by hand: a line a row, a dot a proxy at the median of its figures, a thin bar from min to max, a
-tick at the goal. adit stands at its ratios, as in the tables. The scale is logarithmic, less is better. Colours follow the reader's light or dark.
+tick at the goal, a ring at the floor, which is what the kernel costs alone. adit and the floor stand at
+their ratios, as in the tables. The scale is logarithmic, less is better. Colours follow the reader's
+light or dark.
 """
 import math
 from html import escape
@@ -15,10 +17,11 @@ STYLE = """
 text { font: 12px system-ui, sans-serif; fill: #24292f }
 .soft { fill: #656d76 } .title { font-size: 14px; font-weight: 600 }
 .grid { stroke: #d0d7de } .one { stroke: #656d76 } .goal { stroke: #656d76; stroke-width: 2 }
+.floor { fill: none; stroke: #24292f; stroke-width: 1.5 }
 .adit { fill: #d1242f; stroke: #d1242f } .value { fill: #d1242f; font-weight: 600 }
 @media (prefers-color-scheme: dark) {
   text { fill: #e6edf3 } .soft { fill: #9198a1 } .grid { stroke: #3d444d } .one { stroke: #9198a1 }
-  .goal { stroke: #9198a1 } .adit { fill: #ff7b72; stroke: #ff7b72 } .value { fill: #ff7b72 }
+  .goal { stroke: #9198a1 } .floor { stroke: #e6edf3 } .adit { fill: #ff7b72; stroke: #ff7b72 } .value { fill: #ff7b72 }
 }
 """
 
@@ -39,6 +42,10 @@ def dot(y, ratio, colour, name):
     return (f'<g {look}><title>{escape(name)}: {ratio["median"]:.2f}</title>'
             f'<line x1="{low:.1f}" y1="{y}" x2="{high:.1f}" y2="{y}" opacity="0.6"/>'
             f'<circle cx="{mid:.1f}" cy="{y}" r="{6 if is_ours else 4.5}"/></g>')
+
+
+def ring(x, y):
+    return f'<circle cx="{x:.1f}" cy="{y}" r="4" class="floor"/>'
 
 
 def legend(names, colours):
@@ -63,6 +70,8 @@ def row_of(line, y, colours):
             parts.append(dot(y, ratio, colour, name))
     ours = line["ratio"]
     parts.append(dot(y, ours, None, "adit"))
+    if line["floor_ratio"]:
+        parts.append(ring(x_of(line["floor_ratio"]["median"]), y))
     parts.append(text(x_of(ours["median"]), y - 10, f"{ours['median']:.2f}", "value", "middle"))
     return parts
 
@@ -78,6 +87,8 @@ def svg(lines, peers):
     parts = [text(16, 24, "CPU and memory, where the best peer of each row is 1 (less is better)", "title"),
              *legend(["adit", *peers], colours),
              text(16, 52, "upright bar: the goal", "soft")]
+    if any(line["floor_ratio"] for line in shown):
+        parts += [ring(20, 64), text(30, 68, "the floor: the kernel alone", "soft")]
     for mark in MARKS:
         x = x_of(mark)
         parts.append(f'<line x1="{x:.1f}" y1="{TOP - 14}" x2="{x:.1f}" y2="{bottom - ROW / 2}" '

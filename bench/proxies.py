@@ -333,6 +333,15 @@ listen relay
         return output_of(self.binary, "-v").split()[2]
 
 
+class Floor(Proxy):
+    """floor.c: what this machine's kernel costs alone. No ratio counts against it."""
+    name = "floor"
+    is_peer = False
+
+    def command(self, config):
+        return [self.binary, str(self.port)]
+
+
 class GoSample(Proxy):
     """go_sample.go; six descriptors a tunnel. Go sees one core and so has one thread at work."""
     name = "go"
@@ -409,14 +418,19 @@ class ThreeProxy(Proxy):
     name = "3proxy"
     tunnels_max = 2500
     config = """maxconn 5000
+backlog 4096
 log /dev/null
-auth none
-allow *
-proxy -i127.0.0.1 -p{port}
+auth iponly
+allow * 127.0.0.0/8
+proxy -s -i127.0.0.1 -p{port}
 """
 
     def command(self, config):
         return [self.binary, str(config)]
+
+    def version(self):
+        found = re.search(r"3proxy-(\S+)", output_of(self.binary, "--version"))
+        return found[1] if found else None
 
 
 class Envoy(Proxy):
@@ -472,6 +486,7 @@ FROM_DEBIAN = {"squid": Squid, "tinyproxy": Tinyproxy, "apache2": Apache, "hapro
 FROM_ENVIRONMENT = {"ADIT_BENCH_NGINX": Nginx, "ADIT_BENCH_H2O": H2o, "ADIT_BENCH_3PROXY": ThreeProxy,
                     "ADIT_BENCH_ENVOY": Envoy}
 PEER_NAMES = [peer.name for peer in [*FROM_ENVIRONMENT.values(), *FROM_DEBIAN.values()]]
+BESIDE_PEERS = [Floor.name, "direct"]
 
 
 class Direct:

@@ -39,12 +39,12 @@ def reference(bench, row, measure):
     return (min if measure.is_less_better else max)(medians, key=medians.get)
 
 
-def ratio(bench, row, measure):
+def ratio(bench, row, measure, subject):
     """Taken round by round: what drifts from round to round cancels out."""
     name = reference(bench, row, measure)
     if not measure.is_compared or name is None:
         return None
-    ours, theirs = (by_round(bench, row, measure, each) for each in (row.subject, name))
+    ours, theirs = (by_round(bench, row, measure, each) for each in (subject, name))
     ratios = [ours[when] / theirs[when] for when in ours if theirs.get(when)]
     return {"to": name, **spread(ratios)} if ratios else None
 
@@ -67,11 +67,12 @@ def summary(bench):
                        if found and not (measure.minus_direct and name == "direct")}
             if not proxies:
                 continue
-            found = ratio(bench, row, measure)
+            found = ratio(bench, row, measure, row.subject)
+            floor = None if row.pair else ratio(bench, row, measure, "floor")
             lines.append({
                 "row": row.name, "measure": measure.key, "title": measure.title, "unit": measure.unit,
                 "kind": measure.kind, "digits": measure.digits, "subject": row.subject,
-                "is_pair": row.pair is not None, "proxies": proxies, "ratio": found,
+                "is_pair": row.pair is not None, "proxies": proxies, "ratio": found, "floor_ratio": floor,
                 "goal": measure.goal, "goal_value": measure.goal_value,
                 "goal_met": goal_met(measure, proxies.get(row.subject), found)})
     return lines
@@ -112,10 +113,11 @@ def ratio_cell(line):
 def peers_table(lines, names):
     has_goals = any(line["goal"] is not None or line["goal_value"] is not None for line in lines)
     names = [name for name in names if any(name in line["proxies"] for line in lines)]
-    head = ["measure", "unit", *(name + " (relay)" * (name == "haproxy") for name in names), "adit to best peer"] + ["goal"] * has_goals
+    head = ["measure", "unit", *(name + " (relay)" * (name == "haproxy") for name in names), "adit to best peer"]
+    head += ["floor to best peer", "goal"] * has_goals
     return markdown(head, [
         [line["title"], line["unit"], *(cell(line["proxies"].get(name), line["digits"]) for name in names),
-         ratio_cell(line)] + [goal_cell(line)] * has_goals for line in lines])
+         ratio_cell(line)] + [cell(line["floor_ratio"], 2), goal_cell(line)] * has_goals for line in lines])
 
 
 def pair_cells(line):
@@ -160,8 +162,9 @@ def goals_table(lines):
         best = line["proxies"].get(line["ratio"]["to"]) if line["ratio"] else None
         body.append([line["title"], line["unit"], number(ours["median"], line["digits"]),
                      f"{number(best['median'], line['digits'])} {line['ratio']['to']}" if best else "-",
-                     number(line["ratio"]["median"], 2) if line["ratio"] else "-", goal_cell(line)])
-    return markdown(["measure", "unit", "adit", "best peer", "ratio", "goal"], body)
+                     *(number(found["median"], 2) if found else "-" for found in (line["ratio"], line["floor_ratio"])),
+                     goal_cell(line)])
+    return markdown(["measure", "unit", "adit", "best peer", "ratio", "floor's ratio", "goal"], body)
 
 
 # ---- what a reader must know beside the figures ----

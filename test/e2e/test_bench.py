@@ -1,5 +1,6 @@
 """The bench itself: its arithmetic, and that its generator notices what it must."""
 
+import contextlib
 import json
 import socket
 import subprocess
@@ -11,6 +12,7 @@ from types import SimpleNamespace
 
 import pytest
 from support.adit import ROOT, binary
+from support.checks import eventually
 
 sys.path.insert(0, str(ROOT / "bench"))
 
@@ -26,7 +28,7 @@ LOAD = Path(binary()).parent / "bench/bench-load"
 def bench_of(row, **figures):
     """A bench that measured `row`'s first measure: NAME=[a figure a round, ...]; None: it failed."""
     key = row.measures[0].key
-    proxies = [SimpleNamespace(name=name, is_peer=name not in ("adit", "haproxy", "direct")) for name in figures]
+    proxies = [SimpleNamespace(name=name, is_peer=name not in ("adit", "haproxy", "floor", "direct")) for name in figures]
     results = {name: {when: {"measures": {key: value}} for when, value in enumerate(values) if value is not None}
                for name, values in figures.items()}
     return SimpleNamespace(rows=[row], proxies=proxies, results={row.name: results})
@@ -55,10 +57,23 @@ def test_goal_of_a_figure_is_judged_without_a_peer():
     assert line_of(row, adit=[513])["goal_met"] is False
 
 
-@pytest.mark.parametrize("other", ["haproxy", "direct"])
-def test_relay_and_no_proxy_are_no_peers(other):
+@pytest.mark.parametrize("other", ["haproxy", "floor", "direct"])
+def test_relay_floor_and_no_proxy_are_no_peers(other):
     line = line_of(rows.tunnel_row(32, 0.88), adit=[10], squid=[20], **{other: [1]})
     assert line["ratio"]["to"] == "squid"
+
+
+def test_floor_has_a_ratio_of_its_own_to_the_best_peer():
+    line = line_of(rows.tunnel_row(32, 0.88), adit=[9, 18], nginx=[10, 20], floor=[8, 14])
+    assert line["floor_ratio"] == {"to": "nginx", "median": 0.75, "min": 0.7, "max": 0.8}
+    head, _, body = report.peers_table([line], ["adit", "nginx", "floor"]).splitlines()
+    cells = dict(zip(*([cell.strip() for cell in text.split("|")] for text in (head, body))))
+    assert cells["floor to best peer"] == "0.75 (0.70..0.80)" and "0.75" in report.goals_table([line])
+
+
+def test_pair_has_no_floor():
+    row = rows.tunnel_row(32, None, "log", "", ("adit", "adit-quiet"))
+    assert line_of(row, **{"adit": [12], "adit-quiet": [10], "floor": [1]})["floor_ratio"] is None
 
 
 def test_most_throughput_is_best():
@@ -96,6 +111,15 @@ def test_picture_shows_ratio_and_goal():
     words = [node.text for node in root.iter("{http://www.w3.org/2000/svg}text")]
     assert words.count("0.80") == 2 and "nginx" in words
     assert picture.count('class="goal"') == 2 and "prefers-color-scheme: dark" in picture
+
+
+def test_picture_shows_the_floor():
+    line = line_of(rows.tunnel_row(32, 0.88), adit=[8], nginx=[10], floor=[7])
+    picture = plot.svg([line], ["nginx"])
+    xml.etree.ElementTree.fromstring(picture)
+    assert picture.count('class="floor"') == 2 and "the floor" in picture     # in its row and in the legend
+    line["floor_ratio"] = None
+    assert 'class="floor"' not in plot.svg([line], ["nginx"])
 
 
 def test_picture_needs_a_peer():
@@ -167,6 +191,45 @@ def test_wrong_byte_fails_the_row(keep, row):
     assert status == 1 and not answer["ok"] and "wrong" in answer["error"]
 
 
+# ---- the floor ----
+
+@pytest.fixture
+def floor():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    process = subprocess.Popen([LOAD.with_name("floor"), str(port)])
+
+    def answers():
+        with contextlib.suppress(OSError):
+            socket.create_connection(("127.0.0.1", port), timeout=1).close()
+            return True
+
+    eventually(answers)
+    yield port
+    process.kill()
+    process.wait()
+
+
+@pytest.mark.parametrize("row", ["tunnels", "roundtrip", "bulk-down", "bulk-up", "idle", "storm", "mixed"])
+def test_floor_carries_every_row(floor, row):
+    done = subprocess.run([LOAD, "--proxy", f"127.0.0.1:{floor}", "--timeout", "60", "--row", row, "--tunnels", "40",
+                           "--count", "200", "--flows", "3", "--bytes", "3000001", "--seconds", "0.2",
+                           "--settle", "0.1"], capture_output=True, text=True)
+    answer = json.loads(done.stdout)
+    assert answer["ok"] and answer["resets"] == 0, answer
+
+
+@pytest.mark.parametrize("head", [
+    "CONNECT 0.0.0.0:{} HTTP/1.1\r\n\r\n",       # Linux would dial loopback
+    "CONNECT localhost:{} HTTP/1.1\r\n\r\n", "GET http://127.0.0.1:{}/ HTTP/1.1\r\n\r\n",
+    "CONNECT 127.0.0.1:{} HTTP/1.1\r\n"])
+def test_floor_takes_nothing_but_tunnels_on_loopback(floor, head):
+    with socket.create_connection(("127.0.0.1", floor), timeout=30) as client:
+        client.sendall(head.format(floor).encode())
+        assert client.recv(100) == b""
+
+
 # ---- all of it ----
 
 @pytest.mark.timeout(300)
@@ -180,4 +243,5 @@ def test_bench_runs_and_writes_its_figures(tmp_path):
     found = {(line["row"], line["measure"]): line["proxies"] for line in json.loads(figures.read_text())["summary"]}
     assert found["roundtrip-1", "cpu_us_per_roundtrip"]["adit"]["median"] > 0
     assert found["storm", "all_served_ms"]["direct"]["median"] > 0
+    assert found["roundtrip-1", "cpu_us_per_roundtrip"]["floor"]["median"] > 0
     assert "dropped" not in done.stdout
