@@ -16,6 +16,13 @@
 
 enum { LOG_MODE = 0640, ADMIN_MESSAGE_SIZE = 512 };
 
+struct opening {
+    const struct settings *settings;
+    const struct configuration *before;
+    const struct bundle_recorder *recorder;
+    struct text *message;
+};
+
 void configuration_init(struct configuration *configuration)
 {
     *configuration = (struct configuration){.bundle_fd = -1, .log_fd = -1};
@@ -107,41 +114,59 @@ static int make_bundle(struct configuration *configuration, const struct bundle_
     return fd;
 }
 
+static int open_listeners(struct configuration *configuration, const struct config *config,
+                          const struct opening *opening)
+{
+    const struct settings *settings = opening->settings;
+    bool is_from_file = settings->config_path != NULL && settings->listener_count == 0;
+    const struct listeners_plan plan = {.endpoints = config->listeners,
+                                        .count = config->listener_count,
+                                        .before = &opening->before->listeners,
+                                        .others = &opening->before->admin,
+                                        .where = is_from_file ? "in `listen`" : "with -l"};
+
+    return listeners_open(&plan, &configuration->listeners, opening->message);
+}
+
 /* The built-in one is a courtesy: somebody else's port, another adit's page, is no reason to end.
  */
 static int open_admin(struct configuration *configuration, const struct config *config,
-                      const struct configuration *before, struct text *message)
+                      const struct opening *opening)
 {
+    const struct settings *settings = opening->settings;
+    bool is_from_file = settings->config_path != NULL && !settings->has_admin;
+    const struct listeners_plan plan = {.endpoints = &config->admin,
+                                        .count = 1,
+                                        .before = &opening->before->admin,
+                                        .others = &opening->before->listeners,
+                                        .where = is_from_file ? "in `admin`" : "with -a"};
     char line[ADMIN_MESSAGE_SIZE];
     struct text failure;
 
     if (!config->has_admin)
         return 0;
     text_init(&failure, line, sizeof(line));
-    int error =
-        listeners_open(&config->admin, 1, &before->admin, "-a", &configuration->admin, &failure);
+    int error = listeners_open(&plan, &configuration->admin, &failure);
     if (error < 0 && config->is_admin_built_in) {
-        text_add(message, "adit: warning: no admin page, since it");
-        text_add(message, line + strlen("adit:"));
+        text_add(opening->message, "adit: warning: no admin page, since it");
+        text_add(opening->message, line + strlen("adit:"));
         return 0;
     }
-    text_add(message, line);
+    text_add(opening->message, line);
     return error;
 }
 
 static int open_parts(struct configuration *configuration, const struct config *config,
-                      const struct configuration *before, const struct bundle_recorder *recorder,
-                      struct text *message)
+                      const struct opening *opening)
 {
     configuration->drain_timeout_ms = config->values.drain_timeout_ms;
-    int error = take_log(configuration, config, message);
+    int error = take_log(configuration, config, opening->message);
     if (error == 0)
-        error = listeners_open(config->listeners, config->listener_count, &before->listeners, "-l",
-                               &configuration->listeners, message);
+        error = open_listeners(configuration, config, opening);
     if (error == 0)
-        error = open_admin(configuration, config, before, message);
+        error = open_admin(configuration, config, opening);
     if (error == 0)
-        error = make_bundle(configuration, recorder, message);
+        error = make_bundle(configuration, opening->recorder, opening->message);
     return error;
 }
 
@@ -151,6 +176,7 @@ int configuration_load(struct configuration *configuration, const struct setting
     const struct config_overrides overrides = snapshot_overrides(settings);
     struct configuration loaded;
     struct bundle_recorder recorder;
+    const struct opening opening = {settings, before, &recorder, message};
     struct diagnostics *diagnostics = NULL;
     struct config *config = NULL;
 
@@ -163,7 +189,7 @@ int configuration_load(struct configuration *configuration, const struct setting
     else
         text_add(message, "adit: no memory for the configuration\n");
     if (error == 0)
-        error = open_parts(&loaded, config, before, &recorder, message);
+        error = open_parts(&loaded, config, &opening);
     if (error == 0)
         *configuration = loaded;
     else

@@ -83,20 +83,20 @@ static int open_one(const struct ip_endpoint *endpoint, struct ip_endpoint *ret_
     return fd;
 }
 
-/* The option is named behind it. */
+/* Where that is done is named behind it. */
 static const char *advice_for(int error)
 {
     switch (-error) {
     case EADDRINUSE:
-        return "another program listens there; end it, or choose another port with ";
+        return "another program listens there; end it, or choose another port ";
     case EADDRNOTAVAIL:
-        return "this machine does not have that address; see 'ip address', and choose one with ";
+        return "this machine does not have that address; see 'ip address', and choose one ";
     case EACCES:
-        return "ports below 1024 need root or CAP_NET_BIND_SERVICE; or choose another with ";
+        return "ports below 1024 need root or CAP_NET_BIND_SERVICE; or choose another ";
     case EAFNOSUPPORT:
-        return "this machine has no IPv6; choose an IPv4 address with ";
+        return "this machine has no IPv6; choose an IPv4 address ";
     default:
-        return "choose another address with ";
+        return "choose another address ";
     }
 }
 
@@ -124,39 +124,69 @@ static bool take_over(const struct listeners *before, const struct ip_endpoint *
     return false;
 }
 
-static void explain_failure(struct text *message, const struct ip_endpoint *endpoint, int error,
-                            const char *option)
+static bool overlap(const struct ip_endpoint *a, const struct ip_endpoint *b)
 {
+    return a->port == b->port && a->address.family == b->address.family &&
+           (ip_address_equals(&a->address, &b->address) || ip_address_is_unspecified(&a->address) ||
+            ip_address_is_unspecified(&b->address));
+}
+
+/* What of `listeners` is in the endpoint's way; NULL: nothing. */
+static const struct ip_endpoint *find_overlap(const struct listeners *listeners,
+                                              const struct ip_endpoint *endpoint)
+{
+    for (size_t i = 0; i < listeners->count; i++)
+        if (overlap(&listeners->endpoints[i], endpoint))
+            return &listeners->endpoints[i];
+    return NULL;
+}
+
+static void explain_failure(struct text *message, const struct listeners_plan *plan,
+                            const struct ip_endpoint *endpoint, int error)
+{
+    const struct ip_endpoint *own = find_overlap(plan->before, endpoint);
+
+    if (own == NULL)
+        own = find_overlap(plan->others, endpoint);
     text_add(message, "adit: can't listen on ");
     ip_endpoint_print(message, endpoint);
     text_add(message, ": ");
     text_add(message, strerror(-error));
     text_add(message, "; ");
+    if (error == -EADDRINUSE && own != NULL) {
+        text_add(message, "this adit itself listens on ");
+        ip_endpoint_print(message, own);
+        text_add(message, " until the reload is done; reload once without ");
+        ip_endpoint_print(message, endpoint);
+        text_add(message, ", then with it, or restart adit\n");
+        return;
+    }
     text_add(message, advice_for(error));
-    text_add(message, option);
+    text_add(message, plan->where);
     text_add(message, "\n");
 }
 
-int listeners_open(const struct ip_endpoint *endpoints, size_t count,
-                   const struct listeners *before, const char *option,
-                   struct listeners *ret_listeners, struct text *message)
+int listeners_open(const struct listeners_plan *plan, struct listeners *ret_listeners,
+                   struct text *message)
 {
     static uint64_t next_id;
     struct listeners listeners = {.count = 0};
 
-    for (size_t i = 0; i < count; i++) {
-        if (!take_over(before, &endpoints[i], &listeners)) {
-            int fd = open_one(&endpoints[i], &listeners.endpoints[i]);
+    for (size_t i = 0; i < plan->count; i++) {
+        const struct ip_endpoint *endpoint = &plan->endpoints[i];
+
+        if (!take_over(plan->before, endpoint, &listeners)) {
+            int fd = open_one(endpoint, &listeners.endpoints[i]);
 
             if (fd < 0) {
-                explain_failure(message, &endpoints[i], fd, option);
-                listeners_close_others(&listeners, before);
+                explain_failure(message, plan, endpoint, fd);
+                listeners_close_others(&listeners, plan->before);
                 return fd;
             }
             listeners.fds[i] = fd;
             listeners.ids[i] = ++next_id;
         }
-        listeners.written[i] = endpoints[i];
+        listeners.written[i] = *endpoint;
         listeners.count++;
     }
     *ret_listeners = listeners;

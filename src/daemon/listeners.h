@@ -16,12 +16,17 @@ struct listeners {
     size_t count;
 };
 
-/* All or none. Sockets of `before` that are written the same are taken over: both name them then.
- * `option` names another address: "-l", "-a".
- * 0, or -errno and in `message` a line: what happened, why and what to do. */
-int listeners_open(const struct ip_endpoint *endpoints, size_t count,
-                   const struct listeners *before, const char *option,
-                   struct listeners *ret_listeners, struct text *message) MUST_CHECK;
+struct listeners_plan {
+    const struct ip_endpoint *endpoints;
+    size_t count;
+    const struct listeners *before; /* those written the same are taken over: both name them then */
+    const struct listeners *others; /* that this adit has, too, for something else */
+    const char *where;              /* another address is chosen: "with -l" */
+};
+
+/* All or none. 0, or -errno and in `message` a line: what happened, why and what to do. */
+int listeners_open(const struct listeners_plan *plan, struct listeners *ret_listeners,
+                   struct text *message) MUST_CHECK;
 /* Closes this process's copies of sockets that `kept` (NULL: none) does not name. Harmless the
  * second time. */
 void listeners_close_others(struct listeners *listeners, const struct listeners *kept);

@@ -89,12 +89,19 @@ def test_a_busy_port_that_was_named_is_an_error(adit, tmp_path):
     done = run_adit("-l", "127.0.0.1:0", "-s", tmp_path / "s", "-a", busy.admin)
     assert done.returncode == 1
     assert done.stderr.count("\n") == 1
-    assert busy.admin in done.stderr and "in use" in done.stderr and "-a" in done.stderr
+    assert busy.admin in done.stderr and "in use" in done.stderr
+    assert "another port with -a" in done.stderr
     path = tmp_path / "adit.conf"
     path.write_text(f"admin {busy.admin}\n" + RULES)
     done = run_adit("-c", path, "-s", tmp_path / "s")
     assert done.returncode == 1
     assert busy.admin in done.stderr and "in use" in done.stderr
+    assert "another port in `admin`" in done.stderr
+    path.write_text(RULES.replace("127.0.0.1:0", busy.address))
+    done = run_adit("-c", path, "-s", tmp_path / "s")
+    assert busy.address in done.stderr and "another port in `listen`" in done.stderr
+    done = run_adit("-c", path, "-s", tmp_path / "s", "-l", busy.address)
+    assert "another port with -l" in done.stderr
 
 
 @pytest.mark.parametrize("address", ["0.0.0.0:0", "[::]:0", "192.0.2.1:10801"])
@@ -168,6 +175,26 @@ def test_a_reload_to_a_busy_port_changes_nothing(adit, tmp_path):
     assert done.returncode == 1
     assert busy.admin in done.stderr and "in use" in done.stderr
     assert connects(proxy.admin)
+
+
+def test_addresses_change_hands_in_two_reloads(adit, origin, tmp_path):
+    """The one that is wanted is its own until the reload is done; adit says what to do."""
+    one, other = free_address(origin), free_address(origin)
+    rules = RULES.partition("\n")[2]
+    path, proxy = configured(adit, tmp_path, f"listen {one}\nadmin {other}\n" + rules)
+    path.write_text(f"listen {other}\nadmin {one}\n" + rules)
+    done = proxy.control("reload")
+    assert done.returncode == 1
+    assert f"this adit itself listens on {other} until" in done.stderr
+    assert f"reload once without {other}, then with it" in done.stderr
+    assert "another program" not in done.stderr
+    path.write_text("listen 127.0.0.1:0\n" + rules)
+    assert proxy.control("reload").returncode == 0
+    path.write_text(f"listen {other}\nadmin {one}\n" + rules)
+    assert proxy.control("reload").returncode == 0
+    eventually(lambda: proxy.admin_addresses() == [other, one])
+    with open_tunnel(other, origin(Echo).authority) as client:
+        assert echoes(client)
 
 
 def test_it_is_there_until_the_last_tunnel_ends(adit, origin):

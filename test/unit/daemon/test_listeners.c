@@ -10,6 +10,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 
 static struct ip_endpoint endpoint(const char *text)
@@ -25,6 +26,16 @@ static bool is_open(int fd)
     return fcntl(fd, F_GETFD) >= 0;
 }
 
+static int open_some(const struct ip_endpoint *endpoints, size_t count,
+                     const struct listeners *before, struct listeners *ret_listeners,
+                     struct text *message)
+{
+    static const struct listeners nothing;
+    const struct listeners_plan plan = {endpoints, count, before, &nothing, "with -l"};
+
+    return listeners_open(&plan, ret_listeners, message);
+}
+
 static void test_what_is_written_the_same_is_kept(void **state)
 {
     const struct listeners nothing = {.count = 0};
@@ -37,9 +48,9 @@ static void test_what_is_written_the_same_is_kept(void **state)
     struct text text;
 
     text_init(&text, message, sizeof(message));
-    assert_int_equal(listeners_open(before, 2, &nothing, "-l", &first, &text), 0);
+    assert_int_equal(open_some(before, 2, &nothing, &first, &text), 0);
     assert_int_not_equal(first.endpoints[0].port, 0);
-    assert_int_equal(listeners_open(after, 3, &first, "-l", &second, &text), 0);
+    assert_int_equal(open_some(after, 3, &first, &second, &text), 0);
     assert_int_equal(second.count, 3);
     assert_int_equal(second.ids[1], first.ids[1]);
     assert_int_equal(second.fds[1], first.fds[1]);
@@ -68,14 +79,53 @@ static void test_all_or_none(void **state)
     struct text text;
 
     text_init(&text, message, sizeof(message));
-    assert_int_equal(listeners_open(&one, 1, &nothing, "-l", &first, &text), 0);
+    assert_int_equal(open_some(&one, 1, &nothing, &first, &text), 0);
     struct ip_endpoint wanted[] = {one, endpoint("127.0.0.5:0"), first.endpoints[0]};
     int next = open("/dev/null", O_RDONLY);
-    assert_int_equal(listeners_open(wanted, 3, &first, "-l", &second, &text), -EADDRINUSE);
+    assert_int_equal(open_some(wanted, 3, &nothing, &second, &text), -EADDRINUSE);
     assert_int_equal(second.count, 7);
-    assert_non_null(strstr(message, "another program listens there"));
+    assert_non_null(strstr(message, "another program listens there; end it, or choose another port "
+                                    "with -l\n"));
     assert_true(is_open(first.fds[0]));
     assert_false(is_open(next + 1));
+    listeners_close(&first);
+}
+
+static void expect_own(const struct ip_endpoint *wanted, const struct listeners *before,
+                       const struct listeners *others, const char *name)
+{
+    const struct listeners_plan plan = {wanted, 1, before, others, "with -l"};
+    char message[512];
+    char part[128];
+    struct listeners opened;
+    struct text text;
+
+    text_init(&text, message, sizeof(message));
+    assert_int_equal(listeners_open(&plan, &opened, &text), -EADDRINUSE);
+    snprintf(part, sizeof(part), "this adit itself listens on %s until the reload is done", name);
+    if (strstr(message, part) == NULL)
+        fail_msg("no %s in %s", part, message);
+    assert_null(strstr(message, "another program"));
+}
+
+static void test_its_own_are_in_the_way(void **state)
+{
+    const struct listeners nothing = {.count = 0};
+    const struct ip_endpoint one = endpoint("127.0.0.1:0");
+    char buffer[256];
+    char name[IP_ENDPOINT_TEXT_SIZE];
+    struct listeners first;
+    struct text text;
+
+    text_init(&text, buffer, sizeof(buffer));
+    assert_int_equal(open_some(&one, 1, &nothing, &first, &text), 0);
+    text_init(&text, name, sizeof(name));
+    ip_endpoint_print(&text, &first.endpoints[0]);
+    struct ip_endpoint wanted = first.endpoints[0];
+    expect_own(&wanted, &first, &nothing, name);
+    expect_own(&wanted, &nothing, &first, name);
+    wanted.address = endpoint("0.0.0.0:1").address;
+    expect_own(&wanted, &nothing, &first, name);
     listeners_close(&first);
 }
 
@@ -84,6 +134,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_what_is_written_the_same_is_kept),
         cmocka_unit_test(test_all_or_none),
+        cmocka_unit_test(test_its_own_are_in_the_way),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
