@@ -56,9 +56,6 @@ void stats_print_json(struct text *out, const struct stats *stats)
     add_number(out, "worker_restarts", stats->worker_restarts);
     add_number(out, "log_dropped", stats->log_dropped);
     add_number(out, "events_dropped", stats->events_dropped);
-    add_number(out, "dns_cache_hits", stats->counters[COUNTER_DNS_CACHE_HITS]);
-    add_number(out, "dns_cache_misses", stats->counters[COUNTER_DNS_CACHE_MISSES]);
-    add_number(out, "dns_questions", stats->counters[COUNTER_DNS_QUESTIONS]);
     for (size_t i = 0; i < COUNTER_COUNT; i++)
         add_counter(out, counter_row((enum counter)i), stats->counters[i]);
     text_add(out, "}\n");

@@ -68,6 +68,7 @@ struct supervisor {
     bool is_reload_wanted;
     unsigned asks;         /* over the channel, for the reload that comes next */
     unsigned current_asks; /* for the one that goes on */
+    bool is_signalled;     /* the one that goes on, by SIGHUP */
     char *message;         /* CHANNEL_TEXT_MAX; its diagnostics */
     struct control_socket control;
     struct file_watch *files; /* NULL: changes are not noticed */
@@ -327,6 +328,12 @@ static void say_admin_page(const struct listeners *admin)
 
 /* -- reload */
 
+/* Whoever asked gets the diagnostics, most likely on the same terminal. */
+static bool is_shown_there(const struct supervisor *supervisor)
+{
+    return supervisor->current_asks > 0 && !supervisor->is_signalled && isatty(STDERR_FILENO);
+}
+
 /* For those who asked, and on stderr for those who look there. */
 static void tell_reloaded(struct supervisor *supervisor, enum channel_end end)
 {
@@ -338,8 +345,9 @@ static void tell_reloaded(struct supervisor *supervisor, enum channel_end end)
     text_add_decimal(&text, supervisor->current_asks);
     text_add_char(&text, '\n');
     text_add(&text, supervisor->message);
+    if (!is_shown_there(supervisor))
+        say_lines(supervisor->message);
     supervisor->current_asks = 0;
-    say_lines(supervisor->message);
     say(end == CHANNEL_END_GOOD ? "reloaded the configuration"
                                 : "kept the old configuration; mend the new one and reload again");
     if (supervisor->channel_fd < 0)
@@ -354,6 +362,7 @@ static void reload(struct supervisor *supervisor)
 {
     struct text message;
 
+    supervisor->is_signalled = supervisor->is_reload_wanted;
     supervisor->is_reload_wanted = false;
     supervisor->current_asks = supervisor->asks;
     supervisor->asks = 0;
@@ -378,6 +387,7 @@ static void refuse_reload(struct supervisor *supervisor)
 {
     struct text message;
 
+    supervisor->is_signalled = false;
     supervisor->current_asks += supervisor->asks;
     supervisor->asks = 0;
     text_init(&message, supervisor->message, CHANNEL_TEXT_MAX);

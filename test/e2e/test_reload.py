@@ -2,6 +2,7 @@
 open stays open, and nothing is refused, dropped or leaked."""
 
 import os
+import pty
 import random
 import signal
 import threading
@@ -85,6 +86,29 @@ def test_a_bad_file_changes_nothing(running, origin):
 def test_warnings_come_along(running):
     done = running().reload("listen 127.0.0.1:0\nallow from loopback to any\n")
     assert "25" in done.stderr and "serves" in done.stdout
+
+
+def test_a_shared_terminal_has_the_warnings_once(running):
+    """Whoever asks has them; adit says them for those who only see its stderr, or sent a signal."""
+    terminal, stderr = pty.openpty()
+    said = bytearray()
+
+    def read(mark):
+        while mark not in said:
+            said.extend(os.read(terminal, 4096))
+        return said.decode()
+
+    warns = "listen 127.0.0.1:0\nallow from loopback to any\n"
+    run = running(stderr=stderr, wait=False)
+    run.proxy.wait_for_start(lambda: read(b"\n"))
+    assert "warning" in run.reload(warns).stderr
+    assert "warning" not in read(b"reloaded")
+    said.clear()
+    run.proxy.signal(signal.SIGHUP)
+    assert "warning" in read(b"reloaded")
+    run.proxy.stop()
+    os.close(terminal)
+    os.close(stderr)
 
 
 def test_the_built_in_configuration_reloads(adit, origin):
