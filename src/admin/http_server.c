@@ -12,7 +12,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { ACCEPTS_PER_TURN = 32, RETRY_MS = 100, IDS_THREAD = 255 };
+enum { ACCEPTS_PER_TURN = 32, RETRY_MS = 100 };
 
 /* False: as many as may be are served now. */
 static bool make_room(struct http_server *server)
@@ -94,7 +94,7 @@ int http_server_create(const struct http_server_plan *plan, struct http_server *
     server->streams_max = (plan->connections_max + 3) / 4;
     server->door.fd = -1;
     server->listener.fd = -1;
-    access_ids_init(&server->ids, plan->process_seed, IDS_THREAD);
+    access_ids_init(&server->ids, plan->process_seed, plan->thread);
     list_init(&server->connections);
     deadline_init(&server->retry, retry_passed);
     deadline_init(&server->second, http_events_second);

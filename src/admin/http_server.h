@@ -34,6 +34,7 @@ struct http_server_plan {
     struct log_ring *log;
     struct event_feed *events; /* what it logs goes there, too */
     uint64_t process_seed;     /* for ids */
+    unsigned thread;           /* for ids: as those that carry tunnels have theirs */
     unsigned connections_max;
 };
 

@@ -639,6 +639,7 @@ static int create_control(struct worker *worker)
 
 static int create_admin(struct worker *worker)
 {
+    static_assert(SETTINGS_WORKERS_MAX < ACCESS_IDS_THREADS_MAX, "one more for this thread");
     const struct http_server_plan plan = {
         .loop = worker->loop,
         .views = worker_views_ops(worker->views),
@@ -646,6 +647,7 @@ static int create_admin(struct worker *worker)
         .log = log_ring_at(worker->log, worker->plan->threads),
         .events = worker_views_events(worker->views),
         .process_seed = clock_wall_ms(),
+        .thread = worker->plan->threads,
         .connections_max = worker->plan->limits.admin_connections,
     };
 

@@ -86,6 +86,7 @@ struct worker_thread {
     struct tunnel_filter kill_filter;
     struct task kill_more;
     size_t killed_count;
+    bool is_killing; /* the answer is owed */
     struct worker_thread_owner owner;
     struct mailbox mailbox;
     unsigned index;
@@ -285,6 +286,36 @@ static int create_rules(struct snapshot *snapshot, struct thread_rules **ret_rul
     return 0;
 }
 
+static void publish(struct worker_thread *thread, const struct worker_thread_answer *answer)
+{
+    pthread_mutex_lock(&thread->mailbox.lock);
+    thread->mailbox.answer = *answer;
+    pthread_mutex_unlock(&thread->mailbox.lock);
+    report(thread, REPORT_ANSWERED);
+}
+
+static void end_kill(struct worker_thread *thread)
+{
+    const struct worker_thread_answer answer = {.tunnel_count = thread->killed_count};
+
+    task_cancel(&thread->kill_more);
+    thread->is_killing = false;
+    publish(thread, &answer);
+}
+
+/* A thousand at once would hold up everybody else's bytes. */
+static void kill_some(struct task *task)
+{
+    struct worker_thread *thread = container_of(task, struct worker_thread, kill_more);
+    size_t count = tunnel_kill(&thread->env, &thread->kill_filter, KILLS_PER_TURN);
+
+    thread->killed_count += count;
+    if (count == KILLS_PER_TURN)
+        task_post(thread->loop, task);
+    else
+        end_kill(thread);
+}
+
 static bool is_idle(const struct worker_thread *thread)
 {
     return list_is_empty(&thread->env.tunnels) &&
@@ -299,7 +330,8 @@ static void look_whether_done(struct deadline *deadline)
         deadline_set(thread->loop, deadline, loop_now_ms(thread->loop) + DRAIN_LOOK_MS);
         return;
     }
-    task_cancel(&thread->kill_more);
+    if (thread->is_killing)
+        end_kill(thread);
     report(thread, REPORT_DONE);
     loop_stop(thread->loop);
 }
@@ -357,34 +389,12 @@ static struct worker_thread_answer list_tunnels(struct worker_thread *thread,
     return answer;
 }
 
-static void publish(struct worker_thread *thread, const struct worker_thread_answer *answer)
-{
-    pthread_mutex_lock(&thread->mailbox.lock);
-    thread->mailbox.answer = *answer;
-    pthread_mutex_unlock(&thread->mailbox.lock);
-    report(thread, REPORT_ANSWERED);
-}
-
-/* A thousand at once would hold up everybody else's bytes. */
-static void kill_some(struct task *task)
-{
-    struct worker_thread *thread = container_of(task, struct worker_thread, kill_more);
-    size_t count = tunnel_kill(&thread->env, &thread->kill_filter, KILLS_PER_TURN);
-
-    thread->killed_count += count;
-    if (count == KILLS_PER_TURN) {
-        task_post(thread->loop, task);
-        return;
-    }
-    const struct worker_thread_answer answer = {.tunnel_count = thread->killed_count};
-    publish(thread, &answer);
-}
-
 static void answer(struct worker_thread *thread, const struct tunnel_filter *filter, bool is_kill)
 {
     if (is_kill) {
         thread->kill_filter = *filter;
         thread->killed_count = 0;
+        thread->is_killing = true;
         kill_some(&thread->kill_more);
     } else {
         const struct worker_thread_answer answer = list_tunnels(thread, filter);

@@ -24,10 +24,13 @@
 
 enum {
     ID_COUNT_BITS = 14,
-    ID_STAMP_BITS = 34, /* of 64 ms: comes round after 34 years */
+    ID_STAMP_BITS = 33, /* of 64 ms: comes round after 17 years */
     ID_STAMP_UNIT_BITS = 6,
+    ID_THREAD_BITS = 9,
+    ID_PROCESS_BITS = 8,
 };
-static_assert(ID_COUNT_BITS + ID_STAMP_BITS + 8 + 8 == 64, "8 bits a thread and a process");
+static_assert(ID_COUNT_BITS + ID_STAMP_BITS + ID_THREAD_BITS + ID_PROCESS_BITS == 64, "no gap");
+static_assert(ACCESS_IDS_THREADS_MAX == 1 << ID_THREAD_BITS, "a number for each");
 
 /* In bytes as written. */
 enum { TARGET_LIMIT = 512, REASON_LIMIT = 512, USER_LIMIT = 256, NAME_LIMIT = 96, WORD_LIMIT = 32 };
@@ -119,7 +122,9 @@ void access_ids_init(struct access_ids *ids, uint64_t process_seed, unsigned thr
 {
     uint64_t stamp = process_seed >> ID_STAMP_UNIT_BITS;
     stamp &= ((uint64_t)1 << ID_STAMP_BITS) - 1;
-    uint64_t owner = ((uint64_t)getpid() & 0xff) << 8 | (thread & 0xff);
+    uint64_t process = (uint64_t)getpid() & ((1 << ID_PROCESS_BITS) - 1);
+    uint64_t owner = process << ID_THREAD_BITS | thread;
+    REQUIRE(thread < ACCESS_IDS_THREADS_MAX);
     ids->next = (owner << ID_STAMP_BITS | stamp) << ID_COUNT_BITS;
 }
 

@@ -65,7 +65,8 @@ struct access_record {
 
 /* An id that is unique across threads, processes and restarts: made from the process id, a thread,
  * a start stamp and a count. `process_seed` is the wall clock in ms when the process began;
- * `thread` is below 256. */
+ * `thread` is below ACCESS_IDS_THREADS_MAX, and nobody else's in this process. */
+#define ACCESS_IDS_THREADS_MAX 512
 struct access_ids {
     uint64_t next;
 };

@@ -284,7 +284,7 @@ static void test_ids_are_unique(void **state)
     enum { START_MS = 1795417200 };
     struct access_ids first, second, later;
     access_ids_init(&first, START_MS, 0);
-    access_ids_init(&second, START_MS, 255);
+    access_ids_init(&second, START_MS, 256);
     access_ids_init(&later, START_MS + 64, 0);
     uint64_t first_id = access_ids_take(&first);
     assert_int_not_equal(first_id, access_ids_take(&second));
