@@ -121,11 +121,13 @@ static void job_leave_queue(struct auth *auth, struct auth_job *job)
     auth->queue_length--;
 }
 
-/* Tells everybody who waits, and is no more. */
+/* Tells everybody who waits, and is no more. Who hears of it may count on the password's being
+ * wiped. */
 static void job_finish(struct auth *auth, struct auth_job *job, enum auth_result result)
 {
     uint64_t at_ms = clock_monotonic_ms();
 
+    explicit_bzero(job->password, sizeof(job->password));
     hash_table_remove(&auth->jobs, &job->link);
     if (result == AUTH_GRANTED)
         auth_success_add(&auth->successes, job->digest, at_ms);

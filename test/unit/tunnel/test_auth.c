@@ -7,6 +7,7 @@
 #include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
@@ -102,6 +103,37 @@ static enum auth_result ask(uint8_t last, const char *user, const char *password
         return result;
     wait_for(answered + 1);
     return (enum auth_result)checks[0].result;
+}
+
+/* ---- what happens on a helper, in which order ---- */
+
+static const char secret[] = "right";
+static _Atomic int copies; /* of the secret that were wiped */
+static _Atomic int copies_when_told;
+
+void __real_explicit_bzero(void *bytes, size_t length);
+void __wrap_explicit_bzero(void *bytes, size_t length);
+void __wrap_explicit_bzero(void *bytes, size_t length)
+{
+    if (length == BASIC_PASSWORD_MAX + 1 && memcmp(bytes, secret, sizeof(secret)) == 0)
+        copies++;
+    __real_explicit_bzero(bytes, length);
+}
+
+void __real_letter_post(struct loop *at, struct letter *letter);
+void __wrap_letter_post(struct loop *at, struct letter *letter);
+void __wrap_letter_post(struct loop *at, struct letter *letter)
+{
+    copies_when_told = copies;
+    __real_letter_post(at, letter);
+}
+
+static void the_password_is_wiped_before_anybody_is_told(void **state)
+{
+    (void)state;
+    copies = 0;
+    assert_int_equal(ask(1, "alice", secret), AUTH_GRANTED);
+    assert_int_equal(copies_when_told, 1);
 }
 
 static void right_and_wrong_cost_one_hash(void **state)
@@ -376,6 +408,7 @@ static void threads_do_not_meet(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        AUTH_TEST(the_password_is_wiped_before_anybody_is_told),
         AUTH_TEST(right_and_wrong_cost_one_hash),
         AUTH_TEST(a_success_is_remembered_a_failure_is_not),
         AUTH_TEST(the_memory_knows_where_the_name_ends),
