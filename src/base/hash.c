@@ -26,7 +26,7 @@ static uint64_t load_word(const uint8_t *bytes, size_t length)
     return le64toh(word);
 }
 
-static void sip_round(struct sip_state *s)
+static inline void sip_round(struct sip_state *s)
 {
     s->v0 += s->v1;
     s->v1 = rotate_left(s->v1, 13) ^ s->v0;

@@ -225,6 +225,21 @@ static bool waits_for_ipv6(const struct dial *dial)
     return dial->attempt_count == 0 && v6->count == 0 && !v6->is_complete;
 }
 
+static bool is_complete(const struct dial *dial)
+{
+    return dial->families[0].is_complete && dial->families[1].is_complete;
+}
+
+/* An address waits for its turn, or may still come. */
+static bool has_more(const struct dial *dial)
+{
+    for (unsigned i = 0; i < FAMILY_COUNT; i++) {
+        if (dial->families[i].next < dial->families[i].count)
+            return true;
+    }
+    return !is_complete(dial);
+}
+
 /* Begins whatever is due. The delay timer must not be running. */
 static void advance(struct dial *dial)
 {
@@ -233,14 +248,14 @@ static void advance(struct dial *dial)
 
         if (address == NULL)
             break;
-        if (begin_attempt(dial, address)) {
+        if (!begin_attempt(dial, address))
+            continue;
+        if (has_more(dial))
             deadline_set(dial->loop, &dial->delay, loop_now_ms(dial->loop) + attempt_delay_ms);
-            return;
-        }
+        return;
     }
-    bool is_complete = dial->families[0].is_complete && dial->families[1].is_complete;
     bool is_exhausted = dial->attempt_count == DIAL_ATTEMPTS_MAX;
-    if (dial->open_count == 0 && (is_complete || is_exhausted))
+    if (dial->open_count == 0 && (is_complete(dial) || is_exhausted))
         task_post(dial->loop, &dial->report);
 }
 

@@ -114,13 +114,14 @@ static void add_json_string(struct text *out, const char *value, size_t length, 
     }
 }
 
-/* High bits where a byte of `word` is 0, and maybe further up. */
+/* High bits where a byte of `word` is 0, or above 0x80, and maybe further up. */
 static inline uint64_t zeros(uint64_t word)
 {
-    return (word - every_byte) & ~word;
+    return word - every_byte;
 }
 
-/* A high bit is set: JSON does not take these eight bytes as they are. */
+/* A high bit is set: JSON does not take these eight bytes as they are. A byte that had its own is
+ * found by that alone. */
 static inline uint64_t faults(uint64_t word)
 {
     return word | (word - every_byte * ' ') | zeros(word ^ every_byte * '"') |

@@ -15,13 +15,16 @@
 #include <stdlib.h>
 #include <sys/random.h>
 
-enum { BUCKETS = 1024 };
+enum {
+    BUCKETS = 1024,
+    SPARES_MAX = 64, /* under 8 KiB; clients mostly come and go with each of their dials */
+};
 
 enum pass_state { PASS_OUT, PASS_WAITING, PASS_ADMITTED, PASS_IN };
 
 struct dial_client {
     struct hash_link hash_link;
-    struct list round_link; /* linked: has waiting passes and may begin one */
+    struct list round_link; /* linked: has waiting passes and may begin one; or is a spare */
     struct list line;
     struct ip_address address;
     unsigned at_work;
@@ -35,8 +38,8 @@ struct dial_gate {
     struct list round;
     struct hash_seed seed;
     struct hash_table clients;
-    struct dial_client
-        *spare; /* of a client who left, or NULL: a lone one comes and goes each time */
+    struct list spares; /* of clients who left */
+    unsigned spare_count;
     struct hash_link *buckets[BUCKETS];
 };
 
@@ -54,16 +57,42 @@ int dial_gate_create(const struct dial_limits *limits, struct dial_gate **ret_ga
     pthread_mutex_init(&gate->lock, NULL);
     gate->limits = *limits;
     list_init(&gate->round);
+    list_init(&gate->spares);
     hash_table_init(&gate->clients, gate->buckets, BUCKETS);
     *ret_gate = gate;
     return 0;
 }
 
+/* The one that left last: it may still be in the cache. NULL: there is none. */
+static struct dial_client *spare_take(struct dial_gate *gate)
+{
+    if (list_is_empty(&gate->spares))
+        return NULL;
+    struct dial_client *client =
+        container_of(gate->spares.previous, struct dial_client, round_link);
+    list_remove(&client->round_link);
+    gate->spare_count--;
+    return client;
+}
+
+static void spare_give(struct dial_gate *gate, struct dial_client *client)
+{
+    if (gate->spare_count == SPARES_MAX) {
+        free(client);
+        return;
+    }
+    list_append(&gate->spares, &client->round_link);
+    gate->spare_count++;
+}
+
 void dial_gate_destroy(struct dial_gate *gate)
 {
+    struct dial_client *client;
+
     REQUIRE(gate->at_work == 0);
+    while ((client = spare_take(gate)) != NULL)
+        free(client);
     pthread_mutex_destroy(&gate->lock);
-    free(gate->spare);
     free(gate);
 }
 
@@ -78,10 +107,11 @@ static struct dial_client *client_find(struct dial_gate *gate, const struct ip_a
         if (ip_address_equals(&client->address, address))
             return client;
     }
-    client = gate->spare != NULL ? gate->spare : malloc(sizeof(*client));
+    client = spare_take(gate);
+    if (client == NULL)
+        client = malloc(sizeof(*client));
     if (client == NULL)
         return NULL;
-    gate->spare = NULL;
     *client = (struct dial_client){.at_work = 0};
     client->address = *address;
     list_init(&client->round_link);
@@ -95,8 +125,7 @@ static void client_release(struct dial_gate *gate, struct dial_client *client)
     if (client->at_work > 0 || client->waiting > 0)
         return;
     hash_table_remove(&gate->clients, &client->hash_link);
-    free(gate->spare);
-    gate->spare = client;
+    spare_give(gate, client);
 }
 
 /* Puts the client where it belongs: into the round when one of its passes could be let in. */

@@ -24,8 +24,15 @@ static struct access_record record_of(const struct tunnel *tunnel, enum access_e
         .verdict = tunnel->state == TUNNEL_AUTHENTICATING ? NULL : policy_action_name(POLICY_ALLOW),
         .rule = tunnel->rule,
         .report = tunnel_reports(tunnel),
+        .status = 0,
+        .error = NULL,
+        .reason = NULL,
         .dns_ms = tunnel->dns_ms,
         .dial_ms = tunnel->dial_ms,
+        .up_bytes = 0,
+        .down_bytes = 0,
+        .duration_ms = 0,
+        .closed_by = 0,
     };
 }
 

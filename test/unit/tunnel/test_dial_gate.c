@@ -121,6 +121,25 @@ static void whoever_was_just_admitted_may_leave(void **state)
     assert_int_equal(entered[3], 1);
 }
 
+/* More than the gate keeps memory for; the second time some of it is used again. */
+static void many_clients_come_and_go(void **state)
+{
+    static struct dial_pass many[200];
+
+    (void)state;
+    for (unsigned round = 0; round < 2; round++) {
+        for (unsigned i = 0; i < ARRAY_LENGTH(many); i++) {
+            const uint8_t bytes[4] = {127, 0, 1, (uint8_t)i};
+            struct ip_address address = ip_address_from_v4(bytes);
+            int result = dial_gate_enter(gate, &many[i], loop, &address, on_entered);
+            assert_int_equal(result, i < limits.total ? 0 : -EINPROGRESS);
+        }
+        for (unsigned i = ARRAY_LENGTH(many); i-- > 0;)
+            dial_gate_leave(gate, &many[i]);
+    }
+    assert_int_equal(entered_count, 0);
+}
+
 #define GATE_TEST(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 
 int main(void)
@@ -130,6 +149,7 @@ int main(void)
         GATE_TEST(freed_room_goes_round_the_clients),
         GATE_TEST(whoever_waits_may_leave),
         GATE_TEST(whoever_was_just_admitted_may_leave),
+        GATE_TEST(many_clients_come_and_go),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
