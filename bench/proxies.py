@@ -18,6 +18,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 START_TIMEOUT_S = 15
+NOBODY = 65534
 
 
 def find_binary(name):
@@ -51,6 +52,8 @@ class Proxy:
     workers = 1
     relay_port = None       # of the origins, for a relay that takes no CONNECT
     config = ""
+    identity = {}           # of the process, as Popen takes it
+    environment = {}        # on top of the bench's own
     pid = port = process = None
 
     def __init__(self, binary, folder, cores):
@@ -75,6 +78,7 @@ class Proxy:
         with open(self.folder / "output", "wb") as output:
             self.process = subprocess.Popen(
                 self.command(config), stdin=subprocess.DEVNULL, stdout=output, stderr=output, cwd=self.folder,
+                env={**os.environ, **self.environment}, **self.identity,
                 preexec_fn=lambda: os.sched_setaffinity(0, self.cores))
         self.pid = self.process.pid
         self.wait_until_it_serves()
@@ -147,6 +151,7 @@ class Adit(Proxy):
     """As an operator runs it: JSON access log to a file, metrics, a policy of 20 rules; one worker."""
     name = "adit"
     is_peer = False
+    needs_root = False      # to give it up
     rules = RULES_20
     log_and_metrics = 'log "{folder}/access.log" format json\nadmin 127.0.0.1:{admin_port}\n'
 
@@ -203,7 +208,24 @@ class AditTwoWorkers(Adit):
         super().__init__(binary, folder, os.sched_getaffinity(0))
 
 
-ADITS = [Adit, AditOneRule, AditThousandRules, AditQuiet, AditTwoWorkers]
+class AditUser(Adit):
+    """As an ordinary user, whom the kernel grants few large pipes: /proc/sys/fs/pipe-user-pages-soft."""
+    name, is_variant, needs_root = "adit-user", True, True
+    identity = {"user": NOBODY, "group": NOBODY, "extra_groups": []}
+
+    def __init__(self, binary, folder, cores):
+        super().__init__(binary, folder, cores)
+        os.chown(self.folder, NOBODY, NOBODY)
+        self.binary = shutil.copy(binary, self.folder / "adit")     # the build may lie where that user can't go
+
+
+class AditCopy(AditUser):
+    """What is left where the kernel refuses every pipe."""
+    name, environment = "adit-copy", {"ADIT_RELAY": "copy"}
+
+
+ADITS = [Adit, AditOneRule, AditThousandRules, AditQuiet, AditTwoWorkers, AditUser, AditCopy]
+NEED_ROOT = {adit.name for adit in ADITS if adit.needs_root}
 
 
 # ---- peers from Debian ----

@@ -76,7 +76,7 @@ def roundtrip_row(tunnels, goal=None, name=None, title="", pair=None):
 
 def bulk_row(direction, flows, goal=None, name=None, title="", pair=None):
     title = f"GB {direction}, {flows} flow{'s' if flows > 1 else ''}{title}"
-    megabytes = 128 // flows
+    megabytes = max(4, 128 // flows)
     return Row(name or f"{direction}-{flows}",
                [f"bulk-{direction}", "--tunnels", str(flows), "--bytes", f"{megabytes}e6"], [
         Measure("cpu_s_per_gb", title, "CPU s/GB", digits=3, goal=goal),
@@ -162,6 +162,8 @@ def make_rows():
         workers_row(tunnel_row(256, None, "workers-tunnels", ", 2 workers to 1", pair)),
         workers_row(roundtrip_row(1000, None, "workers-roundtrip", ", 2 workers to 1", pair)),
         workers_row(bulk_row("down", 8, None, "workers-down", ", 2 workers to 1", pair)),
+        bulk_row("down", 32, None, "pipes-32", ", pipes to copies", ("adit-user", "adit-copy")),
+        bulk_row("down", 100, None, "pipes-100", ", pipes to copies", ("adit-user", "adit-copy")),
         policy_row(),
     ]
 

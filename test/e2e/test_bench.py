@@ -2,9 +2,11 @@
 
 import contextlib
 import json
+import os
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 import xml.etree.ElementTree
 from pathlib import Path
@@ -17,6 +19,7 @@ from support.checks import eventually
 sys.path.insert(0, str(ROOT / "bench"))
 
 import plot  # noqa: E402
+import proxies  # noqa: E402
 import report  # noqa: E402
 import rows  # noqa: E402
 
@@ -232,16 +235,47 @@ def test_floor_takes_nothing_but_tunnels_on_loopback(floor, head):
 
 # ---- all of it ----
 
-@pytest.mark.timeout(300)
-def test_bench_runs_and_writes_its_figures(tmp_path):
-    figures = tmp_path / "bench.json"
-    command = [ROOT / "bench/run", "--quick", "--rounds", "1", "--rows", "roundtrip-1", "storm", "--adit", binary(),
+def run_bench(folder, *which):
+    """How it ended, and its figures: (row, measure) -> proxy -> figure."""
+    figures = folder / "bench.json"
+    command = [ROOT / "bench/run", "--quick", "--rounds", "1", "--rows", *which, "--adit", binary(),
                "--load", LOAD, "--json", figures, "--without", "nginx", "h2o", "3proxy", "envoy", "squid", "tinyproxy",
                "apache2", "haproxy", "go"]
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
     found = {(line["row"], line["measure"]): line["proxies"] for line in json.loads(figures.read_text())["summary"]}
+    return done, found
+
+
+@pytest.mark.timeout(300)
+def test_bench_runs_and_writes_its_figures(tmp_path):
+    done, found = run_bench(tmp_path, "roundtrip-1", "storm")
     assert found["roundtrip-1", "cpu_us_per_roundtrip"]["adit"]["median"] > 0
     assert found["storm", "all_served_ms"]["direct"]["median"] > 0
     assert found["roundtrip-1", "cpu_us_per_roundtrip"]["floor"]["median"] > 0
     assert "dropped" not in done.stdout
+
+
+@pytest.mark.timeout(300)
+def test_bench_gives_up_root_for_an_ordinary_users_row_or_leaves_it_out(tmp_path):
+    done, found = run_bench(tmp_path, "pipes-32")
+    if os.geteuid() == 0:
+        assert set(found["pipes-32", "cpu_s_per_gb"]) == {"adit-user", "adit-copy"}
+    else:
+        assert not found and "pipes-32 is left out" in done.stderr
+
+
+def test_ordinary_user_is_one():
+    if os.geteuid() != 0:
+        return      # nobody here could become another one
+    with tempfile.TemporaryDirectory() as folder:
+        os.chmod(folder, 0o755)
+        copy = proxies.AditCopy(binary(), Path(folder), os.sched_getaffinity(0))
+        copy.start()
+        try:
+            process = Path("/proc") / str(copy.pid)
+            assert "\nUid:\t65534\t65534\t" in (process / "status").read_text()
+            assert "\nCapEff:\t0000000000000000\n" in (process / "status").read_text()
+            assert b"ADIT_RELAY=copy" in (process / "environ").read_bytes().split(b"\0")
+        finally:
+            copy.stop()
