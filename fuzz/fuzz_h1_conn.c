@@ -9,11 +9,11 @@
  */
 #include "front/front_private.h"
 #include "front/h1_conn.h"
-#include "loop/loop.h"
 #include "net/stream.h"
 #include "observe/counters.h"
 #include "tunnel/tunnel.h"
 #include "tunnel/tunnel_env.h"
+#include "virtual_loop.h"
 #include "wire/http1_reply.h"
 
 #include <errno.h>
@@ -40,11 +40,6 @@ struct tunnel {
 };
 
 static struct {
-    /* the loop */
-    uint64_t now_ms;
-    struct list deadlines;
-    struct garbage *garbage;
-
     /* the stream */
     struct stream stream;
     size_t arrived_length, consumed;
@@ -67,74 +62,6 @@ static struct {
 /* Not in there, for it is cleared before each run. */
 static char arrived[ARRIVED_MAX];
 static char written[WRITTEN_MAX];
-
-/* ---- loop/loop.h in virtual time ---- */
-
-uint64_t loop_now_ms(const struct loop *loop)
-{
-    return world.now_ms;
-}
-
-void deadline_init(struct deadline *deadline, void (*on_passed)(struct deadline *))
-{
-    list_init(&deadline->link);
-    deadline->on_passed = on_passed;
-}
-
-bool deadline_is_set(const struct deadline *deadline)
-{
-    return list_is_linked(&deadline->link);
-}
-
-void deadline_cancel(struct loop *loop, struct deadline *deadline)
-{
-    list_remove(&deadline->link);
-}
-
-void deadline_set(struct loop *loop, struct deadline *deadline, uint64_t at_ms)
-{
-    list_remove(&deadline->link);
-    deadline->at_ms = at_ms;
-    list_append(&world.deadlines, &deadline->link);
-}
-
-void loop_free_later(struct loop *loop, struct garbage *garbage, void (*destroy)(struct garbage *))
-{
-    garbage->destroy = destroy;
-    garbage->next = world.garbage;
-    world.garbage = garbage;
-}
-
-/* With ASan each object is one of malloc's, and no slab is looked at. */
-struct slab *loop_slab(struct loop *loop)
-{
-    return NULL;
-}
-
-static void end_turn(void)
-{
-    while (world.garbage != NULL) {
-        struct garbage *garbage = world.garbage;
-
-        world.garbage = garbage->next;
-        garbage->destroy(garbage);
-    }
-}
-
-static void pass_time(uint64_t ms)
-{
-    world.now_ms += ms;
-    for (struct list *next, *link = world.deadlines.next; link != &world.deadlines; link = next) {
-        struct deadline *deadline = container_of(link, struct deadline, link);
-
-        next = link->next; /* there is one deadline at most */
-        if (deadline->at_ms > world.now_ms)
-            continue;
-        list_remove(link);
-        deadline->on_passed(deadline);
-        end_turn();
-    }
-}
 
 /* ---- net/stream.h ---- */
 
@@ -228,7 +155,7 @@ static void tell(unsigned bits)
     stream->ready |= (uint8_t)bits;
     if (world.is_open && !world.is_relaying && (bits & (stream->wanted | STREAM_BROKEN)))
         stream->on_ready(stream, stream->observer);
-    end_turn();
+    virtual_loop_end_turn();
 }
 
 /* ---- tunnel/tunnel.h ---- */
@@ -314,7 +241,7 @@ static void tunnel_succeeds(void)
         return;
     world.tunnel->is_established = true;
     world.tunnel->ops->established(world.tunnel->self);
-    end_turn();
+    virtual_loop_end_turn();
 }
 
 static void tunnel_fails(void)
@@ -324,7 +251,7 @@ static void tunnel_fails(void)
     struct tunnel *tunnel = take_tunnel();
     refuse(tunnel->ops, tunnel->self);
     free(tunnel);
-    end_turn();
+    virtual_loop_end_turn();
 }
 
 /* ---- the program ---- */
@@ -394,7 +321,7 @@ static void step(struct program *program)
             tell(STREAM_WRITABLE);
         break;
     case 6:
-        pass_time(amount * 50);
+        virtual_loop_pass_time(amount * 50);
         break;
     case 7:
         tunnel_succeeds();
@@ -405,7 +332,7 @@ static void step(struct program *program)
     case 9:
         if (amount == 0 && !list_is_empty(&world.front.connections))
             h1_conn_close(h1_conn_of(world.front.connections.next));
-        end_turn();
+        virtual_loop_end_turn();
         break;
     }
 }
@@ -416,7 +343,7 @@ static void check_deadline(void)
     bool is_waiting = world.tunnel != NULL && !world.tunnel->is_established;
 
     if (world.front.connection_count > 0 && !is_waiting)
-        CHECK(!list_is_empty(&world.deadlines));
+        CHECK(virtual_loop_has_deadline());
 }
 
 /* ---- what must have come of it ---- */
@@ -455,8 +382,7 @@ static void check_answer(void)
 static void begin(unsigned choices)
 {
     memset(&world, 0, sizeof(world));
-    world.now_ms = 1000000;
-    list_init(&world.deadlines);
+    virtual_loop_reset();
     world.stream = (struct stream){.kind = &fake_kind, .ready = STREAM_READABLE | STREAM_WRITABLE};
     world.is_open = true;
     world.room = choices & 1 ? choices >> 2 : PLENTY;
@@ -476,14 +402,14 @@ static void let_end(void)
     world.room = PLENTY;
     tell(STREAM_WRITABLE);
     tunnel_fails();
-    pass_time(HEAD_MS);
+    virtual_loop_pass_time(HEAD_MS);
     tell(STREAM_WRITABLE);
-    pass_time(2000);
-    pass_time(5000);
+    virtual_loop_pass_time(2000);
+    virtual_loop_pass_time(5000);
     CHECK(world.front.connection_count == 0 && world.front.surplus_count == 0);
     CHECK(world.tunnel == NULL);
     CHECK(world.is_open == world.is_relaying);
-    CHECK(list_is_empty(&world.deadlines) && world.garbage == NULL);
+    CHECK(!virtual_loop_has_deadline());
     CHECK(world.capacity.taken == (world.is_relaying ? 1 : 0));
     CHECK(counter_read(&world.counters, COUNTER_CONNECTIONS_OPEN) == (world.is_relaying ? 1 : 0));
 }
@@ -503,7 +429,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         CHECK(capacity_take(&world.capacity));
     bytes_arrive(&program, is_full ? 0 : next(&program) * 2);
     CHECK(h1_conn_open(&world.front, &world.stream, &client, 0, refuse_with) == 0);
-    end_turn();
+    virtual_loop_end_turn();
     check_deadline();
     while (program.at < program.end) {
         step(&program);

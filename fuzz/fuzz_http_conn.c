@@ -8,6 +8,7 @@
  */
 #include "admin/http_private.h"
 #include "observe/log.h"
+#include "virtual_loop.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -29,10 +30,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 enum { ANSWER_MAX = 1 << 20, KERNEL_BYTES = 8192, HEAD_BYTES_MAX = 65536 };
 
 static struct {
-    uint64_t now_ms;
-    struct list deadlines;
-    struct garbage *garbage;
-    struct watch *watch; /* of the connection; NULL: closed */
     struct http_server server;
     struct tunnels_query *query;
     struct explain_request *explain;
@@ -46,105 +43,6 @@ static struct {
 
 static char arrived[HEAD_BYTES_MAX];
 static char answer[ANSWER_MAX];
-
-/* ---- loop/loop.h in virtual time ---- */
-
-uint64_t loop_now_ms(const struct loop *loop)
-{
-    return world.now_ms;
-}
-
-void deadline_init(struct deadline *deadline, void (*on_passed)(struct deadline *))
-{
-    list_init(&deadline->link);
-    deadline->on_passed = on_passed;
-}
-
-bool deadline_is_set(const struct deadline *deadline)
-{
-    return list_is_linked(&deadline->link);
-}
-
-void deadline_cancel(struct loop *loop, struct deadline *deadline)
-{
-    list_remove(&deadline->link);
-}
-
-void deadline_set(struct loop *loop, struct deadline *deadline, uint64_t at_ms)
-{
-    list_remove(&deadline->link);
-    deadline->at_ms = at_ms;
-    list_append(&world.deadlines, &deadline->link);
-}
-
-void loop_free_later(struct loop *loop, struct garbage *garbage, void (*destroy)(struct garbage *))
-{
-    garbage->destroy = destroy;
-    garbage->next = world.garbage;
-    world.garbage = garbage;
-}
-
-int watch_open(struct loop *loop, struct watch *watch, int fd,
-               void (*on_events)(struct watch *, uint32_t))
-{
-    CHECK(world.watch == NULL);
-    *watch = (struct watch){.fd = fd, .on_events = on_events};
-    world.watch = watch;
-    return 0;
-}
-
-int watch_take_fd(struct loop *loop, struct watch *watch)
-{
-    abort(); /* only a listener is taken back */
-}
-
-void watch_close(struct watch *watch)
-{
-    CHECK(watch == world.watch);
-    close(watch->fd);
-    watch->fd = -1;
-    world.watch = NULL;
-}
-
-static void end_turn(void)
-{
-    while (world.garbage != NULL) {
-        struct garbage *garbage = world.garbage;
-
-        world.garbage = garbage->next;
-        garbage->destroy(garbage);
-    }
-}
-
-static struct deadline *find_passed(void)
-{
-    for (struct list *link = world.deadlines.next; link != &world.deadlines; link = link->next) {
-        struct deadline *deadline = container_of(link, struct deadline, link);
-
-        if (deadline->at_ms <= world.now_ms)
-            return deadline;
-    }
-    return NULL;
-}
-
-static void pass_time(uint64_t ms)
-{
-    struct deadline *deadline;
-
-    world.now_ms += ms;
-    while ((deadline = find_passed()) != NULL) {
-        list_remove(&deadline->link);
-        deadline->on_passed(deadline);
-        end_turn();
-    }
-}
-
-static void tell(uint32_t events)
-{
-    if (world.watch != NULL)
-        world.watch->on_events(world.watch, events);
-    end_turn();
-}
 
 /* ---- tunnel/auth.h ---- */
 
@@ -181,7 +79,7 @@ static void password_is_checked(unsigned choice)
     check->result = choice % AUTH_PENDING;
     world.is_granted = check->result == AUTH_GRANTED;
     world.on_checked(check);
-    end_turn();
+    virtual_loop_end_turn();
 }
 
 /* ---- admin/views.h ---- */
@@ -289,7 +187,7 @@ static void views_answer(unsigned choice)
         query->answered(query, &tunnels);
     if (request != NULL)
         request->answered(request, &explained);
-    end_turn();
+    virtual_loop_end_turn();
 }
 
 static void event_happens(size_t length)
@@ -299,7 +197,7 @@ static void event_happens(size_t length)
     memset(line, '-', sizeof(line));
     if (world.subscriber != NULL)
         world.subscriber->happened(world.subscriber, ACCESS_CLOSE, line, length);
-    end_turn();
+    virtual_loop_end_turn();
 }
 
 /* ---- the program ---- */
@@ -323,7 +221,7 @@ static void bytes_arrive(const uint8_t *bytes, size_t length)
         return;
     memcpy(arrived + world.arrived_length, bytes, (size_t)count);
     world.arrived_length += (size_t)count;
-    tell(EPOLLIN | EPOLLOUT);
+    virtual_loop_tell(EPOLLIN | EPOLLOUT);
 }
 
 static void next_bytes_arrive(struct program *program, size_t length)
@@ -351,7 +249,7 @@ static void peer_reads(size_t size)
             size -= (size_t)count;
         }
     }
-    tell(EPOLLOUT);
+    virtual_loop_tell(EPOLLOUT);
 }
 
 static void peer_closes(void)
@@ -359,7 +257,7 @@ static void peer_closes(void)
     if (world.peer >= 0)
         close(world.peer);
     world.peer = -1;
-    tell(EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLHUP);
+    virtual_loop_tell(EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLHUP);
 }
 
 static void step(struct program *program)
@@ -381,7 +279,7 @@ static void step(struct program *program)
         break;
     case 3:
         if (world.peer >= 0 && shutdown(world.peer, SHUT_WR) == 0)
-            tell(EPOLLIN | EPOLLRDHUP);
+            virtual_loop_tell(EPOLLIN | EPOLLRDHUP);
         break;
     case 4:
         if (amount == 0)
@@ -391,7 +289,7 @@ static void step(struct program *program)
         peer_reads(amount * 64);
         break;
     case 6:
-        pass_time(amount * 50);
+        virtual_loop_pass_time(amount * 50);
         break;
     case 7:
         password_is_checked(amount);
@@ -409,10 +307,10 @@ static void check_state(void)
 {
     bool is_open = world.server.connection_count > 0;
 
-    CHECK(is_open == (world.watch != NULL));
+    CHECK(is_open == virtual_loop_is_watching());
     CHECK(is_open || (world.check == NULL && world.query == NULL && world.explain == NULL &&
                       world.subscriber == NULL));
-    CHECK(!is_open || !list_is_empty(&world.deadlines));
+    CHECK(!is_open || virtual_loop_has_deadline());
     CHECK(world.server.stream_count == (world.subscriber != NULL ? 1 : 0));
     CHECK(world.server.held <= HTTP_HELD_MAX);
 }
@@ -457,8 +355,7 @@ static void begin(unsigned choices)
     const int bytes = KERNEL_BYTES;
 
     memset(&world, 0, sizeof(world));
-    world.now_ms = 1000000;
-    list_init(&world.deadlines);
+    virtual_loop_reset();
     list_init(&world.server.connections);
     world.server.views = &views;
     world.server.streams_max = 1;
@@ -480,14 +377,14 @@ static void let_end(void)
         event_happens(2000);
         peer_closes();
     }
-    pass_time(HTTP_HEAD_MS);
-    pass_time(HTTP_WAIT_MS);
-    pass_time(HTTP_ANSWER_MS);
-    pass_time(HTTP_LINGER_MS);
+    virtual_loop_pass_time(HTTP_HEAD_MS);
+    virtual_loop_pass_time(HTTP_WAIT_MS);
+    virtual_loop_pass_time(HTTP_ANSWER_MS);
+    virtual_loop_pass_time(HTTP_LINGER_MS);
     CHECK(world.server.connection_count == 0 && world.server.held == 0);
-    pass_time(1000);
+    virtual_loop_pass_time(1000);
     check_state();
-    CHECK(list_is_empty(&world.deadlines) && world.garbage == NULL);
+    CHECK(!virtual_loop_has_deadline());
     peer_reads(ANSWER_MAX);
     if (world.peer >= 0)
         close(world.peer);
