@@ -491,6 +491,7 @@ static struct worker_thread_plan plan_thread(struct worker *worker, unsigned ind
 
     return (struct worker_thread_plan){
         .index = index,
+        .is_alone = plan->threads == 1,
         .process_seed = seed,
         .snapshot = worker->snapshot,
         .slots_bound = worker->slots_bound,

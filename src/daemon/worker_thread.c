@@ -598,7 +598,8 @@ static void fill_env(struct worker_thread *thread, const struct worker_thread_pl
 static int create_parts(struct worker_thread *thread, const struct worker_thread_plan *plan)
 {
     const struct config_values *values = &plan->snapshot->config->values;
-    const struct acceptor_owner owner = {.accepted = accepted, .self = thread};
+    const struct acceptor_owner owner = {
+        .accepted = accepted, .is_shared = !plan->is_alone, .self = thread};
     const struct front_timeouts front = {.head_ms = values->head_timeout_ms};
     int error = loop_create(&thread->loop);
 

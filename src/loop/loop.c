@@ -277,6 +277,14 @@ int watch_take_fd(struct loop *loop, struct watch *watch)
     return fd;
 }
 
+int watch_go_last(struct loop *loop, struct watch *watch)
+{
+    void (*on_events)(struct watch *, uint32_t) = watch->on_events;
+    int fd = watch_take_fd(loop, watch);
+
+    return watch_open_input(loop, watch, fd, true, on_events);
+}
+
 void watch_close(struct watch *watch)
 {
     if (watch->fd < 0)

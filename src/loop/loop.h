@@ -5,7 +5,7 @@
  *  1. A watch is embedded in its owner and reached by container_of. The loop allocates nothing a
  * watch.
  *  2. A descriptor is registered once, for everything (IN, OUT, RDHUP, PRI; edge-triggered), and
- * leaves by watch_close. There is no epoll_ctl in between.
+ * leaves by watch_close. There is no epoll_ctl in between, but for listeners that loops share.
  *  3. The clock is read once a turn; loop_now_ms is the same in all of a turn.
  *  4. Close marks, the end of the turn frees: after watch_close no handler of the watch is called
  * any more, but its memory must live until loop_free_later has it freed.
@@ -56,6 +56,9 @@ int watch_open(struct loop *loop, struct watch *watch, int fd,
  * Takes the descriptor too. */
 int watch_open_input(struct loop *loop, struct watch *watch, int fd, bool is_shared,
                      void (*on_events)(struct watch *, uint32_t)) MUST_CHECK;
+/* Of the loops that share the descriptor, the kernel wakes the first one that sleeps: this one goes
+ * to the end of the line (two epoll_ctl). 0 or -errno: then it is not watched any more. */
+int watch_go_last(struct loop *loop, struct watch *watch) MUST_CHECK;
 /* Stops watching and hands the descriptor back, open (costs an epoll_ctl). */
 int watch_take_fd(struct loop *loop, struct watch *watch);
 /* Stops watching and closes the descriptor. Harmless on a closed watch. */

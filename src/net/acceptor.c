@@ -5,6 +5,10 @@
  * and clients that come one by one would pay for it each. While the queue stays filled from turn to
  * turn the number doubles.
  *
+ * Of the threads that sleep, the kernel wakes the one that has watched the longest: always the same
+ * one while there is little to do, and it would get all the tunnels that open one by one and stay.
+ * So whoever was woken for a connection goes to the end of the line.
+ *
  * Two states: watching, and paused (for want of descriptors or memory, 100 ms; all watches are out
  * of the epoll set, since a level-triggered listener would spin). Stopped is paused without a
  * deadline.
@@ -157,6 +161,12 @@ static void pause_accepting(struct acceptor *acceptor)
     deadline_set(acceptor->loop, &acceptor->pause, loop_now_ms(acceptor->loop) + PAUSE_MS);
 }
 
+static void let_others_go_first(struct listener_watch *listener)
+{
+    if (listener->watch.fd >= 0 && watch_go_last(listener->acceptor->loop, &listener->watch) < 0)
+        pause_accepting(listener->acceptor);
+}
+
 static unsigned accepts_due(struct listener_watch *listener)
 {
     uint32_t turn = loop_turn_number(listener->acceptor->loop);
@@ -171,9 +181,10 @@ static unsigned accepts_due(struct listener_watch *listener)
 static void on_connections(struct watch *watch, uint32_t events)
 {
     struct listener_watch *listener = container_of(watch, struct listener_watch, watch);
+    unsigned due = accepts_due(listener);
 
     (void)events;
-    for (unsigned left = accepts_due(listener); left > 0; left--) {
+    for (unsigned left = due; left > 0; left--) {
         int error = accept_one(listener, false);
 
         if (error == -EAGAIN)
@@ -184,6 +195,8 @@ static void on_connections(struct watch *watch, uint32_t events)
             return;
         }
     }
+    if (due == 1 && listener->acceptor->owner.is_shared)
+        let_others_go_first(listener);
 }
 
 static int watch_one(struct listener_watch *listener)

@@ -23,6 +23,7 @@ struct acceptor_owner {
      * accepted on the reserve: refuse it and close it before returning. */
     void (*accepted)(void *self, int fd, const struct ip_endpoint *client, unsigned listener,
                      bool is_last_descriptor);
+    bool is_shared; /* other loops watch the same listeners: take turns with them */
     void *self;
 };
 

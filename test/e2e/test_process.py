@@ -2,6 +2,7 @@
 should be."""
 
 import calendar
+import contextlib
 import fcntl
 import os
 import signal
@@ -257,6 +258,28 @@ def test_closed_stderr_does_not_leak_the_log_into_a_tunnel(adit, origin, tmp_pat
             assert server.wait_for_ending(number + 1) == "fin"
             assert client.read_to_end() == (b"", "fin")
     assert all(record == b"mine alone" for record in server.received)
+
+
+def shares(proxy, server, count, open_all):
+    """How many of `count` tunnels each thread carries, the fewest first."""
+    before = proxy.watched()
+    with contextlib.ExitStack() as stack:
+        open_all(proxy, server, count, stack)
+        after = proxy.watched()
+    carried = sorted((after[name] - before[name]) // 2 for name in before)
+    assert carried.pop(0) == 0, "the main thread carries none"
+    assert sum(carried) == count
+    return carried
+
+
+def one_by_one(proxy, server, count, stack):
+    for _ in range(count):
+        assert echoes(stack.enter_context(open_tunnel(proxy.address, server.authority)))
+
+
+def test_threads_share_tunnels_that_open_one_by_one(adit, origin):
+    """All threads sleep then, and the kernel would wake the same one each time."""
+    assert shares(adit("-w", "4"), origin(Echo), 40, one_by_one)[-1] <= 15
 
 
 def test_empty_environment(adit, origin):

@@ -258,7 +258,7 @@ static int create_all(void)
         .stash_bytes = scenario->stash_bytes ? scenario->stash_bytes : 64u << 20,
     };
     struct front_timeouts timeouts = {.head_ms = 10000};
-    struct acceptor_owner owner = {.accepted = accepted};
+    struct acceptor_owner owner = {.accepted = accepted, .is_shared = true};
     int error = loop_create(&world.loop);
 
     if (error == 0)

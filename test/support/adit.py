@@ -232,6 +232,13 @@ class Adit:
                     count += int(SWITCHES.search((task / "status").read_text()).group(1))
         return count
 
+    def watched(self):
+        """{epoll set: how many descriptors it watches}; each loop of the worker has a set."""
+        folder = Path(f"/proc/{self.worker_pid}")
+        sets = [link.name for link in (folder / "fd").iterdir()
+                if os.readlink(link) == "anon_inode:[eventpoll]"]
+        return {name: (folder / "fdinfo" / name).read_text().count("tfd:") for name in sets}
+
     def descriptors(self):
         return len(os.listdir(f"/proc/{self.worker_pid}/fd"))
 
