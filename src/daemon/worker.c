@@ -491,7 +491,8 @@ static struct worker_thread_plan plan_thread(struct worker *worker, unsigned ind
 
     return (struct worker_thread_plan){
         .index = index,
-        .is_alone = plan->threads == 1,
+        .threads = worker->threads,
+        .thread_count = plan->threads,
         .process_seed = seed,
         .snapshot = worker->snapshot,
         .slots_bound = worker->slots_bound,

@@ -10,6 +10,7 @@
 #include "daemon/worker_thread.h"
 
 #include "daemon/file_text.h"
+#include "daemon/handover.h"
 #include "daemon/snapshot.h"
 #include "loop/loop.h"
 #include "net/acceptor.h"
@@ -82,6 +83,10 @@ struct worker_thread {
     struct relay_env *relays;
     struct front *front;
     struct acceptor *acceptor;
+    struct handover *handover;
+    struct worker_thread *const *threads;
+    unsigned thread_count;
+    unsigned looks; /* at other threads */
     struct deadline drain_look;
     struct tunnel_filter kill_filter;
     struct task kill_more;
@@ -156,15 +161,55 @@ static void refuse_at_once(struct worker_thread *thread, int fd, const struct ip
     tunnel_reject(&thread->env, &rejection);
 }
 
+/* NULL: this one should keep what it accepted. Looks at one other thread each time: over a few
+ * connections that is as good as looking at all, and 64 threads would cost a microsecond. */
+static struct worker_thread *find_idler(struct worker_thread *thread)
+{
+    unsigned others = thread->thread_count - 1;
+
+    if (others == 0 || thread->env.is_draining)
+        return NULL;
+    unsigned step = 1 + thread->looks++ % others;
+    struct worker_thread *other = thread->threads[(thread->index + step) % thread->thread_count];
+    uint64_t mine = counter_read(&thread->counters, COUNTER_CONNECTIONS_OPEN);
+    uint64_t theirs = counter_read(&other->counters, COUNTER_CONNECTIONS_OPEN) +
+                      handover_waiting(other->handover);
+    return mine > theirs + theirs / 2 + 1 ? other : NULL;
+}
+
+/* A connection in a box has no place yet among those that the process may have. */
+static bool is_room_short(const struct worker_thread *thread)
+{
+    const struct capacity *capacity = thread->env.capacity;
+
+    return capacity->taken + HANDOVER_MAX * thread->thread_count >= capacity->limit;
+}
+
+static bool hand_over(struct worker_thread *thread, const struct handed *handed)
+{
+    struct worker_thread *other = find_idler(thread);
+
+    return other != NULL && !is_room_short(thread) &&
+           handover_give(other->handover, thread->rules->snapshot, handed);
+}
+
 static void accepted(void *self, int fd, const struct ip_endpoint *client, unsigned listener,
                      bool is_last_descriptor)
 {
     struct worker_thread *thread = self;
+    const struct handed handed = {.fd = fd, .listener = listener, .client = *client};
 
     if (is_last_descriptor)
         refuse_at_once(thread, fd, client, listener);
-    else
+    else if (!hand_over(thread, &handed))
         front_accept(thread->front, fd, client, listener);
+}
+
+static void take_over(void *self, const struct handed *handed)
+{
+    struct worker_thread *thread = self;
+
+    front_accept(thread->front, handed->fd, &handed->client, handed->listener);
 }
 
 static void use_name_servers(struct worker_thread *thread)
@@ -229,6 +274,7 @@ static int use_rules(struct worker_thread *thread, struct thread_rules *rules)
     int error = 0;
 
     thread->rules = rules;
+    handover_use_rules(thread->handover, snapshot);
     thread->env.rules = &rules->rules;
     thread->env.users = snapshot->users;
     if (before != NULL)
@@ -339,6 +385,7 @@ static void look_whether_done(struct deadline *deadline)
 static void drain(struct worker_thread *thread)
 {
     thread->env.is_draining = true;
+    handover_close(thread->handover);
     acceptor_stop(thread->acceptor, DRAIN_ACCEPTS_MAX);
     report(thread, REPORT_STOPPED);
     look_whether_done(&thread->drain_look);
@@ -347,6 +394,7 @@ static void drain(struct worker_thread *thread)
 static void end(struct worker_thread *thread)
 {
     tunnel_close_all(&thread->env);
+    handover_close(thread->handover);
     if (thread->front != NULL)
         front_destroy(thread->front);
     thread->front = NULL;
@@ -599,10 +647,14 @@ static int create_parts(struct worker_thread *thread, const struct worker_thread
 {
     const struct config_values *values = &plan->snapshot->config->values;
     const struct acceptor_owner owner = {
-        .accepted = accepted, .is_shared = !plan->is_alone, .self = thread};
+        .accepted = accepted, .is_shared = plan->thread_count > 1, .self = thread};
     const struct front_timeouts front = {.head_ms = values->head_timeout_ms};
     int error = loop_create(&thread->loop);
+    const struct handover_owner handover = {
+        .loop = thread->loop, .take = take_over, .self = thread};
 
+    if (error == 0)
+        error = handover_create(&handover, &thread->handover);
     if (error == 0)
         error = event_feed_init(&thread->events, something_happened, thread);
     if (error == 0)
@@ -643,7 +695,10 @@ int worker_thread_create(const struct worker_thread_plan *plan,
 
     if (thread == NULL)
         return -ENOMEM;
-    *thread = (struct worker_thread){.owner = *owner, .index = plan->index};
+    *thread = (struct worker_thread){.owner = *owner,
+                                     .index = plan->index,
+                                     .threads = plan->threads,
+                                     .thread_count = plan->thread_count};
     thread->counters.rules = plan->rules;
     list_init(&thread->env.tunnels);
     deadline_init(&thread->drain_look, look_whether_done);
@@ -676,6 +731,7 @@ void worker_thread_destroy(struct worker_thread *thread)
         pthread_join(thread->id, NULL);
     if (thread->acceptor != NULL)
         acceptor_destroy(thread->acceptor);
+    handover_destroy(thread->handover);
     if (thread->front != NULL)
         front_destroy(thread->front);
     if (thread->relays != NULL)

@@ -26,7 +26,8 @@ struct worker_thread;
 /* What the threads of a process share, and what differs. All outlives the thread. */
 struct worker_thread_plan {
     unsigned index;
-    bool is_alone;         /* the only one of its process */
+    struct worker_thread *const *threads; /* of the process, this one too, once it is started */
+    unsigned thread_count;
     uint64_t process_seed; /* for ids: milliseconds since the epoch */
     struct snapshot *snapshot;
     const struct ip_endpoint *slots_bound; /* of every listener there ever was, by its slot */

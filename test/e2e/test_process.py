@@ -282,6 +282,21 @@ def test_threads_share_tunnels_that_open_one_by_one(adit, origin):
     assert shares(adit("-w", "4"), origin(Echo), 40, one_by_one)[-1] <= 15
 
 
+def at_once(proxy, server, count, stack):
+    clients = [stack.enter_context(Client(proxy.address)) for _ in range(count)]
+    for client in clients:
+        client.send(connect_head(server.authority))
+    for client in clients:
+        assert client.read_exact(len(ESTABLISHED)) == ESTABLISHED
+
+
+@pytest.mark.parametrize("count", [8, 64])
+def test_threads_share_tunnels_that_open_at_once(adit, origin, count):
+    """A thread that accepts while the others are still waking hands over what is too much."""
+    for _ in range(5):
+        assert shares(adit("-w", "2"), origin(Echo), count, at_once)[-1] <= 0.75 * count
+
+
 def test_empty_environment(adit, origin):
     proxy = adit(clean_env={})
     assert works(proxy, origin(Echo))
