@@ -51,9 +51,9 @@ struct http_door {
 /* 0 or -errno. Listens nowhere yet. */
 int http_server_create(const struct http_server_plan *plan,
                        struct http_server **ret_server) MUST_CHECK;
-/* From now on. Event streams of whom this door does not let in, or by another password, end; other
- * connections stay. What the door before points to is still there. 0 or -errno, and then it listens
- * nowhere. */
+/* From now on. Event streams of whom this door does not let in, or by another password, end, and a
+ * password that is being checked is answered 503; other connections stay. What the door before
+ * points to is still there. 0 or -errno, and then it listens nowhere. */
 int http_server_use(struct http_server *server, const struct http_door *door) MUST_CHECK;
 /* Its share of the counters. */
 const struct counters *http_server_counters(const struct http_server *server);

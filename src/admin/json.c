@@ -46,10 +46,12 @@ const char *json_add_escaped(struct text *out, const char *string)
 void json_add_string(struct text *out, const char *string)
 {
     text_add_char(out, '"');
-    if (*json_add_escaped(out, string) == '\0')
+    if (*json_add_escaped(out, string) == '\0') {
         text_add_char(out, '"');
-    else
-        out->is_truncated = true;
+        return;
+    }
+    out->is_truncated = true;
+    out->size = out->length + 1; /* nothing fits behind a cut */
 }
 
 void json_reader_init(struct json_reader *reader, const char *json, size_t length)

@@ -139,6 +139,7 @@ static int open_admin(struct configuration *configuration, const struct config *
                                         .count = 1,
                                         .before = &opening->before->admin,
                                         .others = &opening->before->listeners,
+                                        .beside = &configuration->listeners,
                                         .where = is_from_file ? "in `admin`" : "with -a"};
     char line[ADMIN_MESSAGE_SIZE];
     struct text failure;

@@ -141,9 +141,22 @@ static const struct ip_endpoint *find_overlap(const struct listeners *listeners,
     return NULL;
 }
 
-static void explain_failure(struct text *message, const struct listeners_plan *plan,
-                            const struct ip_endpoint *endpoint, int error)
+/* The same among those that are to be there together. */
+static const struct ip_endpoint *find_contradiction(const struct listeners_plan *plan, size_t index)
 {
+    const struct ip_endpoint *endpoint = &plan->endpoints[index];
+
+    for (size_t i = 0; i < plan->count; i++)
+        if (i != index && overlap(&plan->endpoints[i], endpoint))
+            return &plan->endpoints[i];
+    return plan->beside != NULL ? find_overlap(plan->beside, endpoint) : NULL;
+}
+
+static void explain_failure(struct text *message, const struct listeners_plan *plan, size_t index,
+                            int error)
+{
+    const struct ip_endpoint *endpoint = &plan->endpoints[index];
+    const struct ip_endpoint *twin = find_contradiction(plan, index);
     const struct ip_endpoint *own = find_overlap(plan->before, endpoint);
 
     if (own == NULL)
@@ -153,6 +166,14 @@ static void explain_failure(struct text *message, const struct listeners_plan *p
     text_add(message, ": ");
     text_add(message, strerror(-error));
     text_add(message, "; ");
+    if (error == -EADDRINUSE && twin != NULL) {
+        text_add(message, "it is to listen on ");
+        ip_endpoint_print(message, twin);
+        text_add(message, " as well; choose another port ");
+        text_add(message, plan->where);
+        text_add(message, "\n");
+        return;
+    }
     if (error == -EADDRINUSE && own != NULL) {
         text_add(message, "this adit itself listens on ");
         ip_endpoint_print(message, own);
@@ -179,7 +200,7 @@ int listeners_open(const struct listeners_plan *plan, struct listeners *ret_list
             int fd = open_one(endpoint, &listeners.endpoints[i]);
 
             if (fd < 0) {
-                explain_failure(message, plan, endpoint, fd);
+                explain_failure(message, plan, i, fd);
                 listeners_close_others(&listeners, plan->before);
                 return fd;
             }

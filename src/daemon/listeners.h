@@ -21,6 +21,7 @@ struct listeners_plan {
     size_t count;
     const struct listeners *before; /* those written the same are taken over: both name them then */
     const struct listeners *others; /* that this adit has, too, for something else */
+    const struct listeners *beside; /* that it will have besides these; NULL: none yet */
     const char *where;              /* another address is chosen: "with -l" */
 };
 

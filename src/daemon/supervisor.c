@@ -334,6 +334,14 @@ static bool is_shown_there(const struct supervisor *supervisor)
     return supervisor->current_asks > 0 && !supervisor->is_signalled && isatty(STDERR_FILENO);
 }
 
+/* False: full or closed; the worker hangs or ends, and is replaced. */
+static bool answer_reload(struct supervisor *supervisor, const struct text *answer)
+{
+    return supervisor->channel_fd >= 0 &&
+           channel_send_all(supervisor->channel_fd, CHANNEL_RELOADED, NULL, 0, answer->start,
+                            answer->length) == 0;
+}
+
 /* For those who asked, and on stderr for those who look there. */
 static void tell_reloaded(struct supervisor *supervisor, enum channel_end end)
 {
@@ -345,17 +353,12 @@ static void tell_reloaded(struct supervisor *supervisor, enum channel_end end)
     text_add_decimal(&text, supervisor->current_asks);
     text_add_char(&text, '\n');
     text_add(&text, supervisor->message);
-    if (!is_shown_there(supervisor))
+    bool is_told = answer_reload(supervisor, &text);
+    if (!is_told || !is_shown_there(supervisor))
         say_lines(supervisor->message);
     supervisor->current_asks = 0;
     say(end == CHANNEL_END_GOOD ? "reloaded the configuration"
                                 : "kept the old configuration; mend the new one and reload again");
-    if (supervisor->channel_fd < 0)
-        return;
-    /* Full or closed: the worker hangs or ends, and is replaced. */
-    int ignored =
-        channel_send_all(supervisor->channel_fd, CHANNEL_RELOADED, NULL, 0, answer, text.length);
-    (void)ignored;
 }
 
 static void reload(struct supervisor *supervisor)

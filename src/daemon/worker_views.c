@@ -6,7 +6,8 @@
  * Figures are read at once: they are atomic, and every thread writes its own.
  *
  * The history takes a sample a second, but dozes off when the figures stand still, so that an idle
- * adit does nothing at all. Whatever changes a figure is a turn of a thread, which then wakes it.
+ * adit does nothing at all. What changes a figure is a turn of a thread, which wakes it, or a
+ * failed login at the admin page, which is an event of this thread.
  */
 #include "daemon/worker_views.h"
 
@@ -41,6 +42,7 @@ struct worker_views {
     struct history *history;
     struct worker_explain *explain;
     bool is_history_kept;
+    bool is_turn_awaited;  /* the last sample was like the one before */
     bool is_dozing;        /* the history: its last sample is true until somebody wakes it */
     char lines[64 * 1024]; /* on their way */
 };
@@ -266,6 +268,7 @@ static void read_stats(void *self, struct stats *ret_stats);
 
 static void wake_history(struct worker_views *views)
 {
+    views->is_turn_awaited = false;
     if (!views->is_dozing)
         return;
     views->is_dozing = false;
@@ -274,20 +277,21 @@ static void wake_history(struct worker_views *views)
     want_events(views);
 }
 
-/* Whoever changes a figure after the last look at them will tell. */
-static void doze(struct worker_views *views)
+/* Threads are asked to tell of a turn a second before the history dozes: a turn that began before
+ * they could know is over by then, and its figures are in the last sample. */
+static void doze_soon(struct worker_views *views)
 {
     const struct worker_look look = look_at(views);
-    struct stats stats;
 
-    views->is_dozing = true;
-    deadline_cancel(views->loop, &views->second);
-    want_events(views);
+    if (views->is_turn_awaited) {
+        views->is_dozing = true;
+        deadline_cancel(views->loop, &views->second);
+        want_events(views);
+        return;
+    }
+    views->is_turn_awaited = true;
     for (unsigned i = 0; i < look.thread_count; i++)
         worker_thread_await_turn(look.threads[i]);
-    read_stats(views, &stats);
-    if (!history_is_current(views->history, &stats))
-        wake_history(views);
 }
 
 static void second_passed(struct deadline *deadline)
@@ -304,7 +308,9 @@ static void second_passed(struct deadline *deadline)
     /* After a suspend what was missed is not made up for. */
     deadline_set(views->loop, deadline, next_ms > now_ms ? next_ms : now_ms + HISTORY_INTERVAL_MS);
     if (is_still)
-        doze(views);
+        doze_soon(views);
+    else
+        views->is_turn_awaited = false;
 }
 
 void worker_views_keep_history(struct worker_views *views, bool is_kept)

@@ -188,7 +188,7 @@ def test_an_idle_adit_does_nothing(page, origin):
         eventually(lambda: ask_json(proxy.admin, "/api/history")[1]["samples"][-1][6] == 15)
     _, history = ask_json(proxy.admin, "/api/history")
     times = [sample[0] for sample in history["samples"]]
-    assert all(later - before < 3000 for before, later in zip(times, times[1:])), times
+    assert all(later - before < 10_000 for before, later in zip(times, times[1:])), times
     assert [sample[6] for sample in history["samples"]].count(4) > 2
 
 
@@ -537,7 +537,7 @@ def test_reload_changes_who_is_let_in(guarded, origin):
 def ends(events):
     """Whether the stream ends by itself, which has a status every second else."""
     data = b""
-    while data.count(b"event: status") < 4:
+    while data.count(b"event: status") < 30:
         try:
             more = events.client.receive()
         except ConnectionResetError:

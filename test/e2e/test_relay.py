@@ -28,10 +28,12 @@ pytestmark = pytest.mark.parametrize("mode", ["auto", "copy", "splice", "refused
 PIPE_BYTES = 1 << 20
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture
 def hoard():
     """Pipes of this user, more than an ordinary one may have: the kernel refuses him another."""
     pages = int(Path("/proc/sys/fs/pipe-user-pages-soft").read_text())
+    if pages == 0:
+        pytest.skip("this kernel refuses nobody pipes")
     pipes = []
     try:
         for _ in range(pages * resource.getpagesize() // PIPE_BYTES + 1):
@@ -66,7 +68,7 @@ def proxy(adit, mode, request):
     proxy = adit(env=environment(mode), prefix=ordinary())
     yield proxy
     if not proxy.is_stopped:
-        assert not re.search("^adit_pipes_refused_total 0$", proxy.control("stats").stdout, re.M)
+        assert re.search("^adit_pipes_refused_total [1-9]", proxy.control("stats").stdout, re.M)
 
 
 def send_in_pieces(sock, data, seed, most=200_000, pauses=20):

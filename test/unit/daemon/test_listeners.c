@@ -31,7 +31,11 @@ static int open_some(const struct ip_endpoint *endpoints, size_t count,
                      struct text *message)
 {
     static const struct listeners nothing;
-    const struct listeners_plan plan = {endpoints, count, before, &nothing, "with -l"};
+    const struct listeners_plan plan = {.endpoints = endpoints,
+                                        .count = count,
+                                        .before = before,
+                                        .others = &nothing,
+                                        .where = "with -l"};
 
     return listeners_open(&plan, ret_listeners, message);
 }
@@ -94,7 +98,8 @@ static void test_all_or_none(void **state)
 static void expect_own(const struct ip_endpoint *wanted, const struct listeners *before,
                        const struct listeners *others, const char *name)
 {
-    const struct listeners_plan plan = {wanted, 1, before, others, "with -l"};
+    const struct listeners_plan plan = {
+        .endpoints = wanted, .count = 1, .before = before, .others = others, .where = "with -l"};
     char message[512];
     char part[128];
     struct listeners opened;
@@ -129,12 +134,57 @@ static void test_its_own_are_in_the_way(void **state)
     listeners_close(&first);
 }
 
+static void expect_contradiction(const struct listeners_plan *plan, const char *name)
+{
+    char message[512];
+    char part[128];
+    struct listeners opened;
+    struct text text;
+
+    text_init(&text, message, sizeof(message));
+    assert_int_equal(listeners_open(plan, &opened, &text), -EADDRINUSE);
+    snprintf(part, sizeof(part), "; it is to listen on %s as well; choose another port in `admin`",
+             name);
+    if (strstr(message, part) == NULL)
+        fail_msg("no %s in %s", part, message);
+}
+
+static void test_a_configuration_contradicts_itself(void **state)
+{
+    const struct listeners nothing = {.count = 0};
+    const struct ip_endpoint any = endpoint("0.0.0.0:0");
+    char buffer[256];
+    char name[IP_ENDPOINT_TEXT_SIZE];
+    struct listeners first;
+    struct text text;
+
+    text_init(&text, buffer, sizeof(buffer));
+    assert_int_equal(open_some(&any, 1, &nothing, &first, &text), 0);
+    text_init(&text, name, sizeof(name));
+    ip_endpoint_print(&text, &first.endpoints[0]);
+    struct ip_endpoint wanted[] = {first.endpoints[0], first.endpoints[0]};
+    wanted[0].address = endpoint("127.0.0.1:1").address;
+    struct listeners_plan plan = {.endpoints = wanted,
+                                  .count = 1,
+                                  .before = &nothing,
+                                  .others = &first,
+                                  .where = "in `admin`"};
+    plan.beside = &first; /* whether it keeps the socket or has just opened it */
+    expect_contradiction(&plan, name);
+    plan.beside = NULL;
+    plan.before = &first;
+    plan.count = 2; /* in the same list, further down */
+    expect_contradiction(&plan, name);
+    listeners_close(&first);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_what_is_written_the_same_is_kept),
         cmocka_unit_test(test_all_or_none),
         cmocka_unit_test(test_its_own_are_in_the_way),
+        cmocka_unit_test(test_a_configuration_contradicts_itself),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
