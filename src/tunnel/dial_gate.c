@@ -24,7 +24,7 @@ enum pass_state { PASS_OUT, PASS_WAITING, PASS_ADMITTED, PASS_IN };
 
 struct dial_client {
     struct hash_link hash_link;
-    struct list round_link; /* linked: has waiting passes and may begin one; or is a spare */
+    struct list round_link; /* linked: has waiting passes and may begin one */
     struct list line;
     struct ip_address address;
     unsigned at_work;
@@ -38,7 +38,7 @@ struct dial_gate {
     struct list round;
     struct hash_seed seed;
     struct hash_table clients;
-    struct list spares; /* of clients who left */
+    struct dial_client *spares[SPARES_MAX]; /* of clients who left; the latest last */
     unsigned spare_count;
     struct hash_link *buckets[BUCKETS];
 };
@@ -57,7 +57,6 @@ int dial_gate_create(const struct dial_limits *limits, struct dial_gate **ret_ga
     pthread_mutex_init(&gate->lock, NULL);
     gate->limits = *limits;
     list_init(&gate->round);
-    list_init(&gate->spares);
     hash_table_init(&gate->clients, gate->buckets, BUCKETS);
     *ret_gate = gate;
     return 0;
@@ -66,32 +65,22 @@ int dial_gate_create(const struct dial_limits *limits, struct dial_gate **ret_ga
 /* The one that left last: it may still be in the cache. NULL: there is none. */
 static struct dial_client *spare_take(struct dial_gate *gate)
 {
-    if (list_is_empty(&gate->spares))
-        return NULL;
-    struct dial_client *client =
-        container_of(gate->spares.previous, struct dial_client, round_link);
-    list_remove(&client->round_link);
-    gate->spare_count--;
-    return client;
+    return gate->spare_count > 0 ? gate->spares[--gate->spare_count] : NULL;
 }
 
 static void spare_give(struct dial_gate *gate, struct dial_client *client)
 {
-    if (gate->spare_count == SPARES_MAX) {
+    if (gate->spare_count < SPARES_MAX)
+        gate->spares[gate->spare_count++] = client;
+    else
         free(client);
-        return;
-    }
-    list_append(&gate->spares, &client->round_link);
-    gate->spare_count++;
 }
 
 void dial_gate_destroy(struct dial_gate *gate)
 {
-    struct dial_client *client;
-
     REQUIRE(gate->at_work == 0);
-    while ((client = spare_take(gate)) != NULL)
-        free(client);
+    while (gate->spare_count > 0)
+        free(spare_take(gate));
     pthread_mutex_destroy(&gate->lock);
     free(gate);
 }

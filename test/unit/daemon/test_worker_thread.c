@@ -65,11 +65,12 @@ static struct snapshot *make_snapshot(void)
     const struct config_overrides overrides = {.listener_count = 0};
     struct diagnostics *diagnostics = NULL;
     struct snapshot *snapshot;
+    struct snapshot_listener none[1];
     struct config *config;
 
     assert_int_equal(config_parse(NULL, NULL, &overrides, &config, &diagnostics), 0);
     diagnostics_destroy(diagnostics);
-    assert_int_equal(snapshot_create(config, NULL, 0, &snapshot), 0);
+    assert_int_equal(snapshot_create(config, none, 0, &snapshot), 0);
     return snapshot;
 }
 
@@ -84,6 +85,7 @@ static void set_up(struct fixture *fixture)
         assert_non_null(fixture->files[i]);
     }
     fixture->plan = (struct worker_thread_plan){
+        .thread_count = 1,
         .snapshot = make_snapshot(),
         .rules = rule_names_create(),
         .capacity = &fixture->capacity,
