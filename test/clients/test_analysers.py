@@ -13,7 +13,7 @@ import pytest
 
 from support.checks import eventually
 from support.client import Client, connect_head, open_tunnel, request
-from support.logs import entries
+from support.logs import entries, whole_lines
 from support.metrics import get
 from support.origins import Echo, closed_port
 from support.users import basic, htpasswd
@@ -65,8 +65,7 @@ class Logging:
         eventually(lambda: len(self.lines()) >= 20 * a_tunnel + 8 + 6)
 
     def lines(self):
-        text = self.path.read_text()
-        return entries(text[:text.rfind("\n") + 1], self.log_format)
+        return entries(whole_lines(self.path.read_text()), self.log_format)
 
 
 @pytest.fixture

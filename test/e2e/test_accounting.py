@@ -18,7 +18,7 @@ import pytest
 from support.adit import split_address
 from support.checks import eventually
 from support.client import ESTABLISHED, Client, connect_head
-from support.logs import entries
+from support.logs import entries, whole_lines
 from support.metrics import scrape
 from support.names import NXDOMAIN, SERVFAIL, SILENT, Answer, ScriptedNames
 from support.origins import Blackhole, Echo, Recorder, Resetter, Source, closed_port, pattern
@@ -98,7 +98,8 @@ class World:
 
     def log(self):
         """Its events; the notices about the process itself are no matter here."""
-        lines = entries((self.folder / "access.log").read_text(), self.log_format)
+        text = (self.folder / "access.log").read_text()
+        lines = entries(whole_lines(text), self.log_format)
         return [line for line in lines if "level" not in line]
 
     def lines_expected(self):

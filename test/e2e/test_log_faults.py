@@ -15,7 +15,7 @@ import pytest
 
 from support.checks import eventually
 from support.client import open_tunnel
-from support.logs import entries
+from support.logs import entries, whole_lines
 from support.metrics import scrape
 from support.origins import Echo
 
@@ -233,8 +233,7 @@ def test_a_folder_that_is_removed(adit, origin, tmp_path):
 def whole(file):
     """The text so far, up to its last whole line."""
     file.seek(0)
-    text = file.read()
-    return text[:text.rfind("\n") + 1]
+    return whole_lines(file.read())
 
 
 def test_a_log_that_stalls_at_reload(adit, origin, tmp_path):

@@ -11,7 +11,7 @@ import pytest
 from support.adit import ROOT
 from support.checks import eventually
 from support.client import Client, connect_head, open_tunnel, request
-from support.logs import entries
+from support.logs import entries, whole_lines
 from support.metrics import scrape
 from support.origins import Echo, closed_port
 from support.users import basic, htpasswd
@@ -70,8 +70,7 @@ class Scene:
     path = property(lambda self: self.folder / "access.log")
 
     def lines(self):
-        text = self.path.read_text()
-        return entries(text[:text.rfind("\n") + 1], self.log_format)
+        return entries(whole_lines(self.path.read_text()), self.log_format)
 
 
 @pytest.fixture

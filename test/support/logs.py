@@ -45,6 +45,11 @@ def _parse_logfmt(line):
 PARSERS = {"json": parse_json, "logfmt": _parse_logfmt, "squid": parse_squid}
 
 
+def whole_lines(text):
+    """Of a log that is being written: a reader may see the first part of a write alone."""
+    return text[:text.rfind("\n") + 1]
+
+
 def entries(text, log_format):
     """Every line of a log's text as a dict; fails at the first that does not parse."""
     assert text == "" or text.endswith("\n"), f"the last line is torn: {text[-300:]!r}"
