@@ -1,5 +1,5 @@
-/* A small ring under a lock, and a letter that is in the post while something is in it. The letter
- * is posted under the lock, so that nothing is on its way once the box has been closed.
+/* A few places under a lock, and a letter that whoever fills the first one posts. It is posted
+ * under the lock, so that nothing is on its way once the box has been closed.
  */
 #include "daemon/handover.h"
 
@@ -18,7 +18,6 @@ struct handover {
     unsigned count;
     const void *rules;
     bool is_closed;
-    bool is_posted;
     struct letter letter;
     _Atomic unsigned waiting; /* counted until they are taken, not only until they left the box */
 };
@@ -30,7 +29,6 @@ static unsigned empty(struct handover *handover, struct handed *connections, boo
     for (unsigned i = 0; i < count; i++)
         connections[i] = handover->connections[i];
     handover->count = 0;
-    handover->is_posted = false;
     handover->is_closed |= is_last;
     pthread_mutex_unlock(&handover->lock);
     return count;
@@ -82,11 +80,10 @@ bool handover_give(struct handover *handover, const void *rules, const struct ha
     bool is_taken =
         !handover->is_closed && handover->rules == rules && handover->count < HANDOVER_MAX;
     if (is_taken) {
+        if (handover->count == 0)
+            letter_post(handover->owner.loop, &handover->letter);
         handover->connections[handover->count++] = *handed;
         atomic_fetch_add_explicit(&handover->waiting, 1, memory_order_relaxed);
-        if (!handover->is_posted)
-            letter_post(handover->owner.loop, &handover->letter);
-        handover->is_posted = true;
     }
     pthread_mutex_unlock(&handover->lock);
     return is_taken;

@@ -113,19 +113,28 @@ static void expect_own(const struct ip_endpoint *wanted, const struct listeners 
     assert_null(strstr(message, "another program"));
 }
 
-static void test_its_own_are_in_the_way(void **state)
+/* One at this address, and what it is called. */
+static void open_named(const char *address, struct listeners *ret_first,
+                       char ret_name[IP_ENDPOINT_TEXT_SIZE])
 {
     const struct listeners nothing = {.count = 0};
-    const struct ip_endpoint one = endpoint("127.0.0.1:0");
+    const struct ip_endpoint one = endpoint(address);
     char buffer[256];
-    char name[IP_ENDPOINT_TEXT_SIZE];
-    struct listeners first;
     struct text text;
 
     text_init(&text, buffer, sizeof(buffer));
-    assert_int_equal(open_some(&one, 1, &nothing, &first, &text), 0);
-    text_init(&text, name, sizeof(name));
-    ip_endpoint_print(&text, &first.endpoints[0]);
+    assert_int_equal(open_some(&one, 1, &nothing, ret_first, &text), 0);
+    text_init(&text, ret_name, IP_ENDPOINT_TEXT_SIZE);
+    ip_endpoint_print(&text, &ret_first->endpoints[0]);
+}
+
+static void test_its_own_are_in_the_way(void **state)
+{
+    const struct listeners nothing = {.count = 0};
+    char name[IP_ENDPOINT_TEXT_SIZE];
+    struct listeners first;
+
+    open_named("127.0.0.1:0", &first, name);
     struct ip_endpoint wanted = first.endpoints[0];
     expect_own(&wanted, &first, &nothing, name);
     expect_own(&wanted, &nothing, &first, name);
@@ -152,16 +161,10 @@ static void expect_contradiction(const struct listeners_plan *plan, const char *
 static void test_a_configuration_contradicts_itself(void **state)
 {
     const struct listeners nothing = {.count = 0};
-    const struct ip_endpoint any = endpoint("0.0.0.0:0");
-    char buffer[256];
     char name[IP_ENDPOINT_TEXT_SIZE];
     struct listeners first;
-    struct text text;
 
-    text_init(&text, buffer, sizeof(buffer));
-    assert_int_equal(open_some(&any, 1, &nothing, &first, &text), 0);
-    text_init(&text, name, sizeof(name));
-    ip_endpoint_print(&text, &first.endpoints[0]);
+    open_named("0.0.0.0:0", &first, name);
     struct ip_endpoint wanted[] = {first.endpoints[0], first.endpoints[0]};
     wanted[0].address = endpoint("127.0.0.1:1").address;
     struct listeners_plan plan = {.endpoints = wanted,
