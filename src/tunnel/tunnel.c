@@ -1,19 +1,18 @@
 /* A tunnel's way: authenticate whoever offers credentials, judge the name, resolve, judge each
  * address, wait for room, dial, have the front-end answer, relay, account. Callbacks only record
  * what happened and call the driver, tunnel_drive; it looks at the state and does the next step;
- * move_to alone changes the state, along allowed edges.
- *
- * The surprise: A and AAAA are answered apart, so a tunnel may already dial one family's addresses
- * while the other's are still being looked up; every address is judged when it comes, in whichever
- * state, and only then handed to the dial. No SYN leaves for an address that was not judged.
+ * move_to alone changes the state, along allowed edges. What a step sets going before the relay
+ * (a hash, a lookup, a dial) is in opening.c; what policy is asked and how its answer reads, in
+ * judgement.c.
  */
 #include "tunnel/tunnel.h"
 
 #include "base/text.h"
 #include "loop/slab.h"
-#include "net/local_address.h"
 #include "net/stream.h"
 #include "observe/counters.h"
+#include "tunnel/judgement.h"
+#include "tunnel/opening.h"
 #include "tunnel/tunnel_env.h"
 #include "tunnel/tunnel_filter.h"
 #include "tunnel/tunnel_log.h"
@@ -22,7 +21,6 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #define EDGE(state) (1u << (state))
 
@@ -38,13 +36,6 @@ static const uint8_t edges[] = {
 };
 static_assert(ARRAY_LENGTH(edges) == TUNNEL_STATE_COUNT, "edges for every state");
 
-/* A state has a deadline, the wait for a hash, too. */
-static const uint64_t auth_wait_ms = 10 * 1000;
-
-enum { REPORTS_SIZE = 256 }; /* of rule names in a log line */
-
-static void tunnel_drive(struct tunnel *tunnel);
-
 static void move_to(struct tunnel *tunnel, enum tunnel_state state)
 {
     REQUIRE(edges[tunnel->state] & EDGE(state));
@@ -52,26 +43,6 @@ static void move_to(struct tunnel *tunnel, enum tunnel_state state)
 }
 
 /* ---- the end of a way that led nowhere ---- */
-
-static void opening_free(struct tunnel *tunnel)
-{
-    struct opening *opening = tunnel->opening;
-
-    if (opening == NULL)
-        return;
-    tunnel->opening = NULL;
-    auth_check_cancel(&opening->auth_check);
-    if (opening->dns_began_ms >= 0)
-        resolver_cancel(&opening->query);
-    deadline_cancel(tunnel->env->loop, &opening->queue_deadline);
-    if (opening->dial != NULL)
-        dial_destroy(opening->dial);
-    dial_gate_leave(tunnel->env->dial_gate, &opening->pass);
-    if (opening->target != NULL)
-        stream_close(opening->target, false);
-    free(opening->early);
-    slab_give(opening);
-}
 
 static void tunnel_free(struct garbage *garbage)
 {
@@ -86,8 +57,7 @@ static void tunnel_free(struct garbage *garbage)
     slab_give(tunnel);
 }
 
-/* NULL for want of memory. */
-static struct extras *extras_of(struct tunnel *tunnel)
+struct extras *tunnel_extras(struct tunnel *tunnel)
 {
     if (tunnel->extras == NULL)
         tunnel->extras = slab_take(loop_slab(tunnel->env->loop), sizeof(*tunnel->extras));
@@ -102,7 +72,7 @@ static bool keep_pass(struct tunnel *tunnel, const struct limit_pass *pass)
     tunnel->is_counted = true;
     if (limit_pass_is_plain(pass))
         return true;
-    if (extras_of(tunnel) == NULL)
+    if (tunnel_extras(tunnel) == NULL)
         return false;
     tunnel->extras->limit_pass = *pass;
     return true;
@@ -148,243 +118,15 @@ static void refuse(struct tunnel *tunnel, enum tunnel_error error, const char *d
     ops->refused(self, &refusal);
 }
 
-/* ---- judging ---- */
-
-/* A rule's name, or `line N`: clients need not know what the files are called. */
-static void add_rule(struct text *out, const struct verdict *verdict)
-{
-    const char *line = strrchr(verdict->place, ':');
-
-    if (line != NULL && strcmp(verdict->rule, verdict->place) == 0) {
-        text_add(out, "line ");
-        text_add(out, line + 1);
-    } else {
-        text_add(out, "rule ");
-        text_add(out, verdict->rule);
-    }
-}
-
 static void refuse_by_verdict(struct tunnel *tunnel, const struct verdict *verdict)
 {
     char buffer[448];
     struct text details;
-    enum tunnel_error error = TUNNEL_ERROR_DENIED;
 
     tunnel->rule = verdict->rule;
-    if (verdict->reason == POLICY_LOOP)
-        error = TUNNEL_ERROR_LOOP;
-    else if (verdict->reason == POLICY_SPECIAL)
-        error = TUNNEL_ERROR_ADDRESS_PROHIBITED;
-    else if (verdict->action == POLICY_ASK)
-        error = TUNNEL_ERROR_AUTH_REQUIRED;
     text_init(&details, buffer, sizeof(buffer));
-    text_add(&details, tunnel_error_row(error)->text);
-    if (verdict->reason == POLICY_DEFAULT) {
-        text_add(&details, ": no rule allows this; ask whoever runs this proxy");
-    } else if (verdict->reason != POLICY_LOOP) {
-        text_add(&details, " (");
-        add_rule(&details, verdict);
-        text_add(&details, ")");
-    }
-    refuse(tunnel, error, buffer);
-}
-
-static void tell_time(struct policy_facts *facts)
-{
-    struct timespec now;
-    struct tm local;
-
-    clock_gettime(CLOCK_REALTIME, &now);
-    if (localtime_r(&now.tv_sec, &local) == NULL)
-        return;
-    facts->weekday = (uint8_t)local.tm_wday;
-    facts->minute = (uint16_t)(local.tm_hour * 60 + local.tm_min);
-}
-
-/* Those of the last evaluation count: facts that come later add and remove. For want of memory they
- * are not told. */
-static void note_reports(struct tunnel *tunnel, const struct verdict *verdict)
-{
-    const struct policy_source *source = policy_rules(tunnel->rules->policy);
-    char buffer[REPORTS_SIZE];
-    struct text names;
-
-    if (tunnel->extras != NULL) {
-        free(tunnel->extras->reports);
-        tunnel->extras->reports = NULL;
-    }
-    if (verdict->report_count == 0)
-        return;
-    text_init(&names, buffer, sizeof(buffer));
-    for (size_t i = 0; i < verdict->report_count; i++) {
-        text_add(&names, i > 0 ? "," : "");
-        text_add(&names, source->rules[verdict->reports[i]].name);
-    }
-    if (extras_of(tunnel) != NULL)
-        tunnel->extras->reports = strdup(buffer);
-}
-
-/* What is inside a tunnel is not looked at yet: it is "unknown" and has no SNI. */
-static struct verdict judge(struct tunnel *tunnel, const struct ip_address *address)
-{
-    const struct tunnel_env *env = tunnel->env;
-    const struct authority *authority = &tunnel->opening->authority;
-    struct verdict verdict;
-    struct policy_facts facts = {
-        .client = &tunnel->client.address,
-        .user = tunnel_user(tunnel),
-        .listener = tunnel->listener < env->listener_count
-                        ? &env->listeners_written[tunnel->listener]
-                        : NULL,
-        .host = authority->address.family == IP_NONE ? authority->host : NULL,
-        .host_length = authority->host_length,
-        .address = address,
-        .port = authority->port,
-        /* What is inside is not known yet: a rule that asks for it stays undecided, and undecided
-         * is denied. */
-    };
-
-    if (address != NULL && policy_needs_local_check(tunnel->rules->policy, authority->port))
-        facts.is_local_address = local_address_contains(address);
-    if (policy_needs_time(tunnel->rules->policy))
-        tell_time(&facts);
-    policy_evaluate(tunnel->rules->policy, &facts, &verdict);
-    note_reports(tunnel, &verdict);
-    return verdict;
-}
-
-/* An address of the target became known. */
-static void offer_address(struct tunnel *tunnel, const struct ip_address *address)
-{
-    struct opening *opening = tunnel->opening;
-    struct verdict verdict = judge(tunnel, address);
-
-    if (verdict.action != POLICY_ALLOW) {
-        /* Of several denials a loop is the one to be told. */
-        if (!opening->is_denied || verdict.reason == POLICY_LOOP)
-            opening->verdict = verdict;
-        opening->is_denied = true;
-        return;
-    }
-    tunnel->rule = verdict.rule;
-    opening->allowed_count++;
-    dial_add(opening->dial, address);
-}
-
-static void family_answered(struct tunnel *tunnel, enum ip_family family,
-                            enum resolver_status status)
-{
-    struct opening *opening = tunnel->opening;
-
-    opening->statuses[family == IP_V6 ? 0 : 1] = status;
-    opening->answered_count++;
-    dial_family_done(opening->dial, family);
-}
-
-/* ---- resolving ---- */
-
-static void on_answer(struct resolver_query *query, const struct resolver_answer *answer)
-{
-    struct opening *opening = container_of(query, struct opening, query);
-    struct tunnel *tunnel = opening->tunnel;
-
-    for (size_t i = 0; i < answer->count; i++)
-        offer_address(tunnel, &answer->addresses[i]);
-    family_answered(tunnel, answer->family, answer->status);
-    tunnel_drive(tunnel);
-}
-
-static bool has_status(const struct opening *opening, enum resolver_status status)
-{
-    return opening->statuses[0] == status || opening->statuses[1] == status;
-}
-
-/* Both families are answered and no address may be dialled. */
-static void refuse_unresolved(struct tunnel *tunnel)
-{
-    const struct opening *opening = tunnel->opening;
-
-    if (opening->is_denied) {
-        struct verdict verdict = opening->verdict;
-        refuse_by_verdict(tunnel, &verdict);
-    } else if (has_status(opening, RESOLVER_NXDOMAIN)) {
-        refuse(tunnel, TUNNEL_ERROR_NXDOMAIN, NULL);
-    } else if (has_status(opening, RESOLVER_TIMEOUT)) {
-        refuse(tunnel, TUNNEL_ERROR_DNS_TIMEOUT, NULL);
-    } else if (has_status(opening, RESOLVER_SERVFAIL) || has_status(opening, RESOLVER_FAILED)) {
-        refuse(tunnel, TUNNEL_ERROR_DNS_FAILURE, NULL);
-    } else {
-        refuse(tunnel, TUNNEL_ERROR_NO_ADDRESS, NULL);
-    }
-}
-
-/* False when there is no memory for the question. */
-static bool ask(struct tunnel *tunnel)
-{
-    struct opening *opening = tunnel->opening;
-    const struct authority *authority = &opening->authority;
-
-    opening->is_asked = true;
-    if (authority->address.family != IP_NONE) {
-        offer_address(tunnel, &authority->address);
-        family_answered(tunnel, IP_V6, RESOLVER_OK);
-        family_answered(tunnel, IP_V4, RESOLVER_OK);
-        return true;
-    }
-    opening->dns_began_ms = (int64_t)loop_now_ms(tunnel->env->loop);
-    return resolver_ask(tunnel->env->resolver, &opening->query, authority->host, on_answer) == 0;
-}
-
-/* ---- dialling ---- */
-
-static void on_entered(struct dial_pass *pass)
-{
-    struct opening *opening = container_of(pass, struct opening, pass);
-
-    opening->is_entered = true;
-    tunnel_drive(opening->tunnel);
-}
-
-static void queue_passed(struct deadline *deadline)
-{
-    struct opening *opening = container_of(deadline, struct opening, queue_deadline);
-
-    opening->is_queue_over = true;
-    tunnel_drive(opening->tunnel);
-}
-
-static void on_dialled(void *owner, const struct dial_result *result)
-{
-    struct tunnel *tunnel = owner;
-    struct opening *opening = tunnel->opening;
-
-    opening->is_dialled = true;
-    opening->dial_error = result->error;
-    opening->target = result->stream;
-    tunnel->address = result->endpoint;
-    tunnel_drive(tunnel);
-}
-
-/* Enters the line of those who want to dial; its time counts as dialling. */
-static int enter_gate(struct tunnel *tunnel)
-{
-    struct opening *opening = tunnel->opening;
-    struct loop *loop = tunnel->env->loop;
-    uint64_t now_ms = loop_now_ms(loop);
-
-    if (opening->dns_began_ms >= 0)
-        tunnel->dns_ms = (int32_t)((int64_t)now_ms - opening->dns_began_ms);
-    opening->dial_began_ms = (int64_t)now_ms;
-    opening->dial_deadline_ms = now_ms + tunnel->env->timeouts.dial_ms;
-    int error = dial_gate_enter(tunnel->env->dial_gate, &opening->pass, loop,
-                                &tunnel->client.address, on_entered);
-    if (error == 0)
-        opening->is_entered = true;
-    else if (error == -EINPROGRESS)
-        deadline_set(loop, &opening->queue_deadline, opening->dial_deadline_ms);
-    else
-        return error;
-    return 0;
+    judgement_print(&details, verdict);
+    refuse(tunnel, judgement_error(verdict), buffer);
 }
 
 static void target_ignored(struct stream *stream, void *observer)
@@ -479,7 +221,7 @@ static bool step_judging(struct tunnel *tunnel)
 
     /* A literal has its only phase as an address. */
     if (opening->authority.address.family == IP_NONE) {
-        struct verdict verdict = judge(tunnel, NULL);
+        struct verdict verdict = judgement_of(tunnel, NULL);
 
         if (verdict.action != POLICY_CONTINUE) {
             refuse_by_verdict(tunnel, &verdict);
@@ -493,16 +235,29 @@ static bool step_judging(struct tunnel *tunnel)
     return true;
 }
 
+/* Both families are answered and no address may be dialled. */
+static void refuse_unresolved(struct tunnel *tunnel)
+{
+    const struct opening *opening = tunnel->opening;
+
+    if (opening->is_denied) {
+        struct verdict verdict = opening->verdict;
+        refuse_by_verdict(tunnel, &verdict);
+    } else {
+        refuse(tunnel, opening_lookup_error(opening), NULL);
+    }
+}
+
 static bool step_resolving(struct tunnel *tunnel)
 {
     struct opening *opening = tunnel->opening;
 
-    if (!opening->is_asked && !ask(tunnel)) {
+    if (!opening->is_asked && !opening_resolve(tunnel)) {
         refuse(tunnel, TUNNEL_ERROR_NO_RESOURCES, NULL);
         return false;
     }
     if (opening->allowed_count > 0) {
-        int error = enter_gate(tunnel);
+        int error = opening_enter_gate(tunnel);
 
         if (error < 0)
             refuse(tunnel,
@@ -561,7 +316,7 @@ static bool step_dialling(struct tunnel *tunnel)
     return false;
 }
 
-static void tunnel_drive(struct tunnel *tunnel)
+void tunnel_drive(struct tunnel *tunnel)
 {
     bool is_more = true;
 
@@ -594,67 +349,6 @@ static void tunnel_drive(struct tunnel *tunnel)
 
 /* ---- the outside ---- */
 
-static void on_authenticated(struct auth_check *check)
-{
-    struct opening *opening = container_of(check, struct opening, auth_check);
-
-    opening->auth_result = (enum auth_result)check->result;
-    tunnel_drive(opening->tunnel);
-}
-
-static enum auth_result begin_authentication(struct tunnel *tunnel,
-                                             const struct basic_credentials *credentials)
-{
-    struct tunnel_env *env = tunnel->env;
-    struct opening *opening = tunnel->opening;
-
-    if (credentials == NULL)
-        return AUTH_WRONG;
-    if (extras_of(tunnel) == NULL)
-        return AUTH_BUSY;
-    tunnel->extras->user = strdup(credentials->user);
-    if (tunnel->extras->user == NULL)
-        return AUTH_BUSY;
-    deadline_set(env->loop, &opening->queue_deadline, loop_now_ms(env->loop) + auth_wait_ms);
-    return auth_check_start(&opening->auth_check, env->auth, env->users, env->loop,
-                            &tunnel->client.address, credentials, on_authenticated);
-}
-
-static struct opening *opening_create(struct tunnel *tunnel, const struct tunnel_request *request,
-                                      const struct tunnel_ops *ops, void *self)
-{
-    struct loop *loop = tunnel->env->loop;
-    struct opening *opening = slab_take(loop_slab(loop), sizeof(*opening));
-
-    if (opening == NULL)
-        return NULL;
-    if (dial_create(loop, request->authority->port, on_dialled, tunnel, &opening->dial) < 0) {
-        slab_give(opening);
-        return NULL;
-    }
-    opening->tunnel = tunnel;
-    opening->ops = ops;
-    opening->self = self;
-    opening->began_ms = loop_now_ms(loop);
-    opening->authority = *request->authority;
-    opening->dns_began_ms = -1;
-    deadline_init(&opening->queue_deadline, queue_passed);
-    return opening;
-}
-
-/* Few clients send any. */
-static bool keep_early(struct opening *opening, const struct tunnel_request *request)
-{
-    if (request->early_length == 0)
-        return true;
-    opening->early = malloc(request->early_length);
-    if (opening->early == NULL)
-        return false;
-    memcpy(opening->early, request->early_bytes, request->early_length);
-    opening->early_length = request->early_length;
-    return true;
-}
-
 static struct tunnel *tunnel_create(struct tunnel_env *env, const struct tunnel_request *request,
                                     const struct tunnel_ops *ops, void *self)
 {
@@ -676,7 +370,7 @@ static struct tunnel *tunnel_create(struct tunnel_env *env, const struct tunnel_
     memcpy(tunnel->target, target, target_length);
     tunnel->target_length = (uint16_t)target_length;
     tunnel->opening = opening_create(tunnel, request, ops, self);
-    if (tunnel->opening == NULL || !keep_early(tunnel->opening, request)) {
+    if (tunnel->opening == NULL || !opening_keep_early(tunnel->opening, request)) {
         opening_free(tunnel);
         tunnel_free(&tunnel->garbage);
         return NULL;
@@ -717,7 +411,7 @@ void tunnel_open(struct tunnel_env *env, const struct tunnel_request *request,
         return;
     }
     if (env->users != NULL && request->has_credentials)
-        tunnel->opening->auth_result = begin_authentication(tunnel, request->credentials);
+        tunnel->opening->auth_result = opening_authenticate(tunnel, request->credentials);
     tunnel_drive(tunnel);
     if (tunnel->state != TUNNEL_CLOSED)
         *ret_tunnel = tunnel;

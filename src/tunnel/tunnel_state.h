@@ -95,6 +95,11 @@ struct tunnel {
 static_assert(sizeof(struct tunnel) < 360, "an idle tunnel and its log facts are small");
 static_assert(sizeof(struct tunnel) + AUTHORITY_TEXT_SIZE <= SLAB_LARGEST, "the longest target");
 
+/* The driver: goes on as far as can be. Callbacks end with it. */
+void tunnel_drive(struct tunnel *tunnel);
+/* Made when first needed. NULL for want of memory. */
+struct extras *tunnel_extras(struct tunnel *tunnel);
+
 static inline const char *tunnel_user(const struct tunnel *tunnel)
 {
     return tunnel->extras != NULL ? tunnel->extras->user : NULL;
