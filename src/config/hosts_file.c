@@ -9,6 +9,7 @@
 #include "config/hosts_file.h"
 
 #include "base/hash.h"
+#include "config/lines.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -188,6 +189,10 @@ static struct hosts_file *allocate(const struct extent *extent)
 
 int hosts_file_parse(const char *text, size_t length, struct hosts_file **ret_hosts)
 {
+    size_t mark = byte_order_mark_length(text, length);
+
+    text += mark;
+    length -= mark;
     struct extent extent = measure(text, length);
     struct hosts_file *hosts = allocate(&extent);
 

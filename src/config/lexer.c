@@ -10,6 +10,7 @@
 #include "config/builder.h"
 #include "config/config.h"
 #include "config/grammar.h"
+#include "config/lines.h"
 
 #include <stdint.h>
 #include <string.h>
@@ -76,14 +77,8 @@ static const struct {
 void lexer_init(struct lexer *lexer, const char *file, const char *text, size_t length,
                 struct arena *arena, struct diagnostics *diagnostics)
 {
-    static const char byte_order_mark[] = "\xef\xbb\xbf";
-
     memset(lexer, 0, sizeof(*lexer));
-    if (length >= 3 && memcmp(text, byte_order_mark, 3) == 0) {
-        text += 3;
-        length -= 3;
-    }
-    lexer->at = text;
+    lexer->at = text + byte_order_mark_length(text, length);
     lexer->end = text + length;
     lexer->place.file = file;
     lexer->arena = arena;

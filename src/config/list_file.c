@@ -3,6 +3,7 @@
  */
 #include "config/list_file.h"
 
+#include "config/lines.h"
 #include "config/list_entry.h"
 #include "policy/name_set.h"
 #include "policy/network_set.h"
@@ -18,21 +19,16 @@ struct list_parse {
     struct diagnostics *diagnostics;
     struct name_set *names;
     struct network_set *networks;
-    unsigned line;
+    struct lines lines;
     size_t error_count;
 };
-
-static bool is_blank(char byte)
-{
-    return byte == ' ' || byte == '\t' || byte == '\r';
-}
 
 static void report(struct list_parse *parse, const char *line, size_t line_length, size_t start,
                    size_t length, const char *message)
 {
     struct config_place place = {
         .file = parse->file,
-        .line = parse->line,
+        .line = parse->lines.number,
         .column = (unsigned)start + 1,
         .column_end = (unsigned)(start + length) + 1,
         .line_start = line,
@@ -60,15 +56,12 @@ static int parse_line(struct list_parse *parse, const char *line, size_t length)
     char buffer[MESSAGE_MAX];
     struct text message;
 
-    while (end > 0 && is_blank(line[end - 1]))
-        end--;
-    while (start < end && is_blank(line[start]))
-        start++;
+    blanks_trim(line, &start, &end);
     if (start == end)
         return 0;
     text_init(&message, buffer, sizeof(buffer));
     for (size_t i = start; i < end; i++)
-        if (is_blank(line[i])) {
+        if (byte_is_blank(line[i])) {
             report(parse, line, length, i, end - i,
                    "one entry a line: something follows the first");
             return 0;
@@ -98,22 +91,17 @@ int list_file_parse(const char *text, size_t length, const char *file,
                     struct diagnostics *diagnostics, struct name_set *names,
                     struct network_set *networks)
 {
-    static const char byte_order_mark[] = "\xef\xbb\xbf";
     struct list_parse parse = {
         .file = file, .diagnostics = diagnostics, .names = names, .networks = networks};
-    const char *end = text + length;
+    const char *line;
+    size_t line_length;
 
-    if (length >= 3 && memcmp(text, byte_order_mark, 3) == 0)
-        text += 3;
-    while (text < end) {
-        const char *newline = memchr(text, '\n', (size_t)(end - text));
-        const char *line_end = newline != NULL ? newline : end;
+    lines_init(&parse.lines, text, length);
+    while (lines_next(&parse.lines, &line, &line_length)) {
+        int error = parse_line(&parse, line, line_length);
 
-        parse.line++;
-        int error = parse_line(&parse, text, (size_t)(line_end - text));
         if (error < 0)
             return error;
-        text = newline != NULL ? newline + 1 : end;
     }
     report_rest(&parse);
     return parse.error_count > 0 ? -EINVAL : 0;

@@ -3,12 +3,9 @@
  */
 #include "config/resolv_conf.h"
 
-#include <string.h>
+#include "config/lines.h"
 
-static bool is_blank(char byte)
-{
-    return byte == ' ' || byte == '\t' || byte == '\r';
-}
+#include <string.h>
 
 static bool parse_server(const char *text, size_t length, struct ip_endpoint *ret_server)
 {
@@ -25,28 +22,27 @@ static bool parse_line(const char *line, size_t length, struct ip_endpoint *ret_
     static const char keyword[] = "nameserver";
     size_t start = sizeof(keyword) - 1;
 
-    if (length <= start || memcmp(line, keyword, start) != 0 || !is_blank(line[start]))
+    if (length <= start || memcmp(line, keyword, start) != 0 || !byte_is_blank(line[start]))
         return false;
-    while (start < length && is_blank(line[start]))
+    while (start < length && byte_is_blank(line[start]))
         start++;
     size_t end = start;
-    while (end < length && !is_blank(line[end]))
+    while (end < length && !byte_is_blank(line[end]))
         end++;
     return parse_server(line + start, end - start, ret_server);
 }
 
 void resolv_conf_parse(const char *text, size_t length, struct resolv_conf *ret_conf)
 {
-    const char *end = text + length;
     struct resolv_conf conf = {.server_count = 0};
+    struct lines lines;
+    const char *line;
+    size_t line_length;
 
-    while (text < end && conf.server_count < RESOLV_CONF_SERVERS_MAX) {
-        const char *newline = memchr(text, '\n', (size_t)(end - text));
-        const char *line_end = newline != NULL ? newline : end;
-
-        if (parse_line(text, (size_t)(line_end - text), &conf.servers[conf.server_count]))
+    lines_init(&lines, text, length);
+    while (conf.server_count < RESOLV_CONF_SERVERS_MAX && lines_next(&lines, &line, &line_length)) {
+        if (parse_line(line, line_length, &conf.servers[conf.server_count]))
             conf.server_count++;
-        text = newline != NULL ? newline + 1 : end;
     }
     if (conf.server_count == 0) {
         static const uint8_t loopback[4] = {127, 0, 0, 1};

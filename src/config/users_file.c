@@ -6,6 +6,7 @@
 
 #include "base/hash.h"
 #include "config/arena.h"
+#include "config/lines.h"
 
 #include <errno.h>
 #include <stdint.h>
@@ -33,7 +34,7 @@ struct users_parse {
     struct users_file *users;
     struct diagnostics *diagnostics;
     const char *file;
-    unsigned line;
+    struct lines lines;
     bool is_bad;
 };
 
@@ -64,7 +65,7 @@ const char *user_hash_kind_name(enum user_hash_kind kind)
 
 static void report(struct users_parse *parse, bool is_warning, const char *name, const char *what)
 {
-    struct config_place place = {.file = parse->file, .line = parse->line, .column = 1};
+    struct config_place place = {.file = parse->file, .line = parse->lines.number, .column = 1};
     char buffer[512];
     struct text message;
 
@@ -229,52 +230,55 @@ static int add_user(struct users_parse *parse, const struct user *user)
     return 0;
 }
 
-static int parse_line(struct users_parse *parse, const char *line, size_t length)
+/* The name and the hash, without the blanks around them. */
+static int take_parts(struct users_parse *parse, const char *name, size_t name_length,
+                      const char *hash, size_t hash_length)
 {
     struct arena *arena = &parse->users->arena;
-    const char *colon = length > 0 ? memchr(line, ':', length) : NULL;
-    struct user user = {0};
+    struct user user = {.name = arena_copy(arena, name, name_length),
+                        .hash = arena_copy(arena, hash, hash_length)};
 
-    if (length == 0 || line[0] == '#')
-        return 0;
-    if (memchr(line, '\0', length) != NULL) {
-        report(parse, false, NULL, "a NUL byte: this is no text file");
-        return 0;
-    }
-    if (colon == NULL || !is_name(line, (size_t)(colon - line))) {
-        report(parse, false, NULL,
-               "write USER:HASH, with a name of 1 to 128 bytes; `htpasswd -B FILE USER` does");
-        return 0;
-    }
-    size_t name_length = (size_t)(colon - line);
-    user.name = arena_copy(arena, line, name_length);
-    user.hash = arena_copy(arena, colon + 1, length - name_length - 1);
     if (user.name == NULL || user.hash == NULL)
         return -ENOMEM;
     return check_hash(parse, &user) ? add_user(parse, &user) : 0;
 }
 
-static bool is_blank(char byte)
+static int parse_line(struct users_parse *parse, const char *line, size_t length)
 {
-    return byte == ' ' || byte == '\t' || byte == '\r';
+    size_t start = 0;
+    size_t end = length;
+
+    blanks_trim(line, &start, &end);
+    if (start == end || line[start] == '#')
+        return 0;
+    if (memchr(line + start, '\0', end - start) != NULL) {
+        report(parse, false, NULL, "a NUL byte: this is no text file");
+        return 0;
+    }
+    const char *colon = memchr(line + start, ':', end - start);
+    size_t name_end = colon != NULL ? (size_t)(colon - line) : start;
+    size_t hash_start = name_end + 1;
+    blanks_trim(line, &start, &name_end);
+    if (colon == NULL || !is_name(line + start, name_end - start)) {
+        report(parse, false, NULL,
+               "write USER:HASH, with a name of 1 to 128 bytes; `htpasswd -B FILE USER` does");
+        return 0;
+    }
+    blanks_trim(line, &hash_start, &end);
+    return take_parts(parse, line + start, name_end - start, line + hash_start, end - hash_start);
 }
 
 static int parse_lines(struct users_parse *parse, const char *text, size_t length)
 {
-    const char *end = text + length;
+    const char *line;
+    size_t line_length;
 
-    while (text < end) {
-        const char *newline = memchr(text, '\n', (size_t)(end - text));
-        const char *line_end = newline != NULL ? newline : end;
-        const char *next = newline != NULL ? newline + 1 : end;
+    lines_init(&parse->lines, text, length);
+    while (lines_next(&parse->lines, &line, &line_length)) {
+        int error = parse_line(parse, line, line_length);
 
-        while (text < line_end && is_blank(line_end[-1]))
-            line_end--;
-        parse->line++;
-        int error = parse_line(parse, text, (size_t)(line_end - text));
         if (error < 0)
             return error;
-        text = next;
     }
     return 0;
 }

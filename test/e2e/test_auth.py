@@ -304,7 +304,14 @@ def test_a_user_name_cannot_forge_a_line(gate, origin):
     assert "\x1b" not in said and "\u202e" not in said
 
 
-# -- the users file changes
+# -- the users file
+
+def test_a_byte_order_mark_and_blanks_lock_nobody_out(gate, origin):
+    lines = [f" {line}".replace(":", " : ", 1) for line in htpasswd("alice", "bob").splitlines()]
+    gate, server = gate(users="\ufeff" + "\r\n".join(lines)), origin(Echo)
+    for name in ("alice", "bob"):
+        assert gate.status(server.authority, basic(name)) == 200
+
 
 def test_the_users_file_is_read_again_at_reload(gate, origin):
     gate, server = gate(), origin(Echo)

@@ -83,6 +83,17 @@ static void finds_names_and_aliases(void **state)
     hosts_file_destroy(hosts);
 }
 
+static void reads_over_a_byte_order_mark(void **state)
+{
+    static const char text[] = "\xef\xbb\xbf"
+                               "0.0.0.0 first.example\r\n";
+    struct hosts_file *hosts;
+
+    assert_int_equal(hosts_file_parse(text, sizeof(text) - 1, &hosts), 0);
+    expect(hosts, "first.example", IP_V4, "0.0.0.0");
+    hosts_file_destroy(hosts);
+}
+
 /* Whatever the cut, what is found is a prefix's truth, and nothing is read beyond (ASan). */
 static void reads_every_prefix(void **state)
 {
@@ -169,9 +180,13 @@ static void leaves_out_long_names(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(finds_names_and_aliases),    cmocka_unit_test(reads_every_prefix),
-        cmocka_unit_test(respects_the_callers_limit), cmocka_unit_test(is_bounded_in_names),
-        cmocka_unit_test(is_bounded_in_bytes),        cmocka_unit_test(leaves_out_long_names),
+        cmocka_unit_test(finds_names_and_aliases),
+        cmocka_unit_test(reads_every_prefix),
+        cmocka_unit_test(reads_over_a_byte_order_mark),
+        cmocka_unit_test(respects_the_callers_limit),
+        cmocka_unit_test(is_bounded_in_names),
+        cmocka_unit_test(is_bounded_in_bytes),
+        cmocka_unit_test(leaves_out_long_names),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -69,8 +69,9 @@ static bool has_address(const struct lists *lists, const char *text)
 
 static void takes_entries(void **state)
 {
-    static const char text[] = "\xef\xbb\xbf# ads\n\nA.Example.\n  *.b.example\t# all\r\nintranet\n"
-                               "192.0.2.0/24\n2001:db8::1\n1and1.example#no blank\n::ffff:10.0.0.1";
+    static const char text[] =
+        "\xef\xbb\xbf# ads\n\nA.Example.\n  *.b.example\t# all\r\n\xef\xbb\xbfintranet\n"
+        "192.0.2.0/24\n2001:db8::1\n1and1.example#no blank\n::ffff:10.0.0.1";
     struct lists *lists = *state;
 
     assert_int_equal(parse(lists, text, sizeof(text) - 1), 0);

@@ -30,6 +30,7 @@ static void reads_name_servers(void **state)
         {"nameserver fe80::1%eth0\nnameserver 192.0.2.2\n", "192.0.2.2:53"},
         {"nameserver 192.0.2.1\nnameserver 192.0.2.2\nnameserver 192.0.2.3\nnameserver 192.0.2.4\n",
          "192.0.2.1:53 192.0.2.2:53 192.0.2.3:53"},
+        {"\xef\xbb\xbfnameserver 192.0.2.1\r\nnameserver 192.0.2.2\n", "192.0.2.1:53 192.0.2.2:53"},
         {"nameserver\nnameserver \nnameserver", "127.0.0.1:53"},
         {"", "127.0.0.1:53"},
     };

@@ -65,6 +65,69 @@ static void takes_good_hashes(void **state)
     }
 }
 
+/* Editors and people put a byte order mark in front, and blanks anywhere. */
+static void reads_over_marks_and_blanks(void **state)
+{
+    static const char *const rows[] = {
+        "\xef\xbb\xbf"
+        "alice:" SHA512,
+        " alice:" SHA512,
+        "\talice:" SHA512,
+        "alice :" SHA512,
+        "alice\t : \t" SHA512 " \t\r\n",
+        "\xef\xbb\xbf \r\n\xef\xbb\xbf  alice: " SHA512, /* of two files put together */
+        "\xef\xbb\xbf# ours\n   # theirs\n  \n alice:" SHA512,
+        "\xef\xbb\xbf\nalice:" SHA512,
+    };
+
+    for (size_t i = 0; i < ARRAY_LENGTH(rows); i++) {
+        char output[OUTPUT_SIZE];
+        struct users_file *users = NULL;
+
+        assert_int_equal(parse(rows[i], output, &users), 0);
+        assert_string_equal(output, "");
+        assert_int_equal(users_file_count(users), 1);
+        assert_non_null(users_file_find(users, "alice", 5));
+        assert_string_equal(users_file_at(users, 0)->hash, SHA512);
+        users_file_destroy(users);
+    }
+}
+
+/* What is trimmed is no name, and blanks tell nobody apart. */
+static void blanks_make_no_names(void **state)
+{
+    static const struct {
+        const char *text;
+        const char *message;
+    } rows[] = {
+        {" :" SHA512, "htpasswd:1:1: error: write USER:HASH"},
+        {"\xef\xbb\xbf:" SHA512, "htpasswd:1:1: error: write USER:HASH"},
+        {"\xef\xbb\xbf"
+         "alice:" SHA512 "\n alice :" SHA512,
+         "htpasswd:2:1: error: user 'alice': is in"},
+        {" alice : secret", "htpasswd:1:1: error: user 'alice': this is a plain password"},
+    };
+
+    for (size_t i = 0; i < ARRAY_LENGTH(rows); i++) {
+        char output[OUTPUT_SIZE];
+        struct users_file *users = NULL;
+
+        assert_int_equal(parse(rows[i].text, output, &users), -EINVAL);
+        if (strstr(output, rows[i].message) == NULL)
+            fail_msg("%s: %s", rows[i].text, output);
+    }
+}
+
+static void keeps_blanks_inside_a_name(void **state)
+{
+    char output[OUTPUT_SIZE];
+    struct users_file *users;
+
+    assert_int_equal(parse("al ice:" SHA512, output, &users), 0);
+    assert_non_null(users_file_find(users, "al ice", 6));
+    users_file_destroy(users);
+}
+
 static void refuses_the_rest(void **state)
 {
     static const struct {
@@ -167,9 +230,10 @@ static void knows_the_costliest(void **state)
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
-        cmocka_unit_test(takes_good_hashes),   cmocka_unit_test(refuses_the_rest),
-        cmocka_unit_test(warns_of_apr1),       cmocka_unit_test(finds_users),
-        cmocka_unit_test(knows_the_costliest),
+        cmocka_unit_test(takes_good_hashes),    cmocka_unit_test(refuses_the_rest),
+        cmocka_unit_test(warns_of_apr1),        cmocka_unit_test(finds_users),
+        cmocka_unit_test(knows_the_costliest),  cmocka_unit_test(reads_over_marks_and_blanks),
+        cmocka_unit_test(blanks_make_no_names), cmocka_unit_test(keeps_blanks_inside_a_name),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
