@@ -65,6 +65,15 @@ static void print_synopsis(void)
 #undef COMMAND
 }
 
+/* `-h, --help`: two words. */
+static void print_names(const char *name)
+{
+    for (; *name != '\0'; name++)
+        if (*name != ',')
+            putchar(*name);
+    putchar(' ');
+}
+
 /* For the shell's completion. */
 static void print_words(void)
 {
@@ -76,7 +85,7 @@ static void print_words(void)
 #undef COMMAND
     printf("' options='");
 #define COMMAND(suffix, word, operand, summary, manual)
-#define OPTION(suffix, name, operand, commands, summary, manual) printf("%s ", name);
+#define OPTION(suffix, name, operand, commands, summary, manual) print_names(name);
 #include "config/command.def"
 #undef OPTION
 #undef COMMAND

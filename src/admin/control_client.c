@@ -221,19 +221,16 @@ static int ask_and_show(const struct options *options, int fd, const char *path)
 
 int control_client_run(const struct options *options)
 {
-    const char *path = options->settings.control_path;
-    char default_path[CONTROL_PATH_SIZE * 4];
-    struct text text;
+    struct control_places places;
+    const char *path;
+    char line[CONTROL_WHY_NOT_SIZE];
+    struct text why_not;
 
-    text_init(&text, default_path, sizeof(default_path));
-    control_path_default(&text);
-    if (path == NULL)
-        path = default_path;
-    int fd = control_socket_connect(path);
+    control_places_init(&places, options->settings.control_path);
+    text_init(&why_not, line, sizeof(line));
+    int fd = control_places_connect(&places, &path, &why_not);
     if (fd < 0) {
-        fprintf(stderr,
-                "adit: nobody answers at %s: %s; is adit running? give its socket with -s\n", path,
-                strerror(-fd));
+        fprintf(stderr, "adit: %s\n", line);
         return 1;
     }
     int status = ask_and_show(options, fd, path);

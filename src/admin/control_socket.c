@@ -18,13 +18,39 @@ enum { BACKLOG = 128 };
 static_assert(sizeof(((struct sockaddr_un *)0)->sun_path) == CONTROL_PATH_SIZE,
               "as the kernel has it");
 
-void control_path_default(struct text *out)
+static void add_place(struct control_places *places, const char *folder)
+{
+    char *place = places->texts[places->count];
+    struct text text;
+
+    text_init(&text, place, sizeof(places->texts[0]));
+    text_add(&text, folder);
+    text_add(&text, "/adit.sock");
+    for (size_t i = 0; i < places->count; i++)
+        if (strcmp(places->paths[i], place) == 0)
+            return;
+    places->paths[places->count++] = place;
+}
+
+void control_places_init(struct control_places *places, const char *named)
 {
     const char *folder = getenv("XDG_RUNTIME_DIR");
+    char buffer[32];
+    struct text text;
 
+    places->count = 0;
+    if (named != NULL) {
+        places->paths[places->count++] = named;
+        return;
+    }
     /* Relative paths in it are to be ignored, says its specification. */
-    text_add(out, folder != NULL && folder[0] == '/' ? folder : "/run/adit");
-    text_add(out, "/adit.sock");
+    if (folder != NULL && folder[0] == '/')
+        add_place(places, folder);
+    add_place(places, "/run/adit");
+    text_init(&text, buffer, sizeof(buffer));
+    text_add(&text, "/run/user/");
+    text_add_decimal(&text, geteuid());
+    add_place(places, buffer);
 }
 
 static int make_address(const char *path, struct sockaddr_un *ret_address)
@@ -60,6 +86,29 @@ static int connect_with(const char *path, int flags)
 int control_socket_connect(const char *path)
 {
     return connect_with(path, 0);
+}
+
+int control_places_connect(const struct control_places *places, const char **ret_path,
+                           struct text *why_not)
+{
+    int error = -ENOENT;
+
+    text_add(why_not, "nobody answers at ");
+    for (size_t i = 0; i < places->count; i++) {
+        int fd = control_socket_connect(places->paths[i]);
+
+        if (fd >= 0) {
+            *ret_path = places->paths[i];
+            return fd;
+        }
+        error = fd;
+        text_add(why_not, i > 0 ? ", nor at " : "");
+        text_add(why_not, places->paths[i]);
+        text_add(why_not, ": ");
+        text_add(why_not, strerror(-fd));
+    }
+    text_add(why_not, "; is adit running? give its socket with -s, or its configuration with -c");
+    return error;
 }
 
 /* Nobody sees the file with another mode than 0600, not even for a moment. */

@@ -6,10 +6,14 @@
 #include "base/text.h"
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <sys/types.h>
 
 /* Of sockaddr_un, with the NUL. */
 #define CONTROL_PATH_SIZE 108
+#define CONTROL_PLACES_MAX 3
+/* Room for why nobody answers: each place, and a reason. */
+#define CONTROL_WHY_NOT_SIZE 2048
 
 struct control_socket {
     int fd; /* listening, non-blocking; -1: none */
@@ -18,8 +22,17 @@ struct control_socket {
     ino_t inode;
 };
 
-/* $XDG_RUNTIME_DIR/adit.sock, else /run/adit/adit.sock. */
-void control_path_default(struct text *out);
+/* Where a control socket may be: the first is where an adit makes its own, the others are where one
+ * that was started otherwise (as a service, from a login) has made it. */
+struct control_places {
+    const char *paths[CONTROL_PLACES_MAX];
+    size_t count;
+    char texts[CONTROL_PLACES_MAX][CONTROL_PATH_SIZE * 4];
+};
+
+/* `named`: the only place, and the caller's text. NULL: $XDG_RUNTIME_DIR/adit.sock, then
+ * /run/adit/adit.sock, then /run/user/UID/adit.sock. */
+void control_places_init(struct control_places *places, const char *named);
 
 /* Makes it with mode 0600; a stale file is replaced when nobody answers there. 0 or -errno:
  * -EADDRINUSE: somebody answers; -EEXIST: no socket has that name; -ENAMETOOLONG. */
@@ -29,5 +42,9 @@ void control_socket_close(struct control_socket *control);
 
 /* The other end: a connected, blocking descriptor, or -errno. */
 int control_socket_connect(const char *path) MUST_CHECK;
+/* To the first place where somebody answers. The descriptor and its path, or -errno and in
+ * `why_not` a line (without a newline) that names all places. */
+int control_places_connect(const struct control_places *places, const char **ret_path,
+                           struct text *why_not) MUST_CHECK;
 
 #endif

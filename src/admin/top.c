@@ -281,14 +281,15 @@ static int open_signals(void)
 }
 
 /* Whoever types a wrong path is told at once, and not by a screen that tries again for ever. */
-static int knock(const char *path)
+static int knock(const struct control_places *places, const char **ret_path)
 {
-    int fd = control_socket_connect(path);
+    char line[CONTROL_WHY_NOT_SIZE];
+    struct text why_not;
 
+    text_init(&why_not, line, sizeof(line));
+    int fd = control_places_connect(places, ret_path, &why_not);
     if (fd < 0) {
-        fprintf(stderr,
-                "adit: nobody answers at %s: %s; is adit running? give its socket with -s\n", path,
-                strerror(-fd));
+        fprintf(stderr, "adit: %s\n", line);
         return fd;
     }
     close(fd);
@@ -318,20 +319,16 @@ static int run_on_terminal(struct top *top)
 
 int top_run(const char *path)
 {
-    char default_path[CONTROL_PATH_SIZE * 4];
-    struct text text;
-    struct top top = {.path = path};
+    struct control_places places;
+    struct top top = {.path = NULL};
 
-    text_init(&text, default_path, sizeof(default_path));
-    control_path_default(&text);
-    if (path == NULL)
-        top.path = default_path;
+    control_places_init(&places, path);
     setlocale(LC_CTYPE, "");
     if (!isatty(STDIN_FILENO) || !isatty(STDOUT_FILENO)) {
         fprintf(stderr, "adit: top needs a terminal; 'adit ps' and 'adit stats' don't\n");
         return 1;
     }
-    if (knock(top.path) < 0)
+    if (knock(&places, &top.path) < 0)
         return 1;
     top_ui_init(&top.ui);
     top_link_init(&top.link);

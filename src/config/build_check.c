@@ -328,7 +328,8 @@ void build_finish(struct config_builder *builder, const struct config_overrides 
     if (builder->depth == 0 && builder->file_count > 0)
         warn_of_rules(builder);
     config->workers = overrides->workers;
-    config->control_path = overrides->control_path;
+    if (overrides->control_path != NULL)
+        config->control_path = overrides->control_path;
     config->is_admin_built_in = builder->depth == 0 && builder->file_count == 0;
     if (overrides->admin != NULL || overrides->is_admin_off) {
         config->is_admin_built_in = false;

@@ -104,6 +104,21 @@ void build_admin_off(struct config_builder *builder, const struct config_place *
     is_first(builder, &builder->admin_place, place, "admin", "");
 }
 
+void build_control(struct config_builder *builder, const struct config_place *place,
+                   const struct config_word *word)
+{
+    if (!is_first(builder, &builder->control_place, place, "control", ""))
+        return;
+    const char *path = builder_join_path(builder, word->text);
+    if (word->length == 0)
+        builder_error(builder, &word->place, "the path of the control socket is empty", NULL);
+    else if (path != NULL && strlen(path) > CONFIG_CONTROL_PATH_MAX)
+        builder_error(builder, &word->place,
+                      "the path of a unix socket has at most 107 bytes; name a shorter one", NULL);
+    else
+        builder->owner->config.control_path = path;
+}
+
 void build_users(struct config_builder *builder, const struct config_place *place,
                  const struct config_word *word)
 {

@@ -82,6 +82,7 @@ struct config_builder {
     struct vector conditions; /* struct policy_condition: of the rule that is read now */
     struct config_place setting_places[SETTING_COUNT]; /* line 0: not set */
     struct config_place admin_place;
+    struct config_place control_place;
     struct config_place log_place;
     struct config_place resolver_place;
     struct config_place users_place;
@@ -121,6 +122,8 @@ void build_tls(struct config_builder *builder, const struct config_place *place)
 void build_admin(struct config_builder *builder, const struct config_place *place,
                  const struct config_word *address, const struct vector *users);
 void build_admin_off(struct config_builder *builder, const struct config_place *place);
+void build_control(struct config_builder *builder, const struct config_place *place,
+                   const struct config_word *word);
 void build_users(struct config_builder *builder, const struct config_place *place,
                  const struct config_word *word);
 void build_resolver(struct config_builder *builder, const struct config_place *place,

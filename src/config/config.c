@@ -58,23 +58,32 @@ static void set_defaults(struct config *config)
     config->log_events = (1U << CONFIG_LOG_EVENT_COUNT) - 1;
 }
 
+/* 0 or -ENOMEM. */
+static int begin(struct config_builder *builder, struct config_reader *reader)
+{
+    *builder = (struct config_builder){.reader = reader};
+    builder->owner = calloc(1, sizeof(*builder->owner));
+    builder->diagnostics = diagnostics_create();
+    if (builder->owner != NULL && builder->diagnostics != NULL) {
+        set_defaults(&builder->owner->config);
+        return 0;
+    }
+    free(builder->owner);
+    diagnostics_destroy(builder->diagnostics);
+    return -ENOMEM;
+}
+
 int config_parse(struct config_reader *reader, const char *path,
                  const struct config_overrides *overrides, struct config **ret_config,
                  struct diagnostics **ret_diagnostics)
 {
     static const struct config_overrides nothing;
-    struct config_builder builder = {.reader = reader};
+    struct config_builder builder;
 
     if (overrides == NULL)
         overrides = &nothing;
-    builder.owner = calloc(1, sizeof(*builder.owner));
-    builder.diagnostics = diagnostics_create();
-    if (builder.owner == NULL || builder.diagnostics == NULL) {
-        free(builder.owner);
-        diagnostics_destroy(builder.diagnostics);
+    if (begin(&builder, reader) < 0)
         return -ENOMEM;
-    }
-    set_defaults(&builder.owner->config);
     if (path == NULL)
         read_built_in(&builder, overrides);
     else
@@ -92,6 +101,27 @@ int config_parse(struct config_reader *reader, const char *path,
     }
     *ret_config = &builder.owner->config;
     return 0;
+}
+
+int config_find_control(struct config_reader *reader, const char *path, struct text *ret_path)
+{
+    struct config_builder builder;
+    const char *bytes;
+    size_t length;
+    int error = reader->read(reader, path, CONFIG_FILE_MAX, &bytes, &length);
+
+    if (error < 0)
+        return error;
+    if (begin(&builder, reader) < 0)
+        return -ENOMEM;
+    builder_read_file(&builder, path, NULL);
+    if (builder.owner->arena.is_exhausted)
+        error = -ENOMEM;
+    else if (builder.owner->config.control_path != NULL)
+        text_add(ret_path, builder.owner->config.control_path);
+    diagnostics_destroy(builder.diagnostics);
+    config_destroy(&builder.owner->config);
+    return error;
 }
 
 void config_destroy(struct config *config)

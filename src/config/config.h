@@ -20,7 +20,8 @@
 #define CONFIG_LIST_MAX (512UL * 1024 * 1024)
 #define CONFIG_USERS_MAX (16UL * 1024 * 1024)
 #define CONFIG_LISTENERS_MAX 64
-#define CONFIG_RULE_NAME_MAX 63 /* bytes: a name goes into logs and answers */
+#define CONFIG_CONTROL_PATH_MAX 107 /* bytes: what a unix socket's address holds */
+#define CONFIG_RULE_NAME_MAX 63     /* bytes: a name goes into logs and answers */
 
 struct users_file; /* config/users_file.h */
 
@@ -41,7 +42,7 @@ struct config_overrides {
     const struct ip_network *from; /* --from: for the built-in configuration only */
     size_t from_count;
     unsigned workers;                /* -w; 0: one a core */
-    const char *control_path;        /* -s; NULL: the default */
+    const char *control_path;        /* -s; NULL: what `control` says, or the default */
     const struct ip_endpoint *admin; /* -a ADDR:PORT */
     bool is_admin_off;               /* -a off */
 };
@@ -93,7 +94,7 @@ struct config {
     const char *log_path;     /* of CONFIG_LOG_FILE */
     unsigned log_events;      /* a bit (1 << enum config_log_event) an event */
     unsigned workers;         /* threads; 0: one a core */
-    const char *control_path; /* NULL: the default; not copied from the overrides */
+    const char *control_path; /* NULL: the default; one of the overrides is not copied */
     struct policy_source policy;
 };
 
@@ -104,6 +105,11 @@ struct config {
 int config_parse(struct config_reader *reader, const char *path,
                  const struct config_overrides *overrides, struct config **ret_config,
                  struct diagnostics **ret_diagnostics) MUST_CHECK;
+/* Where the adit of that file has its control socket. Mistakes elsewhere in the file are no matter:
+ * a running adit is to be asked while its file is being edited, too. 0, and "" when the file names
+ * none; -errno: the file can't be read. */
+int config_find_control(struct config_reader *reader, const char *path,
+                        struct text *ret_path) MUST_CHECK;
 /* Harmless on NULL. A policy that was compiled from config->policy must be gone. */
 void config_destroy(struct config *config);
 

@@ -213,6 +213,11 @@ static void put_listeners(struct printer *printer)
     if (config->has_admin && config->admin_users.value_count > 0)
         put_condition(printer, &config->admin_users);
     put(printer, "\n");
+    if (config->control_path != NULL) {
+        put(printer, "control ");
+        put_quoted(printer, config->control_path);
+        put(printer, "\n");
+    }
 }
 
 static void put_resolver(struct printer *printer)

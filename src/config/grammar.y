@@ -87,7 +87,7 @@ static struct vector start(struct config_builder *builder, const struct config_w
 %token <word> WORD "a word" STRING "a string"
 %token NEWLINE "end of line" COMMA "','" SEMICOLON "';'" OPEN "'{'" CLOSE "'}'"
 %token UNCLOSED_STRING "a string without its end"
-%token LISTEN "listen" ADMIN "admin" USERS "users" GROUP "group" LIST "list" RESOLVER "resolver"
+%token LISTEN "listen" ADMIN "admin" CONTROL "control" USERS "users" GROUP "group" LIST "list" RESOLVER "resolver"
 %token LIMIT "limit" TIMEOUT "timeout" LOG "log" INCLUDE "include"
 %token REPORT "report" ALLOW "allow" DENY "deny"
 %token TLS "tls" CERTIFICATE "certificate" KEY "key" CLIENT_CA "client-ca"
@@ -123,6 +123,7 @@ body:
   | ADMIN value { build_admin(builder, &@1, &$2, NULL); }
   | ADMIN value USER values { build_admin(builder, &@1, &$2, &$4); }
   | ADMIN OFF { build_admin_off(builder, &@1); }
+  | CONTROL value { build_control(builder, &@1, &$2); }
   | USERS FILE value { build_users(builder, &@1, &$3); }
   | GROUP WORD braced { build_group(builder, &$2, &$3); }
   | LIST WORD braced { build_list(builder, &$2, &$3); }

@@ -38,6 +38,7 @@ static const struct {
 } keywords[] = {
     {"listen", TOKEN_LISTEN, AT_START, IN_LISTEN},
     {"admin", TOKEN_ADMIN, AT_START, IN_ADMIN},
+    {"control", TOKEN_CONTROL, AT_START, IN_OTHER},
     {"users", TOKEN_USERS, AT_START, IN_FILE},
     {"group", TOKEN_GROUP, AT_START, IN_OTHER},
     {"list", TOKEN_LIST, AT_START, IN_FILE},

@@ -108,7 +108,15 @@ static int fail(struct text *message, const char *before, const char *word, cons
     return -EINVAL;
 }
 
-/* Whether `word` may be a slip of the keyboard for `name`, or its short form (`-h` for `--help`).
+/* The only name of an option, or the long one of two. */
+static const char *last_name(const struct option_row *row)
+{
+    const char *blank = strchr(row->name, ' ');
+
+    return blank != NULL ? blank + 1 : row->name;
+}
+
+/* Whether `word` may be a slip of the keyboard for `name`, or its short form (`-f` for `--from`).
  */
 static bool is_similar(const char *name, const char *word)
 {
@@ -120,13 +128,9 @@ static bool is_similar(const char *name, const char *word)
 static int fail_unknown_option(struct text *message, const char *word)
 {
     fail(message, "unknown option", word, "");
-    if (strcmp(word, "-h") == 0) {
-        suggest_name(message, option_rows[OPTION_HELP].name);
-        return -EINVAL;
-    }
     for (size_t i = 0; i < OPTION_COUNT; i++) {
-        if (is_similar(option_rows[i].name, word)) {
-            suggest_name(message, option_rows[i].name);
+        if (is_similar(last_name(&option_rows[i]), word)) {
+            suggest_name(message, last_name(&option_rows[i]));
             return -EINVAL;
         }
     }
@@ -236,7 +240,8 @@ static int take_config(struct parse *parse, const char *word)
     if (word[0] == '\0')
         return fail(parse->message, "-c", word, ": a file name is needed");
     if (settings->config_path != NULL)
-        return fail(parse->message, "-c", word, ": a second file; use include in the first");
+        return fail(parse->message, "configuration", word,
+                    ": a second file; use include in the first");
     settings->config_path = word;
     return 0;
 }
@@ -348,24 +353,35 @@ static int take_operand(struct parse *parse, enum option option, const char *wor
 
 /* -- words */
 
-/* The option that `word` begins with, or OPTION_COUNT; `*ret_attached` is the operand in the same
- * word (`-lADDR`, `--from=CIDR`), or NULL. */
+/* Whether `word` begins with an option's name of that length; `*ret_attached` is the operand in the
+ * same word (`-lADDR`, `--from=CIDR`), or NULL. */
+static bool begins_with_name(const char *word, const char *name, size_t length,
+                             const char **ret_attached)
+{
+    bool is_long = name[1] == '-';
+
+    if (strncmp(word, name, length) != 0)
+        return false;
+    *ret_attached = NULL;
+    if (word[length] == '\0')
+        return true;
+    if (is_long && word[length] != '=')
+        return false;
+    *ret_attached = word + length + (is_long ? 1 : 0);
+    return true;
+}
+
+/* The option that `word` begins with, or OPTION_COUNT. */
 static enum option find_option(const char *word, const char **ret_attached)
 {
     for (size_t i = 0; i < OPTION_COUNT; i++) {
-        const char *name = option_rows[i].name;
-        size_t length = strlen(name);
-        bool is_long = name[1] == '-';
+        const char *first = option_rows[i].name;
+        const char *last = last_name(&option_rows[i]);
+        size_t first_length = last != first ? (size_t)(last - first) - strlen(", ") : 0;
 
-        if (strncmp(word, name, length) != 0)
-            continue;
-        *ret_attached = NULL;
-        if (word[length] == '\0')
+        if (begins_with_name(word, last, strlen(last), ret_attached) ||
+            (last != first && begins_with_name(word, first, first_length, ret_attached)))
             return (enum option)i;
-        if (is_long && word[length] != '=')
-            continue;
-        *ret_attached = word + length + (is_long ? 1 : 0);
-        return (enum option)i;
     }
     return OPTION_COUNT;
 }
@@ -515,6 +531,8 @@ static int take_command_operand(struct parse *parse)
         return take_target(parse);
     if (options->command == COMMAND_KILL)
         return take_kill(parse);
+    if (options->command == COMMAND_CHECK && has_operand)
+        return take_config(parse, parse->operands[1]);
     if (!has_operand)
         return 0;
     if (strcmp(parse->operands[0], command_rows[COMMAND_HELP].word) == 0)

@@ -25,7 +25,7 @@ struct settings {
     bool has_admin;    /* -a ADDR:PORT */
     struct ip_endpoint admin;
     unsigned workers;         /* threads; 0: one a core */
-    const char *control_path; /* of -s; NULL: the default */
+    const char *control_path; /* of -s; NULL: what the configuration says, or the default */
 };
 
 void settings_init(struct settings *settings);

@@ -81,6 +81,26 @@ static int take_log(struct configuration *configuration, const struct config *co
     return fd;
 }
 
+static int take_control_path(struct configuration *configuration, const struct config *config)
+{
+    if (config->control_path == NULL)
+        return 0;
+    configuration->control_path = strdup(config->control_path);
+    return configuration->control_path != NULL ? 0 : -ENOMEM;
+}
+
+/* The old socket stays where those who talk to it look. */
+static void warn_of_control(const struct configuration *loaded, const struct configuration *before,
+                            struct text *message)
+{
+    const char *old = before->control_path != NULL ? before->control_path : "";
+    const char *new = loaded->control_path != NULL ? loaded->control_path : "";
+
+    if (before->bundle_fd >= 0 && strcmp(old, new) != 0)
+        text_add(message, "adit: warning: `control` moves at the next start only; until then the "
+                          "socket stays where it is\n");
+}
+
 static void add_extra(struct configuration_listener *extra, size_t *count,
                       const struct listeners *listeners)
 {
@@ -161,7 +181,9 @@ static int open_parts(struct configuration *configuration, const struct config *
                       const struct opening *opening)
 {
     configuration->drain_timeout_ms = config->values.drain_timeout_ms;
-    int error = take_log(configuration, config, opening->message);
+    int error = take_control_path(configuration, config);
+    if (error == 0)
+        error = take_log(configuration, config, opening->message);
     if (error == 0)
         error = open_listeners(configuration, config, opening);
     if (error == 0)
@@ -191,10 +213,12 @@ int configuration_load(struct configuration *configuration, const struct setting
         text_add(message, "adit: no memory for the configuration\n");
     if (error == 0)
         error = open_parts(&loaded, config, &opening);
-    if (error == 0)
+    if (error == 0) {
+        warn_of_control(&loaded, before, message);
         *configuration = loaded;
-    else
+    } else {
         configuration_drop(&loaded, before);
+    }
     diagnostics_destroy(diagnostics);
     config_destroy(config);
     bundle_recorder_finish(&recorder);
@@ -238,5 +262,6 @@ void configuration_drop(struct configuration *configuration, const struct config
     if (configuration->log_fd >= 0)
         close(configuration->log_fd);
     free(configuration->log_path);
+    free(configuration->control_path);
     configuration_init(configuration);
 }

@@ -19,6 +19,7 @@ struct configuration {
     struct listeners listeners;
     struct listeners admin; /* one or none */
     uint64_t drain_timeout_ms;
+    char *control_path; /* NULL: the default */
 };
 
 /* What a bundle's extra bytes are: one a listener, in the order of the descriptors sent. */

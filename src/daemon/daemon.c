@@ -3,7 +3,9 @@
 
 #include "admin/control_client.h"
 #include "admin/top.h"
+#include "config/config.h"
 #include "config/options.h"
+#include "daemon/bundle.h"
 #include "daemon/check.h"
 #include "daemon/explain.h"
 #include "daemon/process_limits.h"
@@ -12,6 +14,7 @@
 
 #include <limits.h>
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 static int print_help(enum command topic)
@@ -48,6 +51,35 @@ static int run(const struct settings *given)
     return supervisor_run(&settings);
 }
 
+/* Where the adit of `-c FILE` is to be asked, unless -s says it. */
+static int find_control(struct settings *settings, struct text *path)
+{
+    struct bundle_recorder recorder;
+
+    if (settings->control_path != NULL || settings->config_path == NULL)
+        return 0;
+    bundle_recorder_init(&recorder);
+    int error = config_find_control(&recorder.reader, settings->config_path, path);
+    bundle_recorder_finish(&recorder);
+    if (error < 0)
+        say("can't read %s: %s", settings->config_path, strerror(-error));
+    else if (path->length > 0)
+        settings->control_path = path->start;
+    return error;
+}
+
+static int ask_the_running_one(struct options *options)
+{
+    char path[CONFIG_CONTROL_PATH_MAX + 1];
+    struct text text;
+
+    text_init(&text, path, sizeof(path));
+    if (find_control(&options->settings, &text) < 0)
+        return 1;
+    return options->command == COMMAND_TOP ? top_run(options->settings.control_path)
+                                           : control_client_run(options);
+}
+
 int daemon_main(int argc, char **argv)
 {
     char message[OPTIONS_MESSAGE_SIZE];
@@ -71,9 +103,8 @@ int daemon_main(int argc, char **argv)
     case COMMAND_KILL:
     case COMMAND_RELOAD:
     case COMMAND_DRAIN:
-        return control_client_run(&options);
     case COMMAND_TOP:
-        return top_run(options.settings.control_path);
+        return ask_the_running_one(&options);
     case COMMAND_CHECK:
         return check_run(&options);
     case COMMAND_EXPLAIN:

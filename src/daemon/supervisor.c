@@ -661,24 +661,21 @@ static const char *explain_control_error(int error)
     }
 }
 
-/* A default one that can't be made is a warning, one named by -s an error. */
+/* A default one that can't be made is a warning, one that was named an error. */
 static int open_control(struct supervisor *supervisor)
 {
-    const char *path = supervisor->settings->control_path;
-    char default_path[CONTROL_PATH_SIZE * 4];
-    struct text text;
+    const char *named = supervisor->current.control_path;
+    struct control_places places;
 
-    text_init(&text, default_path, sizeof(default_path));
-    control_path_default(&text);
-    if (path == NULL && getenv("XDG_RUNTIME_DIR") == NULL)
+    control_places_init(&places, named);
+    if (strcmp(places.paths[0], "/run/adit/adit.sock") == 0)
         mkdir("/run/adit", 0755); /* for root; whoever may not is told below */
-    int error = control_socket_open(path != NULL ? path : default_path, &supervisor->control);
+    int error = control_socket_open(places.paths[0], &supervisor->control);
     if (error == 0)
         return 0;
-    say("%scan't make the control socket %s: %s; name another with -s",
-        path != NULL ? "" : "warning: ", path != NULL ? path : default_path,
-        explain_control_error(error));
-    return path != NULL ? error : 0;
+    say("%scan't make the control socket %s: %s; name another with -s or `control`",
+        named != NULL ? "" : "warning: ", places.paths[0], explain_control_error(error));
+    return named != NULL ? error : 0;
 }
 
 static int open_configuration(struct supervisor *supervisor)

@@ -4,10 +4,11 @@ import os
 import re
 import socket
 import stat
+import subprocess
 
 import pytest
 
-from support.adit import run_adit
+from support.adit import binary, run_adit
 from support.checks import echoes, eventually
 from support.client import open_tunnel
 from support.origins import Echo
@@ -113,3 +114,93 @@ def test_idle_control_clients_hold_nobody_up(adit, keep):
         control.settimeout(5)
         control.connect(proxy.socket_path)
     assert proxy.control("stats").returncode == 0
+
+
+# -- where it is
+
+OWN_RUN = ["unshare", "--mount", "sh", "-c",
+           'mount -t tmpfs run /run && mkdir -p "$0" && exec "$@"', f"/run/user/{os.geteuid()}"]
+
+
+def environment(**variables):
+    kept = {name: value for name, value in os.environ.items() if name != "XDG_RUNTIME_DIR"}
+    return dict(kept, **variables)
+
+
+def ask_inside(proxy, *words, **variables):
+    """A command that sees the /run of `proxy`."""
+    return subprocess.run(["nsenter", "--target", str(proxy.pid), "--mount", binary(), *words],
+                          capture_output=True, text=True, timeout=20, env=environment(**variables))
+
+
+@pytest.fixture
+def at_home(adit, tmp_path):
+    """An adit with a /run of its own and no -s; XDG_RUNTIME_DIR as given."""
+    def start(*args, **variables):
+        return adit("-l", "127.0.0.1:0", "-a", "off", *args, defaults=True, prefix=OWN_RUN,
+                    clean_env=environment(**variables))
+    return start
+
+
+def test_a_login_finds_a_service(at_home, tmp_path):
+    service = at_home()
+    found = ask_inside(service, "stats", XDG_RUNTIME_DIR=str(tmp_path / "of-a-login"))
+    assert (found.returncode, found.stderr) == (0, "")
+
+
+def test_a_service_finds_what_a_login_started(at_home):
+    proxy = at_home(XDG_RUNTIME_DIR=f"/run/user/{os.geteuid()}")
+    found = ask_inside(proxy, "stats")
+    assert (found.returncode, found.stderr) == (0, "")
+
+
+def test_both_default_sockets_are_named_when_nobody_answers(tmp_path):
+    for command in (*COMMANDS, "ps", "reload"):
+        done = subprocess.run([*OWN_RUN, binary(), command], capture_output=True, text=True,
+                              env=environment(XDG_RUNTIME_DIR=str(tmp_path)), timeout=20)
+        assert done.returncode == 1
+        assert f"{tmp_path}/adit.sock: No such file" in done.stderr
+        assert "/run/adit/adit.sock: No such file" in done.stderr
+        assert "-s" in done.stderr and len(done.stderr.splitlines()) == 1
+
+
+def test_the_configuration_names_the_socket(adit, tmp_path):
+    """`control` for adit itself, and with -c for whoever talks to it; a mistake elsewhere in the
+    file, which is being edited, is no matter."""
+    config = tmp_path / "adit.conf"
+    config.write_text('listen 127.0.0.1:0\ncontrol "here.sock"\nallow from loopback to any port 443\n')
+    proxy = adit("-c", config, defaults=True)
+    assert stat.S_IMODE(os.stat(tmp_path / "here.sock").st_mode) == 0o600
+    for words in (["stats"], ["ps"], ["reload"]):
+        done = run_adit(*words, "-c", config)
+        assert (done.returncode, done.stderr) == (0, ""), words
+    config.write_text('control "here.sock"\nallow to nonsense\nxyzzy\n')
+    assert run_adit("stats", "-c", config).returncode == 0
+    done = run_adit("reload", "-c", config)
+    assert done.returncode == 1
+    assert "xyzzy" in done.stderr and "nothing has changed" in done.stderr
+    done = run_adit("stats", "-c", tmp_path / "missing.conf")
+    assert done.returncode == 1
+    assert "missing.conf: No such file" in done.stderr
+    config.write_text('control "elsewhere.sock"\nallow from loopback to any port 443\n')
+    done = run_adit("reload", "-s", tmp_path / "here.sock")
+    assert done.returncode == 0
+    assert "moves at the next start" in done.stderr
+    assert run_adit("drain", "-s", tmp_path / "here.sock").returncode == 0
+    assert proxy.wait() == 0
+
+
+def test_s_goes_before_the_configuration(adit, tmp_path):
+    config = tmp_path / "adit.conf"
+    config.write_text('listen 127.0.0.1:0\ncontrol "never.sock"\nallow from loopback to any port 443\n')
+    adit("-c", config, "-s", tmp_path / "sock", defaults=True)
+    assert run_adit("stats", "-c", config, "-s", tmp_path / "sock").returncode == 0
+    assert not (tmp_path / "never.sock").exists()
+
+
+def test_a_socket_that_the_configuration_names_must_be_made(tmp_path):
+    config = tmp_path / "adit.conf"
+    config.write_text('listen 127.0.0.1:0\ncontrol "no/sock"\nallow from loopback to any port 443\n')
+    done = run_adit("-c", config)
+    assert done.returncode == 1
+    assert f"{tmp_path}/no/sock: No such file" in done.stderr

@@ -117,23 +117,43 @@ static void test_long_paths(void **state)
     assert_int_equal(control_socket_connect(name), -ENAMETOOLONG);
 }
 
-static void test_default_path(void **state)
+static void expect_places(const char *first, size_t count)
 {
-    char buffer[64];
-    struct text out;
+    struct control_places places;
+    char own[64];
 
-    setenv("XDG_RUNTIME_DIR", "/run/user/1", 1);
-    text_init(&out, buffer, sizeof(buffer));
-    control_path_default(&out);
-    assert_string_equal(buffer, "/run/user/1/adit.sock");
+    snprintf(own, sizeof(own), "/run/user/%u/adit.sock", (unsigned)geteuid());
+    control_places_init(&places, NULL);
+    assert_int_equal(places.count, count);
+    assert_string_equal(places.paths[0], first);
+    assert_string_equal(places.paths[count - 2], "/run/adit/adit.sock");
+    assert_string_equal(places.paths[count - 1], own);
+}
+
+static void test_default_places(void **state)
+{
+    setenv("XDG_RUNTIME_DIR", "/run/somebody", 1);
+    expect_places("/run/somebody/adit.sock", 3);
     setenv("XDG_RUNTIME_DIR", "relative", 1);
-    text_init(&out, buffer, sizeof(buffer));
-    control_path_default(&out);
-    assert_string_equal(buffer, "/run/adit/adit.sock");
+    expect_places("/run/adit/adit.sock", 2);
+    setenv("XDG_RUNTIME_DIR", "/run/adit", 1);
+    expect_places("/run/adit/adit.sock", 2);
     unsetenv("XDG_RUNTIME_DIR");
-    text_init(&out, buffer, sizeof(buffer));
-    control_path_default(&out);
-    assert_string_equal(buffer, "/run/adit/adit.sock");
+    expect_places("/run/adit/adit.sock", 2);
+}
+
+static void test_a_named_place_is_the_only_one(void **state)
+{
+    struct control_places places;
+    char line[CONTROL_WHY_NOT_SIZE];
+    const char *found = NULL;
+    struct text why_not;
+
+    control_places_init(&places, "/nowhere/sock");
+    assert_int_equal(places.count, 1);
+    text_init(&why_not, line, sizeof(line));
+    assert_int_equal(control_places_connect(&places, &found, &why_not), -ENOENT);
+    assert_non_null(strstr(line, "nobody answers at /nowhere/sock: No such file"));
 }
 
 int main(void)
@@ -145,7 +165,8 @@ int main(void)
         cmocka_unit_test(test_the_file_of_another_is_left_alone),
         cmocka_unit_test(test_another_kind_of_file_is_left_alone),
         cmocka_unit_test(test_long_paths),
-        cmocka_unit_test(test_default_path),
+        cmocka_unit_test(test_default_places),
+        cmocka_unit_test(test_a_named_place_is_the_only_one),
     };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }

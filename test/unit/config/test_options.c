@@ -108,9 +108,14 @@ static void test_help_and_version(void **state)
         const char *line;
         enum command topic;
     } rows[] = {
-        {"--help", COMMAND_RUN},         {"help", COMMAND_RUN},
-        {"help stats", COMMAND_STATS},   {"stats --help", COMMAND_STATS},
-        {"--help drain", COMMAND_DRAIN}, {"help help", COMMAND_HELP},
+        {"--help", COMMAND_RUN},
+        {"help", COMMAND_RUN},
+        {"help stats", COMMAND_STATS},
+        {"stats --help", COMMAND_STATS},
+        {"--help drain", COMMAND_DRAIN},
+        {"help help", COMMAND_HELP},
+        {"-h", COMMAND_RUN},
+        {"stats -h", COMMAND_STATS},
     };
     struct options options;
 
@@ -121,6 +126,8 @@ static void test_help_and_version(void **state)
         assert_false(options.is_version_asked);
     }
     expect_ok("--version", &options);
+    assert_true(options.is_version_asked);
+    expect_ok("-V", &options);
     assert_true(options.is_version_asked);
 }
 
@@ -136,8 +143,13 @@ static void test_a_configuration(void **state)
     expect_ok("check --print -c x", &options);
     assert_int_equal(options.command, COMMAND_CHECK);
     assert_true(options.is_print_asked);
+    expect_ok("check x", &options);
+    assert_string_equal(options.settings.config_path, "x");
+    assert_int_equal(options.settings.listener_count, 0);
     expect_ok("reload -s /x", &options);
     assert_int_equal(options.command, COMMAND_RELOAD);
+    expect_ok("reload -c x", &options);
+    assert_string_equal(options.settings.config_path, "x");
 }
 
 static void test_a_question(void **state)
@@ -170,17 +182,19 @@ static void test_refusals_say_what_is_right(void **state)
         const char *message;
     } rows[] = {
         {"-x", "unknown option '-x'; see 'adit --help'"},
-        {"-h", "unknown option '-h'; did you mean '--help'?"},
+        {"-p", "unknown option '-p'; did you mean '--print'?"},
+        {"--hepl", "unknown option '--hepl'; did you mean '--help'?"},
         {"--form 10.0.0.0/8", "unknown option '--form'; did you mean '--from'?"},
         {"--fromage", "unknown option '--fromage'; see 'adit --help'"},
         {"-c", "option '-c' lacks its operand; write -c FILE"},
         {"-c ''", "-c '': a file name is needed"},
-        {"-c a -c b", "-c 'b': a second file; use include in the first"},
+        {"-c a -c b", "configuration 'b': a second file; use include in the first"},
+        {"check a -c b", "configuration 'a': a second file; use include in the first"},
         {"-c a --from 10.0.0.0/8", "--from does not go with -c; write a rule into the file, as in: "
                                    "allow from 10.0.0.0/8 to any"},
         {"check -l 127.0.0.1:1", "option '-l' does not go with 'check'; see 'adit --help'"},
         {"--print", "option '--print' needs a command; see 'adit --help'"},
-        {"check x", "unexpected operand 'x'; see 'adit --help'"},
+        {"check x y", "unexpected operand 'y'; see 'adit --help'"},
         {"stat", "unknown command 'stat'; did you mean 'stats'?"},
         {"explain", "explain lacks its operand; write adit explain example.com:443"},
         {"explain example.com",
