@@ -1,5 +1,5 @@
 /* One socket per address. Options that accepted sockets inherit are set here once, so that no
- * tunnel pays a system call for them: TCP_NODELAY and keepalive.
+ * tunnel pays a system call for them: TCP_NODELAY, keepalive, and urgent bytes in their place.
  *
  * TCP_DEFER_ACCEPT wakes us when the request head is there and saves a turn a tunnel; its value is
  * 1, since a silent client is delivered only after that time, and its head timeout begins then.
@@ -26,7 +26,8 @@ static int set_option(int fd, int level, int name, int value)
     return setsockopt(fd, level, name, &value, sizeof(value)) < 0 ? -errno : 0;
 }
 
-/* What only makes tunnels better or cheaper: a kernel that refuses one of these still serves. */
+/* What only makes tunnels better or cheaper: a kernel that refuses one of these still serves.
+ * SO_OOBINLINE, without which a byte marked urgent would be lost, no kernel refuses. */
 static void set_inherited_options(int fd)
 {
     static const struct {
@@ -34,6 +35,7 @@ static void set_inherited_options(int fd)
     } options[] = {
         {IPPROTO_TCP, TCP_NODELAY, 1},
         {IPPROTO_TCP, TCP_DEFER_ACCEPT, DEFER_ACCEPT_S},
+        {SOL_SOCKET, SO_OOBINLINE, 1},
         {SOL_SOCKET, SO_KEEPALIVE, 1},
         {IPPROTO_TCP, TCP_KEEPIDLE, KEEPALIVE_IDLE_S},
         {IPPROTO_TCP, TCP_KEEPINTVL, KEEPALIVE_INTERVAL_S},

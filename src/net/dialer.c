@@ -178,6 +178,8 @@ static int open_attempt(struct dial *dial, const struct ip_address *address,
     /* Best effort: without it small writes wait, but nothing breaks. Keepalive comes later, from
      * the relay, once the tunnel has lived for a while: most tunnels never need it. */
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+    /* Without it reading skips a byte that is marked urgent. No TCP socket refuses it. */
+    setsockopt(fd, SOL_SOCKET, SO_OOBINLINE, &on, sizeof(on));
     int error = connect_to(fd, address, dial->port);
     if (error == 0)
         error = tcp_stream_create(dial->loop, fd, 0, ret_stream);

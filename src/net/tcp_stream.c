@@ -3,7 +3,8 @@
  * `ready` replaces asking the kernel: an event sets a bit, a call that came back short clears it.
  * The surprises: a short read does not mean "empty" once the FIN has arrived (no further edge will
  * come) or at an urgent mark (reading stops there with bytes behind it); then only EAGAIN or 0
- * clears it.
+ * clears it. Whoever opens the socket has made urgent bytes ordinary ones (SO_OOBINLINE) before any
+ * can come: a mark that arrives between an event and the read is met before an event tells of it.
  */
 #include "net/tcp_stream.h"
 
@@ -35,15 +36,6 @@ static struct tcp_stream *tcp_of(const struct stream *stream)
     return container_of(stream, struct tcp_stream, stream);
 }
 
-/* A byte marked urgent is a byte of the stream like any other; without this, reading skips it.
- * Nobody sends any today, so it is not worth a call for every connection. */
-static void read_urgent_inline(int fd)
-{
-    int on = 1;
-
-    setsockopt(fd, SOL_SOCKET, SO_OOBINLINE, &on, sizeof(on));
-}
-
 static void tcp_events(struct watch *watch, uint32_t events)
 {
     struct stream *stream = &container_of(watch, struct tcp_stream, watch)->stream;
@@ -53,10 +45,8 @@ static void tcp_events(struct watch *watch, uint32_t events)
         bits |= STREAM_READABLE;
     if (events & EPOLLOUT)
         bits |= STREAM_WRITABLE;
-    if (events & EPOLLPRI) {
-        read_urgent_inline(watch->fd);
+    if (events & EPOLLPRI)
         bits |= STREAM_URGENT | STREAM_READABLE;
-    }
     if (events & (EPOLLRDHUP | EPOLLHUP))
         bits |= STREAM_PEER_CLOSED | STREAM_READABLE;
     if (events & EPOLLERR)

@@ -171,17 +171,57 @@ def test_a_hundred_megabytes_up(proxy, origin):
     assert ending == "fin"
 
 
-def test_urgent_byte_harms_nothing(proxy, origin):
-    """Out-of-band data makes reads come short; the stream goes on behind it."""
+def send_with_urgent_bytes(sock, data, seed, count=4):
+    """data, of which `count` bytes at random places are sent as urgent ones; then the FIN."""
+    position = 0
+    for place in sorted(random.Random(seed).sample(range(len(data)), count)):
+        sock.sendall(data[position:place])
+        sock.send(data[place:place + 1], socket.MSG_OOB)
+        position = place + 1
+    sock.sendall(data[position:])
+    sock.shutdown(socket.SHUT_WR)
+
+
+def test_urgent_bytes_keep_their_place(proxy, origin):
+    """Both ways, in the middle of bulk: a byte that is marked urgent is a byte like any other. The
+    mark may come between an event and the read that it leads to, so it is tried many times."""
+    got = []
+    seeds = range(0, 40, 2)
+
+    def serve(connection):
+        seed = int.from_bytes(connection.recv(1, socket.MSG_WAITALL))
+        sender = in_thread(send_with_urgent_bytes, connection, pattern(1_000_000, seed), seed)
+        received = b"".join(iter(lambda: connection.recv(1 << 20), b""))
+        sender.join()
+        got.append((seed, sha256(received)))
+
+    server = origin(Handler, serve)
+    for seed in seeds:
+        with open_tunnel(proxy.address, server.authority) as client:
+            client.send(bytes([seed]))
+            sender = in_thread(send_with_urgent_bytes, client.socket,
+                               pattern(1_000_000, seed + 1), seed + 1)
+            received, ending = client.read_to_end()
+            sender.join()
+        assert (sha256(received), ending) == (sha256(pattern(1_000_000, seed)), "fin"), seed
+    eventually(lambda: len(got) == len(seeds), timeout=20)
+    assert sorted(got) == [(seed, sha256(pattern(1_000_000, seed + 1))) for seed in seeds]
+
+
+def test_urgent_bytes_of_a_chat(proxy, origin):
+    """The first and the last bytes of a stream, and those behind the request's head, too."""
     server = origin(Recorder)
-    with open_tunnel(proxy.address, server.authority) as client:
-        client.send(b"before")
-        client.socket.send(b"!", socket.MSG_OOB)
+    with Client(proxy.address) as client:
+        client.send(connect_head(server.authority))
+        client.socket.send(b"1", socket.MSG_OOB)
+        assert client.read_exact(len(ESTABLISHED)) == ESTABLISHED
+        client.socket.send(b"2", socket.MSG_OOB)
         client.send(b"after" * 20_000)
+        client.socket.send(b"3", socket.MSG_OOB)
+        client.socket.send(b"4", socket.MSG_OOB)
         client.shutdown_write()
         assert server.wait_for_ending() == "fin"
-    received = bytes(server.received[0]).replace(b"!", b"")  # whether it comes in band is free
-    assert received == b"before" + b"after" * 20_000
+    assert bytes(server.received[0]) == b"12" + b"after" * 20_000 + b"34"
 
 
 def test_a_thousand_tunnels_each_with_its_own_data(proxy, origin):

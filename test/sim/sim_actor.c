@@ -124,6 +124,14 @@ static void receive(struct sim_actor *actor)
 
 /* ---- sending ---- */
 
+static bool send_urgent(struct sim_actor *actor)
+{
+    if (sim_tcp_write_urgent(actor->end, pattern(actor->side, actor->sent), 1) != 1)
+        return false;
+    actor->sent++;
+    return true;
+}
+
 /* True when `size` bytes have been taken since the act began. */
 static bool send_pattern(struct sim_actor *actor, size_t size)
 {
@@ -236,6 +244,8 @@ static bool play(struct sim_actor *actor, const struct sim_act *act)
         return send_text(actor, act);
     case ACT_SEND:
         return send_pattern(actor, act->size);
+    case ACT_URGENT:
+        return send_urgent(actor);
     case ACT_SEND_PACED:
         return send_paced(actor, act);
     case ACT_WAIT:

@@ -17,6 +17,7 @@ enum sim_act_kind {
     ACT_END,          /* then: wait for the other side's end, close */
     ACT_TEXT,         /* send `text`, `size` bytes at a time (0: at once), `ms` apart */
     ACT_SEND,         /* send `size` bytes of the pattern */
+    ACT_URGENT,       /* send one byte of the pattern, marked urgent */
     ACT_SEND_PACED,   /* the same in pieces of 1,000 bytes, `ms` apart */
     ACT_WAIT,         /* `ms` */
     ACT_AWAIT_ANSWER, /* a whole response head */

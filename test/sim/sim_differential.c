@@ -1,10 +1,10 @@
 /* The simulated kernel held against the real one: the same script runs on both, over a pair of
  * connected sockets that one edge-triggered epoll set watches, and must leave the same transcript.
  *
- * Scripts are drawn by seed: writes, reads, FIN, resets, closes and splices at either end, with a
- * look at epoll after each. Amounts stay far below any buffer, whose sizes are no business of ours;
- * how a full buffer behaves has scripts of its own, which note what happens and not how many bytes
- * it took.
+ * Scripts are drawn by seed: writes, urgent ones too, reads, FIN, resets, closes and splices at
+ * either end, urgent bytes read inline or not, with a look at epoll after each. Amounts stay far
+ * below any buffer, whose sizes are no business of ours; how a full buffer behaves has scripts of
+ * its own, which note what happens and not how many bytes it took.
  */
 #include "sim_kernel.h"
 #include "sim_wrap.h"
@@ -194,9 +194,10 @@ static void do_send(struct bench *bench, int end)
 {
     char bytes[300] = {0};
     size_t length = 1 + draw(bench, sizeof(bytes));
+    int urgent = draw(bench, 4) == 0 ? MSG_OOB : 0;
 
-    note(bench, "send %d %zu:", end, length);
-    note_result(bench, bench->kernel->send(bench->ends[end], bytes, length, MSG_NOSIGNAL));
+    note(bench, "send %d %zu%s:", end, length, urgent ? " urgent" : "");
+    note_result(bench, bench->kernel->send(bench->ends[end], bytes, length, MSG_NOSIGNAL | urgent));
 }
 
 static void do_receive(struct bench *bench, int end)
@@ -277,6 +278,13 @@ static void random_script(struct bench *bench)
 {
     watch_end(bench, 0);
     watch_end(bench, 1);
+    for (int end = 0; end < 2; end++) {
+        int is_inline = (int)draw(bench, 2);
+
+        note(bench, " inline %d", is_inline);
+        bench->kernel->setsockopt(bench->ends[end], SOL_SOCKET, SO_OOBINLINE, &is_inline,
+                                  sizeof(is_inline));
+    }
     look(bench);
     for (int i = 0; i < OPERATIONS; i++)
         operate(bench);

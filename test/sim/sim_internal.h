@@ -96,6 +96,10 @@ void sim_tcp_hold_send(struct sim_tcp *end);
 /* While corked, what is written stays where it is. */
 void sim_tcp_cork(struct sim_tcp *end, bool is_corked);
 size_t sim_tcp_readable(const struct sim_tcp *end);
+/* Reading for splice, which never goes beyond an urgent mark, and what it finds before one. */
+ssize_t sim_tcp_read_to_mark(struct sim_tcp *end, void *buffer, size_t size);
+size_t sim_tcp_readable_to_mark(const struct sim_tcp *end);
+void sim_tcp_read_urgent_inline(struct sim_tcp *end, bool is_inline);
 bool sim_tcp_has_fin(const struct sim_tcp *end);
 const struct sockaddr_storage *sim_tcp_name(const struct sim_tcp *end, bool is_peer);
 void sim_tcp_reset_all(void);

@@ -131,7 +131,8 @@ void sim_add_route(const struct sim_route *route);
 /* Successful handshakes so far. */
 unsigned sim_dials_completed(void);
 
-/* A listening descriptor, for an acceptor; close it with sim_close_fd. */
+/* A listening descriptor, for an acceptor; close it with sim_close_fd. What is accepted there reads
+ * urgent bytes inline, as with adit's own listeners. */
 int sim_listen(const struct sockaddr_storage *address);
 void sim_close_fd(int fd);
 /* A connection from `client` waits to be accepted at `listener`; the actor's end. */
@@ -144,6 +145,8 @@ void sim_tcp_set_actor(struct sim_tcp *end, struct sim_tcp_actor actor);
 /* As the system calls, with negative errno; never EINTR. */
 ssize_t sim_tcp_read(struct sim_tcp *end, void *buffer, size_t size);
 ssize_t sim_tcp_write(struct sim_tcp *end, const void *bytes, size_t length);
+/* The last byte taken is marked urgent, as with MSG_OOB. */
+ssize_t sim_tcp_write_urgent(struct sim_tcp *end, const void *bytes, size_t length);
 int sim_tcp_shutdown(struct sim_tcp *end, int how);
 void sim_tcp_close(struct sim_tcp *end, bool is_reset);
 bool sim_tcp_is_reset(const struct sim_tcp *end);

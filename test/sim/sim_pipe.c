@@ -124,9 +124,9 @@ ssize_t sim_pipe_splice_in(struct sim_pipe *pipe, struct sim_tcp *from, size_t l
         size_t room = length - moved < SLOT_BYTES ? length - moved : (size_t)SLOT_BYTES;
         unsigned char *bytes = pipe->bytes + (size_t)slot * SLOT_BYTES;
 
-        if (moved > 0 && sim_tcp_readable(from) == 0)
+        if (moved > 0 && sim_tcp_readable_to_mark(from) == 0)
             break;
-        ssize_t count = sim_tcp_read(from, bytes, room);
+        ssize_t count = sim_tcp_read_to_mark(from, bytes, room);
         if (count <= 0)
             return moved > 0 ? (ssize_t)moved : count;
         /* At the slot's end, so that the rest of a slot is simply its last bytes. */

@@ -26,6 +26,10 @@
     {                                                                                              \
         .kind = ACT_SEND, .size = (bytes)                                                          \
     }
+#define URGENT                                                                                     \
+    {                                                                                              \
+        .kind = ACT_URGENT                                                                         \
+    }
 #define PACED(bytes, pause)                                                                        \
     {                                                                                              \
         .kind = ACT_SEND_PACED, .size = (bytes), .ms = (pause)                                     \

@@ -45,7 +45,7 @@ static unsigned draw_turns(unsigned side, unsigned count, size_t *total)
     for (uint64_t i = 0; i < turns; i++) {
         struct sim_act act = {.kind = ACT_SEND, .size = draw_size()};
 
-        switch (draw(5)) {
+        switch (draw(6)) {
         case 0:
             act = (struct sim_act){.kind = ACT_WAIT, .ms = 1 + draw(3000)};
             break;
@@ -56,6 +56,10 @@ static unsigned draw_turns(unsigned side, unsigned count, size_t *total)
             break;
         case 2:
             act = (struct sim_act){.kind = ACT_SEND_PACED, .size = 1 + draw(9000), .ms = draw(300)};
+            break;
+        case 3:
+            *total += 1;
+            count = add(side, count, (struct sim_act){.kind = ACT_URGENT});
             break;
         }
         *total += act.kind == ACT_SEND || act.kind == ACT_SEND_PACED ? act.size : 0;

@@ -5,7 +5,8 @@
  * different). The surprises are Linux's, and sim_differential.c holds us to them: shutdown is an
  * edge to one's own watcher; a reset leaves what was received readable, but destroys what the
  * sender had not got rid of; behind a FIN an error is not read any more; room to write is an edge
- * only for who has met the end.
+ * only for who has met the end; splice stops for good at an urgent mark, recv stops once and goes
+ * on, and unless urgent bytes are read inline it skips the byte.
  */
 #include "sim_internal.h"
 
@@ -40,6 +41,12 @@ struct sim_tcp {
     struct sim_file *file;
     struct sim_tcp_actor actor;
     struct sockaddr_storage names[2]; /* own, peer's */
+    size_t sent_total, read_total;    /* bytes of either stream that entered and left the queues */
+    bool has_urgent;                  /* sent one; the peer has not heard of it */
+    size_t urgent_at;                 /* its place in the stream */
+    bool has_mark;                    /* the peer's */
+    size_t mark_at;
+    bool reads_urgent_inline;
 };
 
 struct sim_listener {
@@ -164,9 +171,29 @@ static bool is_writable(const struct sim_tcp *end)
     return !end->is_send_held && end->send.size - end->send.length >= end->send.length / 2;
 }
 
+static bool is_at_mark(const struct sim_tcp *end)
+{
+    return end->has_mark && end->mark_at == end->read_total && end->receive.length > 0;
+}
+
 size_t sim_tcp_readable(const struct sim_tcp *end)
 {
-    return end->is_receive_held ? 0 : end->receive.length;
+    if (end->is_receive_held)
+        return 0;
+    return end->receive.length - (is_at_mark(end) && !end->reads_urgent_inline);
+}
+
+size_t sim_tcp_readable_to_mark(const struct sim_tcp *end)
+{
+    size_t length = end->is_receive_held ? 0 : end->receive.length;
+    size_t to_mark = end->mark_at - end->read_total;
+
+    return end->has_mark && to_mark < length ? to_mark : length;
+}
+
+void sim_tcp_read_urgent_inline(struct sim_tcp *end, bool is_inline)
+{
+    end->reads_urgent_inline = is_inline;
 }
 
 bool sim_tcp_has_fin(const struct sim_tcp *end)
@@ -185,6 +212,9 @@ uint32_t sim_tcp_poll(struct sim_tcp *end)
     if (end->state != TCP_STATE_SYN_SENT) {
         if (sim_tcp_readable(end) > 0)
             mask |= EPOLLIN | EPOLLRDNORM;
+        if (end->has_mark && !end->is_receive_held &&
+            end->mark_at < end->read_total + end->receive.length)
+            mask |= EPOLLPRI;
         if (is_send_shut(end) || is_writable(end))
             mask |= EPOLLOUT | EPOLLWRNORM;
         else
@@ -227,6 +257,31 @@ static void finish_if_both_closed(struct sim_tcp *end)
     wake(peer, 0);
 }
 
+static size_t take(struct sim_tcp *end, void *buffer, size_t size)
+{
+    size_t count = ring_take(&end->receive, buffer, size);
+
+    end->read_total += count;
+    if (end->read_total > end->mark_at)
+        end->has_mark = false;
+    return count;
+}
+
+/* The peer hears of the mark with the first segment that leaves after it was made. One that it
+ * stands at without reading inline, with bytes behind, is passed over for the new one. */
+static void pass_mark(struct sim_tcp *end)
+{
+    struct sim_tcp *peer = end->peer;
+
+    if (!end->has_urgent || peer->receive.length == peer->receive.size)
+        return;
+    if (is_at_mark(peer) && !peer->reads_urgent_inline)
+        take(peer, (char[1]){0}, 1);
+    peer->has_mark = true;
+    peer->mark_at = end->urgent_at;
+    end->has_urgent = false;
+}
+
 /* Moves what can be moved, from the send queue of `end` to its peer. */
 static void push(struct sim_tcp *end)
 {
@@ -240,6 +295,7 @@ static void push(struct sim_tcp *end)
         sim_tcp_break(end, ECONNRESET);
         return;
     }
+    pass_mark(end);
     size_t before = end->send.length;
     ring_move(&peer->receive, &end->send);
     if (end->send.length < before)
@@ -256,15 +312,18 @@ static void push(struct sim_tcp *end)
     }
 }
 
-ssize_t sim_tcp_read(struct sim_tcp *end, void *buffer, size_t size)
+static ssize_t read_some(struct sim_tcp *end, void *buffer, size_t size)
 {
-    if (sim_tcp_readable(end) > 0) {
-        size_t count = ring_take(&end->receive, buffer, size);
+    size_t count = take(end, buffer, size);
 
-        if (end->peer != NULL)
-            push(end->peer);
-        return (ssize_t)count;
-    }
+    if (end->peer != NULL)
+        push(end->peer);
+    return (ssize_t)count;
+}
+
+/* What reading says when it finds no bytes. */
+static ssize_t read_nothing(struct sim_tcp *end)
+{
     if (end->has_fin)
         return 0;
     if (end->error != 0)
@@ -276,7 +335,26 @@ ssize_t sim_tcp_read(struct sim_tcp *end, void *buffer, size_t size)
     return -EAGAIN;
 }
 
-ssize_t sim_tcp_write(struct sim_tcp *end, const void *bytes, size_t length)
+ssize_t sim_tcp_read(struct sim_tcp *end, void *buffer, size_t size)
+{
+    size_t to_mark = sim_tcp_readable_to_mark(end);
+
+    if (to_mark > 0)
+        return read_some(end, buffer, size < to_mark ? size : to_mark);
+    if (is_at_mark(end) && !end->reads_urgent_inline && !end->is_receive_held)
+        take(end, (char[1]){0}, 1);
+    return sim_tcp_readable(end) > 0 ? read_some(end, buffer, size) : read_nothing(end);
+}
+
+ssize_t sim_tcp_read_to_mark(struct sim_tcp *end, void *buffer, size_t size)
+{
+    size_t to_mark = sim_tcp_readable_to_mark(end);
+
+    return to_mark > 0 ? read_some(end, buffer, size < to_mark ? size : to_mark)
+                       : read_nothing(end);
+}
+
+static ssize_t write_some(struct sim_tcp *end, const void *bytes, size_t length, bool is_urgent)
 {
     if (end->state == TCP_STATE_SYN_SENT)
         return -EAGAIN;
@@ -289,8 +367,23 @@ ssize_t sim_tcp_write(struct sim_tcp *end, const void *bytes, size_t length)
         end->lacks_space = true;
     if (count == 0)
         return length == 0 ? 0 : -EAGAIN;
+    end->sent_total += count;
+    if (is_urgent) {
+        end->has_urgent = true;
+        end->urgent_at = end->sent_total - 1;
+    }
     push(end);
     return (ssize_t)count;
+}
+
+ssize_t sim_tcp_write(struct sim_tcp *end, const void *bytes, size_t length)
+{
+    return write_some(end, bytes, length, false);
+}
+
+ssize_t sim_tcp_write_urgent(struct sim_tcp *end, const void *bytes, size_t length)
+{
+    return write_some(end, bytes, length, true);
 }
 
 int sim_tcp_shutdown(struct sim_tcp *end, int how)
@@ -569,6 +662,7 @@ struct sim_tcp *sim_dial_listener(int fd, const char *client, uint16_t port,
 
     SIM_CHECK(listener->count < BACKLOG_MAX, "too long a backlog");
     sim_tcp_connect_pair(ours, theirs);
+    theirs->reads_urgent_inline = true;
     theirs->names[0] = listener->address;
     theirs->names[1] = make_address(client, port);
     listener->waiting[listener->count++] = theirs;

@@ -402,12 +402,14 @@ ssize_t __wrap_send(int fd, const void *bytes, size_t length, int flags)
     if (!is_ours(fd))
         return __real_send(fd, bytes, length, flags);
     SIM_CHECK(flags & MSG_NOSIGNAL, "send without MSG_NOSIGNAL");
+    bool is_urgent = flags & MSG_OOB;
     struct sim_tcp *end = tcp_of(fd, "send");
     int fault = sim_step(SIM_CALL_SEND);
     int error = strike(end, fault, false, &length);
     if (error)
         return fail(error);
-    ssize_t count = sim_tcp_write(end, bytes, length);
+    ssize_t count =
+        is_urgent ? sim_tcp_write_urgent(end, bytes, length) : sim_tcp_write(end, bytes, length);
     hold_rest(end, fault, false);
     return result(count);
 }
@@ -434,23 +436,31 @@ int __wrap_close(int fd)
     return fault ? fail(fault) : 0;
 }
 
+static int set_linger(struct sim_file *file, const struct linger *linger)
+{
+    int fault = sim_step(SIM_CALL_LINGER);
+
+    if (fault)
+        return fail(fault);
+    SIM_CHECK(!linger->l_onoff || linger->l_linger == 0, "only a linger time of 0 is simulated");
+    file->is_linger_zero = linger->l_onoff;
+    return 0;
+}
+
 int __wrap_setsockopt(int fd, int level, int name, const void *value, socklen_t length)
 {
     if (!is_ours(fd))
         return __real_setsockopt(fd, level, name, value, length);
-    struct sim_file *file = file_of(fd, "setsockopt");
-    bool is_linger = level == SOL_SOCKET && name == SO_LINGER;
-    int fault = sim_step(is_linger ? SIM_CALL_LINGER : SIM_CALL_SOCKET_OPTION);
-    if (fault)
-        return fail(fault);
-    if (is_linger) {
-        const struct linger *linger = value;
-
-        SIM_CHECK(!linger->l_onoff || linger->l_linger == 0,
-                  "only a linger time of 0 is simulated");
-        file->is_linger_zero = linger->l_onoff;
+    if (level == SOL_SOCKET && name == SO_LINGER)
+        return set_linger(file_of(fd, "setsockopt"), value);
+    if (level == SOL_SOCKET && name == SO_OOBINLINE) {
+        sim_step(SIM_CALL_URGENT_INLINE);
+        sim_tcp_read_urgent_inline(tcp_of(fd, "setsockopt"), *(const int *)value);
+        return 0;
     }
-    return 0;
+    file_of(fd, "setsockopt");
+    int fault = sim_step(SIM_CALL_SOCKET_OPTION);
+    return fault ? fail(fault) : 0;
 }
 
 int __wrap_getsockopt(int fd, int level, int name, void *value, socklen_t *length)
