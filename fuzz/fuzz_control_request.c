@@ -25,6 +25,20 @@ static void add_member(struct text *out, const char *name, const char *value)
     json_add_string(out, value);
 }
 
+static void print_host(struct text *out, const struct list_entry *host)
+{
+    if (host->kind == LIST_ENTRY_NETWORK) {
+        ip_address_print(out, &host->network.address);
+        text_add_char(out, '/');
+        text_add_decimal(out, host->network.prefix_length);
+        return;
+    }
+    text_add(out, host->kind == LIST_ENTRY_SUFFIX   ? "*."
+                  : host->kind == LIST_ENTRY_DOMAIN ? "."
+                                                    : "");
+    text_add(out, host->authority.host);
+}
+
 /* Written again and read again, the filter is the same. */
 static void check_again(const struct control_request *request)
 {
@@ -32,12 +46,12 @@ static void check_again(const struct control_request *request)
     struct control_request again;
     char line[CONTROL_REQUEST_MAX];
     const char *problem;
-    char host[sizeof(filter->host) + 1];
+    char host[sizeof(filter->host)] = "";
     struct text text;
 
     text_init(&text, host, sizeof(host));
-    text_add(&text, filter->is_suffix ? "*" : "");
-    text_add(&text, filter->host);
+    if (filter->has_host)
+        print_host(&text, &filter->host);
     text_init(&text, line, sizeof(line));
     text_add(&text, "ps {\"min_bytes\":");
     text_add_decimal(&text, filter->min_bytes);
@@ -63,7 +77,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     const struct tunnel_filter *filter = &request.filter;
     CHECK((unsigned)request.kind < CONTROL_KIND_COUNT);
     CHECK(request.kind != CONTROL_KILL || filter->id != 0 || filter->user[0] != '\0' ||
-          filter->host[0] != '\0');
+          filter->has_host);
     check_again(&request);
     return 0;
 }

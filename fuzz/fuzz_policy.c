@@ -22,9 +22,12 @@ enum { RULES_MAX = 8, CONDITIONS_MAX = 3, VALUES_MAX = 3, LIST_COUNT = 3, LIST_E
 
 /* -- words */
 
-static const char *const names[] = {"a.example", "b.a.example", "example", "c.test", "x.c.test"};
-static const char *const suffixes[] = {"example", "a.example", "test", "c.test"};
-static const char *const users[] = {"alice", "bob", "a.example"};
+static const char *const names[] = {"a.example", "b.a.example", "example",
+                                    "c.test",    "x.c.test",    "y.x.c.test"};
+static const char *const patterns[] = {"*.example", "b.*.example", "x.*.test", "*.x.*.test"};
+static const char *const suffixes[] = {"example", "a.example", "test",     "c.test",
+                                       "*.test",  "*.c.test",  "x.*.test", "a.*.*.test"};
+static const char *const users[] = {"alice", "bob", "a.example", "*.example"};
 static const char *const words[] = {"tls", "ssh", "unknown"};
 
 /* Blocks, and whether they lie wholly in special-purpose space. */
@@ -100,12 +103,19 @@ struct world {
     struct list list_values[LIST_COUNT];
 };
 
+static struct policy_value make_name(struct input *input)
+{
+    return (struct policy_value){.kind = POLICY_VALUE_NAME,
+                                 .text = choose(input, 3) > 0 ? CHOOSE(input, names)
+                                                              : CHOOSE(input, patterns)};
+}
+
 static struct policy_value make_list_value(struct input *input)
 {
     size_t kind = choose(input, 3);
 
     if (kind == 0)
-        return (struct policy_value){.kind = POLICY_VALUE_NAME, .text = CHOOSE(input, names)};
+        return make_name(input);
     if (kind == 1)
         return (struct policy_value){.kind = POLICY_VALUE_SUFFIX, .text = CHOOSE(input, suffixes)};
     return (struct policy_value){.kind = POLICY_VALUE_NETWORK,
@@ -121,8 +131,8 @@ static void make_list(struct input *input, struct list *list, struct policy_list
         if (value->kind == POLICY_VALUE_NETWORK)
             CHECK(network_set_add(list->networks, &value->network) == 0);
         else
-            CHECK(name_set_add(list->names, value->text, strlen(value->text),
-                               value->kind == POLICY_VALUE_SUFFIX) == 0);
+            CHECK(name_set_add_host(list->names, value->text, strlen(value->text),
+                                    value->kind == POLICY_VALUE_SUFFIX) == 0);
     }
     *made = (struct policy_list){.names = name_set_count(list->names) > 0 ? list->names : NULL,
                                  .networks =
@@ -144,7 +154,7 @@ static struct policy_value make_target(struct input *input, enum policy_conditio
     if (kind == 4)
         return (struct policy_value){.kind = POLICY_VALUE_LIST, .index = choose(input, LIST_COUNT)};
     if (condition == POLICY_TO && kind == 5)
-        return (struct policy_value){.kind = POLICY_VALUE_NAME, .text = CHOOSE(input, names)};
+        return make_name(input);
     if (condition == POLICY_TO && kind == 6)
         return (struct policy_value){.kind = POLICY_VALUE_SUFFIX, .text = CHOOSE(input, suffixes)};
     return (struct policy_value){.kind = POLICY_VALUE_NETWORK,
@@ -263,12 +273,30 @@ static void make_facts(struct input *input, struct policy_facts *facts)
 
 /* -- the naive evaluator: 0 false, 1 unknown, 2 true */
 
+/* Label by label, where one that is `*` is any. */
+static bool is_like(const char *name, const char *pattern)
+{
+    while (*name || *pattern) {
+        size_t own = strcspn(name, ".");
+        size_t wanted = strcspn(pattern, ".");
+        bool is_any = wanted == 1 && *pattern == '*' && own > 0;
+        if (!is_any && (own != wanted || strncmp(name, pattern, own) != 0))
+            return false;
+        if (name[own] != pattern[wanted])
+            return false;
+        name += own + (name[own] == '.');
+        pattern += wanted + (pattern[wanted] == '.');
+    }
+    return true;
+}
+
 static bool is_under(const char *name, const char *suffix)
 {
-    size_t more = strlen(name) - strlen(suffix);
-
-    return strlen(name) > strlen(suffix) && name[more - 1] == '.' &&
-           strcmp(name + more, suffix) == 0;
+    for (const char *dot = strchr(name, '.'); dot; dot = strchr(dot + 1, '.')) {
+        if (is_like(dot + 1, suffix))
+            return true;
+    }
+    return false;
 }
 
 static bool has_client(const struct policy_value *value, const struct ip_address *address)
@@ -300,7 +328,7 @@ static int of_target(const struct policy_value *value, const char *name,
                      const struct ip_address *address)
 {
     if (value->kind == POLICY_VALUE_NAME)
-        return name && strcmp(name, value->text) == 0 ? 2 : 0;
+        return name && is_like(name, value->text) ? 2 : 0;
     if (value->kind == POLICY_VALUE_SUFFIX)
         return name && is_under(name, value->text) ? 2 : 0;
     return !address ? 1 : has_address(value, address) ? 2 : 0;

@@ -32,7 +32,7 @@ static int take_member(const char *name, const char *value, struct tunnel_filter
     if (strcmp(name, "host") == 0)
         return tunnel_filter_set_host(filter, value) == 0
                    ? 0
-                   : fail(ret_problem, "host: a name, an IP address or *.suffix");
+                   : fail(ret_problem, "host: a name, *.suffix, .domain, an address or CIDR");
     if (strcmp(name, "min_bytes") == 0)
         return setting_parse_size(value, &filter->min_bytes) == 0
                    ? 0
@@ -89,7 +89,7 @@ int control_request_parse(const char *line, size_t length, struct control_reques
         return error;
     const struct tunnel_filter *filter = &request.filter;
     if (request.kind == CONTROL_KILL && filter->id == 0 && filter->user[0] == '\0' &&
-        filter->host[0] == '\0')
+        !filter->has_host)
         return fail(ret_problem, "kill whom? as in: kill {\"id\":\"4n0g2b\"}, or user, or host");
     *ret_request = request;
     return 0;

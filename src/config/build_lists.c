@@ -125,24 +125,16 @@ static void add_entry(struct config_builder *builder, struct list_draft *list,
                       const struct list_entry *entry)
 {
     struct arena *arena = &builder->owner->arena;
-    struct policy_value *value = vector_push(arena, &list->values, sizeof(*value));
-    bool is_suffix = entry->kind == LIST_ENTRY_SUFFIX;
-    int error;
+    struct policy_value values[2];
+    size_t count = build_entry_values(builder, entry, values);
 
-    if (value == NULL)
-        return;
-    if (entry->kind == LIST_ENTRY_NETWORK) {
-        value->kind = POLICY_VALUE_NETWORK;
-        value->network = entry->network;
-        error = network_set_add(list->networks, &entry->network);
-    } else {
-        const struct authority *name = &entry->authority;
+    for (size_t i = 0; i < count; i++) {
+        struct policy_value *value = vector_push(arena, &list->values, sizeof(*value));
 
-        value->kind = is_suffix ? POLICY_VALUE_SUFFIX : POLICY_VALUE_NAME;
-        value->text = arena_copy(arena, name->host, name->host_length);
-        error = name_set_add(list->names, name->host, name->host_length, is_suffix);
+        if (value != NULL)
+            *value = values[i];
     }
-    if (error < 0)
+    if (list_entry_add(entry, list->names, list->networks) < 0)
         arena->is_exhausted = true;
 }
 

@@ -1,6 +1,6 @@
 /* Rules: words to conditions. What a word may be depends on its condition (`takes`); what it is, on
- * its looks: an address, `*.suffix`, a quoted or dotted name, or a bare word, which is a keyword or
- * a list.
+ * its looks: an address, `*.suffix`, `.domain`, a quoted or dotted name, or a bare word, which is a
+ * keyword or a list.
  */
 #include "config/builder.h"
 
@@ -34,12 +34,12 @@ static const struct {
         {"to",
          TAKES_ANY | TAKES_SPECIAL | TAKES_PRIVATE | TAKES_LOOPBACK | TAKES_NETWORK | TAKES_NAME |
              TAKES_LIST,
-         "any, special, private, loopback, a host name, *.suffix, a CIDR block, an address "
-         "or a list"},
+         "any, special, private, loopback, a host name, *.suffix, .domain, a CIDR block, an "
+         "address or a list"},
     [POLICY_ADDRESS] = {"address",
                         TAKES_SPECIAL | TAKES_PRIVATE | TAKES_LOOPBACK | TAKES_NETWORK | TAKES_LIST,
                         "special, private, loopback, a CIDR block, an address or a list of those"},
-    [POLICY_SNI] = {"sni", TAKES_NAME | TAKES_LIST, "a host name, *.suffix or a list"},
+    [POLICY_SNI] = {"sni", TAKES_NAME | TAKES_LIST, "a host name, *.suffix, .domain or a list"},
 };
 
 static const struct {
@@ -95,8 +95,30 @@ static bool parse_bare(struct config_builder *builder, enum policy_condition_kin
     return true;
 }
 
-static bool parse_host(struct config_builder *builder, enum policy_condition_kind kind,
-                       const struct config_word *word, struct policy_value *value)
+size_t build_entry_values(struct config_builder *builder, const struct list_entry *entry,
+                          struct policy_value ret_values[2])
+{
+    size_t count = 0;
+
+    if (entry->kind == LIST_ENTRY_NETWORK) {
+        ret_values[0].kind = POLICY_VALUE_NETWORK;
+        ret_values[0].network = entry->network;
+        return 1;
+    }
+    const char *text =
+        arena_copy(&builder->owner->arena, entry->authority.host, entry->authority.host_length);
+    if (text == NULL)
+        return 0;
+    if (entry->kind != LIST_ENTRY_SUFFIX)
+        ret_values[count++] = (struct policy_value){.kind = POLICY_VALUE_NAME, .text = text};
+    if (entry->kind != LIST_ENTRY_NAME)
+        ret_values[count++] = (struct policy_value){.kind = POLICY_VALUE_SUFFIX, .text = text};
+    return count;
+}
+
+/* How many values the word is: none is an error, which is said. */
+static size_t parse_host(struct config_builder *builder, enum policy_condition_kind kind,
+                         const struct config_word *word, struct policy_value *value)
 {
     unsigned takes = host_conditions[kind].takes;
     struct list_entry entry;
@@ -111,21 +133,13 @@ static bool parse_host(struct config_builder *builder, enum policy_condition_kin
     text_init(&message, buffer, sizeof(buffer));
     if (list_entry_parse(word->text, word->length, &entry, &message) < 0) {
         builder_error(builder, &word->place, buffer, NULL);
-        return false;
+        return 0;
     }
     if (!(takes & (entry.kind == LIST_ENTRY_NETWORK ? TAKES_NETWORK : TAKES_NAME))) {
         refuse(builder, kind, word);
-        return false;
+        return 0;
     }
-    if (entry.kind == LIST_ENTRY_NETWORK) {
-        value->kind = POLICY_VALUE_NETWORK;
-        value->network = entry.network;
-        return true;
-    }
-    value->kind = entry.kind == LIST_ENTRY_SUFFIX ? POLICY_VALUE_SUFFIX : POLICY_VALUE_NAME;
-    value->text =
-        arena_copy(&builder->owner->arena, entry.authority.host, entry.authority.host_length);
-    return value->text != NULL;
+    return build_entry_values(builder, &entry, value);
 }
 
 static bool parse_user(struct config_builder *builder, const struct config_word *word,
@@ -292,8 +306,8 @@ static bool parse_time(struct config_builder *builder, const struct config_word 
 
 /* -- conditions and rules */
 
-static bool parse_value(struct config_builder *builder, enum policy_condition_kind kind,
-                        const struct config_word *word, struct policy_value *value)
+static size_t parse_value(struct config_builder *builder, enum policy_condition_kind kind,
+                          const struct config_word *word, struct policy_value *value)
 {
     switch (kind) {
     case POLICY_USER:
@@ -317,16 +331,16 @@ static bool parse_values(struct config_builder *builder, enum policy_condition_k
 {
     const struct config_word *words = values->items;
     size_t step = kind == POLICY_TIME ? 2 : 1;
-    struct policy_value *parsed =
-        arena_allocate(&builder->owner->arena, values->count * sizeof(*parsed));
+    struct policy_value *parsed = /* a word is two at most */
+        arena_allocate(&builder->owner->arena, 2 * values->count * sizeof(*parsed));
 
     if (parsed == NULL)
         return false;
     condition->kind = kind;
     condition->values = parsed;
     for (size_t i = 0; i < values->count; i += step)
-        if (parse_value(builder, kind, &words[i], &parsed[condition->value_count]))
-            condition->value_count++;
+        condition->value_count +=
+            parse_value(builder, kind, &words[i], &parsed[condition->value_count]);
     return condition->value_count > 0;
 }
 

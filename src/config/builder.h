@@ -16,6 +16,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+struct list_entry;
 struct name_set;
 struct network_set;
 
@@ -152,6 +153,9 @@ void build_condition(struct config_builder *builder, enum policy_condition_kind 
                      bool is_negated, const struct vector *values);
 void build_rule(struct config_builder *builder, const struct config_place *place, bool is_report,
                 bool is_allow, const struct config_word *name);
+/* The one or two values that an entry is (`.example.com` is two); 0: no memory. */
+size_t build_entry_values(struct config_builder *builder, const struct list_entry *entry,
+                          struct policy_value ret_values[2]);
 /* For admin's `user`. */
 bool build_user_values(struct config_builder *builder, const struct vector *words,
                        struct policy_condition *ret_condition);

@@ -4,11 +4,13 @@
 #include "config/list_entry.h"
 
 #include "config/suggest.h"
+#include "policy/name_set.h"
+#include "policy/network_set.h"
 
 #include <errno.h>
 #include <string.h>
 
-enum { QUOTED_MAX = 80 };
+enum { QUOTED_MAX = 80, MESSAGE_MAX = 512 };
 
 static int fail(struct text *message, const char *text, size_t length, const char *why)
 {
@@ -19,40 +21,77 @@ static int fail(struct text *message, const char *text, size_t length, const cha
     return -EINVAL;
 }
 
+static bool is_star_alone(const char *text, size_t length)
+{
+    return length > 0 && text[0] == '*' && (length == 1 || (length == 2 && text[1] == '.'));
+}
+
 static int fail_name(struct text *message, const char *text, size_t length)
 {
     for (size_t i = 0; i < length; i++)
         if ((unsigned char)text[i] >= 0x80)
             return fail(message, text, length,
                         "is not ASCII; write a name's encoded form, as in xn--bcher-kva.example");
-    if (length == 1 && text[0] == '*')
+    if (is_star_alone(text, length))
         return fail(
             message, text, length,
             "is no host; write *.example.com for all names below it, or `to any` in a rule");
-    if (memchr(text, '*', length) != NULL)
-        return fail(message, text, length,
-                    "has a * in the wrong place; write *.example.com for all names below it");
     if (memchr(text, '/', length) != NULL)
         return fail(message, text, length,
                     "is neither a CIDR block nor a host name; write 10.0.0.0/8, or example.com");
-    if (length > 0 && text[0] == '.')
-        return fail(message, text, length,
-                    "is not a host name; write *.example.com for all names below it");
     return fail(message, text, length,
                 "is not a host name: letters, digits, - and _ in labels of 1 to 63 bytes");
+}
+
+static int fail_star(struct text *message, const char *text, size_t length, bool is_last)
+{
+    return fail(message, text, length,
+                is_last ? "has a * as its last label, where it would be anybody's domain; name them"
+                        : "has a * that is only a part of a label; write it for a whole one, as in "
+                          "*.example.com for all names below it, or eu.*.example.com");
+}
+
+/* Takes each label `*` for an `x`, so that the rest can be judged as a name is. */
+static int hide_stars(struct text *message, const char *text, size_t length, char *host,
+                      size_t host_length)
+{
+    for (size_t i = 0; i < host_length; i++) {
+        bool is_first = i == 0 || host[i - 1] == '.';
+        bool is_last = i + 1 == host_length || (host[i + 1] == '.' && i + 2 == host_length);
+
+        if (host[i] != '*')
+            continue;
+        if (!is_first || (!is_last && host[i + 1] != '.'))
+            return fail_star(message, text, length, false);
+        if (is_last)
+            return fail_star(message, text, length, true);
+        host[i] = 'x';
+    }
+    return 0;
+}
+
+static enum list_entry_kind kind_of(const char *text, size_t length, size_t *ret_start)
+{
+    bool is_suffix = length > 2 && text[0] == '*' && text[1] == '.';
+    bool is_domain = length > 1 && text[0] == '.';
+
+    *ret_start = is_suffix ? 2 : is_domain ? 1 : 0;
+    return is_suffix ? LIST_ENTRY_SUFFIX : is_domain ? LIST_ENTRY_DOMAIN : LIST_ENTRY_NAME;
 }
 
 static int parse_name(const char *text, size_t length, struct list_entry *entry,
                       struct text *message)
 {
     char target[AUTHORITY_TEXT_SIZE];
-    bool is_suffix = length > 2 && text[0] == '*' && text[1] == '.';
-    size_t start = is_suffix ? 2 : 0;
+    size_t start;
+    enum list_entry_kind kind = kind_of(text, length, &start);
     size_t host_length = length - start;
 
-    if (host_length == 0 || host_length > AUTHORITY_HOST_MAX + 1)
+    if (host_length == 0 || host_length > AUTHORITY_HOST_MAX + 1 || is_star_alone(text, length))
         return fail_name(message, text, length);
     memcpy(target, text + start, host_length);
+    if (hide_stars(message, text, length, target, host_length) < 0)
+        return -EINVAL;
     target[host_length] = ':';
     target[host_length + 1] = '1';
     enum authority_error error = authority_parse(target, host_length + 2, &entry->authority);
@@ -62,7 +101,10 @@ static int parse_name(const char *text, size_t length, struct list_entry *entry,
                     "192.0.2.1");
     if (error != AUTHORITY_OK || entry->authority.address.family != IP_NONE)
         return fail_name(message, text, length);
-    entry->kind = is_suffix ? LIST_ENTRY_SUFFIX : LIST_ENTRY_NAME;
+    for (size_t i = 0; i < host_length; i++)
+        if (text[start + i] == '*')
+            entry->authority.host[i] = '*';
+    entry->kind = kind;
     return 0;
 }
 
@@ -98,4 +140,88 @@ int list_entry_parse(const char *text, size_t length, struct list_entry *ret_ent
     if (memchr(text, ':', length) != NULL)
         return fail_colon(message, text, length);
     return parse_name(text, length, ret_entry, message);
+}
+
+int list_entry_parse_host(const char *text, size_t length, struct list_entry *ret_entry)
+{
+    bool is_bracketed = length >= 2 && text[0] == '[' && text[length - 1] == ']';
+    char buffer[MESSAGE_MAX];
+    struct text ignored;
+
+    text_init(&ignored, buffer, sizeof(buffer));
+    int error =
+        list_entry_parse(text + is_bracketed, length - 2 * is_bracketed, ret_entry, &ignored);
+    if (error == 0 && is_bracketed && memchr(text, ':', length) == NULL)
+        return -EINVAL;
+    return error;
+}
+
+static size_t label_length(const char *at, const char *end)
+{
+    const char *dot = memchr(at, '.', (size_t)(end - at));
+
+    return (size_t)((dot != NULL ? dot : end) - at);
+}
+
+/* Label by label, with as many on both sides. */
+static bool is_like(const char *name, const char *end, const struct authority *pattern)
+{
+    const char *like = pattern->host;
+    const char *like_end = like + pattern->host_length;
+
+    for (;;) {
+        size_t own = label_length(name, end);
+        size_t wanted = label_length(like, like_end);
+        bool is_any = wanted == 1 && *like == '*' && own > 0;
+
+        if (!is_any && (own != wanted || memcmp(name, like, own) != 0))
+            return false;
+        name += own;
+        like += wanted;
+        if (name == end || like == like_end)
+            return name == end && like == like_end;
+        name++;
+        like++;
+    }
+}
+
+bool list_entry_has_host(const struct list_entry *entry, const char *host, size_t length)
+{
+    const char *end = host + length;
+    struct ip_address address;
+
+    if (entry->kind == LIST_ENTRY_NETWORK)
+        return ip_address_parse(host, length, &address) == 0 &&
+               ip_network_contains(&entry->network, &address);
+    if (entry->kind != LIST_ENTRY_SUFFIX && is_like(host, end, &entry->authority))
+        return true;
+    for (size_t i = 0; i < length && entry->kind != LIST_ENTRY_NAME; i++)
+        if (host[i] == '.' && is_like(host + i + 1, end, &entry->authority))
+            return true;
+    return false;
+}
+
+bool list_entry_equals(const struct list_entry *a, const struct list_entry *b)
+{
+    if (a->kind != b->kind)
+        return false;
+    if (a->kind == LIST_ENTRY_NETWORK)
+        return a->network.prefix_length == b->network.prefix_length &&
+               ip_address_equals(&a->network.address, &b->network.address);
+    return strcmp(a->authority.host, b->authority.host) == 0;
+}
+
+int list_entry_add(const struct list_entry *entry, struct name_set *names,
+                   struct network_set *networks)
+{
+    const struct authority *name = &entry->authority;
+    int error = 0;
+
+    if (entry->kind == LIST_ENTRY_NETWORK)
+        return network_set_add(networks, &entry->network);
+    if (entry->kind != LIST_ENTRY_SUFFIX)
+        error = name_set_add_host(names, name->host, name->host_length, false);
+    if (error == 0 && entry->kind != LIST_ENTRY_NAME)
+        error = name_set_add_host(names, name->host, name->host_length, true);
+    return error;
 }

@@ -5,8 +5,6 @@
 
 #include "config/lines.h"
 #include "config/list_entry.h"
-#include "policy/name_set.h"
-#include "policy/network_set.h"
 
 #include <errno.h>
 #include <stdint.h>
@@ -39,14 +37,6 @@ static void report(struct list_parse *parse, const char *line, size_t line_lengt
         diagnostics_add(parse->diagnostics, false, &place, message);
 }
 
-static int add_entry(struct list_parse *parse, const struct list_entry *entry)
-{
-    if (entry->kind == LIST_ENTRY_NETWORK)
-        return network_set_add(parse->networks, &entry->network);
-    return name_set_add(parse->names, entry->authority.host, entry->authority.host_length,
-                        entry->kind == LIST_ENTRY_SUFFIX);
-}
-
 static int parse_line(struct list_parse *parse, const char *line, size_t length)
 {
     const char *comment = length > 0 ? memchr(line, '#', length) : NULL;
@@ -70,7 +60,7 @@ static int parse_line(struct list_parse *parse, const char *line, size_t length)
         report(parse, line, length, start, end - start, buffer);
         return 0;
     }
-    return add_entry(parse, &entry);
+    return list_entry_add(&entry, parse->names, parse->networks);
 }
 
 static void report_rest(struct list_parse *parse)

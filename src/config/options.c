@@ -10,6 +10,7 @@
  */
 #include "config/options.h"
 
+#include "config/list_entry.h"
 #include "config/setting.h"
 #include "config/suggest.h"
 #include "wire/basic_auth.h"
@@ -282,15 +283,11 @@ static int take_tunnel_user(struct parse *parse, const char *word)
 
 static int take_tunnel_host(struct parse *parse, const char *word)
 {
-    static const char any_suffix[] = "*.";
-    bool is_suffix = strncmp(word, any_suffix, strlen(any_suffix)) == 0;
-    const char *host = is_suffix ? word + strlen(any_suffix) : word;
-    struct authority authority;
+    struct list_entry entry;
 
-    if (authority_parse_host(host, strlen(host), &authority) != AUTHORITY_OK ||
-        (is_suffix && authority.address.family != IP_NONE))
+    if (list_entry_parse_host(word, strlen(word), &entry) < 0)
         return fail(parse->message, "--host", word,
-                    ": not a host; write example.com, *.example.com or 192.0.2.7");
+                    ": not a host; write example.com, *.example.com, .example.com or 192.0.2.7");
     parse->options->tunnels.host = word;
     return 0;
 }

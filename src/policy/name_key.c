@@ -40,6 +40,15 @@ void name_key_init(struct name_key *key, const char *name, size_t length)
     key->hash = finish(hash, false);
 }
 
+size_t name_key_tail(const char *name, size_t length)
+{
+    for (size_t i = length; i-- > 1;) {
+        if (name[i] == '.' && name[i - 1] == '*' && (i == 1 || name[i - 2] == '.'))
+            return i + 1;
+    }
+    return 0;
+}
+
 uint32_t name_key_hash(const char *name, size_t length, bool is_suffix)
 {
     uint64_t hash = fnv_offset;

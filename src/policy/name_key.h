@@ -26,5 +26,7 @@ struct name_key {
 void name_key_init(struct name_key *key, const char *name, size_t length);
 /* The hash that name_key_init finds for such a name, or for what follows "*.". */
 uint32_t name_key_hash(const char *name, size_t length, bool is_suffix);
+/* Where the labels behind the last label `*` begin, at least one; 0: no label is `*`. */
+size_t name_key_tail(const char *name, size_t length);
 
 #endif

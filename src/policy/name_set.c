@@ -3,6 +3,10 @@
  * An entry in `bytes` is two bytes of length and kind, then the name. A slot has the entry's 32-bit
  * hash, of which the low bits are its home: so the table grows without looking at the names, and a
  * lookup touches `bytes` only where all 32 bits agree. At most three slots of four are taken.
+ *
+ * A name with a label `*` is an entry like any other, and its shape, how many labels it has and
+ * which of them are `*`, is noted. A name is looked up once more for each shape, with its own
+ * labels put into it; people write few shapes, however many names.
  */
 #include "policy/name_set.h"
 
@@ -13,11 +17,19 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { FIRST_SLOTS = 8, FIRST_BYTES = 64, HEADER_BYTES = 2 };
+enum { FIRST_SLOTS = 8, FIRST_BYTES = 64, HEADER_BYTES = 2, FIRST_SHAPES = 4, HOST_MAX = 253 };
 
 struct slot {
     uint32_t hash;
     uint32_t offset; /* of the entry in `bytes`, plus 1; 0: free */
+};
+
+/* Known by the first name that has it. */
+struct shape {
+    uint32_t offset; /* of that name in `bytes` */
+    uint16_t length;
+    uint16_t label_count;
+    bool is_suffix;
 };
 
 struct name_set {
@@ -26,6 +38,8 @@ struct name_set {
     size_t count;
     char *bytes;
     size_t used, size;
+    struct shape *shapes;
+    size_t shape_count, shape_size;
 };
 
 int name_set_create(struct name_set **ret_set)
@@ -52,6 +66,7 @@ void name_set_destroy(struct name_set *set)
         return;
     free(set->slots);
     free(set->bytes);
+    free(set->shapes);
     free(set);
 }
 
@@ -90,6 +105,60 @@ static struct slot *find(const struct name_set *set, uint32_t hash, const char *
     }
 }
 
+static size_t label_length(const char *at, const char *end)
+{
+    const char *dot = memchr(at, '.', (size_t)(end - at));
+
+    return (size_t)((dot ? dot : end) - at);
+}
+
+static bool is_star(const char *label, size_t length)
+{
+    return length == 1 && *label == '*';
+}
+
+/* `name` with a `*` wherever the shape has one. Both have the same number of labels. Returns the
+ * length; 0: a label is empty. */
+static size_t put_into_shape(const struct name_set *set, const struct shape *shape,
+                             const char *name, const char *end, char *out)
+{
+    const char *like = set->bytes + shape->offset;
+    const char *like_end = like + shape->length;
+    size_t length = 0;
+
+    for (unsigned label = 0; label < shape->label_count; label++) {
+        size_t own = label_length(name, end);
+        size_t wanted = label_length(like, like_end);
+        bool is_any = is_star(like, wanted);
+
+        if (own == 0)
+            return 0;
+        if (label > 0)
+            out[length++] = '.';
+        memcpy(out + length, is_any ? like : name, is_any ? 1 : own);
+        length += is_any ? 1 : own;
+        name += own + 1;
+        like += wanted + 1;
+    }
+    return length;
+}
+
+static bool has_shaped(const struct name_set *set, const struct shape *shape,
+                       const struct name_key *key)
+{
+    size_t label_count = key->suffix_count + 1;
+    size_t start = 0;
+    char text[HOST_MAX];
+
+    if (shape->is_suffix ? label_count <= shape->label_count : label_count != shape->label_count)
+        return false;
+    if (shape->is_suffix)
+        start = key->suffixes[shape->label_count - 1].offset;
+    size_t length = put_into_shape(set, shape, key->name + start, key->name + key->length, text);
+    uint32_t hash = name_key_hash(text, length, shape->is_suffix);
+    return length > 0 && find(set, hash, text, length, shape->is_suffix)->offset != 0;
+}
+
 bool name_set_contains_key(const struct name_set *set, const struct name_key *key)
 {
     if (key->length > NAME_SET_LENGTH_MAX)
@@ -100,6 +169,10 @@ bool name_set_contains_key(const struct name_set *set, const struct name_key *ke
         size_t offset = key->suffixes[i].offset;
         if (find(set, key->suffixes[i].hash, key->name + offset, key->length - offset, true)
                 ->offset != 0)
+            return true;
+    }
+    for (size_t i = 0; i < set->shape_count && key->length <= HOST_MAX; i++) {
+        if (has_shaped(set, &set->shapes[i], key))
             return true;
     }
     return false;
@@ -175,5 +248,75 @@ int name_set_add(struct name_set *set, const char *name, size_t length, bool is_
         (struct slot){.hash = hash, .offset = (uint32_t)set->used + 1};
     set->used = needed;
     set->count++;
+    return 0;
+}
+
+/* -- shapes */
+
+static struct shape make_shape(const struct name_set *set, size_t length, bool is_suffix)
+{
+    const char *name = set->bytes + set->used - length;
+    struct shape shape = {.offset = (uint32_t)(set->used - length),
+                          .length = (uint16_t)length,
+                          .label_count = 1,
+                          .is_suffix = is_suffix};
+
+    for (size_t i = 0; i < length; i++)
+        shape.label_count += name[i] == '.';
+    return shape;
+}
+
+static bool is_same_shape(const struct name_set *set, const struct shape *a, const struct shape *b)
+{
+    const char *one = set->bytes + a->offset;
+    const char *other = set->bytes + b->offset;
+    const char *one_end = one + a->length;
+    const char *other_end = other + b->length;
+
+    if (a->is_suffix != b->is_suffix || a->label_count != b->label_count)
+        return false;
+    for (unsigned label = 0; label < a->label_count; label++) {
+        size_t one_length = label_length(one, one_end);
+        size_t other_length = label_length(other, other_end);
+        if (is_star(one, one_length) != is_star(other, other_length))
+            return false;
+        one += one_length + 1;
+        other += other_length + 1;
+    }
+    return true;
+}
+
+static int grow_shapes(struct name_set *set)
+{
+    size_t size = set->shape_size > 0 ? set->shape_size * 2 : FIRST_SHAPES;
+    struct shape *shapes = malloc(size * sizeof(*shapes));
+
+    if (!shapes)
+        return -ENOMEM;
+    if (set->shape_count > 0)
+        memcpy(shapes, set->shapes, set->shape_count * sizeof(*shapes));
+    free(set->shapes);
+    set->shapes = shapes;
+    set->shape_size = size;
+    return 0;
+}
+
+int name_set_add_host(struct name_set *set, const char *name, size_t length, bool is_suffix)
+{
+    size_t count = set->count;
+
+    REQUIRE(length <= HOST_MAX);
+    if (name_set_add(set, name, length, is_suffix) < 0)
+        return -ENOMEM;
+    if (set->count == count || name_key_tail(name, length) == 0)
+        return 0;
+    struct shape shape = make_shape(set, length, is_suffix);
+    for (size_t i = 0; i < set->shape_count; i++) {
+        if (is_same_shape(set, &set->shapes[i], &shape))
+            return 0;
+    }
+    if (set->shape_count == set->shape_size && grow_shapes(set) < 0)
+        return -ENOMEM;
+    set->shapes[set->shape_count++] = shape;
     return 0;
 }

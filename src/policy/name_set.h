@@ -1,5 +1,6 @@
 /* A set of host names and suffixes: a million of them load in under 2 s and cost under 100 bytes
- * each; a lookup takes one step a label, whatever the size.
+ * each; a lookup takes one step a label, whatever the size. Names in which a label is `*` cost one
+ * step more for each shape they come in.
  */
 #ifndef POLICY_NAME_SET_H
 #define POLICY_NAME_SET_H
@@ -19,6 +20,9 @@ void name_set_destroy(struct name_set *set);
 /* `name` is normalised (wire/authority.h) and copied; a suffix comes without "*." and does not
  * match itself. Adding twice is harmless. 0 or -ENOMEM. */
 int name_set_add(struct name_set *set, const char *name, size_t length, bool is_suffix) MUST_CHECK;
+/* The same for a host: a label that is `*`, the last one excepted, stands for any one label. */
+int name_set_add_host(struct name_set *set, const char *name, size_t length,
+                      bool is_suffix) MUST_CHECK;
 size_t name_set_count(const struct name_set *set);
 bool name_set_contains(const struct name_set *set, const char *name, size_t length);
 /* The same for a name whose hashes are known. */

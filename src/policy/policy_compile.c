@@ -16,11 +16,19 @@
 static const unsigned address_kinds = 1u << POLICY_VALUE_SPECIAL | 1u << POLICY_VALUE_PRIVATE |
                                       1u << POLICY_VALUE_LOOPBACK | 1u << POLICY_VALUE_NETWORK;
 
-static int add_name(struct compiled_condition *condition, const char *name, bool is_suffix)
+static int add_host(struct compiled_condition *condition, const char *name, bool is_suffix)
 {
     if (!condition->names && name_set_create(&condition->names) < 0)
         return -ENOMEM;
-    return name_set_add(condition->names, name, strlen(name), is_suffix);
+    return name_set_add_host(condition->names, name, strlen(name), is_suffix);
+}
+
+/* A user or a word: a `*` in it is a `*`. */
+static int add_word(struct compiled_condition *condition, const char *word)
+{
+    if (!condition->names && name_set_create(&condition->names) < 0)
+        return -ENOMEM;
+    return name_set_add(condition->names, word, strlen(word), false);
 }
 
 static int add_network(struct compiled_condition *condition, const struct ip_network *network)
@@ -33,7 +41,7 @@ static int add_network(struct compiled_condition *condition, const struct ip_net
 static int add_group(struct compiled_condition *condition, const struct policy_group *group)
 {
     for (size_t i = 0; i < group->user_count; i++) {
-        if (add_name(condition, group->users[i], false) < 0)
+        if (add_word(condition, group->users[i]) < 0)
             return -ENOMEM;
     }
     return 0;
@@ -47,11 +55,12 @@ static int add_value(const struct policy_source *source, struct compiled_conditi
     case POLICY_VALUE_NETWORK:
         return add_network(condition, &value->network);
     case POLICY_VALUE_NAME:
+        return add_host(condition, value->text, false);
+    case POLICY_VALUE_SUFFIX:
+        return add_host(condition, value->text, true);
     case POLICY_VALUE_USER:
     case POLICY_VALUE_WORD:
-        return add_name(condition, value->text, false);
-    case POLICY_VALUE_SUFFIX:
-        return add_name(condition, value->text, true);
+        return add_word(condition, value->text);
     case POLICY_VALUE_GROUP:
         REQUIRE(value->index < source->group_count);
         return add_group(condition, &source->groups[value->index]);

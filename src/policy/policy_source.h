@@ -35,8 +35,8 @@ enum policy_value_kind {
     POLICY_VALUE_PRIVATE,  /* from, to, address: 10/8, 172.16/12, 192.168/16, fc00::/7 */
     POLICY_VALUE_LOOPBACK, /* from, to, address: 127/8, ::1 */
     POLICY_VALUE_NETWORK,  /* from, to, address: a CIDR block or a single address */
-    POLICY_VALUE_NAME,     /* to, sni: a host name, normalised */
-    POLICY_VALUE_SUFFIX,   /* to, sni: "corp.example" for *.corp.example, normalised */
+    POLICY_VALUE_NAME,     /* to, sni: a host name, normalised; a label may be `*`, any one */
+    POLICY_VALUE_SUFFIX,   /* to, sni: "corp.example" for *.corp.example; the same */
     POLICY_VALUE_LIST,     /* from, to, address, sni: source->lists[index] */
     POLICY_VALUE_USER,     /* user: a name, case-sensitive */
     POLICY_VALUE_GROUP,    /* user: source->groups[index] */

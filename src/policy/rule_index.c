@@ -57,10 +57,19 @@ static int allocate(struct rule_index *index, const struct policy_rule_source *r
     return 0;
 }
 
+/* A name in which a label is `*` is found by what it ends with. */
+static uint32_t hash_of(const struct policy_value *value)
+{
+    size_t length = strlen(value->text);
+    size_t tail = name_key_tail(value->text, length);
+
+    return name_key_hash(value->text + tail, length - tail,
+                         tail > 0 || value->kind == POLICY_VALUE_SUFFIX);
+}
+
 static void add_entry(struct rule_index *index, const struct policy_value *value, uint32_t rule)
 {
-    uint32_t hash =
-        name_key_hash(value->text, strlen(value->text), value->kind == POLICY_VALUE_SUFFIX);
+    uint32_t hash = hash_of(value);
     uint32_t *bucket = &index->buckets[hash & index->mask];
 
     index->entries[index->entry_count] =

@@ -8,8 +8,6 @@
 #include <errno.h>
 #include <string.h>
 
-static const char any_suffix[] = "*.";
-
 int tunnel_filter_set_id(struct tunnel_filter *filter, const char *id)
 {
     return access_id_parse(id, strlen(id), &filter->id);
@@ -27,25 +25,16 @@ int tunnel_filter_set_user(struct tunnel_filter *filter, const char *user)
 
 int tunnel_filter_set_host(struct tunnel_filter *filter, const char *host)
 {
-    bool is_suffix = strncmp(host, any_suffix, strlen(any_suffix)) == 0;
-    const char *rest = is_suffix ? host + strlen(any_suffix) : host;
-    struct authority authority;
-    struct text text;
+    int error = list_entry_parse_host(host, strlen(host), &filter->host);
 
-    if (authority_parse_host(rest, strlen(rest), &authority) != AUTHORITY_OK ||
-        (is_suffix && authority.address.family != IP_NONE))
-        return -EINVAL;
-    filter->is_suffix = is_suffix;
-    text_init(&text, filter->host, sizeof(filter->host));
-    text_add(&text, is_suffix ? "." : "");
-    text_add(&text, authority.host);
-    return 0;
+    filter->has_host = error == 0;
+    return error;
 }
 
 bool tunnel_filter_equals(const struct tunnel_filter *a, const struct tunnel_filter *b)
 {
-    return a->id == b->id && a->min_bytes == b->min_bytes && a->is_suffix == b->is_suffix &&
-           strcmp(a->user, b->user) == 0 && strcmp(a->host, b->host) == 0;
+    return a->id == b->id && a->min_bytes == b->min_bytes && strcmp(a->user, b->user) == 0 &&
+           a->has_host == b->has_host && (!a->has_host || list_entry_equals(&a->host, &b->host));
 }
 
 /* The target without its port and brackets. */
@@ -63,25 +52,17 @@ static const char *host_of(const struct access_record *record, size_t *ret_lengt
     return host;
 }
 
-static bool host_matches(const struct tunnel_filter *filter, const struct access_record *record)
+bool tunnel_filter_matches(const struct tunnel_filter *filter, const struct access_record *record)
 {
     size_t length;
     const char *host = host_of(record, &length);
-    size_t wanted = strlen(filter->host);
 
-    if (filter->is_suffix ? length <= wanted : length != wanted)
-        return false;
-    return memcmp(host + length - wanted, filter->host, wanted) == 0;
-}
-
-bool tunnel_filter_matches(const struct tunnel_filter *filter, const struct access_record *record)
-{
     if (filter->id != 0 && filter->id != record->id)
         return false;
     if (filter->user[0] != '\0' &&
         (record->user == NULL || strcmp(filter->user, record->user) != 0))
         return false;
-    if (filter->host[0] != '\0' && !host_matches(filter, record))
+    if (filter->has_host && !list_entry_has_host(&filter->host, host, length))
         return false;
     return record->up_bytes + record->down_bytes >= filter->min_bytes;
 }

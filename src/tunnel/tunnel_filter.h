@@ -3,7 +3,7 @@
 #define TUNNEL_TUNNEL_FILTER_H
 
 #include "base/contract.h"
-#include "wire/authority.h"
+#include "config/list_entry.h"
 #include "wire/basic_auth.h"
 
 #include <stdbool.h>
@@ -15,17 +15,17 @@ struct access_record;
 struct tunnel_filter {
     uint64_t id;        /* 0: any; no tunnel has that id */
     uint64_t min_bytes; /* both ways together */
-    bool is_suffix;     /* `host` begins with its dot, and what ends so is meant */
     char user[BASIC_USER_MAX + 1];
-    char host[AUTHORITY_HOST_MAX + 2];
+    bool has_host;
+    struct list_entry host;
 };
 
 /* As `ps` and the log show it. 0, or -EINVAL: no tunnel can have it. */
 int tunnel_filter_set_id(struct tunnel_filter *filter, const char *id) MUST_CHECK;
 /* Exactly this one, its case included. 0, or -EINVAL: none, or too long. */
 int tunnel_filter_set_user(struct tunnel_filter *filter, const char *user) MUST_CHECK;
-/* The host that was asked for: a name, an address, or *.SUFFIX; spelled in any way. 0, or -EINVAL.
- */
+/* The host that was asked for, as lists and rules write it; an IPv6 address in brackets, too. 0, or
+ * -EINVAL. */
 int tunnel_filter_set_host(struct tunnel_filter *filter, const char *host) MUST_CHECK;
 
 bool tunnel_filter_equals(const struct tunnel_filter *a, const struct tunnel_filter *b);

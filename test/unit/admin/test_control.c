@@ -269,7 +269,8 @@ static void test_what_is_asked_of_tunnels(void **state)
     assert_non_null(fixture->query);
     assert_false(fixture->query->is_kill);
     assert_string_equal(fixture->query->filter.user, "al\"ice");
-    assert_string_equal(fixture->query->filter.host, ".example.com");
+    assert_int_equal(fixture->query->filter.host.kind, LIST_ENTRY_SUFFIX);
+    assert_string_equal(fixture->query->filter.host.authority.host, "example.com");
     assert_true(fixture->query->filter.min_bytes == 65536);
     answer_tunnels(fixture);
     expect_answer(fd, "{\"ok\":true,\"tunnels\":3}\na\nb\nc\n");

@@ -270,9 +270,11 @@ static void test_refusals_of_ps_and_kill(void **state)
         {"ps a", "unexpected operand 'a'; see 'adit --help'"},
         {"ps --user ''", "--user '': a user name of 1 to 255 bytes is needed"},
         {"ps --min-bytes 1x", "--min-bytes '1x': write bytes, as in 500, 64k or 10MB"},
-        {"ps --host *", "--host '*': not a host; write example.com, *.example.com or 192.0.2.7"},
-        {"kill --host a:1", "--host 'a:1': not a host; write example.com, *.example.com or "
-                            "192.0.2.7"},
+        {"ps --host *",
+         "--host '*': not a host; write example.com, *.example.com, .example.com or 192.0.2.7"},
+        {"kill --host a:1",
+         "--host 'a:1': not a host; write example.com, *.example.com, .example.com or "
+         "192.0.2.7"},
     };
     struct options options;
     char message[OPTIONS_MESSAGE_SIZE];

@@ -23,7 +23,7 @@ static_assert(ARRAY_LENGTH(condition_words) == POLICY_CONDITION_COUNT, "a word f
 
 static const char *const list_names[] = {"corp", "ads", "wide"};
 static const char *const list_entries[][4] = {
-    {"10.0.0.0/8", "*.corp.example"},
+    {"10.0.0.0/8", "*.corp.example", "db.*.corp.test"},
     {"ads.example", "*.ads.example", "198.51.100.0/24"},
     {"8.0.0.0/6", "10.1.0.0/16"},
 };
@@ -207,8 +207,8 @@ static void make_list(struct policy_list *list, size_t index)
         if (ip_network_parse(entry, strlen(entry), &network) == 0)
             assert_int_equal(network_set_add(networks, &network), 0);
         else
-            assert_int_equal(name_set_add(names, entry + 2 * is_suffix,
-                                          strlen(entry) - 2 * is_suffix, is_suffix),
+            assert_int_equal(name_set_add_host(names, entry + 2 * is_suffix,
+                                               strlen(entry) - 2 * is_suffix, is_suffix),
                              0);
     }
     list->name = list_names[index];

@@ -86,6 +86,58 @@ static void tells_names_from_suffixes(void **state)
     name_set_destroy(set);
 }
 
+static void add_host(struct name_set *set, const char *name)
+{
+    bool is_suffix = name[0] == '*' && name[1] == '.';
+
+    name += 2 * is_suffix;
+    assert_int_equal(name_set_add_host(set, name, strlen(name), is_suffix), 0);
+}
+
+static void takes_a_star_for_any_one_label(void **state)
+{
+    struct name_set *set = create();
+    char many[300];
+
+    add_host(set, "ec2.*.amazonaws.com");
+    add_host(set, "s3.*.amazonaws.com");
+    add_host(set, "*.ec2.*.*.cn");
+    add_host(set, "*.*.test");
+    add_host(set, "*.example");
+    add_host(set, "plain.example");
+    assert_int_equal(name_set_count(set), 6);
+    assert_true(has(set, "ec2.eu-west-1.amazonaws.com"));
+    assert_true(has(set, "s3.eu-west-1.amazonaws.com"));
+    assert_false(has(set, "sqs.eu-west-1.amazonaws.com"));
+    assert_false(has(set, "ec2.amazonaws.com"));
+    assert_false(has(set, "ec2..amazonaws.com"));
+    assert_false(has(set, "ec2.a.b.amazonaws.com"));
+    assert_false(has(set, "x.ec2.eu.amazonaws.com"));
+    assert_false(has(set, "ec2.eu.amazonaws.com.evil"));
+    assert_true(has(set, "x.ec2.a.b.cn"));
+    assert_true(has(set, "y.x.ec2.a.b.cn"));
+    assert_false(has(set, "ec2.a.b.cn"));
+    assert_true(has(set, "b.a.test"));
+    assert_true(has(set, "c.b.a.test"));
+    assert_false(has(set, "a.test"));
+    assert_true(has(set, "any.example"));
+    memset(many, '.', sizeof(many));
+    for (size_t i = 0; i <= sizeof(many); i++)
+        assert_false(name_set_contains(set, many, i));
+    name_set_destroy(set);
+}
+
+/* A user's name is text. */
+static void takes_a_star_in_a_word_as_it_is(void **state)
+{
+    struct name_set *set = create();
+
+    assert_int_equal(name_set_add(set, "*.example", 9, false), 0);
+    assert_true(has(set, "*.example"));
+    assert_false(has(set, "a.example"));
+    name_set_destroy(set);
+}
+
 static void counts_what_is_there(void **state)
 {
     struct name_set *set = create();
@@ -160,11 +212,13 @@ static void survives_every_allocation_failure(void **state)
             name_of(&name, buffer, sizeof(buffer), i);
             result = name_set_add(set, buffer, name.length, false);
         }
+        for (size_t labels = 1; result == 0 && labels < 10; labels++)
+            result = name_set_add_host(set, "*.a.a.a.a.a.a.a.a.a", 2 * labels + 1, false);
         allocations_left = -1;
         is_done = result == 0;
         if (!is_done)
             assert_int_equal(result, -ENOMEM);
-        for (size_t i = 0; set && i < name_set_count(set); i++) {
+        for (size_t i = 0; set && i < name_set_count(set) && i < 100; i++) {
             name_of(&name, buffer, sizeof(buffer), i);
             assert_true(has(set, buffer));
         }
@@ -177,6 +231,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(tells_names_from_suffixes),
+        cmocka_unit_test(takes_a_star_for_any_one_label),
+        cmocka_unit_test(takes_a_star_in_a_word_as_it_is),
         cmocka_unit_test(counts_what_is_there),
         cmocka_unit_test(takes_the_longest_names),
         cmocka_unit_test(keeps_a_hundred_thousand),

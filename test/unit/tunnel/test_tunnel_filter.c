@@ -39,6 +39,19 @@ static void test_hosts(void **state)
         {"*.example.com", "example.com:443", false},
         {"*.example.com", "badexample.com:443", false},
         {"*.com", "example.com:443", true},
+        {".example.com", "example.com:443", true},
+        {".Example.com.", "a.b.example.com:443", true},
+        {".example.com", "badexample.com:443", false},
+        {"ec2.*.amazonaws.com", "ec2.eu-west-1.amazonaws.com:443", true},
+        {"ec2.*.amazonaws.com", "ec2.amazonaws.com:443", false},
+        {"ec2.*.amazonaws.com", "ec2.a.b.amazonaws.com:443", false},
+        {"*.ec2.*.amazonaws.com", "x.y.ec2.eu.amazonaws.com:443", true},
+        {"*.ec2.*.amazonaws.com", "ec2.eu.amazonaws.com:443", false},
+        {".ec2.*.amazonaws.com", "ec2.eu.amazonaws.com:443", true},
+        {"10.0.0.0/8", "10.1.2.3:443", true},
+        {"10.0.0.0/8", "11.1.2.3:443", false},
+        {"10.0.0.0/8", "a.example:443", false},
+        {"fd00::/8", "[fd00::1]:443", true},
         {"127.0.0.1", "127.0.0.1:80", true},
         {"127.0.0.1", "127.0.0.11:80", false},
         {"::1", "[::1]:80", true},
@@ -59,9 +72,9 @@ static void test_hosts(void **state)
 
 static void test_malformed(void **state)
 {
-    static const char *const hosts[] = {"",        "*",       "*.",       "a..b",
-                                        "a b",     "a:80",    "*.10.0.0", "*.127.0.0.1",
-                                        "127.0.1", "*.[::1]", "user@a",   "www.*.com"};
+    static const char *const hosts[] = {
+        "",        "*",       "*.",     "a..b",  "a b",    "a:80",  "*.10.0.0", "*.127.0.0.1",
+        "127.0.1", "*.[::1]", "user@a", "www.*", "w*.com", "..com", "[a.com]",  "."};
     static const char *const ids[] = {"",
                                       "0",
                                       "01",
