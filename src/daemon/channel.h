@@ -1,5 +1,8 @@
 /* Between the supervisor and its worker: small typed messages over a socket pair, with descriptors
- * and a text where they are needed. Both ends are non-blocking. */
+ * and a text where they are needed. Both ends are non-blocking.
+ *
+ * The worker talks to the whole world, so the supervisor believes nothing of what comes from it:
+ * channel_receive lets through only what the table of channel.c allows on that side. */
 #ifndef DAEMON_CHANNEL_H
 #define DAEMON_CHANNEL_H
 
@@ -24,10 +27,14 @@ enum channel_kind {
     CHANNEL_KIND_COUNT,
 };
 
+/* Who receives. */
+enum channel_side { CHANNEL_AT_WORKER, CHANNEL_AT_SUPERVISOR, CHANNEL_SIDE_COUNT };
+
 enum channel_end { CHANNEL_END_GOOD = '+', CHANNEL_END_BAD = '-' };
 
 #define CHANNEL_FDS_MAX (2 + SETTINGS_LISTENERS_MAX + 1) /* the admin page's */
 #define CHANNEL_TEXT_MAX 32768                           /* longer texts are cut */
+#define CHANNEL_REASON_MAX 200 /* of a text to the supervisor, which is one printable line */
 
 struct channel_message {
     enum channel_kind kind;
@@ -35,6 +42,7 @@ struct channel_message {
     int fds[CHANNEL_FDS_MAX]; /* the receiver's; close-on-exec */
     size_t length;
     char text[CHANNEL_TEXT_MAX + 1]; /* with a NUL behind it */
+    const char *problem;             /* after -EBADMSG: what it was ("descriptors, ...") */
 };
 
 /* 0 or -errno. */
@@ -43,12 +51,13 @@ int channel_open(int ret_fds[2]) MUST_CHECK;
 int channel_send(int fd, enum channel_kind kind, int passed_fd) MUST_CHECK;
 int channel_send_all(int fd, enum channel_kind kind, const int *passed_fds, size_t count,
                      const char *text, size_t length) MUST_CHECK;
-/* 0, -EAGAIN (nothing there), -EPIPE (the other side is gone) or -errno; -EMFILE: the descriptors
- * did not fit into this process, and the message is lost. */
-int channel_receive(int fd, struct channel_message *ret_message) MUST_CHECK;
+/* 0, -EAGAIN (nothing there), -EPIPE (the other side is gone) or -errno; -EBADMSG: nothing that
+ * `side` is ever sent, it is lost; -EMFILE: the descriptors did not fit into this process, the
+ * message is lost but for its kind. */
+int channel_receive(int fd, enum channel_side side, struct channel_message *ret_message) MUST_CHECK;
+/* When the other side's process has ended: what still waits is dropped, descriptors with it. */
+void channel_close(int fd);
 /* Closes the descriptors from `first` on. */
 void channel_message_close(struct channel_message *message, size_t first);
-
-const char *channel_kind_name(enum channel_kind kind);
 
 #endif

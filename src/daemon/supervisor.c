@@ -23,6 +23,7 @@
 #include "daemon/file_watch.h"
 #include "daemon/say.h"
 #include "daemon/worker.h"
+#include "daemon/worker_process.h"
 #include "loop/clock.h"
 
 #include <errno.h>
@@ -76,11 +77,8 @@ struct supervisor {
     enum relay_mode relay_mode;
     unsigned threads;
     int signal_fd;
-    int channel_fd; /* -1: none */
-    pid_t worker;   /* 0: none */
-    bool is_worker_ready;
+    struct worker_process worker;
     uint64_t started_ms;
-    uint64_t worker_started_ms;
     uint64_t restarts;
     uint64_t send_files_at_ms;
     uint64_t start_worker_at_ms;
@@ -95,13 +93,6 @@ static void end(struct supervisor *supervisor, int exit_status)
 
 /* -- the worker */
 
-static void close_channel(struct supervisor *supervisor)
-{
-    if (supervisor->channel_fd >= 0)
-        close(supervisor->channel_fd);
-    supervisor->channel_fd = -1;
-}
-
 static void send_files(struct supervisor *supervisor)
 {
     static const enum channel_kind kinds[] = {CHANNEL_HOSTS, CHANNEL_RESOLV_CONF};
@@ -110,10 +101,10 @@ static void send_files(struct supervisor *supervisor)
     supervisor->send_files_at_ms = NEVER;
     if (supervisor->files != NULL)
         file_watch_renew(supervisor->files);
-    for (size_t i = 0; i < WATCHED_FILE_COUNT && supervisor->channel_fd >= 0; i++) {
+    for (size_t i = 0; i < WATCHED_FILE_COUNT && supervisor->worker.channel_fd >= 0; i++) {
         /* A file that can't be opened has no contents. */
         int fd = watched_file_open((enum watched_file)i);
-        int error = channel_send(supervisor->channel_fd, kinds[i], fd);
+        int error = channel_send(supervisor->worker.channel_fd, kinds[i], fd);
 
         if (fd >= 0)
             close(fd);
@@ -122,8 +113,10 @@ static void send_files(struct supervisor *supervisor)
     }
 }
 
-static void become_worker(struct supervisor *supervisor, int channel_fd)
+/* In the child; does not return. */
+static void become_worker(void *self, int channel_fd)
 {
+    struct supervisor *supervisor = self;
     static const int ignored_signals[] = {SIGINT, SIGTERM, SIGHUP, SIGUSR1, SIGUSR2};
     const struct worker_plan plan = {
         .settings = supervisor->settings,
@@ -140,7 +133,6 @@ static void become_worker(struct supervisor *supervisor, int channel_fd)
     for (size_t i = 0; i < ARRAY_LENGTH(ignored_signals); i++)
         signal(ignored_signals[i], SIG_IGN);
     close(supervisor->signal_fd);
-    close(supervisor->channel_fd);
     if (supervisor->files != NULL)
         file_watch_destroy(supervisor->files);
     supervisor->files = NULL;
@@ -153,33 +145,16 @@ static void become_worker(struct supervisor *supervisor, int channel_fd)
 /* 0 or -errno. */
 static int start_worker(struct supervisor *supervisor)
 {
-    int fds[2];
-    int error = channel_open(fds);
-
     supervisor->start_worker_at_ms = NEVER;
+    int error = worker_process_start(&supervisor->worker, become_worker, supervisor);
     if (error < 0)
         return error;
-    supervisor->channel_fd = fds[0];
-    supervisor->is_worker_ready = false;
-    supervisor->worker_started_ms = clock_monotonic_ms();
-    pid_t pid = fork();
-    if (pid == 0)
-        become_worker(supervisor, fds[1]);
-    error = pid < 0 ? -errno : 0;
-    close(fds[1]);
-    if (error < 0) {
-        close_channel(supervisor);
-        return error;
-    }
-    supervisor->worker = pid;
-    error = configuration_send(&supervisor->current, supervisor->channel_fd);
+    error = configuration_send(&supervisor->current, supervisor->worker.channel_fd);
     if (error < 0)
         return error;
     send_files(supervisor);
     return 0;
 }
-
-static void kill_worker(struct supervisor *supervisor);
 
 static void replace_worker(struct supervisor *supervisor)
 {
@@ -187,18 +162,9 @@ static void replace_worker(struct supervisor *supervisor)
 
     if (error == 0)
         return;
-    kill_worker(supervisor);
+    worker_process_kill(&supervisor->worker);
     say("can't start a new worker: %s; trying again in a second", strerror(-error));
     supervisor->start_worker_at_ms = clock_monotonic_ms() + SHORT_LIFE_MS;
-}
-
-static void say_how_it_ended(pid_t pid, int status, const char *consequence)
-{
-    if (WIFSIGNALED(status))
-        say("worker %d was ended by signal %d (%s); %s", (int)pid, WTERMSIG(status),
-            strsignal(WTERMSIG(status)), consequence);
-    else
-        say("worker %d ended with status %d; %s", (int)pid, WEXITSTATUS(status), consequence);
 }
 
 /* It ended in the middle of a reload: whoever asked has lost his connection with it. */
@@ -214,25 +180,25 @@ static void forget_reload(struct supervisor *supervisor)
 
 static void worker_ended(struct supervisor *supervisor, int status)
 {
-    pid_t pid = supervisor->worker;
+    pid_t pid = supervisor->worker.pid;
+    uint64_t earliest = supervisor->worker.started_ms + SHORT_LIFE_MS;
     bool is_clean = WIFEXITED(status) && WEXITSTATUS(status) == 0;
 
-    supervisor->worker = 0;
-    close_channel(supervisor);
+    worker_process_ended(&supervisor->worker);
+    supervisor->kill_worker_at_ms = NEVER;
     forget_reload(supervisor);
     if (supervisor->state == SUPERVISOR_STARTING) {
         if (WIFSIGNALED(status))
-            say_how_it_ended(pid, status, "it never served");
+            worker_process_say_end(pid, status, "it never served");
         end(supervisor, 1);
     } else if (supervisor->state == SUPERVISOR_DRAINING) {
         if (!is_clean)
-            say_how_it_ended(pid, status, "its tunnels are closed");
+            worker_process_say_end(pid, status, "its tunnels are closed");
         end(supervisor, is_clean ? 0 : 1);
     } else {
         uint64_t now = clock_monotonic_ms();
-        uint64_t earliest = supervisor->worker_started_ms + SHORT_LIFE_MS;
 
-        say_how_it_ended(pid, status, "its tunnels are closed, a new one starts");
+        worker_process_say_end(pid, status, "its tunnels are closed, a new one starts");
         supervisor->restarts++;
         supervisor->start_worker_at_ms = earliest > now ? earliest : now;
     }
@@ -244,22 +210,10 @@ static void reap(struct supervisor *supervisor)
     pid_t pid = waitpid(-1, &status, WNOHANG);
 
     while (pid > 0) {
-        if (pid == supervisor->worker)
+        if (pid == supervisor->worker.pid)
             worker_ended(supervisor, status);
         pid = waitpid(-1, &status, WNOHANG);
     }
-}
-
-/* Kills and waits: afterwards there is no worker. */
-static void kill_worker(struct supervisor *supervisor)
-{
-    if (supervisor->worker == 0)
-        return;
-    kill(supervisor->worker, SIGKILL);
-    while (waitpid(supervisor->worker, NULL, 0) < 0 && errno == EINTR)
-        continue;
-    supervisor->worker = 0;
-    close_channel(supervisor);
 }
 
 /* -- ending */
@@ -274,13 +228,13 @@ static void drain(struct supervisor *supervisor)
         configuration_drop(&supervisor->next, &supervisor->current);
     supervisor->reload = RELOAD_NONE;
     listeners_close(&supervisor->current.listeners);
-    if (supervisor->worker == 0) {
+    if (supervisor->worker.pid == 0) {
         end(supervisor, 0);
         return;
     }
     supervisor->kill_worker_at_ms =
         clock_monotonic_ms() + supervisor->current.drain_timeout_ms + KILL_AFTER_MS;
-    int error = channel_send(supervisor->channel_fd, CHANNEL_DRAIN, -1);
+    int error = channel_send(supervisor->worker.channel_fd, CHANNEL_DRAIN, -1);
     /* Full: it does not read, and is killed when its time is over. Closed: it is ending. */
     (void)error;
 }
@@ -292,8 +246,8 @@ static void told_to_end(struct supervisor *supervisor)
 
     if (supervisor->state != SUPERVISOR_DRAINING) {
         drain(supervisor);
-    } else if (channel_send(supervisor->channel_fd, CHANNEL_END, -1) < 0) {
-        kill_worker(supervisor);
+    } else if (channel_send(supervisor->worker.channel_fd, CHANNEL_END, -1) < 0) {
+        worker_process_kill(&supervisor->worker);
         end(supervisor, 0);
     } else if (soon < supervisor->kill_worker_at_ms) {
         supervisor->kill_worker_at_ms = soon;
@@ -337,8 +291,8 @@ static bool is_shown_there(const struct supervisor *supervisor)
 /* False: full or closed; the worker hangs or ends, and is replaced. */
 static bool answer_reload(struct supervisor *supervisor, const struct text *answer)
 {
-    return supervisor->channel_fd >= 0 &&
-           channel_send_all(supervisor->channel_fd, CHANNEL_RELOADED, NULL, 0, answer->start,
+    return supervisor->worker.channel_fd >= 0 &&
+           channel_send_all(supervisor->worker.channel_fd, CHANNEL_RELOADED, NULL, 0, answer->start,
                             answer->length) == 0;
 }
 
@@ -373,7 +327,7 @@ static void reload(struct supervisor *supervisor)
     int error =
         configuration_load(&supervisor->next, supervisor->settings, &supervisor->current, &message);
     if (error == 0) {
-        error = configuration_send(&supervisor->next, supervisor->channel_fd);
+        error = configuration_send(&supervisor->next, supervisor->worker.channel_fd);
         if (error == 0) {
             supervisor->reload = RELOAD_SENT;
             return;
@@ -404,7 +358,7 @@ static void reload_if_wanted(struct supervisor *supervisor)
 
     /* Between two workers it waits for the next. */
     if (is_wanted && supervisor->state == SUPERVISOR_SERVING && supervisor->reload == RELOAD_NONE &&
-        supervisor->is_worker_ready)
+        supervisor->worker.is_ready)
         reload(supervisor);
 }
 
@@ -443,8 +397,9 @@ static void reopen_log(struct supervisor *supervisor)
     if (error < 0) {
         say("can't open the log %s: %s; kept the old one", supervisor->current.log_path,
             strerror(-error));
-    } else if (supervisor->current.log_fd >= 0 && supervisor->channel_fd >= 0) {
-        error = channel_send(supervisor->channel_fd, CHANNEL_LOG, supervisor->current.log_fd);
+    } else if (supervisor->current.log_fd >= 0 && supervisor->worker.channel_fd >= 0) {
+        error =
+            channel_send(supervisor->worker.channel_fd, CHANNEL_LOG, supervisor->current.log_fd);
         if (error < 0)
             say("can't tell the worker of the new log: %s; try again", strerror(-error));
     }
@@ -481,7 +436,7 @@ static void print_start_line(const struct supervisor *supervisor)
 
 static void worker_is_ready(struct supervisor *supervisor)
 {
-    supervisor->is_worker_ready = true;
+    supervisor->worker.is_ready = true;
     if (supervisor->state == SUPERVISOR_STARTING) {
         supervisor->state = SUPERVISOR_SERVING;
         print_start_line(supervisor);
@@ -490,9 +445,22 @@ static void worker_is_ready(struct supervisor *supervisor)
         supervisor->reload = RELOAD_NONE;
 }
 
-static void take_message(struct supervisor *supervisor, struct channel_message *message)
+/* A drain forgets the reload that it overtakes; what the worker says of that one may still come. */
+static bool is_awaited(const struct supervisor *supervisor, enum channel_kind kind)
 {
-    channel_message_close(message, 0); /* a worker sends none */
+    if (supervisor->state == SUPERVISOR_DRAINING)
+        return true;
+    if (kind == CHANNEL_READY)
+        return !supervisor->worker.is_ready || supervisor->reload == RELOAD_RETIRING;
+    return kind != CHANNEL_TAKEN || supervisor->reload == RELOAD_SENT;
+}
+
+static void take_message(struct supervisor *supervisor, const struct channel_message *message)
+{
+    if (!is_awaited(supervisor, message->kind)) {
+        worker_process_condemn(&supervisor->worker, "an answer to nothing");
+        return;
+    }
     switch (message->kind) {
     case CHANNEL_DRAIN:
         drain(supervisor);
@@ -516,12 +484,13 @@ static void take_message(struct supervisor *supervisor, struct channel_message *
 static void hear_worker(struct supervisor *supervisor)
 {
     struct channel_message message;
-    int error = channel_receive(supervisor->channel_fd, &message);
+    int error = worker_process_hear(&supervisor->worker, &message);
 
     if (error == 0)
         take_message(supervisor, &message);
-    else if (error != -EAGAIN) /* it is ending; SIGCHLD tells how */
-        close_channel(supervisor);
+    /* It is ending, and SIGCHLD tells how; without a channel it is of no use. */
+    if (error == -EPIPE && supervisor->kill_worker_at_ms == NEVER)
+        supervisor->kill_worker_at_ms = clock_monotonic_ms() + KILL_AFTER_MS;
 }
 
 static void hear_signals(struct supervisor *supervisor)
@@ -551,6 +520,18 @@ static void hear_files(struct supervisor *supervisor)
         supervisor->send_files_at_ms = clock_monotonic_ms() + SETTLE_MS;
 }
 
+static void kill_late_worker(struct supervisor *supervisor)
+{
+    say("worker %d does not end in time; killed it", (int)supervisor->worker.pid);
+    supervisor->kill_worker_at_ms = NEVER;
+    if (supervisor->state == SUPERVISOR_DRAINING) {
+        worker_process_kill(&supervisor->worker);
+        end(supervisor, 0);
+    } else {
+        kill(supervisor->worker.pid, SIGKILL); /* SIGCHLD tells of it */
+    }
+}
+
 static void do_what_is_due(struct supervisor *supervisor)
 {
     uint64_t now = clock_monotonic_ms();
@@ -559,11 +540,8 @@ static void do_what_is_due(struct supervisor *supervisor)
         replace_worker(supervisor);
     if (supervisor->send_files_at_ms <= now)
         send_files(supervisor);
-    if (supervisor->kill_worker_at_ms <= now) {
-        say("worker %d does not end in time; killed it", (int)supervisor->worker);
-        kill_worker(supervisor);
-        end(supervisor, 0);
-    }
+    if (supervisor->kill_worker_at_ms <= now)
+        kill_late_worker(supervisor);
 }
 
 static uint64_t earlier(uint64_t a, uint64_t b)
@@ -587,7 +565,7 @@ static void serve(struct supervisor *supervisor)
     while (supervisor->state != SUPERVISOR_ENDED) {
         struct pollfd fds[] = {
             {.fd = supervisor->signal_fd, .events = POLLIN},
-            {.fd = supervisor->channel_fd, .events = POLLIN},
+            {.fd = worker_process_poll_fd(&supervisor->worker), .events = POLLIN},
             {.fd = supervisor->files != NULL ? file_watch_fd(supervisor->files) : -1,
              .events = POLLIN},
         };
@@ -718,8 +696,7 @@ static int open_all(struct supervisor *supervisor)
 
 static void close_all(struct supervisor *supervisor)
 {
-    kill_worker(supervisor);
-    close_channel(supervisor);
+    worker_process_kill(&supervisor->worker);
     if (supervisor->reload == RELOAD_SENT)
         configuration_drop(&supervisor->next, &supervisor->current);
     configuration_drop(&supervisor->current, NULL);
@@ -738,7 +715,6 @@ int supervisor_run(const struct settings *settings)
         .exit_status = 1,
         .control.fd = -1,
         .signal_fd = -1,
-        .channel_fd = -1,
         .threads = settings->workers > 0 ? settings->workers : process_count_cores(),
         .started_ms = clock_monotonic_ms(),
         .send_files_at_ms = NEVER,
@@ -746,6 +722,7 @@ int supervisor_run(const struct settings *settings)
         .kill_worker_at_ms = NEVER,
     };
 
+    worker_process_init(&supervisor.worker);
     configuration_init(&supervisor.current);
     configuration_init(&supervisor.next);
     process_limits_read(&supervisor.limits);

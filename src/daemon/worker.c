@@ -613,17 +613,26 @@ static void take_message(struct worker *worker, struct channel_message *message)
     }
 }
 
+/* There was no room for its descriptors. A file that could not be taken stays as it was. */
+static void miss_message(struct worker *worker, enum channel_kind kind)
+{
+    if (worker->state == WORKER_STARTING)
+        fail_to_start(worker, "taking what it serves with", -EMFILE);
+    else if (kind == CHANNEL_CONFIG)
+        tell_taken(worker, "no descriptors are left for its listeners");
+}
+
 static void channel_ready(struct watch *watch, uint32_t events)
 {
     struct worker *worker = container_of(watch, struct worker, channel);
     struct channel_message message;
 
     (void)events;
-    int error = channel_receive(watch->fd, &message);
+    int error = channel_receive(watch->fd, CHANNEL_AT_WORKER, &message);
     if (error == 0) {
         take_message(worker, &message);
     } else if (error == -EMFILE) {
-        tell_taken(worker, "no descriptors are left for its listeners");
+        miss_message(worker, message.kind);
     } else if (error != -EAGAIN) {
         watch_take_fd(worker->loop, watch);
         begin_drain(worker);

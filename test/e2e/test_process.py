@@ -3,6 +3,7 @@ should be."""
 
 import calendar
 import contextlib
+import ctypes
 import fcntl
 import os
 import signal
@@ -165,6 +166,74 @@ def test_control_socket_works_with_a_replaced_worker(adit, origin):
     os.kill(proxy.worker_pid, signal.SIGKILL)
     assert works(proxy, origin(Echo))
     assert proxy.control("stats").returncode == 0
+
+
+def worker_voice(proxy):
+    """A copy of the worker's end of the channel to its supervisor."""
+    syscall, pidfd_getfd = ctypes.CDLL(None, use_errno=True).syscall, 438
+    worker = proxy.worker_pid
+    pidfd = os.pidfd_open(worker)
+    for number in sorted(map(int, os.listdir(f"/proc/{worker}/fd"))):
+        if not os.readlink(f"/proc/{worker}/fd/{number}").startswith("socket:"):
+            continue
+        fd = syscall(pidfd_getfd, pidfd, number, 0)
+        assert fd >= 0, os.strerror(ctypes.get_errno())
+        found = socket.socket(fileno=fd)
+        if found.type == socket.SOCK_SEQPACKET:
+            os.close(pidfd)
+            return found
+        found.close()
+    raise AssertionError("the worker has no channel")
+
+
+HOSTS, CONFIG, RELOADED, READY, TAKEN = 0, 2, 4, 7, 9
+
+
+NO_WORKER_SENDS = {
+    "kind-255": (b"\xff", 0), "kind-10": (b"\x0a", 0), "empty": (b"", 0),
+    "empty-with-descriptors": (b"", 3), "hosts": (bytes([HOSTS]), 1),
+    "config": (bytes([CONFIG]), 4), "reloaded": (bytes([RELOADED]) + b"+1\n", 0),
+    "ready-again": (bytes([READY]), 0), "ready-with-descriptors": (bytes([READY]), 250),
+    "taken-nothing": (bytes([TAKEN]), 0), "taken-lines": (bytes([TAKEN]) + b"\nadit: forged", 0),
+    "long": (b"\x05" * 60_000, 0),
+}
+
+
+@pytest.mark.parametrize("message,descriptors", NO_WORKER_SENDS.values(), ids=NO_WORKER_SENDS)
+def test_a_worker_that_says_what_no_worker_says(adit, origin, message, descriptors):
+    """It is replaced, whatever it sent; the supervisor keeps nothing of it, and serves on."""
+    server = origin(Echo)
+    proxy = adit()
+    assert works(proxy, server)
+    supervisor = Path(f"/proc/{proxy.pid}/fd")
+    before = len(list(supervisor.iterdir()))
+    victim = proxy.worker_pid
+    with worker_voice(proxy) as voice:
+        socket.send_fds(voice, [message], [voice.fileno()] * descriptors)
+    eventually(lambda: victim not in children_of(proxy.pid), timeout=10)
+    assert works(proxy, server)
+    assert len(list(supervisor.iterdir())) == before
+    assert proxy.control("reload").returncode == 0
+    said = proxy.stderr()
+    assert f"adit: worker {victim} sent what no worker sends (" in said
+    assert f"adit: worker {victim} was ended by signal 9" in said
+    assert "forged" not in said
+    proxy.signal(signal.SIGTERM)
+    assert proxy.wait() == 0
+
+
+def test_a_worker_that_hangs_up_but_lives(adit, origin):
+    """Without a channel it is of no use."""
+    server = origin(Echo)
+    proxy = adit()
+    victim = proxy.worker_pid
+    os.kill(victim, signal.SIGSTOP)
+    with worker_voice(proxy) as voice:
+        voice.shutdown(socket.SHUT_RDWR)
+    eventually(lambda: victim not in children_of(proxy.pid), timeout=10)
+    assert works(proxy, server)
+    assert proxy.control("reload").returncode == 0
+    assert f"adit: worker {victim} does not end in time; killed it" in proxy.stderr()
 
 
 def test_no_worker_survives_its_supervisor(adit):
