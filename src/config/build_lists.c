@@ -166,7 +166,7 @@ void build_list(struct config_builder *builder, const struct config_word *name,
 }
 
 void build_list_file(struct config_builder *builder, const struct config_word *name,
-                     const struct config_word *word)
+                     const struct config_word *word, bool is_lenient)
 {
     struct arena *arena = &builder->owner->arena;
     struct list_draft *list = define_list(builder, name);
@@ -176,16 +176,16 @@ void build_list_file(struct config_builder *builder, const struct config_word *n
 
     if (list == NULL || path == NULL)
         return;
-    const char **item = vector_push(arena, &list->paths, sizeof(path));
-    if (item == NULL)
+    struct list_file *file = vector_push(arena, &list->files, sizeof(*file));
+    if (file == NULL)
         return;
-    *item = path;
+    *file = (struct list_file){.path = path, .is_lenient = is_lenient};
     int error = builder->reader->read(builder->reader, path, CONFIG_LIST_MAX, &text, &length);
     if (error < 0) {
         builder_report_io(builder, &word->place, path, error);
         return;
     }
-    error = list_file_parse(text, length, path, builder->diagnostics, list->names, list->networks);
+    error = list_file_parse(file, text, length, builder->diagnostics, list->names, list->networks);
     if (error == -ENOMEM)
         arena->is_exhausted = true;
 }

@@ -26,7 +26,7 @@ struct list_draft {
     bool is_defined;
     struct config_place place; /* of its first use or definition */
     struct vector values;      /* struct policy_value: names, suffixes, networks */
-    struct vector paths;       /* const char * */
+    struct vector files;       /* struct list_file */
     struct name_set *names;
     struct network_set *networks;
 };
@@ -141,7 +141,7 @@ void build_group(struct config_builder *builder, const struct config_word *name,
 void build_list(struct config_builder *builder, const struct config_word *name,
                 const struct vector *values);
 void build_list_file(struct config_builder *builder, const struct config_word *name,
-                     const struct config_word *word);
+                     const struct config_word *word, bool is_lenient);
 /* The list or group of that name, made when there is none. False: no memory. */
 bool build_find_list(struct config_builder *builder, const struct config_word *name,
                      size_t *ret_index);

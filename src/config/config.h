@@ -118,6 +118,11 @@ void config_destroy(struct config *config);
 void config_print(const struct config *config,
                   void (*write)(void *context, const char *bytes, size_t length), void *context);
 
+/* What was found in each list file, a line a file: how many entries in which format. */
+void config_print_list_files(const struct config *config,
+                             void (*write)(void *context, const char *bytes, size_t length),
+                             void *context);
+
 const char *config_log_format_name(enum config_log_format format); /* "logfmt", ... */
 const char *config_log_event_name(enum config_log_event event);    /* "open", "auth_failure" */
 

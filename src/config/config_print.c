@@ -3,6 +3,8 @@
  */
 #include "config/builder.h"
 
+#include "config/list_file.h"
+
 #include <string.h>
 
 /* Any one piece: a path or a name with every byte escaped is written apart. */
@@ -297,20 +299,49 @@ static void put_group(struct printer *printer, const struct group_draft *group)
     put(printer, " }\n");
 }
 
+/* `3 entries (plain), 2 entries (hosts), 1 line skipped` */
+static void put_counts(struct printer *printer, const struct list_file *file)
+{
+    bool is_first = true;
+
+    for (size_t i = 0; i < LIST_FILE_FORMAT_COUNT; i++) {
+        size_t count = file->entry_counts[i];
+
+        if (count == 0)
+            continue;
+        put(printer, is_first ? "" : ", ");
+        put_number(printer, count, 1);
+        put(printer, count == 1 ? " entry (" : " entries (");
+        put(printer, list_file_format_name((enum list_file_format)i));
+        put(printer, ")");
+        is_first = false;
+    }
+    put(printer, is_first ? "no entries" : "");
+    if (file->skipped_count == 0)
+        return;
+    put(printer, ", ");
+    put_number(printer, file->skipped_count, 1);
+    put(printer, file->skipped_count == 1 ? " line skipped" : " lines skipped");
+}
+
 static void put_list(struct printer *printer, const struct list_draft *list)
 {
-    if (list->values.count > 0 || list->paths.count == 0) {
+    const struct list_file *files = list->files.items;
+
+    if (list->values.count > 0 || list->files.count == 0) {
         put(printer, "list ");
         put(printer, list->name);
         put(printer, " { ");
         put_values(printer, list->values.items, list->values.count);
         put(printer, " }\n");
     }
-    for (size_t i = 0; i < list->paths.count; i++) {
+    for (size_t i = 0; i < list->files.count; i++) {
         put(printer, "list ");
         put(printer, list->name);
         put(printer, " file ");
-        put_quoted(printer, ((const char *const *)list->paths.items)[i]);
+        put_quoted(printer, files[i].path);
+        put(printer, files[i].is_lenient ? " lenient # " : " # ");
+        put_counts(printer, &files[i]);
         put(printer, "\n");
     }
 }
@@ -349,4 +380,24 @@ void config_print(const struct config *config,
         put_list(&printer, (const struct list_draft *)owner->lists.items + i);
     for (size_t i = 0; i < owner->rules.count; i++)
         put_rule(&printer, (const struct rule_draft *)owner->rules.items + i);
+}
+
+void config_print_list_files(const struct config *config,
+                             void (*write)(void *context, const char *bytes, size_t length),
+                             void *context)
+{
+    const struct config_owner *owner = container_of(config, struct config_owner, config);
+    const struct list_draft *lists = owner->lists.items;
+    struct printer printer = {.write = write, .context = context, .config = config};
+
+    for (size_t i = 0; i < owner->lists.count; i++) {
+        const struct list_file *files = lists[i].files.items;
+
+        for (size_t j = 0; j < lists[i].files.count; j++) {
+            put(&printer, files[j].path);
+            put(&printer, ": ");
+            put_counts(&printer, &files[j]);
+            put(&printer, "\n");
+        }
+    }
 }

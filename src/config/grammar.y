@@ -91,7 +91,7 @@ static struct vector start(struct config_builder *builder, const struct config_w
 %token LIMIT "limit" TIMEOUT "timeout" LOG "log" INCLUDE "include"
 %token REPORT "report" ALLOW "allow" DENY "deny"
 %token TLS "tls" CERTIFICATE "certificate" KEY "key" CLIENT_CA "client-ca"
-%token OFF "off" FILE "file" PER "per" STDERR "stderr" FORMAT "format" EVENTS "events"
+%token OFF "off" FILE "file" LENIENT "lenient" PER "per" STDERR "stderr" FORMAT "format" EVENTS "events"
 %token FROM "from" USER "user" TO "to" ADDRESS "address" PORT "port" LISTENER "listener"
 %token TIME "time" PROTOCOL "protocol" SNI "sni" JA4 "ja4" NOT "not" AS "as"
 
@@ -99,7 +99,7 @@ static struct vector start(struct config_builder *builder, const struct config_w
 %type <words> values braced times time
 %type <log> log
 %type <kind> kind
-%type <flag> not report verdict
+%type <flag> not report verdict lenient
 
 %%
 
@@ -127,7 +127,7 @@ body:
   | USERS FILE value { build_users(builder, &@1, &$3); }
   | GROUP WORD braced { build_group(builder, &$2, &$3); }
   | LIST WORD braced { build_list(builder, &$2, &$3); }
-  | LIST WORD FILE value { build_list_file(builder, &$2, &$4); }
+  | LIST WORD FILE value lenient { build_list_file(builder, &$2, &$4, $5); }
   | RESOLVER values timeout { build_resolver(builder, &@1, &$2, &$3); }
   | RESOLVER TIMEOUT value { build_resolver(builder, &@1, NULL, &$3); }
   | LIMIT name value per { build_setting(builder, "limit", &$2, &$3, &$4); }
@@ -169,6 +169,7 @@ listen_setting:
   | error
   ;
 
+lenient: %empty { $$ = false; } | LENIENT { $$ = true; } ;
 timeout: %empty { $$ = (struct config_word){0}; } | TIMEOUT value { $$ = $2; } ;
 per: %empty { $$ = (struct config_word){0}; } | PER name { $$ = $2; } ;
 

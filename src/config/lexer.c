@@ -27,6 +27,7 @@ enum statement_bits {
     IN_RULE = 1 << 8,
     IN_OTHER = 1 << 9, /* no keywords */
     IN_BRACES = 1 << 10,
+    IN_PATH = 1 << 11, /* behind `file` */
 };
 
 /* Where a keyword stands, and what its statement is when it begins one. */
@@ -55,7 +56,8 @@ static const struct {
     {"key", TOKEN_KEY, IN_LISTEN, 0},
     {"client-ca", TOKEN_CLIENT_CA, IN_LISTEN, 0},
     {"off", TOKEN_OFF, IN_ADMIN | IN_LOG, 0},
-    {"file", TOKEN_FILE, IN_FILE, 0},
+    {"file", TOKEN_FILE, IN_FILE, IN_PATH},
+    {"lenient", TOKEN_LENIENT, IN_PATH, 0},
     {"timeout", TOKEN_TIMEOUT, IN_RESOLVER, 0},
     {"per", TOKEN_PER, IN_LIMIT, 0},
     {"stderr", TOKEN_STDERR, IN_LOG, 0},

@@ -1,18 +1,40 @@
-/* List files: a host name, *.suffix, CIDR block or address a line, `#` comments. Pure. */
+/* List files: names and addresses, in whatever of three formats a line is. Pure.
+ *
+ * Plain: one entry (list_entry.h). Hosts: `0.0.0.0 NAME ...`, or another address that leads nowhere
+ * but to this machine. Adblock: `||NAME^`, the name and all below it. Comments begin with `#` or
+ * `;`, or with a `!` at the start or behind a blank.
+ */
 #ifndef CONFIG_LIST_FILE_H
 #define CONFIG_LIST_FILE_H
 
 #include "base/contract.h"
 #include "config/diagnostics.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 
 struct name_set;
 struct network_set;
 
-/* Adds the entries to the sets. Errors go to `diagnostics` under the name `file`, the first 20 of
+enum list_file_format {
+    LIST_FILE_PLAIN,
+    LIST_FILE_HOSTS,
+    LIST_FILE_ADBLOCK,
+    LIST_FILE_FORMAT_COUNT,
+};
+
+struct list_file {
+    const char *path;
+    bool is_lenient; /* a line that is no entry is counted, and the first of them a warning */
+    size_t entry_counts[LIST_FILE_FORMAT_COUNT]; /* found by the parser, like the next */
+    size_t skipped_count;
+};
+
+/* "plain", "hosts", "adblock" */
+const char *list_file_format_name(enum list_file_format format);
+/* Adds the entries to the sets. Errors go to `diagnostics` under the file's path, the first 20 of
  * them. 0, -EINVAL (errors were added) or -ENOMEM. */
-int list_file_parse(const char *text, size_t length, const char *file,
+int list_file_parse(struct list_file *file, const char *text, size_t length,
                     struct diagnostics *diagnostics, struct name_set *names,
                     struct network_set *networks) MUST_CHECK;
 

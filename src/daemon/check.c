@@ -55,6 +55,8 @@ int check_load(const struct options *options, bool is_quiet, struct config **ret
                              ret_config, &diagnostics);
     if (error < 0 || !is_quiet) {
         print_diagnostics(diagnostics);
+        if (error == 0 && !options->is_print_asked)
+            config_print_list_files(*ret_config, write_piece, stdout);
         if (diagnostics != NULL && !options->is_print_asked)
             print_summary(options, diagnostics_error_count(diagnostics),
                           diagnostics_warning_count(diagnostics));

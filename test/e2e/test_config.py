@@ -244,6 +244,28 @@ def test_check_warns_of_port_25(config):
     assert "warning" in done.stderr and "25" in done.stderr
 
 
+def test_check_says_what_it_found_in_a_list_file(config):
+    plain = config("a.example\n.b.example ; both\n", "plain.txt")
+    mixed = config("0.0.0.0 c.example d.example\n||e.example^\n! title\n", "mixed.txt")
+    page = config("<html>\nf.example\n<a href>\n", "page.txt")
+    path = config('list a file "plain.txt"\nlist a file "mixed.txt"\n'
+                  'list a file "page.txt" lenient\ndeny to a as "listed"\n'
+                  'allow from loopback port 9\n')  # no name is looked up
+    done = run_adit("check", "-c", path)
+    assert done.returncode == 0
+    assert f"{plain}: 2 entries (plain)\n" in done.stdout
+    assert f"{mixed}: 2 entries (hosts), 1 entry (adblock)\n" in done.stdout
+    assert f"{page}: 1 entry (plain), 2 lines skipped\n" in done.stdout
+    assert f"{page}:1:1: warning: '<html>'" in done.stderr
+    assert "this line is skipped, and so is 1 more" in done.stderr
+    printed = run_adit("check", "--print", "-c", path)
+    assert f'list a file "{page}" lenient' in printed.stdout
+    for host, is_listed in (("x.b.example", True), ("d.example", True), ("x.d.example", False),
+                            ("x.e.example", True), ("f.example", True), ("g.example", False)):
+        asked = run_adit("explain", "-c", path, f"{host}:443")
+        assert ("rule listed" in asked.stdout) == is_listed, asked.stdout
+
+
 # -- the log statement
 
 

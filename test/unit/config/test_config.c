@@ -162,7 +162,7 @@ static const char rich[] =
     "listen 127.0.0.1:3128\nlisten [::1]:8080 { }\n"
     "users file \"users\"\ngroup ops { alice, \"bob smith\", }\ngroup ops { any }\n"
     "list corp { 10.0.0.0/8, *.Corp.Example., \"intranet\",\n  ::ffff:192.0.2.1 }\n"
-    "list nets { 10.0.0.0/8 } # addresses only\nlist corp file \"lists/corp.txt\"\n"
+    "list nets { 10.0.0.0/8 } # addresses only\nlist corp file \"lists/corp.txt\" lenient\n"
     "resolver 127.0.0.53, [::1]:5353 timeout 3s\n"
     "limit tunnels 20000\nlimit tunnels 200 per user\nlimit rate 50/s per client\n"
     "limit bandwidth 10MB/s per tunnel\ntimeout head 1500ms\ntimeout idle 1h30m\n"

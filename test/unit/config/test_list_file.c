@@ -17,6 +17,7 @@
 enum { OUTPUT_SIZE = 64 * 1024 };
 
 struct lists {
+    struct list_file file;
     struct name_set *names;
     struct network_set *networks;
     char output[OUTPUT_SIZE];
@@ -28,6 +29,7 @@ static int set_up(void **state)
 
     assert_int_equal(name_set_create(&lists->names), 0);
     assert_int_equal(network_set_create(&lists->networks), 0);
+    lists->file.path = "ads";
     *state = lists;
     return 0;
 }
@@ -46,7 +48,8 @@ static int parse(struct lists *lists, const char *text, size_t length)
 {
     struct diagnostics *diagnostics = diagnostics_create();
     struct text out;
-    int error = list_file_parse(text, length, "ads", diagnostics, lists->names, lists->networks);
+    int error =
+        list_file_parse(&lists->file, text, length, diagnostics, lists->names, lists->networks);
 
     text_init(&out, lists->output, sizeof(lists->output));
     diagnostics_print(diagnostics, &out);
@@ -89,6 +92,81 @@ static void takes_entries(void **state)
     assert_false(has_address(lists, "10.0.0.2"));
 }
 
+/* Real lists begin like these. */
+static void takes_hosts_format(void **state)
+{
+    static const char text[] =
+        "# Title: hosts\n127.0.0.1 localhost\n127.0.0.1 localhost.localdomain\n"
+        "255.255.255.255 broadcasthost\n::1 ip6-localhost ip6-loopback\nfe80::1%lo0 localhost\n"
+        "ff02::1 ip6-allnodes\n0.0.0.0 0.0.0.0\n\n"
+        "0.0.0.0 A.example # one\r\n127.0.0.1\tb.example  c.example\n::1 d.example\n";
+    struct lists *lists = *state;
+
+    assert_int_equal(parse(lists, text, sizeof(text) - 1), 0);
+    assert_string_equal(lists->output, "");
+    assert_int_equal(name_set_count(lists->names), 4);
+    assert_int_equal(network_set_count(lists->networks), 0);
+    assert_int_equal(lists->file.entry_counts[LIST_FILE_HOSTS], 4);
+    assert_true(has_name(lists, "a.example"));
+    assert_true(has_name(lists, "c.example"));
+    assert_false(has_name(lists, "x.a.example"));
+    assert_false(has_name(lists, "localhost"));
+}
+
+static void takes_adblock_format(void **state)
+{
+    static const char text[] = "[Adblock Plus 2.0]\n! Title: ads\n!#if env\n||A.example^\n"
+                               "||*.b.example^ ! below\n||192.0.2.1^\n";
+    struct lists *lists = *state;
+
+    assert_int_equal(parse(lists, text, sizeof(text) - 1), 0);
+    assert_string_equal(lists->output, "");
+    assert_int_equal(lists->file.entry_counts[LIST_FILE_ADBLOCK], 3);
+    assert_true(has_name(lists, "a.example"));
+    assert_true(has_name(lists, "x.a.example"));
+    assert_false(has_name(lists, "b.example"));
+    assert_true(has_name(lists, "x.b.example"));
+    assert_true(has_address(lists, "192.0.2.1"));
+}
+
+static void takes_every_comment(void **state)
+{
+    static const char text[] = "; Spamhaus DROP\n192.0.2.0/24 ; SBL1\n198.51.100.0/24;SBL2\n"
+                               "! note\na.example ! note\n.b.example # note\n## note\n"
+                               "0.0.0.0 c.example ; note\n||d.example^ # note\n";
+    struct lists *lists = *state;
+
+    assert_int_equal(parse(lists, text, sizeof(text) - 1), 0);
+    assert_string_equal(lists->output, "");
+    assert_int_equal(lists->file.entry_counts[LIST_FILE_PLAIN], 4);
+    assert_int_equal(lists->file.entry_counts[LIST_FILE_HOSTS], 1);
+    assert_int_equal(lists->file.entry_counts[LIST_FILE_ADBLOCK], 1);
+    assert_true(has_name(lists, "b.example"));
+    assert_true(has_name(lists, "x.b.example"));
+}
+
+static void skips_lines_when_lenient(void **state)
+{
+    static const char text[] = "a.example\nb c\n@@||d.example^\n0.0.0.0 e..f g.example\n";
+    static const char page[] = "<html>\n<body>\n";
+    struct lists *lists = *state;
+
+    lists->file.is_lenient = true;
+    assert_int_equal(parse(lists, text, sizeof(text) - 1), 0);
+    assert_string_equal(lists->output,
+                        "ads:2:3: warning: one entry a line: something follows the first; this "
+                        "line is skipped, and so are 2 more\n    b c\n      ^\n");
+    assert_int_equal(lists->file.skipped_count, 3);
+    assert_true(has_name(lists, "a.example"));
+    assert_true(has_name(lists, "g.example"));
+    assert_false(has_name(lists, "d.example"));
+
+    lists->file = (struct list_file){.path = "ads", .is_lenient = true};
+    assert_int_equal(parse(lists, page, sizeof(page) - 1), -EINVAL);
+    assert_non_null(strstr(lists->output, "error: '<html>' is not a host name"));
+    assert_non_null(strstr(lists->output, "no other line is an entry: is this a list?"));
+}
+
 static void refuses_the_rest(void **state)
 {
     static const struct {
@@ -97,8 +175,18 @@ static void refuses_the_rest(void **state)
     } rows[] = {
         {"a.example\n10.0.0.1/8\n", "ads:2:1: error: '10.0.0.1/8' has bits set behind the prefix; "
                                     "write 10.0.0.0/8\n    10.0.0.1/8\n    ^~~~~~~~~~\n"},
-        {" 0.0.0.0 ads.example\n", "ads:1:9: error: one entry a line: something follows"},
-        {"a.example, b.example\n", "ads:1:11: error: one entry a line: something follows"},
+        {"a.example, b.example\n", "ads:1:12: error: one entry a line: something follows"},
+        {"10.0.0.1 a.example\n", "ads:1:10: error: in a list, a line of a hosts file begins with"},
+        {"0.0.0.0 a.example 1.2.3.4\n", "ads:1:19: error: one entry a line: an address follows"},
+        {"0.0.0.0 a..b\n", "ads:1:9: error: 'a..b' is not a host name"},
+        {"10.0.0.0/8 a.example\n", "ads:1:12: error: one entry a line"},
+        {"@@||a.example^\n", "ads:1:1: error: an exception can't stand in a list"},
+        {"||a.example^$third-party\n", "ads:1:1: error: of adblock's rules a list takes ||ex"},
+        {"||a.example\n", "ads:1:1: error: of adblock's rules a list takes ||example.com^"},
+        {"||a.example/x^\n", "ads:1:3: error: 'a.example/x' is neither"},
+        {"a.example##.ad > div\n", "ads:1:1: error: a rule for a part of a page"},
+        {"a.example#@#.ad\n", "ads:1:1: error: a rule for a part of a page"},
+        {"[::1]\n", "ads:1:1: error: '[::1]' has brackets"},
         {"127.1\n", "ads:1:1: error: '127.1' looks like a number"},
         {"http://a.example/\n", "ads:1:1: error: 'http://a.example/' is a URL"},
         {"a..b\n", "ads:1:1: error: 'a..b' is not a host name"},
@@ -131,6 +219,10 @@ int main(void)
 {
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(takes_entries, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(takes_hosts_format, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(takes_adblock_format, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(takes_every_comment, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(skips_lines_when_lenient, set_up, tear_down),
         cmocka_unit_test_setup_teardown(refuses_the_rest, set_up, tear_down),
         cmocka_unit_test_setup_teardown(bounds_what_it_says, set_up, tear_down),
     };
