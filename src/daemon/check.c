@@ -74,5 +74,5 @@ int check_run(const struct options *options)
     if (error == 0 && options->is_print_asked)
         config_print(config, write_piece, stdout);
     config_destroy(config);
-    return error == 0 && fflush(stdout) == 0 ? 0 : 1;
+    return error == 0 ? 0 : 1;
 }

@@ -130,7 +130,7 @@ static int make_bundle(struct configuration *configuration, const struct bundle_
     }
     text_add(message, "adit: can't keep the configuration in memory: ");
     text_add(message, strerror(-fd));
-    text_add(message, "\n");
+    text_add(message, fd == -EFBIG ? "; raise the limit of file sizes (ulimit -f)\n" : "\n");
     return fd;
 }
 

@@ -12,7 +12,9 @@
 #include "daemon/say.h"
 #include "daemon/supervisor.h"
 
+#include <errno.h>
 #include <limits.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -24,12 +26,14 @@ static int print_help(enum command topic)
 
     text_init(&text, help, sizeof(help));
     options_help(&text, topic);
-    return fputs(help, stdout) < 0 || fflush(stdout) != 0 ? 1 : 0;
+    fputs(help, stdout);
+    return 0;
 }
 
 static int print_version(void)
 {
-    return puts("adit " ADIT_VERSION) < 0 || fflush(stdout) != 0 ? 1 : 0;
+    puts("adit " ADIT_VERSION);
+    return 0;
 }
 
 /* A reload must find the file wherever adit may be then. */
@@ -80,6 +84,50 @@ static int ask_the_running_one(struct options *options)
                                            : control_client_run(options);
 }
 
+static int dispatch(struct options *options)
+{
+    if (options->is_version_asked)
+        return print_version();
+    switch (options->command) {
+    case COMMAND_HELP:
+        return print_help(options->topic);
+    case COMMAND_STATS:
+    case COMMAND_PS:
+    case COMMAND_KILL:
+    case COMMAND_RELOAD:
+    case COMMAND_DRAIN:
+    case COMMAND_TOP:
+        return ask_the_running_one(options);
+    case COMMAND_CHECK:
+        return check_run(options);
+    case COMMAND_EXPLAIN:
+        return explain_run(options);
+    case COMMAND_RUN:
+    case COMMAND_COUNT:
+        break;
+    }
+    return run(&options->settings);
+}
+
+/* The reader of a pipe who goes away has read what he wanted; anything else is told. */
+static int finish_output(int status)
+{
+    errno = 0;
+    if (fflush(stdout) == 0 && !ferror(stdout))
+        return status;
+    if (errno != EPIPE)
+        say("can't write to stdout: %s", strerror(errno != 0 ? errno : EIO));
+    return 1;
+}
+
+/* What a write can raise comes as its error (EPIPE, EFBIG), here and in every child: a signal would
+ * end the process without a word. */
+static void ignore_signals_of_writes(void)
+{
+    signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN);
+}
+
 int daemon_main(int argc, char **argv)
 {
     char message[OPTIONS_MESSAGE_SIZE];
@@ -88,30 +136,11 @@ int daemon_main(int argc, char **argv)
     size_t count = argc > 0 ? (size_t)argc - 1 : 0;
 
     process_open_standard_descriptors();
+    ignore_signals_of_writes();
     text_init(&text, message, sizeof(message));
     if (options_parse(count, argv + (argc > 0), &options, &text) < 0) {
         say("%s", message);
         return 2;
     }
-    if (options.is_version_asked)
-        return print_version();
-    switch (options.command) {
-    case COMMAND_HELP:
-        return print_help(options.topic);
-    case COMMAND_STATS:
-    case COMMAND_PS:
-    case COMMAND_KILL:
-    case COMMAND_RELOAD:
-    case COMMAND_DRAIN:
-    case COMMAND_TOP:
-        return ask_the_running_one(&options);
-    case COMMAND_CHECK:
-        return check_run(&options);
-    case COMMAND_EXPLAIN:
-        return explain_run(&options);
-    case COMMAND_RUN:
-    case COMMAND_COUNT:
-        break;
-    }
-    return run(&options.settings);
+    return finish_output(dispatch(&options));
 }

@@ -611,7 +611,7 @@ static int take_signals(struct supervisor *supervisor)
     static const int numbers[] = {SIGTERM, SIGINT, SIGCHLD, SIGHUP, SIGUSR1, SIGUSR2};
     sigset_t set;
 
-    signal(SIGPIPE, SIG_IGN);
+    signal(SIGTTOU, SIG_IGN); /* a line to a terminal with `stty tostop` is no reason to stop */
     sigemptyset(&set);
     for (size_t i = 0; i < ARRAY_LENGTH(numbers); i++) {
         /* Somebody may have started us with it ignored (nohup); a signalfd then hears nothing, and

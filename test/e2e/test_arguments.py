@@ -1,6 +1,7 @@
 """The command line, the listeners, the start line, and what is said when one of them is wrong."""
 
 import os
+import resource
 import subprocess
 
 import pytest
@@ -155,6 +156,27 @@ def test_help_goes_into_a_closed_pipe():
     done = subprocess.run(["sh", "-c", '"$0" --help | head -1', binary()], capture_output=True,
                           timeout=20)
     assert done.returncode == 0 and done.stdout
+
+
+@pytest.mark.parametrize("command", ["help", "--version", "check", "explain 127.0.0.1:1"])
+@pytest.mark.parametrize("where,why", [
+    (">/dev/full", "No space left on device"),
+    ("", "File too large"),
+])
+def test_an_answer_that_cannot_be_written(tmp_path, command, where, why):
+    script = f'exec "$0" {command} {where}'
+    with open(tmp_path / "out", "wb") as out:
+        done = subprocess.run(["sh", "-c", script, binary()], stdout=out, stderr=subprocess.PIPE,
+                              text=True, timeout=20, preexec_fn=lambda: resource.setrlimit(
+                                  resource.RLIMIT_FSIZE, (0, resource.RLIM_INFINITY)))
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1] == f"adit: can't write to stdout: {why}"
+
+
+def test_a_file_size_limit_at_the_start():
+    done = run_adit("-l", "127.0.0.1:0", prefix=["sh", "-c", 'ulimit -f 0; exec "$@"', "sh"])
+    assert done.returncode == 1
+    assert "File too large; raise the limit of file sizes" in done.stderr
 
 
 def _binary():

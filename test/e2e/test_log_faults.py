@@ -6,6 +6,7 @@ makes an `open` and a `close`, and each is either in the log, once, or counted a
 """
 
 import os
+import resource
 import signal
 import threading
 import time
@@ -202,6 +203,25 @@ def test_a_full_disk_where_the_log_is_removed(adit, origin, tmp_path):
     eventually(lambda: '"event":"close"' in log.path.read_text())
     lines = log.path.read_text().split("\n")
     assert entries(lines[0] + "\n", "json")[0]["time"]
+
+
+def test_a_file_size_limit(adit, origin, tmp_path):
+    """Like a full disk: nothing ends, whole lines stand up to the limit, and a new file goes on."""
+    server = origin(Echo)
+    path = tmp_path / "access.log"
+    proxy = start(adit, tmp_path, path, "json")
+    worker = proxy.worker_pid
+    for pid in (proxy.pid, worker):
+        resource.prlimit(pid, resource.RLIMIT_FSIZE, (8192, resource.RLIM_INFINITY))
+    use_tunnels(proxy, server, 50)
+    eventually(lambda: path.stat().st_size > 7000)
+    assert path.stat().st_size <= 8192
+    entries(path.read_text(), "json")
+    path.rename(tmp_path / "access.log.1")
+    proxy.signal(signal.SIGUSR1)
+    eventually(lambda: path.exists() and path.read_text().endswith("\n"))
+    entries(path.read_text(), "json")
+    assert proxy.worker_pid == worker
 
 
 def test_a_folder_that_is_removed(adit, origin, tmp_path):

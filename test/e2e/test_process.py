@@ -6,15 +6,20 @@ import contextlib
 import ctypes
 import fcntl
 import os
+import pty
+import re
+import select
 import signal
 import socket
+import subprocess
+import termios
 import threading
 import time
 from pathlib import Path
 
 import pytest
 
-from support.adit import children_of, is_sanitized
+from support.adit import binary, children_of, is_sanitized
 from support.checks import connects, echoes, eventually, works
 from support.client import ESTABLISHED, Client, Response, connect_head, open_tunnel, request
 from support.origins import Echo, Recorder
@@ -302,6 +307,30 @@ def test_stderr_whose_reader_is_gone(adit, origin):
     os.close(write_end)
     for _ in range(50):
         assert works(proxy, server)
+
+
+def test_a_terminal_that_stops_who_writes_to_it(tmp_path):
+    """`stty tostop` stops a process in the background that writes (SIGTTOU). adit would neither
+    accept nor end any more."""
+    master, terminal = pty.openpty()
+    script = 'stty tostop; set -m; "$0" -l 127.0.0.1:0 -a off -s "$1" & echo "pid $!"; read end'
+    shell = subprocess.Popen(["sh", "-c", script, binary(), str(tmp_path / "sock")],
+                             stdin=terminal, stdout=terminal, stderr=terminal,
+                             start_new_session=True,
+                             preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0))
+    said = b""
+    try:
+        while b"listening on" not in said or b"pid " not in said:
+            assert select.select([master], [], [], 15)[0], f"it is stopped: {said}"
+            said += os.read(master, 4096)
+    finally:
+        pid = int(re.search(rb"pid (\d+)", said).group(1))
+        os.kill(pid, signal.SIGTERM)
+        os.kill(pid, signal.SIGCONT)
+        os.write(master, b"\n")
+        assert shell.wait(15) == 0
+        os.close(master)
+        os.close(terminal)
 
 
 @pytest.mark.parametrize("closed", ["<&-", "<&- >&-"])

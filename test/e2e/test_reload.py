@@ -4,6 +4,7 @@ open stays open, and nothing is refused, dropped or leaked."""
 import os
 import pty
 import random
+import resource
 import signal
 import threading
 import time
@@ -254,6 +255,31 @@ def test_the_resolver_applies(running, keep, namespace, etc):
         run.reload("listen 127.0.0.1:0\nresolver 127.0.0.53\n" + RULES)
         assert run.status_of(target) == 200
         assert len(second.queries) == count
+
+
+def test_a_file_size_limit(running, origin, tmp_path):
+    """What the kernel raises for it (SIGXFSZ) would end whoever keeps the configuration. With the
+    limit lifted the same reload is good."""
+    server = origin(Echo)
+    run = running()
+    names = tmp_path / "names.txt"
+    names.write_text("".join(f"name{i}.example\n" for i in range(10_000)))
+    processes = {run.proxy.pid, run.proxy.worker_pid}
+    before = {pid: resource.prlimit(pid, resource.RLIMIT_FSIZE) for pid in processes}
+    for pid in processes:
+        resource.prlimit(pid, resource.RLIMIT_FSIZE, (16384, before[pid][1]))
+    with open_tunnel(run.proxy.address, server.authority) as client:
+        text = GOOD + f'list many file "{names}"\ndeny to many\n'
+        for _ in range(3):
+            done = run.reload(text, status=1)
+            assert "File too large; raise the limit of file sizes" in done.stderr
+        assert echoes(client)
+        assert works(run.proxy, server)
+        for pid in processes:
+            resource.prlimit(pid, resource.RLIMIT_FSIZE, before[pid])
+        run.reload()
+        assert echoes(client)
+    assert {run.proxy.pid, run.proxy.worker_pid} == processes
 
 
 def test_many_ask_at_once(running, origin):

@@ -306,9 +306,9 @@ def _group_lives(group):
         return False
 
 
-def run_adit(*args, timeout=20, env=None):
-    """Run an adit that ends by itself: a CompletedProcess with text."""
-    command = [binary(), *map(str, args)]
+def run_adit(*args, timeout=20, env=None, prefix=()):
+    """Run an adit that ends by itself: a CompletedProcess with text. prefix: a command around it."""
+    command = [*prefix, binary(), *map(str, args)]
     with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, env=env,
                           stderr=subprocess.PIPE, text=True, errors="surrogateescape",
                           start_new_session=True) as process:
