@@ -5,6 +5,7 @@
     certificates            CA and server certificate of this run (support/certs.py)
     keep(object)            any other thing with close(): closed at the end, in reverse order
     namespace(…)            a network namespace (support/netns.py)
+    many_clients            the test runs in a namespace where clients have many addresses
     etc(resolv_conf=, hosts=)   a private /etc, for adit(etc=…) (support/adit.py)
 """
 
@@ -100,6 +101,16 @@ def origin(keep, certificates):
 @pytest.fixture
 def namespace(keep):
     return lambda **options: keep(Namespace(**options))
+
+
+@pytest.fixture
+def many_clients(namespace):
+    """The test runs in a namespace where a client may come from any address of 10/8 and
+    2001:db8::/32: all of 127/8 is one client to adit."""
+    inside = namespace()
+    inside.own("10.0.0.0/8", "2001:db8::/32")
+    with inside:
+        yield inside
 
 
 @pytest.fixture

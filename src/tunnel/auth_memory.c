@@ -3,6 +3,8 @@
  */
 #include "tunnel/auth_memory.h"
 
+#include "base/client_key.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -102,9 +104,10 @@ bool auth_success_is_known(struct auth_memory *memory, const uint8_t digest[AUTH
 
 static void make_client_key(const struct ip_address *client, uint8_t ret_key[AUTH_DIGEST_SIZE])
 {
+    struct client_key key = client_key_of(client);
+
     memset(ret_key, 0, AUTH_DIGEST_SIZE);
-    ret_key[0] = (uint8_t)client->family;
-    memcpy(ret_key + 1, client->bytes, client->family == IP_V6 ? 8 : 4);
+    memcpy(ret_key, &key, sizeof(key));
 }
 
 void auth_failure_add(struct auth_memory *memory, const struct ip_address *client, uint64_t now_ms)

@@ -37,8 +37,7 @@ void auth_success_add(struct auth_memory *memory, const uint8_t digest[AUTH_DIGE
 bool auth_success_is_known(struct auth_memory *memory, const uint8_t digest[AUTH_DIGEST_SIZE],
                            uint64_t now_ms);
 
-/* An IPv6 address stands for its /64, all of which one customer has. The minute begins with the
- * first failure. */
+/* Of a client (base/client_key.h). The minute begins with the first failure. */
 void auth_failure_add(struct auth_memory *memory, const struct ip_address *client, uint64_t now_ms);
 /* There were AUTH_FAILURES_MAX within the minute. */
 bool auth_failures_are_many(struct auth_memory *memory, const struct ip_address *client,

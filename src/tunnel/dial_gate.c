@@ -8,6 +8,7 @@
  */
 #include "tunnel/dial_gate.h"
 
+#include "base/client_key.h"
 #include "base/hash.h"
 
 #include <errno.h>
@@ -26,7 +27,7 @@ struct dial_client {
     struct hash_link hash_link;
     struct list round_link; /* linked: has waiting passes and may begin one */
     struct list line;
-    struct ip_address address;
+    struct client_key key;
     unsigned at_work;
     unsigned waiting;
 };
@@ -87,13 +88,14 @@ void dial_gate_destroy(struct dial_gate *gate)
 
 static struct dial_client *client_find(struct dial_gate *gate, const struct ip_address *address)
 {
-    uint64_t hash = hash_bytes(&gate->seed, address->bytes, sizeof(address->bytes));
+    struct client_key key = client_key_of(address);
+    uint64_t hash = hash_bytes(&gate->seed, &key, sizeof(key));
     struct hash_link *link = hash_table_first(&gate->clients, hash);
     struct dial_client *client;
 
     for (; link != NULL; link = hash_table_next(link)) {
         client = container_of(link, struct dial_client, hash_link);
-        if (ip_address_equals(&client->address, address))
+        if (client_key_equals(&client->key, &key))
             return client;
     }
     client = spare_take(gate);
@@ -101,8 +103,7 @@ static struct dial_client *client_find(struct dial_gate *gate, const struct ip_a
         client = malloc(sizeof(*client));
     if (client == NULL)
         return NULL;
-    *client = (struct dial_client){.at_work = 0};
-    client->address = *address;
+    *client = (struct dial_client){.key = key};
     list_init(&client->round_link);
     list_init(&client->line);
     hash_table_insert(&gate->clients, &client->hash_link, hash);

@@ -1,4 +1,5 @@
-/* How many dials may be under way: in all, and for one client. Shared by the threads of a process.
+/* How many dials may be under way: in all, and for one client (base/client_key.h). Shared by the
+ * threads of a process.
  *
  * Whoever finds no room waits in its client's line; freed room goes round robin over the clients,
  * so a client with a thousand dead targets does not delay another one's good target.

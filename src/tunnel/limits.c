@@ -1,11 +1,12 @@
-/* A holder is a user or a client address that limits apply to, keyed by its kind and its bytes.
- * Holders without tunnels stand in `idle`, the longest idle first, and go after a second: a bucket
- * of one second's burst is full by then, so forgetting it changes nothing.
+/* A holder is a user or a client (base/client_key.h) that limits apply to, keyed by its kind and
+ * its bytes. Holders without tunnels stand in `idle`, the longest idle first, and go after a
+ * second: a bucket of one second's burst is full by then, so forgetting it changes nothing.
  *
  * One lock, held for a few list operations; bandwidth is drawn without it (limits_bandwidth.c).
  */
 #include "tunnel/limits.h"
 
+#include "base/client_key.h"
 #include "base/hash.h"
 #include "base/list.h"
 
@@ -237,7 +238,9 @@ static enum limit enter(struct limits *limits, const struct limit_values *values
 
     forget_idle(limits, now_ms);
     if (has_client_limit) {
-        pass->client = holder_get(limits, HOLDER_CLIENT, client, sizeof(*client), now_ms);
+        struct client_key key = client_key_of(client);
+
+        pass->client = holder_get(limits, HOLDER_CLIENT, &key, sizeof(key), now_ms);
         if (pass->client == NULL)
             return LIMIT_MEMORY;
     }

@@ -1,5 +1,5 @@
-/* How many tunnels, how many new ones a second, how fast: in all, for a user, for a client address.
- * Shared by the threads of a process.
+/* How many tunnels, how many new ones a second, how fast: in all, for a user, for a client
+ * (base/client_key.h). Shared by the threads of a process.
  *
  * The values come with each question (a reload changes them), the counts stay here. Where no limit
  * for users or clients is set, nothing is counted for them. A user or client is remembered while it

@@ -72,6 +72,7 @@ class World:
     def __init__(self, adit, namespace, etc, keep, folder, mode, log_format):
         self.keep, self.log_format, self.folder = keep, log_format, folder
         self.namespace = namespace()
+        self.namespace.own("10.0.0.0/8")
         self.expected, self.sums, self.looked_up = [], {}, []
         with self.namespace:
             names = keep(ScriptedNames(ZONE))
@@ -442,9 +443,9 @@ def refuse_who_asks(world):
     for name in ("alice", 'mallory" event=open', "a control\ncharacter"):
         guess_wrong(world, None if "\n" in name else name, name)
     for _ in range(10):
-        guess_wrong(world, "bob", "bob", source="127.0.0.99")
+        guess_wrong(world, "bob", "bob", source="10.0.0.99")
     world.failed(target, 429, "http_request_denied", fields=[basic("bob", "wrong")], user="bob",
-                 verdict=None, rule=None, source="127.0.0.99")
+                 verdict=None, rule=None, source="10.0.0.99")
 
 
 def guess_wrong(world, shown, name, **options):

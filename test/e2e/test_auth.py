@@ -11,6 +11,8 @@ from support.https import HttpsOrigin
 from support.origins import Echo, Recorder, closed_port
 from support.users import HASHES, KINDS, NEW_LINE, NEW_PASSWORD, PASSWORDS, basic, htpasswd
 
+pytestmark = pytest.mark.usefixtures("many_clients")
+
 ALLOW_USERS = "allow user any to any, special"
 CHALLENGE = 'Basic realm="adit", charset="UTF-8"'
 
@@ -116,7 +118,7 @@ def test_wrong_credentials_are_407(gate, origin, rules):
     """Also where no rule would have asked for them."""
     gate, server = gate(rules), origin(Recorder)
     for number, (what, field) in enumerate(WRONG.items()):
-        response = gate.answer(server.authority, field, source=f"127.0.1.{number + 1}")
+        response = gate.answer(server.authority, field, source=f"10.0.1.{number + 1}")
         assert (response.status, response.get("Proxy-Authenticate")) == (407, CHALLENGE), what
     lines = gate.proxy.wait_for_log(event="auth_failure", count=len(WRONG))
     assert {line["status"] for line in lines} == {"407"}
@@ -199,14 +201,14 @@ def test_credentials_end_at_the_proxy(gate, origin):
 def test_a_wrong_guess_costs_one_hash(gate, origin, field):
     gate, server = gate(users=htpasswd("alice", "slow")), origin(Recorder)
     for number in range(1, 6):
-        assert gate.status(server.authority, field, source=f"127.0.2.{number}") == 407
+        assert gate.status(server.authority, field, source=f"10.0.2.{number}") == 407
         assert gate.hashes() == number
 
 
 def test_a_success_is_remembered(gate, origin):
     gate, server = gate(), origin(Echo)
     for number in range(1, 21):
-        assert gate.status(server.authority, basic("alice"), source=f"127.0.2.{number}") == 200
+        assert gate.status(server.authority, basic("alice"), source=f"10.0.2.{number}") == 200
     assert gate.hashes() == 1
 
 
@@ -223,18 +225,18 @@ def test_ten_failures_throttle_an_address(gate, origin):
     assert gate.status(server.authority, basic("alice")) == 200  # remembered from now on
     for number in range(10):
         assert gate.status(server.authority, basic("bob", f"guess {number}"),
-                           source="127.0.0.7") == 407
+                           source="10.0.0.7") == 407
     before = gate.hashes()
     for field in (basic("bob", "guess"), basic("bob"), basic("mallory", "x")):
-        response = gate.answer(server.authority, field, source="127.0.0.7")
+        response = gate.answer(server.authority, field, source="10.0.0.7")
         assert response.status == 429
         assert int(response.get("Retry-After")) > 0
     assert gate.hashes() == before
-    assert gate.status(server.authority, basic("alice"), source="127.0.0.7") == 200
-    assert gate.status(server.authority, basic("bob", "guess"), source="127.0.0.8") == 407
-    assert gate.status(server.authority, basic("bob"), source="127.0.0.8") == 200
-    assert gate.status(server.authority, basic("bob"), source="127.0.0.7") == 200  # now remembered
-    assert gate.proxy.wait_for_log(status=429)["client"].startswith("127.0.0.7:")
+    assert gate.status(server.authority, basic("alice"), source="10.0.0.7") == 200
+    assert gate.status(server.authority, basic("bob", "guess"), source="10.0.0.8") == 407
+    assert gate.status(server.authority, basic("bob"), source="10.0.0.8") == 200
+    assert gate.status(server.authority, basic("bob"), source="10.0.0.7") == 200  # now remembered
+    assert gate.proxy.wait_for_log(status=429)["client"].startswith("10.0.0.7:")
 
 
 def test_the_throttle_counts_guesses_that_are_under_way(gate, origin, keep):
@@ -257,7 +259,7 @@ def test_a_flood_of_guesses_delays_nobody_for_long(gate, origin):
     """Hashes are computed off the loops: a known user's tunnels open meanwhile."""
     gate, server = gate(users=htpasswd("alice", "slow")), origin(Echo)
     assert gate.status(server.authority, basic("alice")) == 200
-    flood = [gate.client(server.authority, basic("mallory", str(number)), source=f"127.0.3.{number}")
+    flood = [gate.client(server.authority, basic("mallory", str(number)), source=f"10.0.3.{number}")
              for number in range(1, 120)]
     for _ in range(20):
         assert gate.status(server.authority, basic("alice")) == 200
@@ -296,7 +298,7 @@ def test_a_user_name_cannot_forge_a_line(gate, origin):
     gate, server = gate(), origin(Recorder)
     names = ["x\nevent=open", 'x" event=open user="alice', "x event=open", "x\\", "é\u202e", "\x1b[2J"]
     for number, name in enumerate(names):
-        gate.answer(server.authority, basic(name, "x"), source=f"127.0.4.{number + 1}")
+        gate.answer(server.authority, basic(name, "x"), source=f"10.0.4.{number + 1}")
     lines = gate.proxy.wait_for_log(event="auth_failure", count=len(names))
     assert len(lines) == len(names)
     assert gate.proxy.log_lines(event="open") == []
@@ -322,9 +324,9 @@ def test_the_users_file_is_read_again_at_reload(gate, origin):
         assert gate.status(server.authority, basic("alice")) == 200  # not before it is told
         assert gate.proxy.control("reload").returncode == 0
         # what was remembered is forgotten where the hash has changed or the user is gone
-        assert gate.status(server.authority, basic("alice"), source="127.0.0.2") == 407
+        assert gate.status(server.authority, basic("alice"), source="10.0.0.2") == 407
         assert gate.status(server.authority, basic("alice", NEW_PASSWORD)) == 200
-        assert gate.status(server.authority, basic("bob"), source="127.0.0.3") == 407
+        assert gate.status(server.authority, basic("bob"), source="10.0.0.3") == 407
         assert gate.status(server.authority, basic("carol")) == 200
         assert echoes(alive)
 
@@ -351,8 +353,8 @@ def test_reloads_while_passwords_are_hashed(gate, origin):
     for turn in range(10):
         gate.users.write_text(htpasswd("slow", "alice") if turn % 2 else htpasswd("slow", "bob"))
         clients = [gate.client(server.authority, basic("slow", f"{turn} {number}"),
-                               source=f"127.0.{10 + turn}.{number}") for number in range(1, 15)]
-        clients.append(gate.client(server.authority, basic("slow"), source=f"127.0.{10 + turn}.99"))
+                               source=f"10.0.{10 + turn}.{number}") for number in range(1, 15)]
+        clients.append(gate.client(server.authority, basic("slow"), source=f"10.0.{10 + turn}.99"))
         assert gate.proxy.control("reload").returncode == 0
         statuses = [client.read_response().status for client in clients]
         assert statuses == [407] * 14 + [200]

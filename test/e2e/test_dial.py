@@ -124,18 +124,35 @@ def test_blackholed_dials_do_not_hold_up_others(adit, origin, keep):
     """Hundreds that wait for nobody, from one client; another client is served at once."""
     blackhole = keep(Blackhole())
     server = origin(Echo)
-    proxy = adit()
+    proxy = adit("-l", "127.0.0.1:0", "-l", "[::1]:0")
     waiting = []
     for _ in range(400):
-        client = keep(Client(proxy.address, source="127.0.0.2"))
+        client = keep(Client(proxy.listeners[0]))
         client.send(connect_head(blackhole.authority))
         waiting.append(client)
     started = time.monotonic()
     for _ in range(10):
-        open_tunnel(proxy.address, server.authority).close()
+        open_tunnel(proxy.listeners[1], server.authority).close()
     assert time.monotonic() - started < 5
     for client in waiting:
         assert client.read_response().status == 504
+
+
+def test_a_v6_network_of_dials_does_not_hold_up_others(adit, origin, keep, many_clients, tmp_path):
+    """More dials than may be under way in all, each from an address of its own, all of one /64."""
+    blackhole = keep(Blackhole())
+    server = origin(Echo)
+    config = tmp_path / "adit.conf"
+    config.write_text("allow from any to any, special\n")
+    proxy = adit("-c", config, "-l", "[::]:10801", "-l", "127.0.0.1:10800")
+    for number in range(1100):
+        client = keep(Client("[2001:db8::]:10801", source=f"2001:db8::{number + 1:x}"))
+        client.send(connect_head(blackhole.authority))
+    eventually(lambda: proxy.descriptors() > 1100 + 128)
+    started = time.monotonic()
+    for _ in range(10):
+        open_tunnel("127.0.0.1:10800", server.authority).close()
+    assert time.monotonic() - started < 5
 
 
 def test_one_client_may_open_a_thousand_at_once(adit, origin, keep):
@@ -154,7 +171,7 @@ def test_more_than_the_line_holds_is_429(adit, keep):
     proxy = adit()
     clients = []
     for _ in range(128 + 2048 + 40):
-        clients.append(keep(Client(proxy.address, source="127.0.0.3")))
+        clients.append(keep(Client(proxy.address)))
         clients[-1].send(connect_head(blackhole.authority))
     answers = [client.read_response() for client in clients]
     statuses = [answer.status for answer in answers]

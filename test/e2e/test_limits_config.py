@@ -1,6 +1,7 @@
 """`limit tunnels`, `limit rate`, `limit bandwidth`: who is refused, with which words, who is not, and
 that bytes flow as fast as the limit says (within a factor of two, over seconds)."""
 
+import json
 import os
 import threading
 import time
@@ -14,24 +15,27 @@ from support.users import basic, htpasswd
 
 PER_S = 200_000
 WARM_UP_S, MEASURED_S = 1.5, 3
+ONE, OTHER = "10.0.0.9", "10.0.0.8"
+
+pytestmark = pytest.mark.usefixtures("many_clients")
 
 
 class Limited:
     """An adit with limits; with users when a limit is per user."""
 
-    def __init__(self, adit, folder, limits, **options):
+    def __init__(self, adit, folder, limits, *args, **options):
         self.config = folder / "adit.conf"
         (folder / "htpasswd").write_text(htpasswd("alice", "bob"))
         self.write(limits)
-        self.proxy = adit("-c", self.config, **options)
+        self.proxy = adit("-c", self.config, *args, **options)
 
     def write(self, limits):
         who = "user any" if "per user" in limits else "from any"
         users = 'users file "htpasswd"\n' if "per user" in limits else ""
         self.config.write_text(f"{limits}\n{users}allow {who} to any, special\n")
 
-    def client(self, server, source="127.0.0.1", user=None):
-        client = Client(self.proxy.address, source=source)
+    def client(self, server, source="127.0.0.1", user=None, listener=None):
+        client = Client(listener or self.proxy.address, source=source)
         client.send(connect_head(server.authority, *([basic(user)] if user else [])))
         return client
 
@@ -40,6 +44,9 @@ class Limited:
         assert client.read_until(b"\r\n\r\n") == ESTABLISHED
         return client
 
+    def tunnels(self):
+        return [json.loads(line) for line in self.proxy.control("ps", "--json").stdout.splitlines()]
+
     def refusal(self, *args, **options):
         with self.client(*args, **options) as client:
             return client.read_response()
@@ -47,7 +54,7 @@ class Limited:
 
 @pytest.fixture
 def limited(adit, tmp_path):
-    return lambda limits, **options: Limited(adit, tmp_path, limits, **options)
+    return lambda limits, *args, **options: Limited(adit, tmp_path, limits, *args, **options)
 
 
 def check_refusal(limited, response, status, limit):
@@ -64,9 +71,9 @@ def check_refusal(limited, response, status, limit):
 # (limit, status, the ones that count together, one that is not of them)
 ALICE, BOB = {"user": "alice"}, {"user": "bob"}
 COUNTED = {
-    "limit tunnels": (503, [{}, {"source": "127.0.0.9"}], None),
-    "limit tunnels per client": (429, [{"source": "127.0.0.9"}] * 2, {"source": "127.0.0.8"}),
-    "limit tunnels per user": (429, [ALICE, dict(ALICE, source="127.0.0.9")], BOB),
+    "limit tunnels": (503, [{}, {"source": ONE}], None),
+    "limit tunnels per client": (429, [{"source": ONE}] * 2, {"source": OTHER}),
+    "limit tunnels per user": (429, [ALICE, dict(ALICE, source=ONE)], BOB),
 }
 
 
@@ -84,6 +91,22 @@ def test_tunnels(limited, origin, keep, limit):
         assert echoes(client)
     held[0].close()
     eventually(lambda: limited.refusal(server, **together[0]).status == 200)
+
+
+@pytest.mark.parametrize("one,same,other", [
+    ("2001:db8::1", "2001:db8::ffff:0:0:2", "2001:db8:0:1::1"),
+    ("127.0.0.1", "127.9.9.9", "10.0.0.1"),
+    ("10.0.0.1", "10.0.0.1", "10.0.0.2")])
+def test_who_is_one_client(limited, origin, keep, one, same, other):
+    limited = limited("limit tunnels 1 per client", "-l", "[::]:10801", "-l", "0.0.0.0:10800")
+    server = origin(Echo)
+    listener = "[2001:db8::]:10801" if ":" in one else "127.0.0.1:10800"
+    held = keep(limited.open(server, source=one, listener=listener))
+    check_refusal(limited, limited.refusal(server, source=same, listener=listener), 429,
+                  "limit tunnels per client")
+    assert echoes(keep(limited.open(server, source=other, listener=listener)))
+    shown = {row["client"] for row in limited.tunnels()}
+    assert held.name in shown  # people see the address itself
 
 
 def test_a_refused_dial_gives_its_place_back(limited, origin, keep):
@@ -119,7 +142,7 @@ def test_limits_change_at_reload(limited, origin, keep):
 # -- rate
 
 RATES = {
-    "limit rate per client": ({"source": "127.0.0.9"}, {"source": "127.0.0.8"}),
+    "limit rate per client": ({"source": ONE}, {"source": OTHER}),
     "limit rate per user": (ALICE, BOB),
 }
 
@@ -196,7 +219,7 @@ def test_bandwidth_of_a_tunnel(limited, origin, keep, mode):
 
 
 @pytest.mark.parametrize("per,one,other", [
-    ("client", {"source": "127.0.0.9"}, {"source": "127.0.0.8"}), ("user", ALICE, BOB)],
+    ("client", {"source": ONE}, {"source": OTHER}), ("user", ALICE, BOB)],
     ids=["client", "user"])
 def test_bandwidth_is_shared(limited, origin, keep, mode, per, one, other):
     """Three tunnels of one share what a single one of another has for himself."""
@@ -274,7 +297,7 @@ def test_waiting_costs_no_time(limited, origin, keep, mode):
 
 def test_a_throttled_tunnel_holds_up_nobody(limited, origin, keep):
     limited = limited("limit bandwidth 50k/s per client")
-    greedy = keep(limited.open(origin(Firehose), source="127.0.0.9"))
+    greedy = keep(limited.open(origin(Firehose), source=ONE))
     server = origin(Echo)
     for _ in range(20):
         with limited.open(server) as client:

@@ -9,6 +9,7 @@ from .adit import split_address
 
 ESTABLISHED = b"HTTP/1.1 200 Connection established\r\n\r\n"
 TIMEOUT_S = 20
+IPV6_FREEBIND = 78
 
 
 class Response:
@@ -56,6 +57,8 @@ class Client:
             self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, send_buffer)
         self.socket.settimeout(timeout)
         if source:
+            if family == socket.AF_INET6:  # an address of Namespace.own
+                self.socket.setsockopt(socket.IPPROTO_IPV6, IPV6_FREEBIND, 1)
             self.socket.bind((source, 0))
         self.socket.connect((host, port))
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

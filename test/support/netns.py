@@ -58,6 +58,11 @@ class Namespace:
         with self:
             run("ip", *words)
 
+    def own(self, *networks):
+        """Every address of these networks becomes this machine's: clients may come from any."""
+        for network in networks:
+            self.ip("route", "add", "local", network, "dev", "lo")
+
     def close(self):
         os.close(self.descriptor)
         self.holder.stdin.close()

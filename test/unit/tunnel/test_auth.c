@@ -70,7 +70,7 @@ static struct basic_credentials credentials_of(const char *user, const char *pas
 
 static struct ip_address client_of(uint8_t last)
 {
-    const uint8_t bytes[4] = {127, 0, 0, last};
+    const uint8_t bytes[4] = {10, 0, 0, last};
 
     return ip_address_from_v4(bytes);
 }
@@ -357,7 +357,7 @@ static void race_checked(struct auth_check *check)
 static void race_once(struct racer *racer, unsigned round)
 {
     for (unsigned i = 0; i < ARRAY_LENGTH(racer->checks); i++) {
-        const uint8_t bytes[4] = {127, (uint8_t)round, (uint8_t)racer->index, (uint8_t)i};
+        const uint8_t bytes[4] = {10, (uint8_t)round, (uint8_t)racer->index, (uint8_t)i};
         struct ip_address client = ip_address_from_v4(bytes);
         struct basic_credentials credentials =
             credentials_of(i % 2 ? "alice" : "bob", i % 3 ? "right" : "wrong");

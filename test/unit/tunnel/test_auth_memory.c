@@ -37,7 +37,7 @@ static const uint8_t *digest(unsigned number)
 
 static struct ip_address v4(uint8_t last)
 {
-    const uint8_t bytes[4] = {127, 0, 0, last};
+    const uint8_t bytes[4] = {10, 0, 0, last};
 
     return ip_address_from_v4(bytes);
 }

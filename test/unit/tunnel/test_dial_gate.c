@@ -46,7 +46,7 @@ static void on_entered(struct dial_pass *pass)
 
 static int enter(unsigned pass, uint8_t client)
 {
-    const uint8_t bytes[4] = {127, 0, 0, client};
+    const uint8_t bytes[4] = {10, 0, 0, client};
     struct ip_address address = ip_address_from_v4(bytes);
 
     return dial_gate_enter(gate, &passes[pass], loop, &address, on_entered);
@@ -121,6 +121,19 @@ static void whoever_was_just_admitted_may_leave(void **state)
     assert_int_equal(entered[3], 1);
 }
 
+/* Whoever has a /64 can't take more shares by having more addresses. */
+static void a_v6_network_is_one_client(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < 4; i++) {
+        const uint8_t bytes[16] = {0x20, 1, 0xd, 0xb8, [15] = (uint8_t)(i + 1)};
+        struct ip_address address = ip_address_from_v6(bytes);
+        int result = dial_gate_enter(gate, &passes[i], loop, &address, on_entered);
+        assert_int_equal(result, i < limits.per_client ? 0 : -EINPROGRESS);
+    }
+    assert_int_equal(enter(4, 1), 0);
+}
+
 /* More than the gate keeps memory for; the second time some of it is used again. */
 static void many_clients_come_and_go(void **state)
 {
@@ -129,7 +142,7 @@ static void many_clients_come_and_go(void **state)
     (void)state;
     for (unsigned round = 0; round < 2; round++) {
         for (unsigned i = 0; i < ARRAY_LENGTH(many); i++) {
-            const uint8_t bytes[4] = {127, 0, 1, (uint8_t)i};
+            const uint8_t bytes[4] = {10, 0, 1, (uint8_t)i};
             struct ip_address address = ip_address_from_v4(bytes);
             int result = dial_gate_enter(gate, &many[i], loop, &address, on_entered);
             assert_int_equal(result, i < limits.total ? 0 : -EINPROGRESS);
@@ -149,6 +162,7 @@ int main(void)
         GATE_TEST(freed_room_goes_round_the_clients),
         GATE_TEST(whoever_waits_may_leave),
         GATE_TEST(whoever_was_just_admitted_may_leave),
+        GATE_TEST(a_v6_network_is_one_client),
         GATE_TEST(many_clients_come_and_go),
     };
 

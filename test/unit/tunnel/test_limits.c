@@ -2,6 +2,8 @@
  * sanitizer). */
 #include "tunnel/limits.h"
 
+#include "base/client_key.h"
+
 #include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -34,7 +36,7 @@ static int tear_down(void **state)
 
 static struct ip_address client_of(uint8_t last)
 {
-    const uint8_t bytes[4] = {127, 0, 0, last};
+    const uint8_t bytes[4] = {10, 0, 0, last};
 
     return ip_address_from_v4(bytes);
 }
@@ -91,16 +93,38 @@ static void tunnels_of_a_client_and_of_a_user(void **state)
     assert_int_equal(enter(0, &values, 1, "alice", 0), LIMIT_NONE);
 }
 
-/* A client address and a user whose name has the same bytes. */
+static enum limit enter_from(unsigned pass, const struct limit_values *values, const char *from)
+{
+    struct ip_address client;
+
+    assert_int_equal(ip_address_parse(from, strlen(from), &client), 0);
+    return limits_enter(limits, values, &client, NULL, 0, &passes.all[pass]);
+}
+
+static void some_addresses_are_one_client(void **state)
+{
+    const struct limit_values values = {.client_tunnels_max = 1};
+
+    (void)state;
+    assert_int_equal(enter_from(0, &values, "2001:db8::1"), LIMIT_NONE);
+    assert_int_equal(enter_from(1, &values, "2001:db8::2:0:0:0"), LIMIT_TUNNELS_PER_CLIENT);
+    assert_int_equal(enter_from(1, &values, "2001:db8:0:1::1"), LIMIT_NONE);
+    assert_int_equal(enter_from(2, &values, "127.0.0.1"), LIMIT_NONE);
+    assert_int_equal(enter_from(3, &values, "127.9.9.9"), LIMIT_TUNNELS_PER_CLIENT);
+    assert_int_equal(enter_from(3, &values, "::1"), LIMIT_NONE);
+}
+
+/* A client and a user whose name has the same bytes. */
 static void kinds_are_apart(void **state)
 {
     const struct limit_values values = {.client_tunnels_max = 1, .user_tunnels_max = 1};
     const uint8_t bytes[16] = "aaaaaaaaaaaaaaaa";
     struct ip_address client = ip_address_from_v6(bytes);
-    char user[sizeof(client) + 1] = {0};
+    struct client_key key = client_key_of(&client);
+    char user[sizeof(key) + 1] = {0};
 
     (void)state;
-    memcpy(user, &client, sizeof(client));
+    memcpy(user, &key, sizeof(key));
     assert_int_equal(limits_enter(limits, &values, &client, "x", 0, &passes.all[0]), LIMIT_NONE);
     assert_int_equal(enter(1, &values, 1, user, 0), LIMIT_NONE);
 }
@@ -246,6 +270,7 @@ int main(void)
         LIMITS_TEST(no_limit_costs_nothing),
         LIMITS_TEST(tunnels_in_all),
         LIMITS_TEST(tunnels_of_a_client_and_of_a_user),
+        LIMITS_TEST(some_addresses_are_one_client),
         LIMITS_TEST(kinds_are_apart),
         LIMITS_TEST(rate_of_a_client),
         LIMITS_TEST(rate_outlives_tunnels),
