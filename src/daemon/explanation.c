@@ -245,8 +245,9 @@ static void explain_name(struct explanation *explanation)
         conclude(explanation);
         return;
     }
-    int error = resolver_ask(explanation->resolver, &explanation->query,
-                             explanation->question.target.host, on_answer);
+    int error =
+        resolver_ask(explanation->resolver, &explanation->query, explanation->question.target.host,
+                     &explanation->question.client, on_answer);
     explanation->is_asking = error == 0;
     if (error < 0) {
         fprintf(explanation->out, "verdict: can't look it up: %s\n", strerror(-error));

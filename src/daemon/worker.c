@@ -477,7 +477,7 @@ static void end_reload(struct worker *worker, const struct channel_message *mess
 
 static int create_dial_gate(struct worker *worker)
 {
-    const struct dial_limits limits = {.total = DIALS_MAX,
+    const struct fair_limits limits = {.total = DIALS_MAX,
                                        .per_client = DIALS_PER_CLIENT,
                                        .waiting_per_client = DIALS_WAITING_PER_CLIENT};
 

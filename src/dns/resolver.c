@@ -2,8 +2,10 @@
  *
  * A name is looked for in this order: localhost (RFC 6761 6.3), the hosts file, the cache, the
  * questions that wait or are asked already; else it becomes a new question. A question is
- *   in line    - until fewer than 256 are asked, first come, first served;
+ *   in line    - in the line of each client that waits for it, until it is the turn of one of them
+ *                (base/fair_line.h), whose place at work the question then has;
  *   asked      - c-ares has it;
+ *   again      - c-ares gave it back: asked anew in the next turn;
  *   answered   - by c-ares or by its deadline; its waiters are told in the next turn, by a task;
  *   abandoned  - its deadline answered it, but c-ares still holds it. When c-ares lets go, a good
  *                answer still fills the cache, so that the next try of a client finds it.
@@ -16,7 +18,7 @@
  * New name servers: c-ares takes them only while it has no question, and the old ones may be gone;
  * so all that is asked is taken back and asked anew, and the cache is forgotten.
  *
- * What c-ares still holds of abandoned questions is bounded too: 256 begin every timeout, and
+ * What c-ares still holds of abandoned questions is bounded too: 512 begin every timeout, and
  * c-ares gives each up after a little over four timeouts.
  */
 #include "dns/resolver.h"
@@ -32,12 +34,17 @@
 #include "wire/authority.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
 
+/* A client has at most half, so that others find room at once. Those in line are bounded by their
+ * tunnels. */
+static const struct fair_limits line_limits = {
+    .total = 512, .per_client = 256, .waiting_per_client = UINT_MAX};
+
 enum {
-    QUESTIONS_ASKED_MAX = 256,
     QUESTION_BUCKETS = 1024, /* those in line make the chains longer, and they are few */
     FAMILY_COUNT = 2,
     NAME_LENGTH_MAX = 253,
@@ -45,8 +52,9 @@ enum {
 
 struct question {
     struct hash_link by_name; /* until it is answered */
-    struct list link;         /* in one of the resolver's lists */
-    struct list waiters;      /* resolver_query.links */
+    struct list link;         /* in one of the resolver's lists; in none while in line */
+    struct list waiters;      /* resolver_waiter.link */
+    struct fair_place place;  /* at work; out while in line and when answered */
     struct deadline deadline;
     struct resolver *resolver;
     struct dns_answer answer;
@@ -68,11 +76,11 @@ struct resolver {
 
     struct hash_table questions;
     struct hash_link *question_buckets[QUESTION_BUCKETS];
-    struct list line;
+    struct fair_line line;
+    struct list again;
     struct list asked;
     struct list answered;
     struct list abandoned;
-    size_t asked_count;
     struct task tell;
 
     struct counters *counters; /* NULL: nobody counts */
@@ -128,6 +136,16 @@ static void question_close(struct question *question)
     deadline_cancel(question->resolver->loop, &question->deadline);
 }
 
+/* Gives back its place at work, or those in line of who waits for it. */
+static void leave_line(struct question *question)
+{
+    struct fair_line *line = &question->resolver->line;
+
+    fair_line_leave(line, &question->place);
+    for (struct list *link = question->waiters.next; link != &question->waiters; link = link->next)
+        fair_line_leave(line, &container_of(link, struct resolver_waiter, link)->place);
+}
+
 static void question_answer(struct question *question, const struct dns_answer *answer)
 {
     struct resolver *resolver = question->resolver;
@@ -136,8 +154,7 @@ static void question_answer(struct question *question, const struct dns_answer *
     question->is_answered = true;
     question->answer = *answer;
     dns_cache_insert(&resolver->cache, &question->key, answer, loop_now_ms(resolver->loop));
-    if (question->is_asked)
-        resolver->asked_count--;
+    leave_line(question);
     list_remove(&question->link);
     list_append(&resolver->answered, &question->link);
     task_post(resolver->loop, &resolver->tell);
@@ -165,7 +182,6 @@ static struct question *question_create(struct resolver *resolver, const struct 
     question->resolver = resolver;
     list_init(&question->waiters);
     list_init(&question->link);
-    list_append(&resolver->line, &question->link);
     hash_table_insert(&resolver->questions, &question->by_name, key->hash);
     deadline_init(&question->deadline, question_is_late);
     deadline_set(resolver->loop, &question->deadline,
@@ -176,6 +192,7 @@ static struct question *question_create(struct resolver *resolver, const struct 
 static void question_free(struct question *question)
 {
     REQUIRE(list_is_empty(&question->waiters));
+    leave_line(question);
     list_remove(&question->link);
     free(question);
 }
@@ -194,8 +211,8 @@ static void question_came_late(struct question *question, const struct dns_answe
 }
 
 /* dns_channel's on_answer; may come from within question_ask. A question that was taken back (the
- * servers change, or the resolver ends) goes back in line, and so does one that c-ares gave up
- * before its deadline, as it does over TCP: it sends nothing twice over one connection. */
+ * servers change, or the resolver ends) is asked again, and so is one that c-ares gave up before
+ * its deadline, as it does over TCP: it sends nothing twice over one connection. */
 static void channel_answered(void *asker, const struct dns_answer *answer)
 {
     struct question *question = asker;
@@ -206,9 +223,8 @@ static void channel_answered(void *asker, const struct dns_answer *answer)
         question_came_late(question, answer);
     } else if (answer == NULL || answer->status == RESOLVER_TIMEOUT) {
         question->is_asked = false;
-        resolver->asked_count--;
         list_remove(&question->link);
-        list_append(&resolver->line, &question->link);
+        list_append(&resolver->again, &question->link);
         task_post(resolver->loop, &resolver->tell);
     } else {
         question_answer(question, answer);
@@ -237,16 +253,33 @@ static void question_ask(struct question *question)
     list_remove(&question->link);
     list_append(&resolver->asked, &question->link);
     question->is_asked = true;
-    resolver->asked_count++;
     count(resolver, COUNTER_DNS_QUESTIONS);
     dns_channel_ask(&resolver->channel, question->name, question->key.family, channel_answered,
                     question);
 }
 
-static void ask_line(struct resolver *resolver)
+/* It is the turn of one of those who wait for it: the others need not stand in line any more. */
+static void question_begin(struct question *question, struct fair_place *place)
 {
-    while (resolver->asked_count < QUESTIONS_ASKED_MAX && !list_is_empty(&resolver->line))
-        question_ask(container_of(resolver->line.next, struct question, link));
+    struct fair_place at_work;
+
+    fair_place_move(&at_work, place);
+    leave_line(question);
+    question->place = at_work;
+    question_ask(question);
+}
+
+static void ask_whose_turn_it_is(struct resolver *resolver)
+{
+    struct fair_place *place;
+    struct list again;
+
+    list_init(&again);
+    list_move_all(&again, &resolver->again);
+    while (!list_is_empty(&again))
+        question_ask(container_of(again.next, struct question, link));
+    while ((place = fair_line_next(&resolver->line)) != NULL)
+        question_begin(container_of(place, struct resolver_waiter, place)->question, place);
 }
 
 /* ---- telling ---- */
@@ -265,7 +298,11 @@ static void tell_query(struct resolver_query *query, unsigned index,
     query->on_answer(query, &told);
 }
 
-/* The link's place in its query: the family tells which of the two it is. */
+static struct resolver_query *query_of(struct resolver_waiter *waiter, unsigned index)
+{
+    return container_of(waiter - index, struct resolver_query, waiters[0]);
+}
+
 static void tell_waiters(struct question *question)
 {
     unsigned index = question->key.family == families[0] ? 0 : 1;
@@ -274,7 +311,7 @@ static void tell_waiters(struct question *question)
         struct list *link = question->waiters.next;
 
         list_remove(link);
-        tell_query(container_of(link - index, struct resolver_query, links[0]), index,
+        tell_query(query_of(container_of(link, struct resolver_waiter, link), index), index,
                    &question->answer);
     }
 }
@@ -297,7 +334,7 @@ static void tell_answered(struct task *task)
     struct list done;
 
     list_init(&done);
-    ask_line(resolver);
+    ask_whose_turn_it_is(resolver);
     while (!list_is_empty(&resolver->answered)) {
         struct question *question = container_of(resolver->answered.next, struct question, link);
 
@@ -349,8 +386,8 @@ static bool find_known(struct resolver *resolver, const struct dns_key *key,
     return false;
 }
 
-static int wait_for(struct resolver *resolver, struct resolver_query *query, unsigned index,
-                    const struct dns_key *key)
+static int wait_for(struct resolver *resolver, struct resolver_waiter *waiter,
+                    const struct dns_key *key, const struct client_key *client)
 {
     struct question *question = question_find(resolver, key);
 
@@ -358,27 +395,37 @@ static int wait_for(struct resolver *resolver, struct resolver_query *query, uns
         question = question_create(resolver, key);
     if (question == NULL)
         return -ENOMEM;
-    list_append(&question->waiters, &query->links[index]);
-    return 0;
+    waiter->question = question;
+    list_append(&question->waiters, &waiter->link);
+    if (!fair_place_is_out(&question->place))
+        return 0; /* asked already */
+    int error = fair_line_enter(&resolver->line, &waiter->place, client);
+    if (error == 0)
+        question_begin(question, &waiter->place);
+    return error == -EINPROGRESS ? 0 : error;
 }
 
 static void query_init(struct resolver_query *query, struct resolver *resolver,
                        void (*on_answer)(struct resolver_query *, const struct resolver_answer *))
 {
-    for (unsigned i = 0; i < FAMILY_COUNT; i++)
-        list_init(&query->links[i]);
+    for (unsigned i = 0; i < FAMILY_COUNT; i++) {
+        query->waiters[i] = (struct resolver_waiter){.question = NULL};
+        list_init(&query->waiters[i].link);
+    }
     query->resolver = resolver;
     query->on_answer = on_answer;
     query->is_waiting_bits = (1U << FAMILY_COUNT) - 1;
 }
 
 int resolver_ask(struct resolver *resolver, struct resolver_query *query, const char *name,
+                 const struct ip_address *client,
                  void (*on_answer)(struct resolver_query *, const struct resolver_answer *))
 {
     struct dns_answer known[FAMILY_COUNT];
     bool is_known[FAMILY_COUNT];
     size_t length = strlen(name);
     struct dns_key key = {.name = name, .name_length = length};
+    struct client_key asks = client_key_of(client);
 
     REQUIRE(length > 0 && length <= NAME_LENGTH_MAX);
     key.hash = hash_bytes(&resolver->seed, name, length);
@@ -386,39 +433,38 @@ int resolver_ask(struct resolver *resolver, struct resolver_query *query, const 
     for (unsigned i = 0; i < FAMILY_COUNT; i++) {
         key.family = families[i];
         is_known[i] = find_known(resolver, &key, &known[i]);
-        if (!is_known[i] && wait_for(resolver, query, i, &key) < 0) {
+        if (!is_known[i] && wait_for(resolver, &query->waiters[i], &key, &asks) < 0) {
             resolver_cancel(query);
             return -ENOMEM;
         }
     }
-    ask_line(resolver); /* before anybody is told: questions are to be on their way early */
+    /* Questions are on their way before anybody is told. */
     for (unsigned i = 0; i < FAMILY_COUNT; i++)
         if (is_known[i] && (query->is_waiting_bits & 1U << i))
             tell_query(query, i, &known[i]);
     return 0;
 }
 
-/* Nobody waits for the question at this link any more; if it was not asked yet, it need not be. */
-static void leave_question(struct resolver_query *query, unsigned index)
+static void stop_waiting(struct resolver_waiter *waiter)
 {
-    struct list *head = query->links[index].next;
-    bool is_last = head == query->links[index].previous;
+    struct question *question = waiter->question;
+    struct resolver *resolver = question->resolver;
 
-    list_remove(&query->links[index]);
-    if (!is_last)
+    list_remove(&waiter->link);
+    fair_line_leave(&resolver->line, &waiter->place);
+    if (!list_is_empty(&question->waiters) || question->is_asked || question->is_answered)
         return;
-    struct question *question = container_of(head, struct question, waiters);
-    if (!question->is_asked && !question->is_answered) {
-        question_close(question);
-        question_free(question);
-    }
+    /* Nobody waits for it any more, and c-ares does not have it. */
+    task_post(resolver->loop, &resolver->tell); /* it may have had a place at work */
+    question_close(question);
+    question_free(question);
 }
 
 void resolver_cancel(struct resolver_query *query)
 {
     for (unsigned i = 0; i < FAMILY_COUNT; i++)
-        if (list_is_linked(&query->links[i]))
-            leave_question(query, i);
+        if (list_is_linked(&query->waiters[i].link))
+            stop_waiting(&query->waiters[i]);
     query->is_waiting_bits = 0;
 }
 
@@ -434,19 +480,13 @@ void resolver_set_servers(struct resolver *resolver, const char *text, size_t le
 
 void resolver_use_servers(struct resolver *resolver, const struct resolv_conf *servers)
 {
-    struct list line;
-
     if (resolv_conf_equals(servers, &resolver->servers))
         return;
     resolver->servers = *servers;
     resolver->are_servers_set = false;
     dns_cache_flush(&resolver->cache);
-    /* What was asked stands in front of what waits. */
-    list_init(&line);
-    list_move_all(&line, &resolver->line);
     dns_channel_cancel_all(&resolver->channel);
-    list_move_all(&resolver->line, &line);
-    ask_line(resolver);
+    ask_whose_turn_it_is(resolver);
 }
 
 void resolver_set_timeout(struct resolver *resolver, uint64_t timeout_ms)
@@ -483,7 +523,7 @@ int resolver_create(struct loop *loop, uint64_t timeout_ms, struct counters *cou
     resolver->counters = counters;
     hash_table_init(&resolver->questions, resolver->question_buckets, QUESTION_BUCKETS);
     dns_cache_init(&resolver->cache);
-    list_init(&resolver->line);
+    list_init(&resolver->again);
     list_init(&resolver->asked);
     list_init(&resolver->answered);
     list_init(&resolver->abandoned);
@@ -492,6 +532,7 @@ int resolver_create(struct loop *loop, uint64_t timeout_ms, struct counters *cou
     int error = 0;
     if (getrandom(&resolver->seed, sizeof(resolver->seed), 0) != sizeof(resolver->seed))
         error = -EIO;
+    fair_line_init(&resolver->line, &line_limits, &resolver->seed);
     if (error == 0)
         error = dns_channel_init(&resolver->channel, loop, timeout_ms);
     if (error < 0) {
@@ -504,12 +545,13 @@ int resolver_create(struct loop *loop, uint64_t timeout_ms, struct counters *cou
 
 void resolver_destroy(struct resolver *resolver)
 {
-    /* c-ares gives back all that it holds: what nobody waits for lands in the line, what was
-     * abandoned among the answered. */
+    /* c-ares gives back all that it holds: what nobody waits for lands among those to be asked
+     * again, what was abandoned among the answered. */
     dns_channel_finish(&resolver->channel);
     ENSURE(list_is_empty(&resolver->asked) && list_is_empty(&resolver->abandoned));
-    free_questions(&resolver->line);
+    free_questions(&resolver->again);
     free_questions(&resolver->answered);
+    fair_line_finish(&resolver->line);
     task_cancel(&resolver->tell);
     dns_cache_flush(&resolver->cache);
     hosts_file_destroy(resolver->hosts);

@@ -9,6 +9,7 @@
 #define DNS_RESOLVER_H
 
 #include "base/contract.h"
+#include "base/fair_line.h"
 #include "base/ip_address.h"
 #include "base/list.h"
 
@@ -40,9 +41,18 @@ struct resolver_answer {
     size_t count;
 };
 
+struct question;
+
+/* One family of a query. Private. */
+struct resolver_waiter {
+    struct list link; /* in question->waiters */
+    struct fair_place place;
+    struct question *question; /* valid while linked */
+};
+
 /* One name being asked for both families. Embedded in its owner. Members are private. */
 struct resolver_query {
-    struct list links[2];
+    struct resolver_waiter waiters[2];
     struct resolver *resolver;
     /* Called at most twice, once a family: from within resolver_ask for what is known already, else
      * from the loop. */
@@ -51,7 +61,8 @@ struct resolver_query {
 };
 
 /* Creates the c-ares channel and everything else that needs descriptors or libc's files.
- * `timeout_ms` bounds one question in all, time in line (behind 256 others) included. `counters`:
+ * `timeout_ms` bounds one question in all, time in line included (256 are asked at once for one
+ * client, 512 in all). `counters`:
  * the thread's, or NULL. 0 or -errno. */
 int resolver_create(struct loop *loop, uint64_t timeout_ms, struct counters *counters,
                     struct resolver **ret_resolver) MUST_CHECK;
@@ -71,12 +82,13 @@ void resolver_set_timeout(struct resolver *resolver, uint64_t timeout_ms);
  * stay). */
 int resolver_set_hosts(struct resolver *resolver, const char *text, size_t length) MUST_CHECK;
 
-/* `name` is a normalised DNS name (wire/authority.h) of 1-253 bytes, copied as needed. On 0,
- * `on_answer` comes once a family unless the query is cancelled; answers that are known already
- * come before this returns. -ENOMEM: no callback. Contract: the query's memory outlives this call
- * even if on_answer cancels it, and on_answer does not ask with the same query again before this
- * returned. */
+/* `name` is a normalised DNS name (wire/authority.h) of 1-253 bytes, copied as needed. Its
+ * questions are asked when it is `client`'s turn (base/fair_line.h). On 0, `on_answer` comes once a
+ * family unless the query is cancelled; answers that are known already come before this returns.
+ * -ENOMEM: no callback. Contract: the query's memory outlives this call even if on_answer cancels
+ * it, and on_answer does not ask with the same query again before this returned. */
 int resolver_ask(struct resolver *resolver, struct resolver_query *query, const char *name,
+                 const struct ip_address *client,
                  void (*on_answer)(struct resolver_query *,
                                    const struct resolver_answer *)) MUST_CHECK;
 /* No callback comes afterwards. Harmless on a query that is done; may be called from on_answer. A

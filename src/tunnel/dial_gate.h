@@ -1,37 +1,27 @@
-/* How many dials may be under way: in all, and for one client (base/client_key.h). Shared by the
- * threads of a process.
- *
- * Whoever finds no room waits in its client's line; freed room goes round robin over the clients,
- * so a client with a thousand dead targets does not delay another one's good target.
+/* How many dials may be under way: in all, and for one client (base/fair_line.h says who is next).
+ * Shared by the threads of a process.
  */
 #ifndef TUNNEL_DIAL_GATE_H
 #define TUNNEL_DIAL_GATE_H
 
 #include "base/contract.h"
+#include "base/fair_line.h"
 #include "base/ip_address.h"
 #include "loop/loop.h"
 
 struct dial_gate;
-struct dial_client;
-
-struct dial_limits {
-    unsigned total;      /* dials at work in all */
-    unsigned per_client; /* at work for one client */
-    unsigned waiting_per_client;
-};
 
 /* One tunnel's way through the gate. Embedded; private. */
 struct dial_pass {
     struct letter letter; /* posted to `loop` when a waiting pass is let in */
-    struct list link;
+    struct fair_place place;
     struct loop *loop;
-    struct dial_client *client;
-    uint8_t state;
+    bool is_told; /* false: waits, or was let in and its letter is on its way */
     void (*on_entered)(struct dial_pass *pass);
 };
 
 /* 0 or -errno. */
-int dial_gate_create(const struct dial_limits *limits, struct dial_gate **ret_gate) MUST_CHECK;
+int dial_gate_create(const struct fair_limits *limits, struct dial_gate **ret_gate) MUST_CHECK;
 /* Nobody may be inside or waiting. */
 void dial_gate_destroy(struct dial_gate *gate);
 

@@ -117,7 +117,8 @@ bool opening_resolve(struct tunnel *tunnel)
         return true;
     }
     opening->dns_began_ms = (int64_t)loop_now_ms(tunnel->env->loop);
-    return resolver_ask(tunnel->env->resolver, &opening->query, authority->host, on_answer) == 0;
+    return resolver_ask(tunnel->env->resolver, &opening->query, authority->host,
+                        &tunnel->client.address, on_answer) == 0;
 }
 
 /* ---- dialling ---- */

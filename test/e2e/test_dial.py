@@ -403,6 +403,22 @@ def test_name_server_returns(world):
         assert time.monotonic() < deadline
 
 
+def test_slow_names_of_one_client_delay_nobody_else(world):
+    """Far more than may be asked at once; another client's names are looked up at once."""
+    slow = {f"slow{number}.test": SILENT for number in range(1000)}
+    good = {f"good{number}.test": Answer("127.0.0.1") for number in range(10)}
+    world = world({**slow, **good}, args=["-l", "127.0.0.1:0", "-l", "[::1]:0"])
+    server = world.start(Echo)
+    for name in slow:
+        world.client(f"{name}:443")
+    eventually(lambda: len(world.names.queries) >= 500)
+    started = time.monotonic()
+    with world.namespace:
+        for name in good:
+            open_tunnel(world.adit.listeners[1], f"{name}:{server.port}").close()
+    assert time.monotonic() - started < DNS_TIMEOUT_S - 2
+
+
 # -- /etc
 
 def test_hosts_file(world):

@@ -36,6 +36,7 @@ struct ask {
     const char *name;
     uint64_t at_ms, cancel_at_ms;  /* since the start; cancel 0: never */
     bool cancels_in_answer;        /* from within the first on_answer */
+    uint8_t client;                /* of 10.0.0.0/24; the crowd is 0 */
     enum resolver_status v6, v4;   /* in a clean run */
     unsigned by_ms, not_before_ms; /* when the last answer comes, since the start; by 0: any time */
 };
@@ -132,6 +133,13 @@ static const struct scenario scenarios[] = {
       {"gone.ok.example", .cancel_at_ms = 100, OK}},
      .crowd = CROWD,
      .questions = 2 * CROWD + 2},
+    /* What the crowd waits for, its last in line included, others have at once. */
+    {"beside-a-crowd",
+     {{"a.ok.example", .client = 1, OK, .by_ms = 40},
+      {"n139.crowd", .client = 2, OK, .not_before_ms = 1000, .by_ms = 1020},
+      {"b.ok.example", .client = 3, .at_ms = 500, OK, .by_ms = 540}},
+     .crowd = CROWD,
+     .questions = 2 * CROWD + 4},
     {"new-servers",
      {{"a.slow.example", OK, .not_before_ms = 4000, .by_ms = 4100},
       {"b.ok.example", OK},
@@ -222,7 +230,10 @@ static void begin(struct deadline *deadline)
     asker->asked_ms = sim_now_ms();
     if (world.resolver == NULL)
         return;
-    if (resolver_ask(world.resolver, &asker->query, asker->name, on_answer) == 0)
+    const uint8_t client[4] = {10, 0, 0, asker->ask.client};
+    struct ip_address address = ip_address_from_v4(client);
+
+    if (resolver_ask(world.resolver, &asker->query, asker->name, &address, on_answer) == 0)
         asker->is_asked = true;
     else
         asker->is_refused = true;

@@ -97,6 +97,7 @@ static struct question *free_question(struct resolver *resolver)
 }
 
 int resolver_ask(struct resolver *resolver, struct resolver_query *query, const char *name,
+                 const struct ip_address *client,
                  void (*on_answer)(struct resolver_query *, const struct resolver_answer *))
 {
     struct question *questions[FAMILIES];

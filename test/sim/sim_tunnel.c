@@ -251,7 +251,7 @@ static int create_limits(void)
 static int create_all(void)
 {
     const struct sim_scenario *scenario = world.scenario;
-    struct dial_limits dials = {.total = 1024, .per_client = 128, .waiting_per_client = 2048};
+    struct fair_limits dials = {.total = 1024, .per_client = 128, .waiting_per_client = 2048};
     struct relay_limits relays = {
         .mode = scenario->mode,
         .pipes = scenario->pipes ? scenario->pipes : 4,

@@ -76,7 +76,7 @@ static struct snapshot *make_snapshot(void)
 
 static void set_up(struct fixture *fixture)
 {
-    const struct dial_limits dials = {.total = 1, .per_client = 1, .waiting_per_client = 1};
+    const struct fair_limits dials = {.total = 1, .per_client = 1, .waiting_per_client = 1};
 
     assert_int_equal(loop_create(&fixture->loop), 0);
     assert_int_equal(log_create(STDERR_FILENO, 1, 65536, &fixture->log), 0);

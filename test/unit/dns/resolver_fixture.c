@@ -91,10 +91,24 @@ void assert_told(const struct told *told, const char *expected)
     assert_string_equal(buffer, expected);
 }
 
-void fixture_ask(struct fixture *fixture, struct asker *asker, const char *name)
+const struct ip_address *fixture_client(void)
+{
+    static const struct ip_address client = {.family = IP_V4, .bytes = {10, 0, 0, 1}};
+
+    return &client;
+}
+
+void fixture_ask_for(struct fixture *fixture, struct asker *asker, const char *name,
+                     const struct ip_address *client)
 {
     memset(asker, 0, sizeof(*asker));
-    assert_int_equal(resolver_ask(fixture->resolver, &asker->query, name, asker_is_told), 0);
+    assert_int_equal(resolver_ask(fixture->resolver, &asker->query, name, client, asker_is_told),
+                     0);
+}
+
+void fixture_ask(struct fixture *fixture, struct asker *asker, const char *name)
+{
+    fixture_ask_for(fixture, asker, name, fixture_client());
 }
 
 void fixture_wait(struct fixture *fixture, struct asker *asker)

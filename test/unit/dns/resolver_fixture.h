@@ -37,7 +37,12 @@ void fixture_start(struct fixture *fixture, uint64_t timeout_ms,
 void fixture_stop(struct fixture *fixture);
 /* resolv.conf names the fixture's server, behind `before` (lines, or ""). */
 void fixture_set_servers(struct fixture *fixture, const char *before);
+const struct ip_address *fixture_client(void);
+
+/* For fixture_client. */
 void fixture_ask(struct fixture *fixture, struct asker *asker, const char *name);
+void fixture_ask_for(struct fixture *fixture, struct asker *asker, const char *name,
+                     const struct ip_address *client);
 /* Turns the loop until the asker was told both. */
 void fixture_wait(struct fixture *fixture, struct asker *asker);
 void fixture_ask_and_wait(struct fixture *fixture, struct asker *asker, const char *name);

@@ -374,8 +374,9 @@ static void may_be_cancelled_when_told(void **state)
 
     /* From the loop, then from within resolver_ask. */
     for (unsigned round = 1; round <= 2; round++) {
-        assert_int_equal(
-            resolver_ask(fixture.resolver, &asker.query, "www.example", cancel_when_told), 0);
+        assert_int_equal(resolver_ask(fixture.resolver, &asker.query, "www.example",
+                                      fixture_client(), cancel_when_told),
+                         0);
         fixture_turn_for(&fixture, 200);
         assert_int_equal(asker.count, round);
     }
@@ -398,7 +399,9 @@ static void may_ask_when_told(void **state)
     struct asker asker = {.count = 0};
 
     next_asker.count = 0;
-    assert_int_equal(resolver_ask(fixture.resolver, &asker.query, "www.example", ask_when_told), 0);
+    assert_int_equal(resolver_ask(fixture.resolver, &asker.query, "www.example", fixture_client(),
+                                  ask_when_told),
+                     0);
     fixture_wait(&fixture, &asker);
     fixture_wait(&fixture, &next_asker);
     assert_told(&next_asker.v4, "servfail");
@@ -524,6 +527,33 @@ static void lets_the_rest_wait_in_line(void **state)
     assert_int_equal(askers[190].count, 0);
 }
 
+/* One client's slow names fill its own share; what it waits for last, somebody else asks at once.
+ */
+static void slow_names_of_one_client_delay_nobody_else(void **state)
+{
+    static const struct ip_address other_client = {.family = IP_V4, .bytes = {10, 0, 0, 2}};
+    static struct asker askers[400];
+    struct asker other, same;
+    char name[64];
+
+    for (size_t i = 0; i < ARRAY_LENGTH(askers); i++) {
+        snprintf(name, sizeof(name), "silent%zu.example", i);
+        fixture_ask(&fixture, &askers[i], i == ARRAY_LENGTH(askers) - 1 ? "last.example" : name);
+    }
+    fixture_turn_for(&fixture, 50);
+    assert_int_equal(fixture_questions(&fixture), 256);
+    fixture_ask_for(&fixture, &other, "www.example", &other_client);
+    fixture_ask_for(&fixture, &same, "last.example", &other_client);
+    fixture_wait(&fixture, &other);
+    fixture_wait(&fixture, &same);
+    assert_told(&other.v4, "ok 192.0.2.1");
+    assert_told(&same.v4, "ok 192.0.2.1");
+    assert_int_equal(fixture_questions(&fixture), 256 + 4);
+    fixture_wait(&fixture, &askers[ARRAY_LENGTH(askers) - 1]); /* it gains by it */
+    for (size_t i = 0; i < ARRAY_LENGTH(askers); i++)
+        resolver_cancel(&askers[i].query);
+}
+
 static void bounds_the_time_in_line(void **state)
 {
     static struct asker askers[300];
@@ -633,6 +663,7 @@ int main(void)
         IMPATIENT(keeps_a_late_answer),
         IMPATIENT(asks_again_over_tcp),
         NORMAL(lets_the_rest_wait_in_line),
+        PATIENT(slow_names_of_one_client_delay_nobody_else),
         IMPATIENT(bounds_the_time_in_line),
         NORMAL(asks_new_servers_anew),
         IMPATIENT(ends_with_questions_on_their_way),

@@ -86,7 +86,8 @@ static void ask_all(struct resolver *resolver, struct asker *askers, const char 
 {
     memset(askers, 0, count * sizeof(*askers));
     for (size_t i = 0; i < count; i++) {
-        int error = resolver_ask(resolver, &askers[i].query, names[i], asker_is_told);
+        int error =
+            resolver_ask(resolver, &askers[i].query, names[i], fixture_client(), asker_is_told);
 
         if (error < 0) {
             assert_int_equal(error, -ENOMEM);

@@ -1,4 +1,5 @@
-/* The gate: limits in all and a client, lines, the round over clients, leaving at every stage. */
+/* The gate: who waits is told by letter, and may leave at every stage (test_fair_line: whose turn
+ * it is). */
 #include "tunnel/dial_gate.h"
 
 #include <errno.h>
@@ -16,14 +17,14 @@ static struct dial_pass passes[PASSES];
 static unsigned entered[PASSES]; /* in which order; 0: not yet */
 static unsigned entered_count;
 
-static const struct dial_limits limits = {.total = 3, .per_client = 2, .waiting_per_client = 2};
+static const struct fair_limits limits = {.total = 10, .per_client = 2, .waiting_per_client = 2};
 
 static int set_up(void **state)
 {
     (void)state;
     entered_count = 0;
     for (unsigned i = 0; i < PASSES; i++) {
-        passes[i] = (struct dial_pass){.state = 0};
+        passes[i] = (struct dial_pass){.loop = NULL};
         entered[i] = 0;
     }
     return loop_create(&loop) < 0 || dial_gate_create(&limits, &gate) < 0 ? -1 : 0;
@@ -73,24 +74,6 @@ static void a_client_has_its_limit_and_its_line(void **state)
     assert_int_equal(entered[3], 0);
     leave_and_turn(0);
     assert_int_equal(entered[3], 2);
-}
-
-static void freed_room_goes_round_the_clients(void **state)
-{
-    (void)state;
-    assert_int_equal(enter(0, 1), 0);
-    assert_int_equal(enter(1, 1), 0);
-    assert_int_equal(enter(2, 2), 0);
-    assert_int_equal(enter(3, 3), -EINPROGRESS); /* the gate is full */
-    assert_int_equal(enter(4, 3), -EINPROGRESS);
-    assert_int_equal(enter(5, 2), -EINPROGRESS);
-
-    leave_and_turn(0);
-    assert_int_equal(entered[3], 1);
-    leave_and_turn(1);
-    assert_int_equal(entered[5], 2); /* client 2 before client 3's second */
-    leave_and_turn(2);
-    assert_int_equal(entered[4], 3);
 }
 
 static void whoever_waits_may_leave(void **state)
@@ -159,7 +142,6 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         GATE_TEST(a_client_has_its_limit_and_its_line),
-        GATE_TEST(freed_room_goes_round_the_clients),
         GATE_TEST(whoever_waits_may_leave),
         GATE_TEST(whoever_was_just_admitted_may_leave),
         GATE_TEST(a_v6_network_is_one_client),

@@ -1,0 +1,73 @@
+/* A bounded number of places at work, shared out fairly among clients (base/client_key.h): dials,
+ * questions to name servers.
+ *
+ * Who finds no room waits in its client's line; freed room goes round robin over the clients, so a
+ * client with a thousand in line does not delay another one's first. And no client takes all there
+ * is: it may have as many at work as are still free. One alone comes to half, two to a third each,
+ * and whoever comes new finds room at once, unless very many clients are greedy together.
+ *
+ * Not locked: the owner is. Nothing is called back: after each fair_line_leave the owner takes
+ * those whose turn it is (fair_line_next) until there is none.
+ */
+#ifndef BASE_FAIR_LINE_H
+#define BASE_FAIR_LINE_H
+
+#include "base/client_key.h"
+#include "base/contract.h"
+#include "base/hash.h"
+#include "base/list.h"
+
+#include <stdbool.h>
+
+struct fair_client;
+
+enum { FAIR_LINE_BUCKETS = 1024, FAIR_LINE_SPARES_MAX = 64 /* under 8 KiB */ };
+
+struct fair_limits {
+    unsigned total;              /* at work in all */
+    unsigned per_client;         /* at work for one client, however much is free */
+    unsigned waiting_per_client; /* in its line */
+};
+
+/* Embedded; private. All zero: out. */
+struct fair_place {
+    struct list link; /* in its client's line; meaningless while at work or out */
+    struct fair_client *client;
+    bool is_waiting;
+};
+
+/* Members are private. */
+struct fair_line {
+    struct fair_limits limits;
+    unsigned at_work;
+    struct list round; /* clients with somebody waiting; whose turn comes next stands first */
+    struct hash_seed seed;
+    struct hash_table clients;
+    struct hash_link *buckets[FAIR_LINE_BUCKETS];
+    struct fair_client *spares[FAIR_LINE_SPARES_MAX]; /* memory; the latest last */
+    unsigned spare_count;
+};
+
+/* `seed` is random: clients choose their addresses. */
+void fair_line_init(struct fair_line *line, const struct fair_limits *limits,
+                    const struct hash_seed *seed);
+/* Nobody may be at work or waiting. */
+void fair_line_finish(struct fair_line *line);
+
+/* 0: at work. -EINPROGRESS: waits. -EAGAIN: the client's line is full. -ENOMEM. Out on failure. */
+int fair_line_enter(struct fair_line *line, struct fair_place *place,
+                    const struct client_key *client) MUST_CHECK;
+/* The place whose turn it is, at work from now on; NULL: nobody waits who may begin. */
+struct fair_place *fair_line_next(struct fair_line *line);
+/* Leaves, whether at work or waiting; harmless when out. */
+void fair_line_leave(struct fair_line *line, struct fair_place *place);
+
+static inline bool fair_place_is_out(const struct fair_place *place)
+{
+    return place->client == NULL;
+}
+
+/* Moves what is at work to another place; `from` is out afterwards. */
+void fair_place_move(struct fair_place *to, struct fair_place *from);
+
+#endif
