@@ -349,6 +349,7 @@ static struct log_ring *take_log(void)
 
 static void begin(unsigned choices)
 {
+    static const char *const names[] = {"machine"};
     static const struct ip_endpoint client = {.address = {.family = IP_V4, .bytes = {127, 0, 0, 1}},
                                               .port = 5000};
     int fds[2];
@@ -361,8 +362,12 @@ static void begin(unsigned choices)
     world.server.streams_max = 1;
     world.server.log = take_log();
     world.server.door = (struct http_door){
-        .has_password = choices & 1, .users = (void *)&world, .may_enter = may_enter};
-    strcpy(world.server.machine_name, "machine");
+        .names = names,
+        .name_count = ARRAY_LENGTH(names),
+        .has_password = choices & 1,
+        .users = (void *)&world,
+        .may_enter = may_enter,
+    };
     deadline_init(&world.server.second, http_events_second);
     CHECK(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, fds) == 0);
     CHECK(setsockopt(fds[0], SOL_SOCKET, SO_SNDBUF, &bytes, sizeof(bytes)) == 0);

@@ -23,15 +23,31 @@ static bool parse_host(struct view host, struct authority *ret_host)
     return authority_parse(text, host.length + sizeof(any_port) - 1, ret_host) == AUTHORITY_OK;
 }
 
-bool http_guard_knows_host(struct view host, const char *machine_name)
+bool http_guard_knows_host(struct view host, const char *const *names, size_t count)
 {
     struct authority asked;
 
     if (!parse_host(host, &asked))
         return false;
-    return asked.address.family != IP_NONE ||
-           authority_host_is_localhost(asked.host, asked.host_length) ||
-           strcasecmp(asked.host, machine_name) == 0;
+    if (asked.address.family != IP_NONE ||
+        authority_host_is_localhost(asked.host, asked.host_length))
+        return true;
+    for (size_t i = 0; i < count; i++)
+        if (strcmp(asked.host, names[i]) == 0)
+            return true;
+    return false;
+}
+
+void http_guard_explain(struct text *out, struct view host)
+{
+    struct authority asked;
+    bool is_name = parse_host(host, &asked);
+
+    text_add(out, is_name ? asked.host : "the Host");
+    text_add(out, " is no name of this admin page: use its address, the machine's own name or "
+                  "localhost, or add `name ");
+    text_add(out, is_name ? asked.host : "dash.example.com");
+    text_add(out, "` to `admin` in the configuration");
 }
 
 bool http_guard_is_same_origin(struct view origin, struct view host)

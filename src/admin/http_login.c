@@ -1,14 +1,18 @@
 /* Who asks? A Host that is not ours is turned away before anything else: a browser sends whatever
  * name its user's page resolved, and that name may be an attacker's. Then the password, where one
- * is asked for; /healthz needs none, for load balancers have none.
+ * is asked for. /healthz needs neither: load balancers have no password, and send any Host or none.
+ * Its one word tells a stranger no more than that the connection was taken.
  */
 #include "admin/http_private.h"
 
 #include "admin/http_guard.h"
+#include "wire/authority.h"
 
 #include <string.h>
 
 #define ASK "WWW-Authenticate: Basic realm=\"adit\", charset=\"UTF-8\"\r\n"
+
+enum { WHY_SIZE = 2 * AUTHORITY_TEXT_SIZE + 256 };
 
 static void log_failure(struct http_conn *conn)
 {
@@ -105,15 +109,26 @@ void http_login_cancel(struct http_conn *conn)
     http_conn_refuse(conn, 503, "Retry-After: 1\r\n", "the users have changed; try again");
 }
 
+static void refuse_host(struct http_conn *conn)
+{
+    char why[WHY_SIZE];
+    struct text text;
+
+    text_init(&text, why, sizeof(why));
+    http_guard_explain(&text, conn->request.host);
+    http_conn_refuse(conn, 421, "", why);
+}
+
 void http_login(struct http_conn *conn)
 {
     const struct http1_request *request = &conn->request;
+    const struct http_door *door = &conn->server->door;
 
-    if (!http_guard_knows_host(request->host, conn->server->machine_name))
-        http_conn_refuse(conn, 421, "",
-                         "the Host is none of this machine's: use its address, its own name or "
-                         "localhost");
-    else if (conn->server->door.has_password && !view_equals(request->path, "/healthz"))
+    if (view_equals(request->path, "/healthz"))
+        http_route(conn);
+    else if (!http_guard_knows_host(request->host, door->names, door->name_count))
+        refuse_host(conn);
+    else if (door->has_password)
         check_password(conn);
     else
         http_route(conn);

@@ -11,8 +11,6 @@
 #include "wire/basic_auth.h"
 #include "wire/http1_head.h"
 
-#include <limits.h>
-
 enum {
     HTTP_STREAM_BYTES = 64 * 1024,
     HTTP_HEAD_MS = 10000,
@@ -50,7 +48,6 @@ struct http_server {
     size_t stream_count, streams_max;
     size_t held; /* bytes of answers that wait */
     uint64_t events_dropped;
-    char machine_name[HOST_NAME_MAX + 1];
 };
 
 struct http_conn {

@@ -98,8 +98,6 @@ int http_server_create(const struct http_server_plan *plan, struct http_server *
     list_init(&server->connections);
     deadline_init(&server->retry, retry_passed);
     deadline_init(&server->second, http_events_second);
-    if (gethostname(server->machine_name, sizeof(server->machine_name) - 1) < 0)
-        server->machine_name[0] = '\0';
     *ret_server = server;
     return 0;
 }

@@ -3,8 +3,8 @@
  *
  * One request a connection. A quarter of the connections may be event streams; a head has 10 s, an
  * answer that is not taken 10 s, a stream that takes nothing 15 s; what is held for slow readers is
- * bounded. A Host that is not ours is refused (421), and so is a change without `X-Adit: 1` or from
- * a foreign Origin.
+ * bounded. A Host that is not ours is refused (421) but at /healthz, and so is a change without
+ * `X-Adit: 1` or from a foreign Origin.
  */
 #ifndef ADMIN_HTTP_SERVER_H
 #define ADMIN_HTTP_SERVER_H
@@ -13,6 +13,7 @@
 #include "base/ip_address.h"
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #define HTTP_SERVER_CONNECTIONS_MAX 64 /* as many as anybody needs */
@@ -42,6 +43,8 @@ struct http_server_plan {
 struct http_door {
     int fd; /* listening, non-blocking, stays the caller's; -1: nowhere */
     struct ip_endpoint bound;
+    const char *const *names; /* by which it is asked for, beside addresses and localhost */
+    size_t name_count;        /* `names`: as long as it is the door; normalised */
     bool has_password;        /* everything but /healthz asks for one */
     struct auth_users *users; /* outlives its being set here; NULL: nobody has a password */
     bool (*may_enter)(void *self, const char *user); /* one whose password was right */

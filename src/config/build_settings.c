@@ -3,6 +3,7 @@
 
 #include "config/suggest.h"
 #include "config/users_file.h"
+#include "wire/authority.h"
 
 #include <errno.h>
 #include <string.h>
@@ -81,19 +82,60 @@ void build_tls(struct config_builder *builder, const struct config_place *place)
                   NULL);
 }
 
+/* False: not a name, and the diagnostics say what is right. */
+static bool parse_admin_name(struct config_builder *builder, const struct config_word *word,
+                             struct authority *ret_name)
+{
+    enum authority_error error = authority_parse_host(word->text, word->length, ret_name);
+    const char *why = "not a host name; write it as in dash.example.com";
+
+    if (error == AUTHORITY_OK && ret_name->address.family == IP_NONE)
+        return true;
+    if (error == AUTHORITY_OK)
+        why = "the admin page is there for any address; only names need to be written";
+    else if (memchr(word->text, ':', word->length) != NULL)
+        why = "any port is taken; write the name alone, as in dash.example.com";
+    else if (memchr(word->text, '*', word->length) != NULL)
+        why = "write each name of the admin page in full, as in dash.example.com";
+    builder_error(builder, &word->place, "'", word->text, "': ", why, NULL);
+    return false;
+}
+
+static void add_admin_names(struct config_builder *builder, const struct vector *words)
+{
+    struct config *config = &builder->owner->config;
+    const struct config_word *word = words->items;
+
+    for (size_t i = 0; i < words->count; i++) {
+        struct authority name;
+
+        if (!parse_admin_name(builder, &word[i], &name))
+            continue;
+        if (config->admin_name_count == CONFIG_ADMIN_NAMES_MAX) {
+            builder_error(builder, &word[i].place, "more than 64 names of the admin page", NULL);
+            return;
+        }
+        const char *copy = arena_copy(&builder->owner->arena, name.host, name.host_length);
+        if (copy != NULL)
+            config->admin_names[config->admin_name_count++] = copy;
+    }
+}
+
 void build_admin(struct config_builder *builder, const struct config_place *place,
-                 const struct config_word *address, const struct vector *users)
+                 const struct admin_draft *admin)
 {
     struct config *config = &builder->owner->config;
 
-    if (!is_first(builder, &builder->admin_place, place, "admin", "") ||
-        !parse_endpoint(builder, address, &config->admin))
+    if (!is_first(builder, &builder->admin_place, place, "admin", ""))
+        return;
+    add_admin_names(builder, &admin->names);
+    if (!parse_endpoint(builder, &admin->address, &config->admin))
         return;
     config->has_admin = true;
-    if (users != NULL && !build_user_values(builder, users, &config->admin_users))
+    if (admin->users.count > 0 && !build_user_values(builder, &admin->users, &config->admin_users))
         return;
-    if (users == NULL && !ip_address_is_loopback(&config->admin.address))
-        builder_error(builder, &address->place,
+    if (admin->users.count == 0 && !ip_address_is_loopback(&config->admin.address))
+        builder_error(builder, &admin->address.place,
                       "the admin page beyond loopback needs a password: add "
                       "`user @group` and a `users` file",
                       NULL);

@@ -97,6 +97,13 @@ struct log_draft {
     struct vector events;      /* struct config_word */
 };
 
+/* An `admin` statement's parts; a count of 0: not given. */
+struct admin_draft {
+    struct config_word address;
+    struct vector users; /* struct config_word */
+    struct vector names; /* struct config_word */
+};
+
 /* -- diagnostics: the pieces up to NULL make the message */
 void builder_error(struct config_builder *builder, const struct config_place *place, ...)
     __attribute__((sentinel));
@@ -121,7 +128,7 @@ void builder_report_io(struct config_builder *builder, const struct config_place
 void build_listen(struct config_builder *builder, const struct config_word *address);
 void build_tls(struct config_builder *builder, const struct config_place *place);
 void build_admin(struct config_builder *builder, const struct config_place *place,
-                 const struct config_word *address, const struct vector *users);
+                 const struct admin_draft *admin);
 void build_admin_off(struct config_builder *builder, const struct config_place *place);
 void build_control(struct config_builder *builder, const struct config_place *place,
                    const struct config_word *word);

@@ -20,6 +20,7 @@
 #define CONFIG_LIST_MAX (512UL * 1024 * 1024)
 #define CONFIG_USERS_MAX (16UL * 1024 * 1024)
 #define CONFIG_LISTENERS_MAX 64
+#define CONFIG_ADMIN_NAMES_MAX 64
 #define CONFIG_CONTROL_PATH_MAX 107 /* bytes: what a unix socket's address holds */
 #define CONFIG_RULE_NAME_MAX 63     /* bytes: a name goes into logs and answers */
 
@@ -85,9 +86,11 @@ struct config {
     bool is_admin_built_in; /* nobody named it: where its port is busy, there is no admin page */
     struct ip_endpoint admin;
     struct policy_condition admin_users; /* of kind POLICY_USER; value_count 0: anybody */
-    const char *users_path;              /* NULL: no users */
-    const struct users_file *users;      /* NULL: no users */
-    bool has_resolver;                   /* else: what /etc/resolv.conf says */
+    const char *admin_names[CONFIG_ADMIN_NAMES_MAX]; /* of the page, normalised */
+    size_t admin_name_count;
+    const char *users_path;         /* NULL: no users */
+    const struct users_file *users; /* NULL: no users */
+    bool has_resolver;              /* else: what /etc/resolv.conf says */
     struct resolv_conf resolver;
     enum config_log_target log_target;
     enum config_log_format log_format;

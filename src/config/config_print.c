@@ -207,13 +207,24 @@ static void put_listeners(struct printer *printer)
         put_endpoint(printer, &config->listeners[i]);
         put(printer, "\n");
     }
+}
+
+static void put_admin(struct printer *printer)
+{
+    const struct config *config = printer->config;
+
+    if (!config->has_admin) {
+        put(printer, "admin off\n");
+        return;
+    }
     put(printer, "admin ");
-    if (config->has_admin)
-        put_endpoint(printer, &config->admin);
-    else
-        put(printer, "off");
-    if (config->has_admin && config->admin_users.value_count > 0)
+    put_endpoint(printer, &config->admin);
+    if (config->admin_users.value_count > 0)
         put_condition(printer, &config->admin_users);
+    for (size_t i = 0; i < config->admin_name_count; i++) {
+        put(printer, i > 0 ? ", " : " name ");
+        put_name(printer, config->admin_names[i]);
+    }
     put(printer, "\n");
     if (config->control_path != NULL) {
         put(printer, "control ");
@@ -367,6 +378,7 @@ void config_print(const struct config *config,
     struct printer printer = {.write = write, .context = context, .config = config};
 
     put_listeners(&printer);
+    put_admin(&printer);
     if (config->users_path != NULL) {
         put(&printer, "users file ");
         put_quoted(&printer, config->users_path);

@@ -22,6 +22,7 @@
     struct config_word word;
     struct vector words;
     struct log_draft log;
+    struct admin_draft admin;
     enum policy_condition_kind kind;
     bool flag;
 }
@@ -74,6 +75,15 @@ static void append(struct config_builder *builder, struct vector *words,
         *item = *word;
 }
 
+/* A part that may stand once. */
+static void set_part(struct config_builder *builder, const struct config_place *place,
+                     struct vector *part, const struct vector *values)
+{
+    if (part->count > 0)
+        builder_error(builder, place, "this stands twice: write all of it behind the first", NULL);
+    *part = *values;
+}
+
 static struct vector start(struct config_builder *builder, const struct config_word *word)
 {
     struct vector words = {0};
@@ -91,6 +101,7 @@ static struct vector start(struct config_builder *builder, const struct config_w
 %token LIMIT "limit" TIMEOUT "timeout" LOG "log" INCLUDE "include"
 %token REPORT "report" ALLOW "allow" DENY "deny"
 %token TLS "tls" CERTIFICATE "certificate" KEY "key" CLIENT_CA "client-ca"
+%token NAME "name"
 %token OFF "off" FILE "file" LENIENT "lenient" PER "per" STDERR "stderr" FORMAT "format" EVENTS "events"
 %token FROM "from" USER "user" TO "to" ADDRESS "address" PORT "port" LISTENER "listener"
 %token TIME "time" PROTOCOL "protocol" SNI "sni" JA4 "ja4" NOT "not" AS "as"
@@ -98,6 +109,7 @@ static struct vector start(struct config_builder *builder, const struct config_w
 %type <word> value name per timeout
 %type <words> values braced times time
 %type <log> log
+%type <admin> admin
 %type <kind> kind
 %type <flag> not report verdict lenient
 
@@ -120,8 +132,7 @@ statement:
 
 body:
     LISTEN value listen_block { build_listen(builder, &$2); }
-  | ADMIN value { build_admin(builder, &@1, &$2, NULL); }
-  | ADMIN value USER values { build_admin(builder, &@1, &$2, &$4); }
+  | ADMIN admin { build_admin(builder, &@1, &$2); }
   | ADMIN OFF { build_admin_off(builder, &@1); }
   | CONTROL value { build_control(builder, &@1, &$2); }
   | USERS FILE value { build_users(builder, &@1, &$3); }
@@ -179,6 +190,12 @@ log:
   | OFF { $$ = (struct log_draft){.target = CONFIG_LOG_OFF}; }
   | log FORMAT name { $$ = $1; $$.format = $3; }
   | log EVENTS values { $$ = $1; $$.events = $3; }
+  ;
+
+admin:
+    value { $$ = (struct admin_draft){.address = $1}; }
+  | admin USER values { $$ = $1; set_part(builder, &@2, &$$.users, &$3); }
+  | admin NAME values { $$ = $1; set_part(builder, &@2, &$$.names, &$3); }
   ;
 
 report: %empty { $$ = false; } | REPORT { $$ = true; } ;

@@ -246,3 +246,65 @@ bool hosts_file_lookup(const struct hosts_file *hosts, const char *name, size_t 
         *ret_count = count;
     return is_found;
 }
+
+/* -- the machine's own name */
+
+static char lower(char byte)
+{
+    lower_case(&byte, 1);
+    return byte;
+}
+
+/* `name` is in lower case. */
+static bool begins_with(struct word word, const char *name, size_t length)
+{
+    if (word.length < length)
+        return false;
+    for (size_t i = 0; i < length; i++)
+        if (lower(word.start[i]) != name[i])
+            return false;
+    return true;
+}
+
+/* What stands on the line: `own`, and a name that goes on behind it. */
+static bool has_full_name(const char *line, const char *line_end, const char *own,
+                          struct word *ret_full)
+{
+    size_t length = strlen(own);
+    bool has_own = false;
+    bool has_full = false;
+    struct word word;
+
+    if (!next_word(&line, line_end, &word)) /* the address */
+        return false;
+    while (next_word(&line, line_end, &word)) {
+        if (!begins_with(word, own, length))
+            continue;
+        if (word.length == length) {
+            has_own = true;
+        } else if (!has_full && word.length > length + 1 && word.start[length] == '.') {
+            has_full = true;
+            *ret_full = word;
+        }
+    }
+    return has_own && has_full;
+}
+
+bool hosts_file_find_full_name(const char *text, size_t length, const char *own, char *ret_name,
+                               size_t size)
+{
+    const char *end = text + length;
+    struct word full = {0};
+
+    for (const char *line = text; line < end;) {
+        const char *line_end = line_end_of(line, end);
+
+        if (has_full_name(line, line_end, own, &full) && full.length < size) {
+            memcpy(ret_name, full.start, full.length);
+            ret_name[full.length] = '\0';
+            return true;
+        }
+        line = line_end < end ? line_end + 1 : end;
+    }
+    return false;
+}

@@ -9,6 +9,7 @@
 #include "base/contract.h"
 #include "base/ip_address.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 
 struct hosts_file;
@@ -28,5 +29,11 @@ void hosts_file_destroy(struct hosts_file *hosts);
 bool hosts_file_lookup(const struct hosts_file *hosts, const char *name, size_t length,
                        enum ip_family family, struct ip_address *ret_addresses, size_t limit,
                        size_t *ret_count);
+
+/* A machine's full name: the first one in the file that stands on a line with `own` (in lower case)
+ * and goes on where that ends, as in `127.0.1.1 box.corp.example box`. False: there is none of less
+ * than `size` bytes. */
+bool hosts_file_find_full_name(const char *text, size_t length, const char *own, char *ret_name,
+                               size_t size);
 
 #endif

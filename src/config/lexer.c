@@ -65,6 +65,7 @@ static const struct {
     {"events", TOKEN_EVENTS, IN_LOG, 0},
     {"from", TOKEN_FROM, IN_RULE, 0},
     {"user", TOKEN_USER, IN_RULE | IN_ADMIN, 0},
+    {"name", TOKEN_NAME, IN_ADMIN, 0},
     {"to", TOKEN_TO, IN_RULE, 0},
     {"address", TOKEN_ADDRESS, IN_RULE, 0},
     {"port", TOKEN_PORT, IN_RULE, 0},

@@ -326,7 +326,7 @@ static void use_log(struct worker *worker, const struct config *config, int log_
 
 static void use_admin(struct worker *worker)
 {
-    bool is_there = worker_admin_use(worker->admin, worker->snapshot);
+    bool is_there = worker_admin_use(worker->admin, worker->snapshot, worker->files[WATCHED_HOSTS]);
 
     worker_views_keep_history(worker->views, is_there);
 }
@@ -569,6 +569,8 @@ static void take_file(struct worker *worker, enum watched_file file, int fd)
     worker->files[file] = text;
     for (unsigned i = 0; i < worker->thread_count && worker->state == WORKER_SERVING; i++)
         worker_thread_set_file(worker->threads[i], file, text);
+    if (file == WATCHED_HOSTS && worker->state == WORKER_SERVING)
+        use_admin(worker); /* the machine's name may stand there */
     start_if_complete(worker);
 }
 

@@ -1,18 +1,71 @@
-/* Who may see the page stands in `admin ... user`; who they are, in the file of `users`. */
+/* Who may see the page stands in `admin ... user`; who they are, in the file of `users`.
+ *
+ * The machine's own names are those that nobody else decides about: the kernel's, and what
+ * /etc/hosts says beside it. What DNS says would let whoever answers choose one.
+ */
 #include "daemon/worker_admin.h"
 
+#include "config/hosts_file.h"
+#include "daemon/file_text.h"
 #include "daemon/snapshot.h"
 #include "observe/log.h"
+#include "wire/authority.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 struct worker_admin {
     struct http_server *server;
     struct log_ring *log;
     struct snapshot *snapshot;
+    struct authority own;       /* the machine's name; an empty host: none */
+    struct authority own_other; /* the same with its domain, or without */
+    const char *names[CONFIG_ADMIN_NAMES_MAX + 2];
 };
+
+/* -- names */
+
+static void set_name(struct authority *name, const char *text, size_t length)
+{
+    if (authority_parse_host(text, length, name) != AUTHORITY_OK || name->address.family != IP_NONE)
+        name->host[0] = '\0';
+}
+
+static void find_own_names(struct worker_admin *admin, const struct file_text *hosts)
+{
+    char name[AUTHORITY_HOST_MAX + 2]; /* a dot may end it */
+
+    admin->own_other.host[0] = '\0';
+    if (gethostname(name, sizeof(name)) < 0)
+        name[0] = '\0';
+    name[sizeof(name) - 1] = '\0';
+    set_name(&admin->own, name, strlen(name));
+    const char *own = admin->own.host;
+    size_t label = strcspn(own, ".");
+    if (own[label] == '.')
+        set_name(&admin->own_other, own, label);
+    else if (own[0] != '\0' &&
+             hosts_file_find_full_name(hosts->bytes, hosts->length, own, name, sizeof(name)))
+        set_name(&admin->own_other, name, strlen(name));
+}
+
+/* Returns how many there are. */
+static size_t collect_names(struct worker_admin *admin, const struct config *config)
+{
+    size_t count = 0;
+
+    for (size_t i = 0; i < config->admin_name_count; i++)
+        admin->names[count++] = config->admin_names[i];
+    if (admin->own.host[0] != '\0')
+        admin->names[count++] = admin->own.host;
+    if (admin->own_other.host[0] != '\0')
+        admin->names[count++] = admin->own_other.host;
+    return count;
+}
+
+/* -- who may see it */
 
 static bool group_has(const struct policy_group *group, const char *user)
 {
@@ -55,6 +108,8 @@ int worker_admin_create(const struct http_server_plan *plan, struct worker_admin
     return 0;
 }
 
+/* -- the door */
+
 static const struct snapshot_listener *find_listener(const struct snapshot *snapshot)
 {
     for (size_t i = 0; i < snapshot->listener_count; i++)
@@ -63,18 +118,22 @@ static const struct snapshot_listener *find_listener(const struct snapshot *snap
     return NULL;
 }
 
-bool worker_admin_use(struct worker_admin *admin, struct snapshot *snapshot)
+bool worker_admin_use(struct worker_admin *admin, struct snapshot *snapshot,
+                      const struct file_text *hosts)
 {
     const struct snapshot_listener *listener = find_listener(snapshot);
     struct snapshot *before = admin->snapshot;
     struct http_door door = {
         .fd = -1,
+        .names = admin->names,
         .has_password = snapshot->config->admin_users.value_count > 0,
         .users = snapshot->users,
         .may_enter = may_enter,
         .self = admin,
     };
 
+    find_own_names(admin, hosts);
+    door.name_count = collect_names(admin, snapshot->config);
     if (listener != NULL) {
         door.fd = listener->fd;
         door.bound = listener->bound;

@@ -10,6 +10,7 @@ import itertools
 import json
 import subprocess
 import threading
+from urllib.parse import unquote
 
 import pytest
 
@@ -36,12 +37,14 @@ pytestmark = [pytest.mark.timeout(300), pytest.mark.usefixtures("fenced")]
 class Browser:
     """dashboard.cjs as a child: do() runs a script there and returns its value."""
 
-    def __init__(self, url, size, scheme, folder, environment):
+    def __init__(self, url, size, scheme, folder, environment, login):
+        """login: `user:password@`, as it stands in front of an address's host."""
         self.url = url
+        self.address = url.replace("//", "//" + login)
         self.errors = []
         self.stderr = open(folder / "browser.log", "wb")
         self.process = subprocess.Popen(
-            ["node", HERE / "dashboard.cjs", url, *map(str, size), scheme, folder / "profile"],
+            ["node", HERE / "dashboard.cjs", self.address, *map(str, size), scheme, folder / "profile"],
             env=dict(environment, NODE_PATH=str(MODULES)), text=True, cwd=folder,
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.stderr)
         assert self.answer() == "ready"
@@ -79,7 +82,7 @@ class Browser:
         assert kept == []
         assert seen["violations"] == []
         strange = [url for url in seen["requests"]
-                   if not url.startswith((self.url, "data:"))]
+                   if not url.startswith((self.url, "data:")) and unquote(url) != unquote(self.address)]
         assert strange == []
         assert len(seen["requests"]) > 3
 
@@ -158,8 +161,8 @@ def busy(proxy, origin, keep):
 
 @pytest.fixture
 def browse(keep, environment, tmp_path):
-    def start(running, size=DESKTOP, scheme="light"):
-        browser = keep(Browser(f"http://{running.admin}/", size, scheme, tmp_path, environment))
+    def start(running, size=DESKTOP, scheme="light", login=""):
+        browser = keep(Browser(f"http://{running.admin}/", size, scheme, tmp_path, environment, login))
         browser.wait("document.getElementById('link').textContent === 'live'")
         return browser
 
@@ -256,6 +259,26 @@ def test_denies_and_explain(proxy, browse):
     browser.do("await page.locator('#explain-client').fill('192.0.2.1');"
                "await page.keyboard.press('Enter')")
     browser.wait("document.getElementById('explain-verdict').textContent === 'denied'")
+    browser.check()
+
+
+def test_a_password_in_the_address(proxy, origin, browse, tmp_path):
+    """As people keep it in a bookmark: fetch takes no such address, and the page needs none."""
+    echo = origin(Echo)
+    path = tmp_path / "adit.conf"
+    path.write_text("admin 127.0.0.1:0 user alice\n" + path.read_text())
+    running = proxy()
+    browser = browse(running, login=f"alice:{PASSWORDS['alice']}@")
+    with Client(running.address) as client:
+        client.send(f"CONNECT localhost:{echo.port} HTTP/1.1\r\n\r\n".encode())
+        assert client.read_response(has_body=False).status == 200
+        browser.wait(f"{ROWS} === 1")  # the stream of events, and the list
+        browser.do("await page.locator('.kill').click(); await page.locator('#kill-yes').click()")
+        client.read_to_end()
+    browser.do("await page.locator('#explain-target').fill('127.0.0.1:1');"
+               "await page.keyboard.press('Enter')")
+    browser.wait("document.getElementById('explain-verdict').textContent === 'allowed'")
+    assert len(running.log_lines(event="auth_failure")) == 0
     browser.check()
 
 

@@ -264,19 +264,72 @@ def test_explain_malformed(page, query):
 def test_hosts_that_are_ours(page, host):
     if host == "hostname":
         host = socket.gethostname()
-    expect(ask(page().admin, "/healthz", host=host), 200)
+    expect(ask(page().admin, "/metrics", host=host), 200)
 
 
 @pytest.mark.parametrize("host", ["evil.example", "evil.example:10801", "127.0.0.1.evil.example",
                                   "localhost.evil.example", "xlocalhost", "localhost:", "", None,
                                   "0x7f.1", "2130706433", "127.1", "::1", "localhost@evil.example",
                                   "evil.example/localhost", "localhost, evil.example"])
-@pytest.mark.parametrize("path", ["/", "/api/tunnels", "/healthz", "/nothing"])
+@pytest.mark.parametrize("path", ["/", "/metrics", "/api/tunnels", "/healthz/", "/nothing"])
 def test_a_rebound_name_is_misdirected(page, host, path):
     """The page of evil.example, whose name now points here, is the same origin to its browser."""
     response = ask(page().admin, path, host=host)
     assert response.status == 421, response.status_line
     assert b"tunnels" not in response.body
+    name = "evil.example" if host in ("evil.example", "evil.example:10801") else None
+    assert f"add `name {name or ''}".encode() in response.body  # the setting that lets it in
+
+
+@pytest.mark.parametrize("data", [
+    b"GET /healthz HTTP/1.0\r\n\r\n", b"GET /healthz HTTP/1.1\r\n\r\n",
+    b"GET /healthz?from=haproxy HTTP/1.0\r\n\r\n",
+    head("GET", "/healthz", host="lb.example:80"), head("GET", "/healthz", host=""),
+    head("GET", "/healthz", host="a, b/c")])
+@pytest.mark.parametrize("has_password", [False, True])
+def test_a_load_balancer_asks_by_any_name_or_none(page, guarded, data, has_password):
+    admin = guarded().proxy.admin if has_password else page().admin
+    response = expect(ask_bytes(admin, data), 200)
+    assert response.body == b"ok\n"
+
+
+def test_names_of_the_page(adit, tmp_path):
+    """Those of `admin ... name`, as a reload has them, and no others."""
+    path = tmp_path / "adit.conf"
+    path.write_text("admin 127.0.0.1:0 name Dash.Example.com, tunnels.lan\n" + RULES)
+    proxy = adit("-c", path, "-s", tmp_path / "sock", defaults=True)
+    admin = proxy.admin
+    for host in ("dash.example.com", "DASH.example.com.:8443", "tunnels.lan"):
+        expect(ask(admin, "/metrics", host=host), 200)
+        expect(ask(admin, "/api/tunnels/x", TELLS, f"Origin: https://{host}", method="DELETE",
+                   host=host), 404)  # its own page's request
+    for host in ("example.com", "x.dash.example.com", "lan"):
+        expect(ask(admin, "/metrics", host=host), 421)
+    path.write_text(path.read_text().replace("tunnels.lan", "other.lan"))
+    assert proxy.control("reload").returncode == 0
+    expect(ask(admin, "/metrics", host="other.lan"), 200)
+    expect(ask(admin, "/metrics", host="tunnels.lan"), 421)
+
+
+def test_the_full_name_of_the_machine(adit, etc):
+    """As /etc/hosts has it now, or the kernel; a name of another machine on that line is not ours."""
+    def start(name, folder):
+        renamed = ["unshare", "--uts", "sh", "-c",
+                   f'echo {name} >/proc/sys/kernel/hostname && exec "$@"', "sh"]
+        return adit(admin=True, etc=folder, prefix=renamed)
+
+    folder = etc(hosts="127.0.0.1 localhost\n127.0.1.1 box.corp.example box evil.example\n")
+    proxy = start("box", folder)
+    for host, status in {"box": 200, "BOX.corp.example:10801": 200, "corp.example": 421,
+                         "evil.example": 421}.items():
+        expect(ask(proxy.admin, "/metrics", host=host), status)
+    folder.write("hosts", "127.0.0.1 localhost\n127.0.1.1 box.new.example box\n")
+    eventually(lambda: ask(proxy.admin, "/metrics", host="box.new.example").status == 200)
+    expect(ask(proxy.admin, "/metrics", host="box.corp.example"), 421)
+    proxy.stop()
+    proxy = start("Far.Corp.Example", folder)
+    for host, status in {"far.corp.example": 200, "far": 200, "box.new.example": 421}.items():
+        expect(ask(proxy.admin, "/metrics", host=host), status)
 
 
 def test_two_hosts(page):

@@ -13,15 +13,23 @@ static struct view view_of(const char *text)
     return (struct view){text, text != NULL ? strlen(text) : 0};
 }
 
+static bool knows(struct view host)
+{
+    static const char *const names[] = {"dash.corp.example", "box"};
+
+    return http_guard_knows_host(host, names, ARRAY_LENGTH(names));
+}
+
 static void our_hosts_are_known(void **state)
 {
-    static const char *const hosts[] = {"localhost",           "LocalHost:1", "localhost.",
-                                        "a.b.localhost:65535", "127.0.0.1",   "127.0.0.1:80",
-                                        "192.0.2.1",           "[::1]",       "[::1]:80",
-                                        "[2001:db8::1]:9",     "box",         "BOX:10801"};
+    static const char *const hosts[] = {
+        "localhost",          "LocalHost:1",          "localhost.", "a.b.localhost:65535",
+        "127.0.0.1",          "127.0.0.1:80",         "192.0.2.1",  "[::1]",
+        "[::1]:80",           "[2001:db8::1]:9",      "box",        "BOX:10801",
+        "Dash.Corp.Example.", "dash.corp.example:443"};
 
     for (size_t i = 0; i < ARRAY_LENGTH(hosts); i++)
-        if (!http_guard_knows_host(view_of(hosts[i]), "box"))
+        if (!knows(view_of(hosts[i])))
             fail_msg("not known: %s", hosts[i]);
 }
 
@@ -31,6 +39,9 @@ static void others_are_not(void **state)
                                         "a.example",
                                         "a.example:80",
                                         "box.example",
+                                        "corp.example",
+                                        "a.dash.corp.example",
+                                        "dash.corp.example.evil.example",
                                         "xbox",
                                         "box:",
                                         ":80",
@@ -52,12 +63,12 @@ static void others_are_not(void **state)
                                         "box,box"};
 
     for (size_t i = 0; i < ARRAY_LENGTH(hosts); i++)
-        if (http_guard_knows_host(view_of(hosts[i]), "box"))
+        if (knows(view_of(hosts[i])))
             fail_msg("known: %s", hosts[i]);
-    assert_false(http_guard_knows_host(view_of(NULL), "box"));
-    /* A machine without a name lends it to nobody. */
-    assert_false(http_guard_knows_host(view_of(""), ""));
-    assert_false(http_guard_knows_host(view_of(":80"), ""));
+    assert_false(knows(view_of(NULL)));
+    /* A page without names lends none. */
+    assert_false(http_guard_knows_host(view_of("box"), NULL, 0));
+    assert_false(http_guard_knows_host(view_of(""), NULL, 0));
 }
 
 static void a_long_host_is_not_known(void **state)
@@ -65,7 +76,32 @@ static void a_long_host_is_not_known(void **state)
     char host[1000];
 
     memset(host, 'a', sizeof(host));
-    assert_false(http_guard_knows_host((struct view){host, sizeof(host)}, "box"));
+    assert_false(knows((struct view){host, sizeof(host)}));
+}
+
+/* What may not go into a line of text does not come back. */
+static void a_refusal_says_what_to_write(void **state)
+{
+    static const struct {
+        const char *host;
+        const char *name;
+        const char *setting;
+    } rows[] = {
+        {"Dash.example:80", "dash.example is no name", "add `name dash.example` to `admin`"},
+        {NULL, "the Host is no name", "add `name dash.example.com` to `admin`"},
+        {"a\"b", "the Host is no name", "add `name dash.example.com` to `admin`"},
+        {"<b>", "the Host is no name", "add `name dash.example.com` to `admin`"},
+    };
+
+    for (size_t i = 0; i < ARRAY_LENGTH(rows); i++) {
+        char line[1024];
+        struct text text;
+
+        text_init(&text, line, sizeof(line));
+        http_guard_explain(&text, view_of(rows[i].host));
+        assert_non_null(strstr(line, rows[i].name));
+        assert_non_null(strstr(line, rows[i].setting));
+    }
 }
 
 static void origins_are_compared(void **state)
@@ -98,9 +134,8 @@ static void origins_are_compared(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(our_hosts_are_known),
-        cmocka_unit_test(others_are_not),
-        cmocka_unit_test(a_long_host_is_not_known),
+        cmocka_unit_test(our_hosts_are_known),      cmocka_unit_test(others_are_not),
+        cmocka_unit_test(a_long_host_is_not_known), cmocka_unit_test(a_refusal_says_what_to_write),
         cmocka_unit_test(origins_are_compared),
     };
 

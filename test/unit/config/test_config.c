@@ -160,6 +160,7 @@ static void does_what_the_table_says(void **state)
 
 static const char rich[] =
     "listen 127.0.0.1:3128\nlisten [::1]:8080 { }\n"
+    "admin 127.0.0.1:10801 name dash.example.com, \"name\" user any\n"
     "users file \"users\"\ngroup ops { alice, \"bob smith\", }\ngroup ops { any }\n"
     "list corp { 10.0.0.0/8, *.Corp.Example., \"intranet\",\n  ::ffff:192.0.2.1 }\n"
     "list nets { 10.0.0.0/8 } # addresses only\nlist corp file \"lists/corp.txt\" lenient\n"
@@ -201,6 +202,8 @@ static void reads_values(void **state)
     assert_int_equal(config->values.client_tunnels_max, 0);
     assert_int_equal(config->values.client_rate_per_s, 50);
     assert_int_equal(config->values.tunnel_bytes_per_s, 10 << 20);
+    assert_int_equal(config->admin_name_count, 2);
+    assert_string_equal(config->admin_names[0], "dash.example.com");
     assert_true(config->has_resolver);
     assert_int_equal(config->resolver.servers[0].port, 53);
     assert_int_equal(config->resolver.servers[1].port, 5353);
@@ -210,7 +213,7 @@ static void reads_values(void **state)
     assert_non_null(config->users);
     assert_true(config->policy.has_users);
     assert_int_equal(config->policy.rule_count, 6);
-    assert_string_equal(config->policy.rules[0].name, "adit.conf:18");
+    assert_string_equal(config->policy.rules[0].name, "adit.conf:19");
     assert_string_equal(config->policy.rules[1].name, "a \"quoted\" name");
     assert_int_equal(config->policy.groups[0].user_count, 3);
     assert_string_equal(config->policy.groups[0].users[2], "any");

@@ -177,9 +177,40 @@ static void leaves_out_long_names(void **state)
     hosts_file_destroy(hosts);
 }
 
+static void finds_the_full_name_of_a_machine(void **state)
+{
+    static const struct {
+        const char *text;
+        const char *full; /* NULL: none */
+    } rows[] = {
+        {"127.0.0.1 localhost\n127.0.1.1\tbox.corp.example box\n", "box.corp.example"},
+        {"127.0.1.1 box box.corp.example", "box.corp.example"},
+        {"::1 BOX Box.Corp.Example. box.other.example # box.x\n", "Box.Corp.Example."},
+        {"10.0.0.1 evil.example box\n", NULL},
+        {"10.0.0.1 boxer.example box\n", NULL},
+        {"10.0.0.1 box. box\n", NULL},
+        {"10.0.0.1 box.corp.example\n10.0.0.1 box\n", NULL}, /* maybe another machine's */
+        {"# 10.0.0.1 box.corp.example box\n", NULL},
+        {"box box.corp.example\n", NULL}, /* no address stands before it */
+        {"", NULL},
+    };
+    char full[64];
+
+    for (size_t i = 0; i < ARRAY_LENGTH(rows); i++) {
+        const char *text = rows[i].text;
+        bool is_found = hosts_file_find_full_name(text, strlen(text), "box", full, sizeof(full));
+
+        if (is_found != (rows[i].full != NULL) || (is_found && strcmp(full, rows[i].full) != 0))
+            fail_msg("%s: %s", text, is_found ? full : "none");
+    }
+    assert_false(hosts_file_find_full_name("::1 box.abc box", 15, "box", full, 7));
+    assert_true(hosts_file_find_full_name("::1 box.abc box", 15, "box", full, 8));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(finds_the_full_name_of_a_machine),
         cmocka_unit_test(finds_names_and_aliases),
         cmocka_unit_test(reads_every_prefix),
         cmocka_unit_test(reads_over_a_byte_order_mark),
