@@ -23,6 +23,13 @@ void http_conn_set_patience(struct http_conn *conn, uint64_t ms)
     deadline_set(loop, &conn->deadline, loop_now_ms(loop) + ms);
 }
 
+/* Nothing of the head is needed any more, and it may hold a password. */
+static void head_wipe(struct http_conn *conn)
+{
+    explicit_bzero(conn->head, conn->length);
+    conn->length = 0;
+}
+
 static void conn_free(struct garbage *garbage)
 {
     struct http_conn *conn = container_of(garbage, struct http_conn, garbage);
@@ -44,7 +51,7 @@ void http_conn_close(struct http_conn *conn)
     if (conn->state == HTTP_STREAMING)
         http_events_stop(conn);
     conn->state = HTTP_CLOSED;
-    explicit_bzero(conn->head, conn->length); /* it may hold a password */
+    head_wipe(conn);
     server->held -= conn->output_size;
     server->connection_count--;
     list_remove(&conn->link);
@@ -140,6 +147,7 @@ void http_conn_answer(struct http_conn *conn, unsigned status, const char *conte
         conn->output_end += lengths[i];
     }
     conn->state = HTTP_WRITING;
+    head_wipe(conn);
     http_conn_set_patience(conn, HTTP_ANSWER_MS);
     write_answer(conn);
 }
@@ -152,6 +160,7 @@ bool http_conn_begin_stream(struct http_conn *conn, const char *content_type, si
         return false;
     add_head(conn, &answer);
     conn->state = HTTP_STREAMING;
+    head_wipe(conn);
     deadline_cancel(conn->server->loop, &conn->deadline);
     return true;
 }
@@ -262,6 +271,8 @@ static void discard(struct http_conn *conn)
     for (int i = 0; i < DISCARD_READS; i++) {
         ssize_t count = recv(conn->watch.fd, scratch, sizeof(scratch), 0);
 
+        if (count > 0)
+            explicit_bzero(scratch, (size_t)count);
         if (count < 0 && (errno == EAGAIN || errno == EINTR))
             return;
         if (count <= 0) {

@@ -86,6 +86,7 @@ static void check_password(struct http_conn *conn)
     struct basic_credentials credentials;
 
     if (server->door.users == NULL || !take_credentials(conn, &credentials)) {
+        explicit_bzero(&credentials, sizeof(credentials));
         http_conn_refuse(conn, 401, ASK, "the admin page needs a user name and a password");
         return;
     }

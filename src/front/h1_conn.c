@@ -6,6 +6,9 @@
  * The surprises: most heads come whole with the first read, so nothing is allocated for them; and
  * one answer ends the connection whatever came behind the head: nothing there is ever parsed as a
  * request (RFC 9931).
+ *
+ * A head may hold a password, also one that is cut, malformed or too long. So whatever is read is
+ * wiped when it was looked at, wherever it stands: `head_wipe` and `scratch_wipe`.
  */
 #include "front/h1_conn.h"
 
@@ -54,11 +57,29 @@ struct h1_conn {
     bool is_body_omitted; /* the answer to HEAD */
 };
 
+/* Nothing of the head is needed any more. */
+static void head_wipe(struct h1_conn *conn)
+{
+    if (conn->head == NULL)
+        return;
+    explicit_bzero(conn->head, conn->head_size);
+    free(conn->head);
+    conn->head = NULL;
+    conn->head_size = 0;
+}
+
+/* `count` as stream_read returned it. */
+static void scratch_wipe(struct front *front, ssize_t count)
+{
+    if (count > 0)
+        explicit_bzero(front->scratch, (size_t)count);
+}
+
 static void conn_free(struct garbage *garbage)
 {
     struct h1_conn *conn = container_of(garbage, struct h1_conn, garbage);
 
-    free(conn->head);
+    head_wipe(conn);
     free(conn->reply);
     slab_give(conn);
 }
@@ -106,6 +127,7 @@ static void linger(struct h1_conn *conn)
     while (conn->stream->ready & STREAM_READABLE) {
         ssize_t count = stream_read(conn->stream, front->scratch, sizeof(front->scratch));
 
+        scratch_wipe(front, count);
         if (count == -EAGAIN)
             break;
         if (count > 0)
@@ -314,15 +336,6 @@ static const char *details_of(enum http1_result result, const char *problem)
     return result == HTTP1_BAD ? problem : NULL;
 }
 
-/* The password stays nowhere but in `ret_credentials`. */
-static bool take_credentials(const struct view *field, struct basic_credentials *ret_credentials)
-{
-    bool is_readable = basic_auth_parse(field->start, field->length, ret_credentials);
-
-    explicit_bzero((char *)field->start, field->length); /* of our own buffer */
-    return is_readable;
-}
-
 static void head_complete(struct h1_conn *conn, const char *bytes, size_t head_length,
                           size_t length)
 {
@@ -336,14 +349,15 @@ static void head_complete(struct h1_conn *conn, const char *bytes, size_t head_l
         return;
     }
     struct basic_credentials credentials;
-    bool has_credentials = head.proxy_authorization.length > 0;
-    bool is_readable = has_credentials && take_credentials(&head.proxy_authorization, &credentials);
+    struct view field = head.proxy_authorization;
+    bool is_readable =
+        field.length > 0 && basic_auth_parse(field.start, field.length, &credentials);
     struct tunnel_request request = {
         .client = conn->client,
         .listener = conn->listener,
         .http = head.minor_version == 0 ? "1.0" : "1.1",
         .authority = &head.authority,
-        .has_credentials = has_credentials,
+        .has_credentials = field.length > 0,
         .credentials = is_readable ? &credentials : NULL,
         .early_bytes = bytes + head_length,
         .early_length = length - head_length,
@@ -354,13 +368,9 @@ static void head_complete(struct h1_conn *conn, const char *bytes, size_t head_l
 
     struct tunnel *tunnel;
     tunnel_open(front->env, &request, &tunnel_ops, conn, &tunnel);
-    if (is_readable)
-        explicit_bzero(&credentials, sizeof(credentials));
-    if (tunnel == NULL)
-        return; /* refused already; the connection may be gone */
-    conn->tunnel = tunnel;
-    free(conn->head);
-    conn->head = NULL;
+    explicit_bzero(&credentials, sizeof(credentials));
+    if (tunnel != NULL)
+        conn->tunnel = tunnel; /* else it is refused already, and the connection may be gone */
 }
 
 /* New bytes are at hand: all of the head so far is bytes[0..length). True when more must come. */
@@ -389,9 +399,12 @@ static int grow_head(struct h1_conn *conn, size_t wanted)
         size = HTTP1_HEAD_MAX;
     if (size == conn->head_size)
         return 0;
-    char *head = realloc(conn->head, size);
+    char *head = malloc(size); /* realloc would leave a copy behind */
     if (head == NULL)
         return -ENOMEM;
+    if (conn->head != NULL)
+        memcpy(head, conn->head, conn->head_length);
+    head_wipe(conn);
     conn->head = head;
     conn->head_size = size;
     return 0;
@@ -433,26 +446,40 @@ static ssize_t read_some(struct h1_conn *conn, char **ret_start)
                        conn->head_size - conn->head_length);
 }
 
+/* `count` bytes more are at `start`, which is the scratch buffer as long as there is no head. */
+static void take_bytes(struct h1_conn *conn, const char *start, size_t count)
+{
+    size_t length = conn->head_length + count;
+
+    if (!look_at_head(conn, start, length))
+        return;
+    conn->head_length = length;
+    if (conn->head == NULL && keep_head(conn, start, length) < 0)
+        reject(conn, TUNNEL_ERROR_NO_RESOURCES, NULL, NULL);
+}
+
+static bool is_reading(const struct h1_conn *conn)
+{
+    return conn->state == H1_READING && !conn->is_closed;
+}
+
 static void read_head(struct h1_conn *conn)
 {
-    while (conn->state == H1_READING && !conn->is_closed &&
-           (conn->stream->ready & STREAM_READABLE)) {
+    while (is_reading(conn) && (conn->stream->ready & STREAM_READABLE)) {
         char *start;
         ssize_t count = read_some(conn, &start);
 
         if (count == -EAGAIN)
             return;
-        if (count <= 0) {
+        if (count > 0)
+            take_bytes(conn, start, (size_t)count);
+        else
             head_cut_short(conn, count);
-            return;
-        }
-        size_t length = conn->head_length + (size_t)count;
-        if (!look_at_head(conn, start, length))
-            return;
-        conn->head_length = length;
-        if (conn->head == NULL && keep_head(conn, start, length) < 0)
-            reject(conn, TUNNEL_ERROR_NO_RESOURCES, NULL, NULL);
+        if (start == conn->front->scratch)
+            scratch_wipe(conn->front, count);
     }
+    if (!is_reading(conn))
+        head_wipe(conn);
 }
 
 /* ---- events ---- */
@@ -487,12 +514,15 @@ static void deadline_passed(struct deadline *deadline)
         reject(conn, TUNNEL_ERROR_HEAD_TIMEOUT, NULL, NULL);
     else
         h1_conn_close(conn);
+    head_wipe(conn);
 }
 
 /* Whatever has come is read and dropped first, so that the answer survives the close. */
 static void refuse_at_once(struct h1_conn *conn, enum tunnel_error error)
 {
-    stream_read(conn->stream, conn->front->scratch, sizeof(conn->front->scratch));
+    struct front *front = conn->front;
+
+    scratch_wipe(front, stream_read(conn->stream, front->scratch, sizeof(front->scratch)));
     reject(conn, error, NULL, NULL);
 }
 

@@ -224,6 +224,8 @@ void opening_free(struct tunnel *tunnel)
     dial_gate_leave(tunnel->env->dial_gate, &opening->pass);
     if (opening->target != NULL)
         stream_close(opening->target, false);
+    if (opening->early != NULL)
+        explicit_bzero(opening->early, opening->early_length); /* the next request, maybe */
     free(opening->early);
     slab_give(opening);
 }

@@ -20,6 +20,16 @@ KINDS = {
               "9LgGfOEwJsygsans0.fMdOx.QV1",
     "apr1": "$apr1$aditadit$meJ1NrGCIypWjz77ekVHj1",
 }
+# One that is long enough to be recognised by its pieces, in every kind; the hashes are cheap.
+LONG_PASSWORD = "7f3c9a51e2d84b06a1c7f5e39d20b8647e1f0c5ad93b2846"
+LONG_KINDS = {
+    "yescrypt": "$y$j75$aditaditaditaditadita0$IT1xoatvzI.Fj3Uwe9Gq7oHKow4OF0h6EVBCvB.ziW2",
+    "bcrypt": "$2b$05$abcdefghijklmnopqrstuusADmp39BsMCF0AsBA03K.WixvKCwwwG",
+    "sha512": "$6$rounds=1000$aditadit$ZE2SF2Y4UxOJvX5W9pVjyL.o0u3mL5eEnROM9DaxSc6ImCjstdNPh0AFGHX0P"
+              "VD9kFhfTAchWE23VvZbHbeUW/",
+    "sha256": "$5$rounds=1000$aditadit$jCf0oLCI2ZaabuaavbhIdz8oDe3ycRpv4NsFrfI7EA6",
+    "apr1": "$apr1$aditadit$4oHUJRnW1GSOhAVXQD7pn.",
+}
 # alice after she changed her password
 NEW_PASSWORD = "new secret"
 NEW_LINE = "alice:$5$rounds=1000$aditadit$EksBOhN4lyXMevt9yrep0.3kFZH1qenNpPD/SMJEUX1\n"
