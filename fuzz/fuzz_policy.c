@@ -1,5 +1,7 @@
 /* Random policies and facts: the compiled engine against a naive evaluator that reads the source
- * rule by rule, value by value. Bytes choose among few words, so that rules match often.
+ * rule by rule, value by value. Bytes choose among few words, so that rules match often. A crowded
+ * world has many rules, with blocks, ports and lists in a small space of its own; few of them
+ * decide, so that the index is put to work. Its bytes do not end.
  * test/unit/policy/test_policy_random.c runs the same with bytes of its own.
  */
 #include "policy/name_set.h"
@@ -13,6 +15,7 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 enum { RULES_MAX = 8, CONDITIONS_MAX = 3, VALUES_MAX = 3, LIST_COUNT = 3, LIST_ENTRIES = 3 };
+enum { CROWD_RULES_MAX = 120, CROWD_FACTS = 24, CROWD_LISTS = 12, CROWD_BYTES = 16 };
 
 #define CHECK(condition)                                                                           \
     do {                                                                                           \
@@ -75,10 +78,18 @@ static const struct policy_group groups[] = {{"ops", group_users, 2}};
 struct input {
     const uint8_t *bytes;
     size_t left;
+    uint64_t random;
+    bool is_endless;
 };
 
 static size_t choose(struct input *input, size_t count)
 {
+    if (input->is_endless) {
+        input->random ^= input->random << 13;
+        input->random ^= input->random >> 7;
+        input->random ^= input->random << 17;
+        return (input->random >> 32) % count;
+    }
     if (input->left == 0)
         return 0;
     input->left--;
@@ -86,6 +97,51 @@ static size_t choose(struct input *input, size_t count)
 }
 
 #define CHOOSE(input, array) ((array)[choose(input, ARRAY_LENGTH(array))])
+
+/* Of a small space of nested blocks: 10.x.y.z, 20.x.y.z, fd00::x:y:z, 2600::x:y:z
+ * with digits of 0-3. */
+static struct ip_address make_crowded_address(struct input *input)
+{
+    static const struct ip_address spaces[] = {
+        {IP_V4, {10}}, {IP_V4, {20}}, {IP_V6, {0xfd}}, {IP_V6, {0x26}}};
+    struct ip_address address = CHOOSE(input, spaces);
+    size_t last = address.family == IP_V4 ? 3 : 15;
+    for (size_t i = last - 2; i <= last; i++)
+        address.bytes[i] = (uint8_t)choose(input, 4);
+    return address;
+}
+
+static struct ip_address make_address(struct input *input)
+{
+    if (!input->is_endless || choose(input, 4) == 0)
+        return CHOOSE(input, addresses);
+    return make_crowded_address(input);
+}
+
+static struct ip_network make_network(struct input *input)
+{
+    struct ip_network network = CHOOSE(input, blocks).network;
+
+    if (!input->is_endless || choose(input, 4) == 0)
+        return network;
+    network.address = make_crowded_address(input);
+    network.prefix_length = network.address.family == IP_V4 ? 32 : 128;
+    network.prefix_length -= (uint8_t)choose(input, 25);
+    for (size_t bit = network.prefix_length; bit < 128; bit++)
+        network.address.bytes[bit / 8] &= (uint8_t) ~(0x80u >> bit % 8);
+    return network;
+}
+
+static uint16_t make_port(struct input *input)
+{
+    return input->is_endless && choose(input, 4) > 0 ? (uint16_t)choose(input, 128)
+                                                     : CHOOSE(input, ports);
+}
+
+static size_t list_count(const struct input *input)
+{
+    return input->is_endless ? CROWD_LISTS : LIST_COUNT;
+}
 
 /* A list as the engine has it, and as values. */
 struct list {
@@ -96,11 +152,12 @@ struct list {
 
 struct world {
     struct policy_source source;
-    struct policy_rule_source rules[RULES_MAX];
-    struct policy_condition conditions[RULES_MAX][CONDITIONS_MAX];
-    struct policy_value values[RULES_MAX][CONDITIONS_MAX][VALUES_MAX];
-    struct policy_list lists[LIST_COUNT];
-    struct list list_values[LIST_COUNT];
+    struct policy_rule_source rules[CROWD_RULES_MAX];
+    struct policy_condition conditions[CROWD_RULES_MAX][CONDITIONS_MAX];
+    struct policy_value values[CROWD_RULES_MAX][CONDITIONS_MAX][VALUES_MAX];
+    struct policy_list lists[CROWD_LISTS];
+    struct list list_values[CROWD_LISTS];
+    size_t list_count;
 };
 
 static struct policy_value make_name(struct input *input)
@@ -118,8 +175,7 @@ static struct policy_value make_list_value(struct input *input)
         return make_name(input);
     if (kind == 1)
         return (struct policy_value){.kind = POLICY_VALUE_SUFFIX, .text = CHOOSE(input, suffixes)};
-    return (struct policy_value){.kind = POLICY_VALUE_NETWORK,
-                                 .network = CHOOSE(input, blocks).network};
+    return (struct policy_value){.kind = POLICY_VALUE_NETWORK, .network = make_network(input)};
 }
 
 static void make_list(struct input *input, struct list *list, struct policy_list *made)
@@ -152,13 +208,13 @@ static struct policy_value make_target(struct input *input, enum policy_conditio
         return (struct policy_value){.kind = is_wrong ? POLICY_VALUE_PRIVATE : word};
     }
     if (kind == 4)
-        return (struct policy_value){.kind = POLICY_VALUE_LIST, .index = choose(input, LIST_COUNT)};
+        return (struct policy_value){.kind = POLICY_VALUE_LIST,
+                                     .index = choose(input, list_count(input))};
     if (condition == POLICY_TO && kind == 5)
         return make_name(input);
     if (condition == POLICY_TO && kind == 6)
         return (struct policy_value){.kind = POLICY_VALUE_SUFFIX, .text = CHOOSE(input, suffixes)};
-    return (struct policy_value){.kind = POLICY_VALUE_NETWORK,
-                                 .network = CHOOSE(input, blocks).network};
+    return (struct policy_value){.kind = POLICY_VALUE_NETWORK, .network = make_network(input)};
 }
 
 static struct policy_value make_user(struct input *input)
@@ -181,8 +237,8 @@ static struct policy_value make_value(struct input *input, enum policy_condition
         return make_user(input);
     case POLICY_PORT:
         value.kind = POLICY_VALUE_PORTS;
-        value.ports.first = CHOOSE(input, ports);
-        value.ports.last = (uint16_t)(value.ports.first + choose(input, 2) * 500);
+        value.ports.first = make_port(input);
+        value.ports.last = (uint16_t)(value.ports.first + choose(input, 2) * choose(input, 501));
         return value;
     case POLICY_LISTENER:
         value.kind = POLICY_VALUE_LISTENER;
@@ -198,7 +254,7 @@ static struct policy_value make_value(struct input *input, enum policy_condition
         value = make_list_value(input);
         if (value.kind == POLICY_VALUE_NETWORK)
             value = (struct policy_value){.kind = POLICY_VALUE_LIST,
-                                          .index = choose(input, LIST_COUNT)};
+                                          .index = choose(input, list_count(input))};
         return value;
     case POLICY_PROTOCOL:
     case POLICY_JA4:
@@ -215,10 +271,12 @@ static void make_rule(struct input *input, struct world *world, size_t at)
 
     size_t kind = choose(input, 6);
     rule->is_allow = kind % 2;
-    rule->is_report = kind > 3;
+    rule->is_report = kind > 3 || (input->is_endless && choose(input, 4) > 0);
     rule->name = rule->place = "a rule";
     rule->conditions = world->conditions[at];
     rule->condition_count = choose(input, CONDITIONS_MAX + 1);
+    if (input->is_endless && rule->condition_count < 2)
+        rule->condition_count++;
     for (size_t c = 0; c < rule->condition_count; c++) {
         struct policy_condition *condition = &world->conditions[at][c];
         size_t choice = choose(input, POLICY_CONDITION_COUNT * 2);
@@ -234,13 +292,16 @@ static void make_rule(struct input *input, struct world *world, size_t at)
 
 static void make_world(struct input *input, struct world *world)
 {
+    size_t rules_max = input->is_endless ? CROWD_RULES_MAX : RULES_MAX;
+
     memset(world, 0, sizeof(*world));
-    for (size_t i = 0; i < LIST_COUNT; i++)
+    world->list_count = list_count(input);
+    for (size_t i = 0; i < world->list_count; i++)
         make_list(input, &world->list_values[i], &world->lists[i]);
     world->source = (struct policy_source){.rules = world->rules,
-                                           .rule_count = choose(input, RULES_MAX + 1),
+                                           .rule_count = choose(input, rules_max + 1),
                                            .lists = world->lists,
-                                           .list_count = LIST_COUNT,
+                                           .list_count = world->list_count,
                                            .groups = groups,
                                            .group_count = 1,
                                            .has_users = choose(input, 2)};
@@ -255,16 +316,20 @@ static void make_facts(struct input *input, struct policy_facts *facts)
     size_t inside = choose(input, 8);
 
     memset(facts, 0, sizeof(*facts));
-    facts->client = &CHOOSE(input, addresses);
+    static struct ip_address client;
+    static struct ip_address target;
+    client = make_address(input);
+    target = make_address(input);
+    facts->client = &client;
     facts->user = user > 0 ? users[user - 1] : NULL;
     facts->listener = &CHOOSE(input, listeners);
     facts->weekday = (uint8_t)choose(input, 7);
     facts->minute = (uint16_t)(choose(input, 24) * 60);
     facts->host = name > 0 ? names[name - 1] : NULL;
     facts->host_length = name > 0 ? strlen(facts->host) : 0;
-    facts->port = CHOOSE(input, ports);
+    facts->port = make_port(input);
     if (name == 0 || choose(input, 2))
-        facts->address = &CHOOSE(input, addresses);
+        facts->address = &target;
     facts->is_inside_known = inside >= 4;
     facts->protocol = inside & 1 ? CHOOSE(input, words) : NULL;
     facts->sni = inside & 2 ? CHOOSE(input, names) : NULL;
@@ -400,8 +465,11 @@ static bool names_special(const struct policy_value *value, const struct ip_addr
 
     for (size_t i = 0; value->kind == POLICY_VALUE_NETWORK && i < ARRAY_LENGTH(blocks); i++) {
         if (memcmp(&blocks[i].network, &value->network, sizeof(value->network)) == 0)
-            is_special = blocks[i].is_special;
+            return blocks[i].is_special && has_address(value, address);
     }
+    if (value->kind == POLICY_VALUE_NETWORK) /* of the small space */
+        is_special = value->network.prefix_length >= 8 && (value->network.address.bytes[0] == 10 ||
+                                                           value->network.address.bytes[0] == 0xfd);
     return is_special && has_address(value, address);
 }
 
@@ -485,7 +553,7 @@ static void naive_evaluate(const struct world *world, const struct policy_facts 
         if (rule->is_allow && !is_reaching) {
             too_short = too_short == POLICY_NO_RULE && !rule->is_report ? i : too_short;
         } else if (rule->is_report) {
-            if (truth == 2)
+            if (truth == 2 && verdict->report_count < POLICY_REPORTS_MAX)
                 verdict->reports[verdict->report_count++] = i;
         } else if (is_asking) {
             say(verdict, POLICY_ASK, POLICY_RULE, i);
@@ -529,15 +597,21 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     static struct world world;
     struct policy_facts facts;
     struct policy *policy;
+    size_t count = CROWD_FACTS;
 
+    if (size > 0 && size < CROWD_BYTES) {
+        memcpy(&input.random, data, size < sizeof(input.random) ? size : sizeof(input.random));
+        input.random |= 1;
+        input.is_endless = true;
+    }
     make_world(&input, &world);
     CHECK(policy_compile(&world.source, listeners, ARRAY_LENGTH(listeners), &policy) == 0);
     do {
         make_facts(&input, &facts);
         compare(&world, policy, &facts);
-    } while (input.left > 0);
+    } while (input.is_endless ? count-- > 0 : input.left > 0);
     policy_destroy(policy);
-    for (size_t i = 0; i < LIST_COUNT; i++) {
+    for (size_t i = 0; i < world.list_count; i++) {
         name_set_destroy(world.list_values[i].names);
         network_set_destroy(world.list_values[i].networks);
     }

@@ -186,6 +186,20 @@ bool name_set_contains(const struct name_set *set, const char *name, size_t leng
     return name_set_contains_key(set, &key);
 }
 
+void name_set_visit(const struct name_set *set,
+                    void (*visit)(void *context, const char *name, size_t length, bool is_suffix),
+                    void *context)
+{
+    for (size_t at = 0; at < set->used;) {
+        uint16_t header;
+
+        memcpy(&header, set->bytes + at, sizeof(header));
+        size_t length = header >> 1;
+        visit(context, set->bytes + at + HEADER_BYTES, length, header & 1);
+        at += HEADER_BYTES + length;
+    }
+}
+
 /* -- adding */
 
 static int grow_slots(struct name_set *set)

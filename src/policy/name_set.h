@@ -27,5 +27,9 @@ size_t name_set_count(const struct name_set *set);
 bool name_set_contains(const struct name_set *set, const char *name, size_t length);
 /* The same for a name whose hashes are known. */
 bool name_set_contains_key(const struct name_set *set, const struct name_key *key);
+/* Every entry, in no order; the text lives as long as the set, without a NUL. */
+void name_set_visit(const struct name_set *set,
+                    void (*visit)(void *context, const char *name, size_t length, bool is_suffix),
+                    void *context);
 
 #endif

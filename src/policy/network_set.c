@@ -16,6 +16,7 @@ struct node {
     uint8_t bits[16];
     uint8_t length; /* of the prefix */
     bool is_block;  /* else only a branch */
+    uint8_t family;
     uint32_t children[2];
 };
 
@@ -118,6 +119,20 @@ bool network_set_contains(const struct network_set *set, const struct ip_address
     return network_set_find_longest(set, address, &ignored);
 }
 
+void network_set_visit(const struct network_set *set,
+                       void (*visit)(void *context, const struct ip_network *network),
+                       void *context)
+{
+    for (size_t i = 1; i < set->used; i++) {
+        const struct node *node = &set->nodes[i];
+        struct ip_network network = {.address.family = node->family, .prefix_length = node->length};
+
+        memcpy(network.address.bytes, node->bits, sizeof(node->bits));
+        if (node->is_block)
+            visit(context, &network);
+    }
+}
+
 /* -- adding */
 
 /* Room for the two nodes that one block may need. */
@@ -139,8 +154,10 @@ static int reserve(struct network_set *set)
 }
 
 /* Bits behind the prefix are cleared: a branch may become a block later. */
-static uint32_t take_node(struct network_set *set, const uint8_t *bits, unsigned length)
+static uint32_t take_node(struct network_set *set, const struct ip_address *address,
+                          unsigned length)
 {
+    const uint8_t *bits = address->bytes;
     uint32_t at = (uint32_t)set->used++;
     struct node *node = &set->nodes[at];
 
@@ -148,12 +165,13 @@ static uint32_t take_node(struct network_set *set, const uint8_t *bits, unsigned
     if (length % 8 != 0)
         node->bits[length / 8] = bits[length / 8] & (uint8_t)(0xff00u >> length % 8);
     node->length = (uint8_t)length;
+    node->family = address->family;
     return at;
 }
 
 static uint32_t take_block(struct network_set *set, const struct ip_network *network)
 {
-    uint32_t at = take_node(set, network->address.bytes, network->prefix_length);
+    uint32_t at = take_node(set, &network->address, network->prefix_length);
 
     set->nodes[at].is_block = true;
     set->count++;
@@ -164,14 +182,13 @@ static uint32_t take_block(struct network_set *set, const struct ip_network *net
 static void split(struct network_set *set, uint32_t *link, const struct ip_network *network,
                   unsigned common)
 {
-    const uint8_t *bits = network->address.bytes;
     uint32_t old = *link;
     unsigned old_bit = bit_at(set->nodes[old].bits, common);
 
     if (common == network->prefix_length) {
         *link = take_block(set, network);
     } else {
-        *link = take_node(set, bits, common);
+        *link = take_node(set, &network->address, common);
         set->nodes[*link].children[!old_bit] = take_block(set, network);
     }
     set->nodes[*link].children[old_bit] = old;

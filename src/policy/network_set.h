@@ -15,6 +15,10 @@ void network_set_destroy(struct network_set *set);
 int network_set_add(struct network_set *set, const struct ip_network *network) MUST_CHECK;
 size_t network_set_count(const struct network_set *set);
 bool network_set_contains(const struct network_set *set, const struct ip_address *address);
+/* Every block, in no order. */
+void network_set_visit(const struct network_set *set,
+                       void (*visit)(void *context, const struct ip_network *network),
+                       void *context);
 /* The longest block that has the address; false when none has. */
 bool network_set_find_longest(const struct network_set *set, const struct ip_address *address,
                               struct ip_network *ret_network);

@@ -109,17 +109,6 @@ bool policy_needs_local_check(const struct policy *policy, uint16_t port)
 
 /* -- conditions */
 
-/* One evaluation: the facts, and what many conditions would ask of them again. */
-struct evaluation {
-    const struct policy *policy;
-    const struct policy_facts *facts;
-    struct ip_address addresses[2]; /* the target's, and what it stands for */
-    size_t address_count;           /* 0: not known yet */
-    bool is_special;
-    struct name_key host; /* valid when facts->host */
-    struct name_key sni;  /* valid when facts->sni */
-};
-
 static bool has_kind(const struct compiled_condition *condition, enum policy_value_kind kind)
 {
     return condition->kinds >> kind & 1;
@@ -197,14 +186,13 @@ static bool matches_text(const struct compiled_condition *condition, const char 
     return condition->names && name_set_contains(condition->names, text, strlen(text));
 }
 
-/* Where nobody can have credentials, asking for them would be in vain: then it is nobody. */
 static enum truth user_truth(const struct evaluation *evaluation,
                              const struct compiled_condition *condition)
 {
     const char *user = evaluation->facts->user;
 
     if (!user)
-        return evaluation->policy->source->has_users ? UNKNOWN : FALSE;
+        return evaluation_lacks_user(evaluation) ? UNKNOWN : FALSE;
     return truth_of(has_kind(condition, POLICY_VALUE_ANY) || matches_text(condition, user));
 }
 
@@ -397,7 +385,7 @@ static void walk(const struct evaluation *evaluation, struct verdict *verdict)
     struct rule_cursor cursor;
     uint32_t at;
 
-    rule_cursor_init(&cursor, &policy->index, evaluation->facts->host ? &evaluation->host : NULL);
+    rule_cursor_init(&cursor, &policy->index, evaluation);
     while ((at = rule_cursor_next(&cursor)) != RULE_INDEX_END) {
         const struct compiled_rule *rule = &policy->rules[at];
         bool needs_user;
@@ -420,6 +408,8 @@ static void walk(const struct evaluation *evaluation, struct verdict *verdict)
             passed.is_any_unknown = true;
             if (rule->is_allow && passed.possible == POLICY_NO_RULE)
                 passed.possible = at;
+            if (passed.possible != POLICY_NO_RULE && !evaluation_lacks_user(evaluation))
+                rule_cursor_drop_possible(&cursor);
         }
     }
     decide(evaluation, &passed, POLICY_NO_RULE, verdict);
@@ -433,26 +423,31 @@ static void know_address(struct evaluation *evaluation, const struct ip_address 
     evaluation->is_special = special_address_contains(address);
 }
 
+void evaluation_init(struct evaluation *evaluation, const struct policy *policy,
+                     const struct policy_facts *facts)
+{
+    REQUIRE(facts->host || facts->address);
+    evaluation->policy = policy;
+    evaluation->facts = facts;
+    evaluation->address_count = 0;
+    evaluation->is_special = false;
+    if (facts->address)
+        know_address(evaluation, facts->address);
+    if (facts->host)
+        name_key_init(&evaluation->host, facts->host, facts->host_length);
+    if (facts->sni)
+        name_key_init(&evaluation->sni, facts->sni, strlen(facts->sni));
+}
+
 void policy_evaluate(const struct policy *policy, const struct policy_facts *facts,
                      struct verdict *ret_verdict)
 {
     struct evaluation evaluation;
 
-    REQUIRE(facts->host || facts->address);
-    evaluation.policy = policy;
-    evaluation.facts = facts;
-    evaluation.address_count = 0;
-    evaluation.is_special = false;
+    evaluation_init(&evaluation, policy, facts);
     ret_verdict->report_count = 0;
-    if (facts->address && is_loop(policy, facts)) {
+    if (facts->address && is_loop(policy, facts))
         set_verdict(&evaluation, POLICY_DENY, POLICY_LOOP, POLICY_NO_RULE, ret_verdict);
-        return;
-    }
-    if (facts->address)
-        know_address(&evaluation, facts->address);
-    if (facts->host)
-        name_key_init(&evaluation.host, facts->host, facts->host_length);
-    if (facts->sni)
-        name_key_init(&evaluation.sni, facts->sni, strlen(facts->sni));
-    walk(&evaluation, ret_verdict);
+    else
+        walk(&evaluation, ret_verdict);
 }

@@ -147,7 +147,7 @@ int policy_compile(const struct policy_source *source, const struct ip_endpoint 
         return -ENOMEM;
     policy->source = source;
     if (allocate(policy, listener_count) < 0 || compile_rules(policy) < 0 ||
-        rule_index_init(&policy->index, source->rules, source->rule_count) < 0) {
+        rule_index_init(&policy->index, source) < 0) {
         policy_destroy(policy);
         return -ENOMEM;
     }

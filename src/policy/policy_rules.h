@@ -2,6 +2,7 @@
 #ifndef POLICY_POLICY_RULES_H
 #define POLICY_POLICY_RULES_H
 
+#include "policy/name_key.h"
 #include "policy/policy.h"
 #include "policy/rule_index.h"
 
@@ -40,5 +41,26 @@ struct policy {
     struct rule_index index;
     bool needs_time;
 };
+
+/* One evaluation: the facts, and what many conditions would ask of them again. */
+struct evaluation {
+    const struct policy *policy;
+    const struct policy_facts *facts;
+    struct ip_address addresses[2]; /* the target's, and what it stands for */
+    size_t address_count;           /* 0: not known yet */
+    bool is_special;
+    struct name_key host; /* valid when facts->host */
+    struct name_key sni;  /* valid when facts->sni */
+};
+
+void evaluation_init(struct evaluation *evaluation, const struct policy *policy,
+                     const struct policy_facts *facts);
+
+/* Where nobody can have credentials, asking for them would be in vain: then it is nobody, and not
+ * somebody unknown. */
+static inline bool evaluation_lacks_user(const struct evaluation *evaluation)
+{
+    return !evaluation->facts->user && evaluation->policy->source->has_users;
+}
 
 #endif

@@ -1,164 +1,408 @@
-/* A rule with a `to` of nothing but names and suffixes is false for every other host. Such rules
- * stand in a hash table by each of their names, all others in the list `always`. A host is looked
- * up as itself and by each of its suffixes, and what is found is merged with the list.
+/* A rule is an AND: it is false when one of its conditions is. So each rule is filed under the keys
+ * (rule_key.h) of one condition, the one whose commonest key is rarest among all rules; a rule that
+ * has no such condition (negated, `any`, times, the inside of a tunnel) under a key that every
+ * evaluation has. An evaluation looks up each of its keys, and merges the chains that it finds.
+ * All of it takes memory in proportion to the configuration: at most 32 bytes for each key of a
+ * rule in each of three tables, and for each entry of a list.
+ *
+ * Before the address is known, a condition that it could make true is unknown. An unknown denial
+ * then changes nothing, and an unknown allow only if it is the first: so these are filed apart
+ * (LAYER_POSSIBLE) and dropped after the first, while all others are filed as if no address ever
+ * matched (LAYER_NAME). Who may still be asked for a password keeps them: the first rule that hangs
+ * on a user asks.
+ *
+ * Lists have keys of their own, by number: what is in a list finds the list, and the list its
+ * rules. Large ones that few rules name are not worth that.
  *
  * Only hashes are compared: a rule that comes along by mistake is evaluated like any other, and is
  * false. Chains ascend because rules are put in from the last to the first.
  */
 #include "policy/rule_index.h"
 
-#include "policy/policy_source.h"
+#include "policy/name_set.h"
+#include "policy/network_set.h"
+#include "policy/policy_rules.h"
 
 #include <errno.h>
 #include <stdlib.h>
-#include <string.h>
 
-static bool is_of_names(const struct policy_condition *condition)
-{
-    if (condition->kind != POLICY_TO || condition->is_negated)
-        return false;
-    for (size_t i = 0; i < condition->value_count; i++) {
-        enum policy_value_kind kind = condition->values[i].kind;
-        if (kind != POLICY_VALUE_NAME && kind != POLICY_VALUE_SUFFIX)
-            return false;
-    }
-    return true;
-}
+enum { LARGE_LIST = 4096 /* entries */, FEW_CONDITIONS = 8 };
 
-/* The condition by which a rule is found, or NULL. */
-static const struct policy_condition *key_condition(const struct policy_rule_source *rule)
+/* -- building: which rules, by which condition */
+
+/* One layer in the making. */
+struct making {
+    struct rule_index *index;
+    enum rule_layer layer;
+    bool avoids_large_lists;
+    size_t key_count;   /* of all conditions that could be chosen */
+    uint32_t *counts;   /* of keys, by hash: too many where hashes collide, which is no harm */
+    size_t mask;        /* number of counts - 1 */
+    uint32_t commonest; /* count of the commonest key of the condition at hand */
+    uint32_t rule;      /* at hand */
+    bool *used_sets;
+};
+
+static bool is_in_layer(const struct making *making, const struct policy_rule_source *rule)
 {
+    bool has_user = false;
+    bool has_address = false;
+
     for (size_t i = 0; i < rule->condition_count; i++) {
-        if (is_of_names(&rule->conditions[i]))
-            return &rule->conditions[i];
+        const struct policy_condition *condition = &rule->conditions[i];
+
+        has_user |= condition->kind == POLICY_USER;
+        has_address |=
+            !condition->is_negated && condition_is_about_address(making->index->source, condition);
     }
-    return NULL;
+    return making->layer != LAYER_POSSIBLE ||
+           (has_address && !rule->is_report && (rule->is_allow || has_user));
 }
 
-static int allocate(struct rule_index *index, const struct policy_rule_source *rules,
-                    size_t rule_count)
+static bool names_large_list(const struct policy_source *source,
+                             const struct policy_condition *condition)
 {
-    size_t entries = 0;
-    size_t buckets = 1;
-
-    for (size_t i = 0; i < rule_count; i++) {
-        const struct policy_condition *condition = key_condition(&rules[i]);
-        entries += condition ? condition->value_count : 0;
+    for (size_t i = 0; i < condition->value_count; i++) {
+        if (condition->values[i].kind != POLICY_VALUE_LIST)
+            continue;
+        const struct policy_list *list = &source->lists[condition->values[i].index];
+        size_t count = (list->names ? name_set_count(list->names) : 0) +
+                       (list->networks ? network_set_count(list->networks) : 0);
+        if (count > LARGE_LIST)
+            return true;
     }
-    while (buckets < entries)
-        buckets *= 2;
-    index->always = calloc(rule_count + 1, sizeof(*index->always));
-    index->buckets = malloc(buckets * sizeof(*index->buckets));
-    index->entries = calloc(entries + 1, sizeof(*index->entries));
-    if (!index->always || !index->buckets || !index->entries)
+    return false;
+}
+
+static bool has_few_large_lists(const struct policy_source *source)
+{
+    size_t count = 0;
+
+    for (size_t i = 0; i < source->rule_count; i++) {
+        for (size_t c = 0; c < source->rules[i].condition_count; c++)
+            count += names_large_list(source, &source->rules[i].conditions[c]);
+    }
+    return count <= FEW_CONDITIONS;
+}
+
+static bool can_be_chosen(const struct making *making, const struct policy_condition *condition)
+{
+    const struct policy_source *source = making->index->source;
+
+    return condition_has_keys(condition) &&
+           !(making->avoids_large_lists && names_large_list(source, condition)) &&
+           (making->layer != LAYER_POSSIBLE || !condition_is_about_address(source, condition));
+}
+
+static void visit_keys(struct making *making, const struct policy_condition *condition,
+                       key_visitor *see)
+{
+    condition_keys_visit(making->index->source, condition, making->layer == LAYER_ADDRESS, see,
+                         making);
+}
+
+static void visit_all_keys(struct making *making, key_visitor *see)
+{
+    const struct policy_source *source = making->index->source;
+
+    for (size_t i = 0; i < source->rule_count; i++) {
+        const struct policy_rule_source *rule = &source->rules[i];
+
+        for (size_t c = 0; c < rule->condition_count && is_in_layer(making, rule); c++) {
+            if (can_be_chosen(making, &rule->conditions[c]))
+                visit_keys(making, &rule->conditions[c], see);
+        }
+    }
+}
+
+static void count_key(void *context, const struct rule_key *key)
+{
+    struct making *making = context;
+
+    (void)key;
+    making->key_count++;
+}
+
+static uint32_t *count_of(const struct making *making, const struct rule_key *key)
+{
+    return &making->counts[rule_key_hash(key->domain, key->hash) & making->mask];
+}
+
+static void count_users_of_key(void *context, const struct rule_key *key)
+{
+    ++*count_of(context, key);
+}
+
+/* Who has no name is rarely worth a thought. */
+static void find_commonest(void *context, const struct rule_key *key)
+{
+    struct making *making = context;
+    uint32_t count = *count_of(making, key);
+
+    if (key->domain != KEY_NO_USER && count > making->commonest)
+        making->commonest = count;
+}
+
+/* NULL: none can be chosen. */
+static const struct policy_condition *choose_condition(struct making *making,
+                                                       const struct policy_rule_source *rule)
+{
+    const struct policy_condition *chosen = NULL;
+    uint32_t least = UINT32_MAX;
+
+    for (size_t i = 0; i < rule->condition_count; i++) {
+        making->commonest = 0;
+        if (!can_be_chosen(making, &rule->conditions[i]))
+            continue;
+        visit_keys(making, &rule->conditions[i], find_commonest);
+        if (making->commonest < least) {
+            least = making->commonest;
+            chosen = &rule->conditions[i];
+        }
+    }
+    return chosen;
+}
+
+/* -- building: the tables */
+
+static void add_key(void *context, const struct rule_key *key)
+{
+    struct making *making = context;
+
+    key_use_add(&making->index->use, key);
+    making->index->domains[making->layer] |= 1u << key->domain;
+    key_table_add(&making->index->layers[making->layer], rule_key_hash(key->domain, key->hash),
+                  making->rule);
+}
+
+static void note_sets(const struct making *making, const struct policy_condition *condition)
+{
+    const struct policy_source *source = making->index->source;
+
+    for (size_t i = 0; i < condition->value_count; i++) {
+        const struct policy_value *value = &condition->values[i];
+
+        if (value->kind == POLICY_VALUE_LIST)
+            making->used_sets[value->index] = true;
+        else if (value->kind == POLICY_VALUE_GROUP)
+            making->used_sets[source->list_count + value->index] = true;
+    }
+}
+
+static void add_rules(struct making *making)
+{
+    static const struct rule_key every = {.domain = KEY_EVERY};
+    const struct policy_source *source = making->index->source;
+
+    for (size_t i = source->rule_count; i-- > 0;) {
+        const struct policy_rule_source *rule = &source->rules[i];
+
+        if (!is_in_layer(making, rule))
+            continue;
+        const struct policy_condition *chosen = choose_condition(making, rule);
+        making->rule = (uint32_t)i;
+        if (chosen) {
+            visit_keys(making, chosen, add_key);
+            note_sets(making, chosen);
+        } else {
+            add_key(making, &every);
+        }
+    }
+}
+
+static int make_layer(struct rule_index *index, enum rule_layer layer, bool *used_sets)
+{
+    struct making making = {.index = index,
+                            .layer = layer,
+                            .avoids_large_lists = has_few_large_lists(index->source),
+                            .used_sets = used_sets};
+    size_t size = 1;
+
+    visit_all_keys(&making, count_key);
+    while (size < making.key_count * 2)
+        size *= 2;
+    making.counts = calloc(size, sizeof(*making.counts));
+    making.mask = size - 1;
+    if (!making.counts ||
+        key_table_init(&index->layers[layer], making.key_count + index->source->rule_count) < 0) {
+        free(making.counts);
         return -ENOMEM;
-    memset(index->buckets, 0xff, buckets * sizeof(*index->buckets)); /* RULE_INDEX_END */
-    index->mask = buckets - 1;
+    }
+    visit_all_keys(&making, count_users_of_key);
+    add_rules(&making);
+    free(making.counts);
     return 0;
 }
 
-/* A name in which a label is `*` is found by what it ends with. */
-static uint32_t hash_of(const struct policy_value *value)
-{
-    size_t length = strlen(value->text);
-    size_t tail = name_key_tail(value->text, length);
+/* -- building: lists and groups */
 
-    return name_key_hash(value->text + tail, length - tail,
-                         tail > 0 || value->kind == POLICY_VALUE_SUFFIX);
+struct set_making {
+    struct rule_index *index;
+    size_t key_count;
+    uint32_t set;
+};
+
+static void count_set_key(void *context, const struct rule_key *key)
+{
+    struct set_making *making = context;
+
+    (void)key;
+    making->key_count++;
 }
 
-static void add_entry(struct rule_index *index, const struct policy_value *value, uint32_t rule)
+/* The domain is that of whoever looks. */
+static void add_set_key(void *context, const struct rule_key *key)
 {
-    uint32_t hash = hash_of(value);
-    uint32_t *bucket = &index->buckets[hash & index->mask];
+    struct set_making *making = context;
+    const struct rule_key plain = {.domain = KEY_EVERY, .hash = key->hash, .block = key->block};
 
-    index->entries[index->entry_count] =
-        (struct rule_index_entry){.hash = hash, .rule = rule, .next = *bucket};
-    *bucket = (uint32_t)index->entry_count++;
+    key_use_add(&making->index->use, &plain);
+    key_table_add(&making->index->sets, plain.hash, making->set);
 }
 
-int rule_index_init(struct rule_index *index, const struct policy_rule_source *rules,
-                    size_t rule_count)
+static int make_sets(struct rule_index *index, bool *used_sets)
 {
-    size_t always = 0;
+    const struct policy_source *source = index->source;
+    size_t set_count = source->list_count + source->group_count;
+    struct set_making making = {.index = index};
 
-    if (allocate(index, rules, rule_count) < 0) {
+    for (size_t i = 0; i < set_count; i++) {
+        if (used_sets[i])
+            set_keys_visit(source, i, count_set_key, &making);
+    }
+    if (key_table_init(&index->sets, making.key_count) < 0)
+        return -ENOMEM;
+    for (size_t i = set_count; i-- > 0;) {
+        making.set = (uint32_t)i;
+        if (used_sets[i])
+            set_keys_visit(source, i, add_set_key, &making);
+    }
+    return 0;
+}
+
+int rule_index_init(struct rule_index *index, const struct policy_source *source)
+{
+    bool *used_sets = calloc(source->list_count + source->group_count + 1, sizeof(*used_sets));
+    int error = used_sets ? 0 : -ENOMEM;
+
+    *index = (struct rule_index){.source = source};
+    for (unsigned layer = 0; layer < RULE_LAYER_COUNT && error == 0; layer++)
+        error = make_layer(index, (enum rule_layer)layer, used_sets);
+    if (error == 0)
+        error = make_sets(index, used_sets);
+    if (error < 0)
         rule_index_finish(index);
-        return -ENOMEM;
-    }
-    for (size_t i = 0; i < rule_count; i++) {
-        if (!key_condition(&rules[i]))
-            index->always[always++] = (uint32_t)i;
-    }
-    index->always[always] = RULE_INDEX_END;
-    for (size_t i = rule_count; i-- > 0;) {
-        const struct policy_condition *condition = key_condition(&rules[i]);
-        for (size_t v = 0; condition && v < condition->value_count; v++)
-            add_entry(index, &condition->values[v], (uint32_t)i);
-    }
-    return 0;
+    free(used_sets);
+    return error;
 }
 
 void rule_index_finish(struct rule_index *index)
 {
-    free(index->always);
-    free(index->buckets);
-    free(index->entries);
+    for (size_t i = 0; i < RULE_LAYER_COUNT; i++)
+        key_table_finish(&index->layers[i]);
+    key_table_finish(&index->sets);
     *index = (struct rule_index){0};
 }
 
-/* -- walking */
+/* -- walking: a heap of chains */
 
-/* The first entry from `at` on that has the hash, or NULL. */
-static const struct rule_index_entry *entry_with(const struct rule_index *index, uint32_t at,
-                                                 uint32_t hash)
+static void sift_down(struct rule_cursor *cursor, size_t at)
 {
-    while (at != RULE_INDEX_END && index->entries[at].hash != hash)
-        at = index->entries[at].next;
-    return at == RULE_INDEX_END ? NULL : &index->entries[at];
+    struct rule_chain *chains = cursor->chains;
+
+    for (;;) {
+        size_t child = at * 2 + 1;
+
+        if (child >= cursor->chain_count)
+            return;
+        if (child + 1 < cursor->chain_count && chains[child + 1].number < chains[child].number)
+            child++;
+        if (chains[at].number <= chains[child].number)
+            return;
+        struct rule_chain lower = chains[child];
+        chains[child] = chains[at];
+        chains[at] = lower;
+        at = child;
+    }
 }
 
-static void add_chain(struct rule_cursor *cursor, uint32_t hash)
+/* The first chain goes on, or ends. */
+static void advance(struct rule_cursor *cursor)
 {
-    const struct rule_index *index = cursor->index;
-    const struct rule_index_entry *entry =
-        entry_with(index, index->buckets[hash & index->mask], hash);
+    struct rule_chain *first = &cursor->chains[0];
+    const struct key_entry *entry =
+        cursor->layers >> first->layer & 1
+            ? key_table_next(&cursor->index->layers[first->layer], first->entry)
+            : NULL;
 
-    if (entry)
-        cursor->chains[cursor->chain_count++] = entry;
+    if (entry) {
+        first->entry = entry;
+        first->number = entry->number;
+    } else {
+        *first = cursor->chains[--cursor->chain_count];
+    }
+    sift_down(cursor, 0);
+}
+
+static void look_up(struct rule_cursor *cursor, enum key_domain domain, uint32_t hash)
+{
+    uint32_t whole = rule_key_hash(domain, hash);
+
+    for (unsigned layer = 0; layer < RULE_LAYER_COUNT; layer++) {
+        if (!(cursor->layers >> layer & cursor->index->domains[layer] >> domain & 1))
+            continue;
+        const struct key_entry *entry = key_table_find(&cursor->index->layers[layer], whole);
+        if (entry && cursor->chain_count < RULE_CURSOR_CHAINS_MAX)
+            cursor->chains[cursor->chain_count++] =
+                (struct rule_chain){entry->number, (enum rule_layer)layer, entry};
+        else if (entry)
+            cursor->is_every = true;
+    }
+}
+
+static void look_up_key(void *context, const struct rule_key *key)
+{
+    struct rule_cursor *cursor = context;
+    const struct key_table *sets = &cursor->index->sets;
+
+    look_up(cursor, key->domain, key->hash);
+    if (sets->count == 0)
+        return;
+    for (const struct key_entry *entry = key_table_find(sets, key->hash); entry;
+         entry = key_table_next(sets, entry))
+        look_up(cursor, key->domain, set_key_hash(entry->number));
 }
 
 void rule_cursor_init(struct rule_cursor *cursor, const struct rule_index *index,
-                      const struct name_key *key)
+                      const struct evaluation *evaluation)
 {
     cursor->index = index;
-    cursor->always = index->always;
+    cursor->layers = evaluation->address_count > 0 ? 1u << LAYER_ADDRESS
+                                                   : 1u << LAYER_NAME | 1u << LAYER_POSSIBLE;
+    cursor->is_every = false;
+    cursor->next = 0;
     cursor->chain_count = 0;
-    if (!key || index->entry_count == 0)
-        return;
-    add_chain(cursor, key->hash);
-    for (size_t i = 0; i < key->suffix_count; i++)
-        add_chain(cursor, key->suffixes[i].hash);
+    fact_keys_visit(evaluation, &index->use, look_up_key, cursor);
+    for (size_t i = cursor->chain_count / 2; i-- > 0;)
+        sift_down(cursor, i);
+}
+
+void rule_cursor_drop_possible(struct rule_cursor *cursor)
+{
+    cursor->layers &= ~(1u << LAYER_POSSIBLE);
 }
 
 uint32_t rule_cursor_next(struct rule_cursor *cursor)
 {
-    uint32_t next = *cursor->always;
-
-    for (size_t i = 0; i < cursor->chain_count; i++) {
-        if (cursor->chains[i]->rule < next)
-            next = cursor->chains[i]->rule;
-    }
-    if (*cursor->always == next && next != RULE_INDEX_END)
-        cursor->always++;
-    for (size_t i = 0; i < cursor->chain_count;) {
-        const struct rule_index_entry *entry = cursor->chains[i];
-        while (entry && entry->rule == next)
-            entry = entry_with(cursor->index, entry->next, entry->hash);
-        if (entry)
-            cursor->chains[i++] = entry;
-        else
-            cursor->chains[i] = cursor->chains[--cursor->chain_count];
-    }
-    return next;
+    if (cursor->is_every)
+        return cursor->next < cursor->index->source->rule_count ? cursor->next++ : RULE_INDEX_END;
+    /* What was dropped ends without being told. */
+    while (cursor->chain_count > 0 && !(cursor->layers >> cursor->chains[0].layer & 1))
+        advance(cursor);
+    if (cursor->chain_count == 0)
+        return RULE_INDEX_END;
+    uint32_t number = cursor->chains[0].number;
+    while (cursor->chain_count > 0 && cursor->chains[0].number == number)
+        advance(cursor);
+    return number;
 }

@@ -10,7 +10,7 @@
 
 #include <string.h>
 
-enum { POLICIES = 40000, BYTES = 400 };
+enum { POLICIES = 40000, BYTES = 400, CROWDS = 4000 };
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -29,10 +29,23 @@ static void agrees_with_the_naive_evaluator(void **state)
     }
 }
 
+/* Few bytes make it many rules. */
+static void agrees_about_many_rules(void **state)
+{
+    for (uint64_t i = 0; i < CROWDS; i++) {
+        uint64_t seed = (i + 1) * 0x9e3779b97f4a7c15;
+        uint8_t bytes[sizeof(seed)];
+
+        memcpy(bytes, &seed, sizeof(seed));
+        assert_int_equal(LLVMFuzzerTestOneInput(bytes, sizeof(bytes)), 0);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(agrees_with_the_naive_evaluator),
+        cmocka_unit_test(agrees_about_many_rules),
     };
     return cmocka_run_group_tests_name("policy/policy, random", tests, NULL, NULL);
 }
