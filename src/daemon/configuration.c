@@ -143,6 +143,7 @@ static int open_listeners(struct configuration *configuration, const struct conf
                                         .count = config->listener_count,
                                         .before = &opening->before->listeners,
                                         .others = &opening->before->admin,
+                                        .also = config->has_admin ? &config->admin : NULL,
                                         .where = is_from_file ? "in `listen`" : "with -l"};
 
     return listeners_open(&plan, &configuration->listeners, opening->message);

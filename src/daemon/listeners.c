@@ -3,6 +3,10 @@
  *
  * TCP_DEFER_ACCEPT wakes us when the request head is there and saves a turn a tunnel; its value is
  * 1, since a silent client is delivered only after that time, and its head timeout begins then.
+ *
+ * A socket on [::] takes IPv4, too, where no listener of ours wants that port for IPv4. It cannot
+ * be changed later: a reload that adds or removes such a listener finds the socket as it was
+ * opened.
  */
 #include "daemon/listeners.h"
 
@@ -48,7 +52,7 @@ static void set_inherited_options(int fd)
     }
 }
 
-static int bind_and_listen(int fd, const struct ip_endpoint *endpoint,
+static int bind_and_listen(int fd, const struct ip_endpoint *endpoint, bool takes_v4,
                            struct ip_endpoint *ret_bound)
 {
     union socket_address address;
@@ -56,7 +60,7 @@ static int bind_and_listen(int fd, const struct ip_endpoint *endpoint,
     int error = set_option(fd, SOL_SOCKET, SO_REUSEADDR, 1);
 
     if (error == 0 && endpoint->address.family == IP_V6)
-        error = set_option(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1);
+        error = set_option(fd, IPPROTO_IPV6, IPV6_V6ONLY, takes_v4 ? 0 : 1);
     if (error < 0)
         return error;
     set_inherited_options(fd);
@@ -70,14 +74,15 @@ static int bind_and_listen(int fd, const struct ip_endpoint *endpoint,
 }
 
 /* The descriptor or -errno. */
-static int open_one(const struct ip_endpoint *endpoint, struct ip_endpoint *ret_bound)
+static int open_one(const struct ip_endpoint *endpoint, bool takes_v4,
+                    struct ip_endpoint *ret_bound)
 {
     int family = endpoint->address.family == IP_V4 ? AF_INET : AF_INET6;
     int fd = socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 
     if (fd < 0)
         return -errno;
-    int error = bind_and_listen(fd, endpoint, ret_bound);
+    int error = bind_and_listen(fd, endpoint, takes_v4, ret_bound);
     if (error < 0) {
         close(fd);
         return error;
@@ -126,6 +131,51 @@ static bool take_over(const struct listeners *before, const struct ip_endpoint *
     return false;
 }
 
+static bool is_wildcard_v6(const struct ip_endpoint *endpoint)
+{
+    return endpoint->address.family == IP_V6 && ip_address_is_unspecified(&endpoint->address);
+}
+
+static bool wants_v4(const struct ip_endpoint *endpoints, size_t count, uint16_t port)
+{
+    for (size_t i = 0; i < count; i++)
+        if (endpoints[i].address.family == IP_V4 && endpoints[i].port == port)
+            return true;
+    return false;
+}
+
+/* Port 0 is a port of its own. */
+static bool may_take_v4(const struct listeners_plan *plan, const struct ip_endpoint *endpoint)
+{
+    uint16_t port = endpoint->port;
+
+    if (!is_wildcard_v6(endpoint) || port == 0)
+        return is_wildcard_v6(endpoint);
+    return !wants_v4(plan->endpoints, plan->count, port) &&
+           !(plan->beside != NULL &&
+             wants_v4(plan->beside->endpoints, plan->beside->count, port)) &&
+           !(plan->also != NULL && wants_v4(plan->also, 1, port));
+}
+
+static bool takes_v4(int fd)
+{
+    int is_v6_only = 1;
+    socklen_t size = sizeof(is_v6_only);
+
+    return getsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &is_v6_only, &size) == 0 && !is_v6_only;
+}
+
+/* The socket on [::] that has the endpoint's port for IPv4 already; NULL: there is none. */
+static const struct ip_endpoint *find_dual(const struct listeners *listeners,
+                                           const struct ip_endpoint *endpoint)
+{
+    for (size_t i = 0; i < listeners->count && endpoint->address.family == IP_V4; i++)
+        if (listeners->endpoints[i].port == endpoint->port &&
+            is_wildcard_v6(&listeners->endpoints[i]) && takes_v4(listeners->fds[i]))
+            return &listeners->endpoints[i];
+    return NULL;
+}
+
 static bool overlap(const struct ip_endpoint *a, const struct ip_endpoint *b)
 {
     return a->port == b->port && a->address.family == b->address.family &&
@@ -160,9 +210,12 @@ static void explain_failure(struct text *message, const struct listeners_plan *p
     const struct ip_endpoint *endpoint = &plan->endpoints[index];
     const struct ip_endpoint *twin = find_contradiction(plan, index);
     const struct ip_endpoint *own = find_overlap(plan->before, endpoint);
+    const struct ip_endpoint *dual = find_dual(plan->before, endpoint);
 
     if (own == NULL)
         own = find_overlap(plan->others, endpoint);
+    if (dual == NULL)
+        dual = find_dual(plan->others, endpoint);
     text_add(message, "adit: can't listen on ");
     ip_endpoint_print(message, endpoint);
     text_add(message, ": ");
@@ -184,6 +237,12 @@ static void explain_failure(struct text *message, const struct listeners_plan *p
         text_add(message, ", then with it, or restart adit\n");
         return;
     }
+    if (error == -EADDRINUSE && dual != NULL) {
+        text_add(message, "this adit itself takes IPv4 on ");
+        ip_endpoint_print(message, dual);
+        text_add(message, "; restart adit to give the port an IPv4 listener of its own\n");
+        return;
+    }
     text_add(message, advice_for(error));
     text_add(message, plan->where);
     text_add(message, "\n");
@@ -199,7 +258,7 @@ int listeners_open(const struct listeners_plan *plan, struct listeners *ret_list
         const struct ip_endpoint *endpoint = &plan->endpoints[i];
 
         if (!take_over(plan->before, endpoint, &listeners)) {
-            int fd = open_one(endpoint, &listeners.endpoints[i]);
+            int fd = open_one(endpoint, may_take_v4(plan, endpoint), &listeners.endpoints[i]);
 
             if (fd < 0) {
                 explain_failure(message, plan, i, fd);

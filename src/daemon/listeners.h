@@ -22,10 +22,14 @@ struct listeners_plan {
     const struct listeners *before; /* those written the same are taken over: both name them then */
     const struct listeners *others; /* that this adit has, too, for something else */
     const struct listeners *beside; /* that it will have besides these; NULL: none yet */
+    const struct ip_endpoint *also; /* that will be opened afterwards; NULL: none */
     const char *where;              /* another address is chosen: "with -l" */
 };
 
-/* All or none. 0, or -errno and in `message` a line: what happened, why and what to do. */
+/* [::]:PORT takes IPv4 as well, unless an IPv4 address is to be listened on at that port: then each
+ * has its own. That is decided when the socket is opened.
+ *
+ * All or none. 0, or -errno and in `message` a line: what happened, why and what to do. */
 int listeners_open(const struct listeners_plan *plan, struct listeners *ret_listeners,
                    struct text *message) MUST_CHECK;
 /* Closes this process's copies of sockets that `kept` (NULL: none) does not name. Harmless the

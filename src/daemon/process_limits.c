@@ -6,6 +6,7 @@
 
 #include "admin/http_server.h"
 #include "config/settings.h"
+#include "daemon/cpu_quota.h"
 
 #include <fcntl.h>
 #include <sched.h>
@@ -101,6 +102,7 @@ void process_limits_read(struct process_limits *ret_limits)
 unsigned process_count_cores(void)
 {
     enum { CPUS_MAX = 4096 };
+    unsigned quota = cpu_quota_read("");
     size_t size = CPU_ALLOC_SIZE(CPUS_MAX);
     cpu_set_t *cpus = CPU_ALLOC(CPUS_MAX);
     int count = 0;
@@ -110,5 +112,7 @@ unsigned process_count_cores(void)
     CPU_FREE(cpus);
     if (count < 1)
         return 1;
+    if (quota > 0 && quota < (unsigned)count)
+        return quota;
     return count < SETTINGS_WORKERS_MAX ? (unsigned)count : SETTINGS_WORKERS_MAX;
 }

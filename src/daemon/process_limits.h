@@ -23,7 +23,8 @@ uint32_t process_limits_connections(uint64_t descriptors);
 /* Pipes that fit beside them. `soft_pages` is pipe-user-pages-soft: 0 means no limit, -1 not known.
  * Pure. */
 unsigned process_limits_pipes(uint64_t descriptors, long soft_pages);
-/* Cores this process may run on, 1 to SETTINGS_WORKERS_MAX. */
+/* Cores this process may run on, and no more than its cgroup lets it use: 1 to
+ * SETTINGS_WORKERS_MAX. Opens files: before confinement. */
 unsigned process_count_cores(void);
 
 #endif

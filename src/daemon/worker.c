@@ -135,6 +135,21 @@ static void fail_to_start(struct worker *worker, const char *what, int error)
     stop(worker, 1);
 }
 
+/* Whoever waits for the end wants to know how long. */
+static void log_drain(struct worker *worker, uint64_t drain_s)
+{
+    time_t end = time(NULL) + (time_t)drain_s;
+    struct tm local;
+    char clock[32] = "";
+
+    if (localtime_r(&end, &local) != NULL)
+        strftime(clock, sizeof(clock), "%H:%M:%S %Z", &local);
+    log_notice(worker->ring, LOG_TOPIC_GENERAL,
+               "draining: no new tunnels; adit ends with the last open one, at %s (in %llu s) at "
+               "the latest",
+               clock, (unsigned long long)drain_s);
+}
+
 static void begin_drain(struct worker *worker)
 {
     bool is_serving = worker->state == WORKER_SERVING;
@@ -147,9 +162,7 @@ static void begin_drain(struct worker *worker)
         return;
     }
     uint64_t drain_ms = worker->snapshot->config->values.drain_timeout_ms;
-    log_notice(worker->ring, LOG_TOPIC_GENERAL,
-               "draining: no new tunnels, open ones may go on for %llu s",
-               (unsigned long long)drain_ms / 1000);
+    log_drain(worker, drain_ms / 1000);
     deadline_set(worker->loop, &worker->drain_over, loop_now_ms(worker->loop) + drain_ms);
     for (unsigned i = 0; i < worker->thread_count; i++)
         worker_thread_drain(worker->threads[i]);

@@ -84,8 +84,10 @@ static bool reaches_listener(const struct ip_endpoint *listener, const struct po
         return false;
     if (!ip_address_is_unspecified(&listener->address))
         return ip_address_equals(&listener->address, &dialled);
+    /* [::] takes IPv4, too, unless that port has an IPv4 listener. */
     return facts->is_local_address ||
-           (listener->address.family == dialled.family && ip_address_is_loopback(&dialled));
+           ((listener->address.family == IP_V6 || dialled.family == IP_V4) &&
+            ip_address_is_loopback(&dialled));
 }
 
 static bool is_loop(const struct policy *policy, const struct policy_facts *facts)

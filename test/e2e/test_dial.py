@@ -523,7 +523,8 @@ def test_each_listener_is_a_loop_through_the_other(world):
 @pytest.mark.parametrize("wildcard,hosts", [
     ("0.0.0.0:0", ["127.0.0.1", "127.9.9.9", "0.0.0.0", "10.77.0.1", "[::ffff:10.77.0.1]",
                    "mine.test"]),
-    ("[::]:0", ["[::1]", "[::]", "[fd77::1]"]),
+    ("[::]:0", ["[::1]", "[::]", "[fd77::1]", "127.0.0.1", "127.9.9.9", "0.0.0.0", "10.77.0.1",
+                "[::ffff:10.77.0.1]", "mine.test"]),
 ])
 def test_wildcard_listener_is_a_loop_on_every_address(world, wildcard, hosts):
     world = world({"mine.test": Answer("10.77.0.1")},
@@ -536,6 +537,21 @@ def test_wildcard_listener_is_a_loop_on_every_address(world, wildcard, hosts):
             client.send(connect_head(f"{host}:{world.adit.port}"))
             response = client.read_response()
         assert (response.status, response.error) == (502, "proxy_loop_detected"), host
+
+
+@pytest.mark.parametrize("extra", [[], ["127.0.0.1"]])
+def test_ipv6_wildcard_takes_ipv4_clients(adit, origin, extra):
+    """Also as IPv4 clients for the rules and the log; an IPv4 listener at that port keeps its own."""
+    server = origin(Echo)
+    port = closed_port()
+    listeners = [word for host in (*extra, "[::]") for word in ("-l", f"{host}:{port}")]
+    proxy = adit(*listeners, "--from", "::1/128")
+    for host in ("127.0.0.1", "::1"):
+        with Client((host, port)) as client:
+            client.send(connect_head(server.authority))
+            assert client.read_response().status == 200
+    clients = {line["client"].rsplit(":", 1)[0] for line in proxy.wait_for_log(event="open", count=2)}
+    assert clients == {"127.0.0.1", "[::1]"}
 
 
 def test_another_service_on_another_address_is_no_loop(world):

@@ -92,6 +92,22 @@ def test_drain_ends_after_thirty_seconds(adit, origin):
     assert proxy.log_lines(event="close")[0]["closed_by"] == "drained"
 
 
+def test_drain_says_until_when(adit, origin, tmp_path):
+    """On a wall clock, since whoever reads it waits for the end; and by the configured time."""
+    server = origin(Echo)
+    config = tmp_path / "adit.conf"
+    config.write_text("listen 127.0.0.1:0\ntimeout drain 90s\nallow from loopback to any, special\n")
+    proxy = adit("-c", config)
+    with open_tunnel(proxy.address, server.authority):
+        before = time.time()
+        proxy.signal(signal.SIGTERM)
+        said = eventually(lambda: re.search(r"at (\S+) \S+ \(in (\d+) s\)", proxy.stderr()))
+        ends = [time.strftime("%H:%M:%S", time.localtime(before + 90 + late)) for late in range(6)]
+        assert said.group(1) in ends and said.group(2) == "90"
+        proxy.signal(signal.SIGTERM)
+        assert proxy.wait() == 0
+
+
 def test_who_waits_at_the_drain_gets_an_answer(adit, origin):
     """The accept queue is emptied with 503 (or served, when that was quicker): never a reset."""
     server = origin(Echo)
@@ -460,3 +476,22 @@ def test_early_requests_see_no_half_started_proxy(adit, origin):
             client.send(connect_head(server.authority))
             assert client.read_exact(len(ESTABLISHED)) == ESTABLISHED
         proxy.stop()
+
+
+# -- processors
+
+def quota_prefix(time_us):
+    """A /sys/fs/cgroup of a container with so much time in 100 ms, of version 1 and 2."""
+    script = ('mount -t tmpfs cgroup /sys/fs/cgroup && mkdir /sys/fs/cgroup/cpu && '
+              'echo "$0 100000" >/sys/fs/cgroup/cpu.max && '
+              'echo "$0" >/sys/fs/cgroup/cpu/cpu.cfs_quota_us && '
+              'echo 100000 >/sys/fs/cgroup/cpu/cpu.cfs_period_us && exec "$@"')
+    return ["unshare", "--mount", "sh", "-c", script, str(time_us)]
+
+
+def test_threads_go_by_the_cpu_quota(adit):
+    """A container with one processor of a large machine does not get a thread a core."""
+    cores = len(os.sched_getaffinity(0))
+    assert adit(prefix=quota_prefix(70000)).workers == 1
+    assert adit(prefix=quota_prefix(cores * 100000 - 1)).workers == cores
+    assert adit("-w", "3", prefix=quota_prefix(70000)).workers == 3

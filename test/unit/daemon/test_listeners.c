@@ -10,8 +10,10 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
 
 static struct ip_endpoint endpoint(const char *text)
 {
@@ -181,6 +183,93 @@ static void test_a_configuration_contradicts_itself(void **state)
     listeners_close(&first);
 }
 
+static bool takes_v4(int fd)
+{
+    int is_v6_only = 1;
+    socklen_t size = sizeof(is_v6_only);
+
+    assert_int_equal(getsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &is_v6_only, &size), 0);
+    return !is_v6_only;
+}
+
+static void test_a_wildcard_takes_ipv4_where_it_may(void **state)
+{
+    static const struct {
+        const char *first, *second, *also;
+        bool expected;
+    } rows[] = {
+        {"[::]:0", NULL, NULL, true},
+        {"[::]:0", "0.0.0.0:0", NULL, true}, /* another port */
+        {"[::]:1", NULL, NULL, true},
+        {"[::]:1", "0.0.0.0:1", NULL, false},
+        {"[::]:1", "127.0.0.1:1", NULL, false},
+        {"[::]:1", "127.0.0.1:0", NULL, true},
+        {"[::]:1", "[::1]:0", NULL, true},
+        {"[::]:1", NULL, "127.0.0.1:1", false},
+        {"[::]:1", NULL, "127.0.0.1:0", true},
+        {"[::1]:1", NULL, NULL, false},
+    };
+    const struct listeners nothing = {.count = 0};
+    char name[IP_ENDPOINT_TEXT_SIZE];
+
+    for (size_t i = 0; i < ARRAY_LENGTH(rows); i++) {
+        struct listeners opened;
+        struct listeners probe;
+        struct ip_endpoint wanted[2] = {endpoint(rows[i].first)};
+        struct ip_endpoint also = {.port = 0};
+        char message[512];
+        struct text text;
+        size_t count = 1;
+
+        open_named("[::]:0", &probe, name);
+        uint16_t port = probe.endpoints[0].port;
+        listeners_close(&probe);
+        if (rows[i].second != NULL)
+            wanted[count++] = endpoint(rows[i].second);
+        if (rows[i].also != NULL)
+            also = endpoint(rows[i].also);
+        for (size_t j = 0; j < count; j++)
+            wanted[j].port = wanted[j].port == 0 ? 0 : port;
+        also.port = also.port == 0 ? 0 : port;
+        const struct listeners_plan plan = {.endpoints = wanted,
+                                            .count = count,
+                                            .before = &nothing,
+                                            .others = &nothing,
+                                            .also = rows[i].also != NULL ? &also : NULL,
+                                            .where = "with -l"};
+        text_init(&text, message, sizeof(message));
+        if (listeners_open(&plan, &opened, &text) < 0)
+            fail_msg("row %zu: %s", i, message);
+        if (takes_v4(opened.fds[0]) != rows[i].expected)
+            fail_msg("row %zu", i);
+        listeners_close(&opened);
+    }
+}
+
+static void test_a_socket_that_takes_ipv4_is_in_the_way(void **state)
+{
+    const struct listeners nothing = {.count = 0};
+    char name[IP_ENDPOINT_TEXT_SIZE];
+    struct listeners first;
+    struct listeners opened;
+    char message[512];
+    struct text text;
+
+    open_named("[::]:0", &first, name);
+    struct ip_endpoint wanted[] = {first.written[0], endpoint("127.0.0.1:1")};
+    wanted[1].port = first.endpoints[0].port;
+    const struct listeners_plan plan = {.endpoints = wanted,
+                                        .count = 2,
+                                        .before = &first,
+                                        .others = &nothing,
+                                        .where = "in `listen`"};
+    text_init(&text, message, sizeof(message));
+    assert_int_equal(listeners_open(&plan, &opened, &text), -EADDRINUSE);
+    assert_non_null(strstr(message, "takes IPv4 on [::]:"));
+    assert_non_null(strstr(message, "restart adit"));
+    listeners_close(&first);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -188,6 +277,8 @@ int main(void)
         cmocka_unit_test(test_all_or_none),
         cmocka_unit_test(test_its_own_are_in_the_way),
         cmocka_unit_test(test_a_configuration_contradicts_itself),
+        cmocka_unit_test(test_a_wildcard_takes_ipv4_where_it_may),
+        cmocka_unit_test(test_a_socket_that_takes_ipv4_is_in_the_way),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
