@@ -22,7 +22,7 @@ static void add_member(struct text *out, const char *name, const char *value)
     text_add(out, ",\"");
     text_add(out, name);
     text_add(out, "\":");
-    json_add_string(out, value);
+    json_add_exact(out, value);
 }
 
 static void print_host(struct text *out, const struct list_entry *host)

@@ -174,9 +174,9 @@ static void add_member(struct text *out, const char *name, const char *value)
     if (value == NULL)
         return;
     text_add_char(out, ',');
-    json_add_string(out, name);
+    json_add_exact(out, name);
     text_add_char(out, ':');
-    json_add_string(out, value);
+    json_add_exact(out, value);
 }
 
 static void print_request(struct text *out, const struct options *options)

@@ -9,6 +9,7 @@
 #include "admin/json.h"
 #include "admin/metrics.h"
 #include "admin/page.h"
+#include "base/escape.h"
 #include "wire/query.h"
 
 #include <errno.h>
@@ -165,7 +166,7 @@ static void serve_kill(struct http_conn *conn)
 static void explained(struct explain_request *request, const struct explain_answer *answer)
 {
     struct http_conn *conn = container_of(request, struct http_conn, explain);
-    size_t size = answer->length * JSON_BYTE_MAX + 128;
+    size_t size = answer->length * ESCAPE_MAX + 128;
     char *body = malloc(size);
     struct text text;
 

@@ -1,39 +1,19 @@
 /* A value is a string, or what stands up to the next comma or brace (numbers, true, false). */
 #include "admin/json.h"
 
+#include "base/escape.h"
+
 #include <string.h>
 
-static const char digits[] = "0123456789abcdef";
-
-/* One character, escaped if need be; returns how many bytes of the string it is. */
-static size_t add_character(struct text *out, const char *bytes, size_t length)
-{
-    size_t size = text_utf8_length(bytes, length);
-    unsigned char value = (unsigned char)bytes[0];
-
-    if (value == '\n') {
-        text_add(out, "\\n");
-    } else if (value < ' ' || value == 0x7f || size == 0) {
-        text_add(out, "\\u00");
-        text_add_char(out, digits[value >> 4]);
-        text_add_char(out, digits[value & 0xf]);
-    } else {
-        if (value == '"' || value == '\\')
-            text_add_char(out, '\\');
-        text_add_bytes(out, bytes, size);
-    }
-    return size > 0 ? size : 1;
-}
-
-const char *json_add_escaped(struct text *out, const char *string)
+static const char *add_escaped(struct text *out, const char *string, enum escape_style style)
 {
     const char *end = string + strlen(string);
-    char buffer[JSON_BYTE_MAX + 1];
+    char buffer[ESCAPE_MAX + 1];
     struct text piece;
 
     while (string < end) {
         text_init(&piece, buffer, sizeof(buffer));
-        size_t taken = add_character(&piece, string, (size_t)(end - string));
+        size_t taken = escape_character(&piece, string, (size_t)(end - string), style);
 
         if (piece.length > out->size - 1 - out->length)
             break;
@@ -43,15 +23,30 @@ const char *json_add_escaped(struct text *out, const char *string)
     return string;
 }
 
-void json_add_string(struct text *out, const char *string)
+const char *json_add_escaped(struct text *out, const char *string)
+{
+    return add_escaped(out, string, ESCAPE_JSON);
+}
+
+static void add_string(struct text *out, const char *string, enum escape_style style)
 {
     text_add_char(out, '"');
-    if (*json_add_escaped(out, string) == '\0') {
+    if (*add_escaped(out, string, style) == '\0') {
         text_add_char(out, '"');
         return;
     }
     out->is_truncated = true;
     out->size = out->length + 1; /* nothing fits behind a cut */
+}
+
+void json_add_string(struct text *out, const char *string)
+{
+    add_string(out, string, ESCAPE_JSON);
+}
+
+void json_add_exact(struct text *out, const char *string)
+{
+    add_string(out, string, ESCAPE_EXACT);
 }
 
 void json_reader_init(struct json_reader *reader, const char *json, size_t length)
@@ -81,21 +76,21 @@ static bool take_byte(struct json_reader *reader, char byte)
 /* Either case; -1: none. */
 static int hex_value(char byte)
 {
+    static const char digits[] = "0123456789abcdef";
+
     if (byte >= 'A' && byte <= 'F')
         return byte - 'A' + 10;
     const char *digit = memchr(digits, byte, sizeof(digits) - 1);
     return digit != NULL ? (int)(digit - digits) : -1;
 }
 
-/* The byte behind \u00: so adit writes bytes that are not UTF-8. Other characters stand as
- * themselves. */
-static bool take_hex(struct json_reader *reader, struct text *out)
+/* The four digits of \uNNNN. */
+static bool take_hex(struct json_reader *reader, uint32_t *ret_value)
 {
-    unsigned value = 0;
+    uint32_t value = 0;
 
-    if (reader->end - reader->next < 5)
+    if (reader->end - reader->next < 4)
         return false;
-    reader->next++;
     for (int i = 0; i < 4; i++) {
         int digit = hex_value(*reader->next++);
 
@@ -103,20 +98,44 @@ static bool take_hex(struct json_reader *reader, struct text *out)
             return false;
         value = value * 16 + (unsigned)digit;
     }
-    text_add_char(out, (char)value);
-    return value >= 1 && value <= 0xff;
+    *ret_value = value;
+    return true;
+}
+
+/* Behind \u: a character, or the first half of one beyond U+FFFF. No NUL: the texts are strings. */
+static bool take_character(struct json_reader *reader, struct text *out)
+{
+    uint32_t character;
+    uint32_t low;
+
+    if (!take_hex(reader, &character))
+        return false;
+    if (character >= 0xd800 && character <= 0xdbff) {
+        if (!take_byte(reader, '\\') || !take_byte(reader, 'u') || !take_hex(reader, &low) ||
+            low < 0xdc00 || low > 0xdfff)
+            return false;
+        character = 0x10000 + ((character & 0x3ff) << 10 | (low & 0x3ff));
+    } else if (character == 0 || (character >= 0xdc00 && character <= 0xdfff)) {
+        return false;
+    }
+    text_add_utf8(out, character);
+    return true;
 }
 
 static bool take_escaped(struct json_reader *reader, struct text *out)
 {
+    static const char letters[] = "bfnrt\"\\/";
+    static const char meanings[] = "\b\f\n\r\t\"\\/";
+
     if (reader->next == reader->end)
         return false;
-    if (*reader->next == 'u')
-        return take_hex(reader, out);
     char byte = *reader->next++;
-    if (byte == 'n')
-        byte = '\n';
-    text_add_char(out, byte);
+    if (byte == 'u')
+        return take_character(reader, out);
+    const char *letter = memchr(letters, byte, sizeof(letters) - 1);
+    if (letter == NULL)
+        return false;
+    text_add_char(out, meanings[letter - letters]);
     return true;
 }
 

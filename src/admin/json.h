@@ -8,13 +8,13 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* What a byte of a string takes at most. */
-#define JSON_BYTE_MAX 6
-
-/* "text", escaped and quoted; a byte that is no UTF-8 as \u00NN, as the log has it. What is cut is
- * cut between two characters, and lacks its closing quote. */
+/* "text", escaped and quoted, as the log has it. What is cut is cut between two characters, and
+ * lacks its closing quote. */
 void json_add_string(struct text *out, const char *string);
-/* The same without quotes, as much as fits. Returns what is left of `string`. */
+/* The same for json_next: bytes that are not UTF-8, which JSON can't hold, are read as they were.
+ */
+void json_add_exact(struct text *out, const char *string);
+/* json_add_string without quotes, as much as fits. Returns what is left of `string`. */
 const char *json_add_escaped(struct text *out, const char *string);
 
 /* Reads one flat object. */

@@ -1,9 +1,10 @@
 /* Columns are as wide as the widest value that came, so two passes are made over the lines. Values
- * may hold what clients sent: what could move a terminal's cursor is shown as a question mark.
+ * may hold what clients sent: they are escaped.
  */
 #include "admin/ps.h"
 
 #include "admin/json.h"
+#include "base/escape.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -63,14 +64,7 @@ static void print_text(char *cell, const char *value)
     struct text text;
 
     text_init(&text, cell, CELL_SIZE);
-    for (; *value != '\0'; value++) {
-        bool is_control = (unsigned char)*value < ' ' || *value == 0x7f;
-
-        if (is_control)
-            text_add_char(&text, '?');
-        else
-            text_add_char(&text, *value);
-    }
+    escape_add(&text, value, strlen(value), CELL_SIZE - 1, ESCAPE_PLAIN);
 }
 
 static void set_cell(struct row *row, const char *name, const char *value)

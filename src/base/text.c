@@ -82,3 +82,22 @@ size_t text_utf8_length(const char *bytes, size_t length)
         return 0;
     return size;
 }
+
+void text_add_utf8(struct text *text, uint32_t character)
+{
+    static const struct {
+        uint32_t end; /* characters below take so many bytes */
+        unsigned char mark;
+    } forms[] = {{0x80, 0}, {0x800, 0xc0}, {0x10000, 0xe0}, {0x110000, 0xf0}};
+    size_t size = 0;
+
+    while (character >= forms[size].end)
+        size++;
+    char bytes[ARRAY_LENGTH(forms)];
+    for (size_t i = size; i > 0; i--) {
+        bytes[i] = (char)(0x80 | (character & 0x3f));
+        character >>= 6;
+    }
+    bytes[0] = (char)(forms[size].mark | character);
+    text_add_bytes(text, bytes, size + 1);
+}

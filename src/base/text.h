@@ -29,5 +29,7 @@ void text_add_padded(struct text *text, uint64_t number, unsigned width);
 /* How many of these bytes (at least one) are the first character of UTF-8 (RFC 3629: neither
  * overlong nor a surrogate). 0: they begin with none. */
 size_t text_utf8_length(const char *bytes, size_t length);
+/* The character (a Unicode scalar value) as UTF-8. */
+void text_add_utf8(struct text *text, uint32_t character);
 
 #endif

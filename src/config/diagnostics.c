@@ -3,9 +3,11 @@
  *
  * The surprise is the excerpt: a line may be megabytes long, so only a window around the caret is
  * kept, and cut at characters. Tabs stay tabs, in the line and in the blanks before the caret, so
- * that both lines are laid out alike; other controls become '?'.
+ * that both lines are laid out alike; the caret marks all of what an escape has become.
  */
 #include "config/diagnostics.h"
+
+#include "base/escape.h"
 
 #include <stdint.h>
 #include <stdlib.h>
@@ -17,8 +19,8 @@ struct diagnostic {
     bool is_warning;
     unsigned line;
     unsigned column;
-    unsigned caret;        /* bytes of the excerpt in front of the caret */
-    unsigned caret_length; /* characters */
+    unsigned caret;     /* bytes of the excerpt in front of what the caret marks */
+    unsigned caret_end; /* and with it; less: nothing, or it is cut */
     bool has_excerpt;
     char excerpt[EXCERPT_MAX + 1];
     char message[MESSAGE_MAX];
@@ -69,23 +71,27 @@ static void keep_excerpt(struct diagnostic *diagnostic, const struct config_plac
     const char *line = place->line_start;
     size_t length = place->line_length;
     size_t caret = find_column(line, length, place->column);
-    size_t start = caret > CONTEXT_MAX && length > EXCERPT_MAX ? caret - CONTEXT_MAX : 0;
-    size_t kept = 0;
+    size_t caret_end = find_column(line, length, place->column_end);
+    size_t at = caret > CONTEXT_MAX && length > EXCERPT_MAX ? caret - CONTEXT_MAX : 0;
     struct text text;
 
-    while (start > 0 && start < length && is_continuation(line[start]))
-        start++;
+    while (at > 0 && at < length && is_continuation(line[at]))
+        at++;
     text_init(&text, diagnostic->excerpt, sizeof(diagnostic->excerpt));
-    for (size_t i = start; i < length && kept < EXCERPT_MAX; i++, kept++) {
-        bool is_harmless = ((unsigned char)line[i] >= ' ' && line[i] != 0x7f) || line[i] == '\t';
-
-        text_add_bytes(&text, is_harmless ? &line[i] : "?", 1);
+    while (at < length && text.length <= EXCERPT_MAX - ESCAPE_MAX) {
+        if (at <= caret)
+            diagnostic->caret = (unsigned)text.length;
+        if (line[at] == '\t') {
+            text_add_char(&text, '\t');
+            at++;
+        } else {
+            at += escape_character(&text, line + at, length - at, ESCAPE_PLAIN);
+        }
+        if (at <= caret)
+            diagnostic->caret = (unsigned)text.length;
+        if (at <= caret_end)
+            diagnostic->caret_end = (unsigned)text.length;
     }
-    while (start + kept < length && kept > 0 && is_continuation(line[start + kept]))
-        diagnostic->excerpt[--kept] = '\0';
-    diagnostic->caret = (unsigned)(caret - start);
-    diagnostic->caret_length =
-        place->column_end > place->column ? place->column_end - place->column : 1;
     diagnostic->has_excerpt = true;
 }
 
@@ -94,10 +100,7 @@ static void set_text(char *out, size_t size, const char *string)
     struct text text;
 
     text_init(&text, out, size);
-    text_add(&text, string);
-    for (size_t i = 0; i < text.length; i++)
-        if ((unsigned char)out[i] < ' ' || out[i] == 0x7f)
-            out[i] = '?';
+    escape_add(&text, string, strlen(string), size - 1, ESCAPE_PLAIN);
 }
 
 void diagnostics_add(struct diagnostics *diagnostics, bool is_warning,
@@ -155,8 +158,9 @@ static void print_excerpt(const struct diagnostic *diagnostic, struct text *out)
         if (!is_continuation(diagnostic->excerpt[i]))
             text_add_char(out, diagnostic->excerpt[i] == '\t' ? '\t' : ' ');
     text_add_char(out, '^');
-    for (size_t i = 1; i < diagnostic->caret_length && diagnostic->caret + i < length; i++)
-        text_add_char(out, '~');
+    for (size_t i = diagnostic->caret + 1; i < diagnostic->caret_end; i++)
+        if (!is_continuation(diagnostic->excerpt[i]))
+            text_add_char(out, '~');
     text_add_char(out, '\n');
 }
 

@@ -45,7 +45,7 @@ size_t diagnostics_warning_count(const struct diagnostics *diagnostics); /* not 
  *     adit.conf:3:8: error: ...
  *         listen 1.2.3
  *                ^~~~~
- * Bytes that could move a terminal's cursor are replaced. */
+ * Bytes that could move a terminal's cursor are escaped (base/escape.h). */
 void diagnostic_print(const struct diagnostics *diagnostics, size_t index, struct text *out);
 /* All of them and how many more there are; for large enough a text. */
 void diagnostics_print(const struct diagnostics *diagnostics, struct text *out);

@@ -3,6 +3,7 @@
  */
 #include "config/list_entry.h"
 
+#include "base/escape.h"
 #include "config/suggest.h"
 #include "policy/name_set.h"
 #include "policy/network_set.h"
@@ -15,8 +16,8 @@ enum { QUOTED_MAX = 80, MESSAGE_MAX = 512 };
 static int fail(struct text *message, const char *text, size_t length, const char *why)
 {
     text_add_char(message, '\'');
-    text_add_bytes(message, text, length < QUOTED_MAX ? length : QUOTED_MAX);
-    text_add(message, length < QUOTED_MAX ? "' " : "...' ");
+    escape_add(message, text, length, QUOTED_MAX, ESCAPE_PLAIN);
+    text_add(message, "' ");
     text_add(message, why);
     return -EINVAL;
 }

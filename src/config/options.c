@@ -6,10 +6,11 @@
  * over all that, but not over a malformed word before them.
  *
  * A message names the word, what is wrong with it and what would be right. Words come from a
- * person, but may hold anything: they are quoted with their controls replaced, and cut.
+ * person, but may hold anything: they are quoted, escaped and cut.
  */
 #include "config/options.h"
 
+#include "base/escape.h"
 #include "config/list_entry.h"
 #include "config/setting.h"
 #include "config/suggest.h"
@@ -86,16 +87,7 @@ struct parse {
 static void quote(struct text *out, const char *word)
 {
     text_add_char(out, '\'');
-    for (size_t i = 0; word[i] != '\0'; i++) {
-        if (i == QUOTE_MAX) {
-            text_add(out, "...");
-            break;
-        }
-        if ((unsigned char)word[i] < ' ' || word[i] == 0x7f)
-            text_add_char(out, '?');
-        else
-            text_add_char(out, word[i]);
-    }
+    escape_add(out, word, strlen(word), QUOTE_MAX, ESCAPE_PLAIN);
     text_add_char(out, '\'');
 }
 

@@ -1,18 +1,15 @@
 /* A value is looked at eight bytes at a time and copied as it is looked at; nearly always nothing
  * in it needs an escape. If something does, it is written anew, byte by byte.
- *
- * JSON strings hold what logfmt would escape as \xNN as \u00NN, so that a reader of either sees the
- * same bytes; a value that is cut ends in "..." in both.
  */
 #include "observe/line.h"
 
+#include "base/escape.h"
 #include "observe/logfmt.h"
 
 #define NOINLINE __attribute__((noinline)) /* keeps what is rare out of the way */
 
 enum { STEP = sizeof(uint64_t) };
 
-static const char dots[] = "...";
 static const uint64_t every_byte = 0x0101010101010101;
 
 /* Two digits for each number below 1,024. */
@@ -71,49 +68,6 @@ size_t line_put_number(char out[LINE_NUMBER_MAX], uint64_t number)
     return number < 1000 ? put_small(out, (unsigned)number) : put_large(out, number);
 }
 
-/* One character as JSON has it, into `piece`; returns how many bytes of the value it took. */
-static size_t json_piece(const unsigned char *bytes, size_t length, struct text *piece)
-{
-    static const char digits[] = "0123456789abcdef";
-    unsigned char byte = bytes[0];
-    size_t size = text_utf8_length((const char *)bytes, length);
-
-    piece->length = 0;
-    if (byte == '"' || byte == '\\') {
-        text_add_char(piece, '\\');
-        text_add_char(piece, (char)byte);
-    } else if (byte == '\n') {
-        text_add(piece, "\\n");
-    } else if (byte < ' ' || byte == 0x7f || size == 0) {
-        text_add(piece, "\\u00");
-        text_add_char(piece, digits[byte >> 4]);
-        text_add_char(piece, digits[byte & 0xf]);
-    } else {
-        text_add_bytes(piece, (const char *)bytes, size);
-    }
-    return size > 0 ? size : 1;
-}
-
-static void add_json_string(struct text *out, const char *value, size_t length, size_t limit)
-{
-    const unsigned char *bytes = (const unsigned char *)value;
-    size_t room = limit;
-    char buffer[8];
-    struct text piece;
-
-    text_init(&piece, buffer, sizeof(buffer));
-    for (size_t at = 0; at < length;) {
-        at += json_piece(bytes + at, length - at, &piece);
-        /* What follows must fit as well, or the dots. */
-        if (piece.length + (at < length ? sizeof(dots) - 1 : 0) > room) {
-            text_add(out, dots);
-            break;
-        }
-        text_add_bytes(out, piece.start, piece.length);
-        room -= piece.length;
-    }
-}
-
 /* High bits where a byte of `word` is 0, or above 0x80, and maybe further up. */
 static inline uint64_t zeros(uint64_t word)
 {
@@ -163,7 +117,7 @@ static NOINLINE size_t put_escaped(char *out, const char *bytes, size_t length, 
     struct text text;
 
     text_init(&text, out, limit + 1);
-    add_json_string(&text, bytes, length, limit);
+    escape_add(&text, bytes, length, limit, ESCAPE_JSON);
     return text.length;
 }
 

@@ -2,8 +2,8 @@
  *
  * The log is read by line-oriented tools, so the one thing that matters is that bytes from outside
  * can end neither a value nor a line. Bytes of a short safe list stand as they are; as soon as one
- * other byte is in the value, all of it is quoted, and inside the quotes only printable ASCII other
- * than the quote and the backslash stands for itself.
+ * other byte is in the value, all of it is quoted and escaped as go-logfmt's encoder does it, and
+ * beyond that whatever base/escape calls harmful, which every decoder takes.
  *
  * The surprise: gmtime_r and strftime are not used. They may read the time zone's file, which the
  * worker will not be able to open, and take a lock that all threads share.
@@ -11,6 +11,7 @@
 #include "observe/logfmt.h"
 
 #include "base/contract.h"
+#include "base/escape.h"
 #include "base/text.h"
 
 #include <stdbool.h>
@@ -102,45 +103,10 @@ static bool is_all_plain(const char *value, size_t length)
     return true;
 }
 
-/* The spelling of one byte inside quotes: 1, 2 or 4 bytes into `spelling`. Returns how many. */
-static size_t spell(unsigned char byte, char spelling[4])
+/* go-logfmt's writer quotes this one, since a value that is not there is a bare null. */
+static bool is_null(const char *value, size_t length)
 {
-    static const char digits[] = "0123456789abcdef";
-    static const char named[] = "\"\\\n\r\t";
-    static const char letters[] = "\"\\nrt";
-    const char *found = byte == '\0' ? NULL : strchr(named, byte);
-
-    if (found != NULL) {
-        spelling[0] = '\\';
-        spelling[1] = letters[found - named];
-        return 2;
-    }
-    if (byte >= ' ' && byte < 0x7f) {
-        spelling[0] = (char)byte;
-        return 1;
-    }
-    spelling[0] = '\\';
-    spelling[1] = 'x';
-    spelling[2] = digits[byte >> 4];
-    spelling[3] = digits[byte & 15];
-    return 4;
-}
-
-static void add_quoted(struct text *out, const char *value, size_t length, size_t limit)
-{
-    size_t room = limit - 2 - strlen(cut_mark); /* quotes; the mark may be needed */
-    text_add_char(out, '"');
-    for (size_t i = 0; i < length; i++) {
-        char spelling[4];
-        size_t size = spell((unsigned char)value[i], spelling);
-        if (size > room) {
-            text_add(out, cut_mark);
-            break;
-        }
-        room -= size;
-        text_add_bytes(out, spelling, size);
-    }
-    text_add_char(out, '"');
+    return length == 4 && memcmp(value, "null", 4) == 0;
 }
 
 void logfmt_add_value(struct text *out, const char *value, size_t length, size_t limit)
@@ -148,8 +114,10 @@ void logfmt_add_value(struct text *out, const char *value, size_t length, size_t
     REQUIRE(limit >= 8);
     /* Bytes beyond the limit are not looked at: outside bytes may be many. */
     bool is_cut = length > limit;
-    if (!is_all_plain(value, is_cut ? limit : length)) {
-        add_quoted(out, value, length, limit);
+    if (!is_all_plain(value, is_cut ? limit : length) || is_null(value, length)) {
+        text_add_char(out, '"');
+        escape_add(out, value, length, limit - 2, ESCAPE_LOGFMT);
+        text_add_char(out, '"');
     } else if (is_cut) {
         text_add_bytes(out, value, limit - strlen(cut_mark));
         text_add(out, cut_mark);

@@ -19,7 +19,8 @@ struct logfmt_date {
 /* RFC 3339, UTC, milliseconds: `2026-11-23T07:00:00.123Z`, no NUL. `wall_ms` is the time since the
  * epoch. */
 void logfmt_put_time(char out[LOGFMT_TIME_SIZE], struct logfmt_date *date, uint64_t wall_ms);
-/* `value`, quoted and escaped if anything in it is not a letter, a digit or one of `-._:/[]@%+,`.
+/* `value`, quoted and escaped (ESCAPE_LOGFMT) if anything in it is not a letter, a digit or one of
+ * `-._:/[]@%+,`, or if it is `null`.
  * Never more than `limit` bytes (>= 8): what does not fit is cut and ends in `...`. */
 void logfmt_add_value(struct text *out, const char *value, size_t length, size_t limit);
 /* CLOCK_REALTIME in milliseconds. */

@@ -230,7 +230,8 @@ HOSTILE = [
 ]
 
 
-HOSTILE_USERS = ['x" event=open', '","event":"open","user":"', "a\\", "é\u2028", "\u202e",
+HARMFUL = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
+HOSTILE_USERS = ["null", "\x85\x9b2J", "k\xe4se \u2029\u2066\u200f\u061c\ufffd", 'x" event=open', '","event":"open","user":"', "a\\", "é\u2028", "\u202e",
                  "x 0 9.9.9.9 TCP_TUNNEL/200 0 CONNECT a:1 - HIER_DIRECT/9.9.9.9 -",
                  "100% %n %s", "y" * 200, '"' * 200]
 
@@ -251,8 +252,9 @@ def only_event(proxy, path, log_format, event):
     eventually(lambda: b"\n" in path.read_bytes())
     proxy.stop()
     raw = path.read_bytes()
-    assert not re.search(rb"[\x00-\x09\x0b-\x1f\x7f]", raw), "control characters"
-    lines = entries(raw.decode(), log_format)  # UTF-8, or this fails
+    text = raw.decode()  # UTF-8, or this fails
+    assert not HARMFUL.search(text), "what moves a cursor, or turns text around"
+    lines = entries(text, log_format)
     lines = [line for line in lines if "level" not in line]
     assert len(lines) == 1 and len(raw.splitlines()[0]) < 2048
     if log_format == "squid":
@@ -278,8 +280,6 @@ def test_users_cannot_forge_lines(formatted, user):
     request(proxy.address, connect_head("a.test:1", basic(user, "wrong")))
     line = only_event(proxy, *log, "auth_failure")
     name = user.partition(":")[0]
-    if log[1] == "logfmt":  # which shows other than ASCII byte by byte
-        name = name.encode().decode("latin-1")
     shown = line["user"]  # or the beginning of it, which squid's format does not say
     if shown != name:
         assert len(shown) > 100 and (shown.endswith("...") or log[1] == "squid")

@@ -4,6 +4,7 @@ Every end is checked: exit status 0 within a bound, nothing left in its process 
 sanitizer report on stderr. A test that ends adit itself says so with stop() or wait().
 """
 
+import json
 import os
 import re
 import shutil
@@ -41,31 +42,24 @@ def split_address(text):
     return host.strip("[]"), int(port)
 
 
-UNESCAPE = {"n": "\n", "r": "\r", "t": "\t"}
-
-
-def unescape(text):
-    def one(match):
-        token = match.group(1)
-        if token[0] in "xu" and len(token) > 1:
-            return chr(int(token[1:], 16))
-        return UNESCAPE.get(token, token)
-
-    return re.sub(r"\\(x[0-9a-fA-F]{2}|u[0-9a-fA-F]{4}|.)", one, text)
-
-
-PAIR = re.compile(r'(?:^| )([A-Za-z0-9_]+)=("(?:[^"\\]|\\.)*"|[^" ]*)(?= |$)')
+PAIR = re.compile(r'(?:^| )([A-Za-z0-9_]+)=("(?:[^"\\]|\\.)*"|[^" =]*)(?= |$)')
 
 
 def parse_logfmt(line):
-    """One logfmt line -> dict, or None when any byte of the line is not key=value."""
+    """One logfmt line -> dict, or None when any byte of the line is not key=value.
+
+    What is quoted is a JSON string, no more and no less: so go-logfmt's decoder has it.
+    """
     fields, position = {}, 0
     for match in PAIR.finditer(line):
         if match.start() != position:
             return None
         position = match.end()
         value = match.group(2)
-        fields[match.group(1)] = unescape(value[1:-1]) if value.startswith('"') else value
+        try:
+            fields[match.group(1)] = json.loads(value) if value.startswith('"') else value
+        except json.JSONDecodeError:
+            return None
     return fields if fields and position == len(line) else None
 
 

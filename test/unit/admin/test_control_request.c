@@ -54,7 +54,7 @@ static void test_members(void **state)
     assert_int_equal(request.filter.id, 42);
     assert_int_equal(parse("kill {\"user\":\"a\\u00e9\\u004A\\n\xc3\xa9\"}", &request, &problem),
                      0);
-    assert_string_equal(request.filter.user, "a\xe9J\n\xc3\xa9");
+    assert_string_equal(request.filter.user, "a\xc3\xa9J\n\xc3\xa9");
     assert_int_equal(parse("ps {\"min_bytes\":18446744073709551615}", &request, &problem), 0);
     assert_true(request.filter.min_bytes == UINT64_MAX);
 }
@@ -89,7 +89,7 @@ static void test_malformed(void **state)
         "kill {\"user\":{\"x\":\"u\"}}",
         "kill {\"user\":\"\"}",
         "kill {\"user\":\"a\\u0000b\"}",
-        "kill {\"user\":\"a\\u0142\"}",
+        "kill {\"user\":\"a\\ude42\"}",
         "kill {\"user\":\"a\\u00\"}",
         "kill {\"user\":\"a\\u\x10\x10\x10\x31\"}",
         "kill {\"user\":\"a\x01\"}",

@@ -7,6 +7,7 @@
 #include <cmocka.h>
 
 #include "admin/json.h"
+#include "base/escape.h"
 
 #include <string.h>
 
@@ -25,7 +26,7 @@ static void test_escapes(void **state)
 {
     expect("", "\"\"");
     expect("a \"b\" \\ c", "\"a \\\"b\\\" \\\\ c\"");
-    expect("a\nb\tc\x7f", "\"a\\nb\\u0009c\\u007f\"");
+    expect("a\nb\tc\x7f", "\"a\\nb\\tc\\u007f\"");
     expect("käse \xf0\x9f\x9a\x87", "\"käse \xf0\x9f\x9a\x87\"");
 }
 
@@ -58,7 +59,7 @@ static void test_a_cut(void **state)
 static void test_piece_by_piece(void **state)
 {
     const char *string = "\xff\xc3\xa4\n";
-    char buffer[JSON_BYTE_MAX + 1];
+    char buffer[ESCAPE_MAX + 1];
     char all[64];
     struct text out, whole;
 
@@ -71,13 +72,54 @@ static void test_piece_by_piece(void **state)
     assert_string_equal(all, "\\u00ff\xc3\xa4\\n");
 }
 
+static void expect_read(const char *json, const char *wanted)
+{
+    struct json_reader reader;
+    char name[16];
+    char value[64];
+
+    json_reader_init(&reader, json, strlen(json));
+    assert_int_equal(json_next(&reader, name, sizeof(name), value, sizeof(value)), wanted != NULL);
+    if (wanted != NULL)
+        assert_string_equal(value, wanted);
+}
+
+/* As any writer of JSON may have it. */
+static void test_what_is_read(void **state)
+{
+    expect_read("{\"a\":\"k\\u00e4se \\u2028\\ud83d\\ude87\"}",
+                "k\xc3\xa4se \xe2\x80\xa8\xf0\x9f\x9a\x87");
+    expect_read("{\"a\":\"\\b\\f\\n\\r\\t\\\"\\\\\\/\"}", "\b\f\n\r\t\"\\/");
+    expect_read("{\"a\":\"\xff\"}", "\xff");
+    expect_read("{\"a\":\"\\u0000\"}", NULL);
+    expect_read("{\"a\":\"\\ud83d\"}", NULL);
+    expect_read("{\"a\":\"\\ud83dxude87\"}", NULL);
+    expect_read("{\"a\":\"\\ud83d\\u0041\"}", NULL);
+    expect_read("{\"a\":\"\\ude87\"}", NULL);
+    expect_read("{\"a\":\"\\x\"}", NULL);
+    expect_read("{\"a\":\"\\u00\"}", NULL);
+}
+
+/* What adit says to itself comes out as it went in. */
+static void test_exact(void **state)
+{
+    static const char string[] = "k\xe4se \"\\ \n\x7f\xc2\x85\xe2\x80\xae\xff\xc3\xa4";
+    char buffer[256];
+    struct text out;
+
+    text_init(&out, buffer, sizeof(buffer));
+    text_add(&out, "{\"a\":");
+    json_add_exact(&out, string);
+    text_add(&out, "}");
+    expect_read(buffer, string);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_escapes),
-        cmocka_unit_test(test_bytes_that_are_no_utf8),
-        cmocka_unit_test(test_a_cut),
-        cmocka_unit_test(test_piece_by_piece),
+        cmocka_unit_test(test_escapes),      cmocka_unit_test(test_bytes_that_are_no_utf8),
+        cmocka_unit_test(test_a_cut),        cmocka_unit_test(test_piece_by_piece),
+        cmocka_unit_test(test_what_is_read), cmocka_unit_test(test_exact),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

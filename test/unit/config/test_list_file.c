@@ -190,6 +190,9 @@ static void refuses_the_rest(void **state)
         {"127.1\n", "ads:1:1: error: '127.1' looks like a number"},
         {"http://a.example/\n", "ads:1:1: error: 'http://a.example/' is a URL"},
         {"a..b\n", "ads:1:1: error: 'a..b' is not a host name"},
+        {"\x1b[2J\xc2\x9b.x\n", "ads:1:1: error: '\\u001b[2J\\u009b.x' is not ASCII"},
+        {"a\xe2\x80\xae.x\xe2\x80\xa8\n", "ads:1:1: error: 'a\\u202e.x\\u2028' is not ASCII"},
+        {"\x9b\xff.x\n", "ads:1:1: error: '\\x9b\\xff.x' is not ASCII"},
     };
     struct lists *lists = *state;
 
@@ -199,6 +202,19 @@ static void refuses_the_rest(void **state)
             fail_msg("%s: %s", rows[i].text, lists->output);
     }
     assert_int_equal(parse(lists, "a\0b\n", 4), -EINVAL);
+    assert_non_null(strstr(lists->output, "'a\\u0000b' is not a host name"));
+}
+
+/* The caret marks what an escape has become, and stands under it. */
+static void shows_what_could_move_a_cursor(void **state)
+{
+    static const char text[] = "\t\xe2\x80\xae \xc2\x9b\xff\n";
+    struct lists *lists = *state;
+
+    assert_int_equal(parse(lists, text, sizeof(text) - 1), -EINVAL);
+    assert_non_null(strstr(lists->output, "\n    \t\\u202e \\u009b\\xff\n    \t"));
+    for (const char *at = lists->output; *at != '\0'; at++)
+        assert_true((*at >= ' ' && *at < 0x7f) || *at == '\n' || *at == '\t');
 }
 
 static void bounds_what_it_says(void **state)
@@ -224,6 +240,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(takes_every_comment, set_up, tear_down),
         cmocka_unit_test_setup_teardown(skips_lines_when_lenient, set_up, tear_down),
         cmocka_unit_test_setup_teardown(refuses_the_rest, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(shows_what_could_move_a_cursor, set_up, tear_down),
         cmocka_unit_test_setup_teardown(bounds_what_it_says, set_up, tear_down),
     };
 

@@ -244,7 +244,7 @@ static void test_refusals_say_what_is_right(void **state)
                         "address"},
         {"--from any", "--from 'any': write 0.0.0.0/0 (and ::/0) for everybody"},
         {"--from=", "--from '': not a network; write 10.0.0.0/8, fd00::/8 or a single address"},
-        {"\x1b[2J", "unknown command '?[2J'; see 'adit --help'"},
+        {"\x1b[2J", "unknown command '\\u001b[2J'; see 'adit --help'"},
     };
     struct options options;
     char message[OPTIONS_MESSAGE_SIZE];

@@ -81,10 +81,11 @@ static void test_values(void **state)
     assert_value("say \"hi\"", "\"say \\\"hi\\\"\"");
     assert_value("back\\slash", "\"back\\\\slash\"");
     assert_value("a\nb\rc\td", "\"a\\nb\\rc\\td\"");
-    assert_value("\x1b[31m", "\"\\x1b[31m\"");
-    assert_value("\x7f", "\"\\x7f\"");
-    assert_value("\xc3\xa9\xff", "\"\\xc3\\xa9\\xff\"");
-    assert_value_bytes("a\0b", 3, 512, "\"a\\x00b\"");
+    assert_value("null", "\"null\"");
+    assert_value("\x1b[31m", "\"\\u001b[31m\"");
+    assert_value("\x7f", "\"\\u007f\"");
+    assert_value("\xc3\xa9\xff", "\"\xc3\xa9\\ufffd\"");
+    assert_value_bytes("a\0b", 3, 512, "\"a\\u0000b\"");
 }
 
 static void test_long_values_are_cut(void **state)
@@ -96,7 +97,7 @@ static void test_long_values_are_cut(void **state)
     assert_value_bytes("\n\n\n\n", 4, 8, "\"\\n...\"");
     assert_value_bytes("\x01\x01\x01", 3, 8, "\"...\"");
     /* An escape is never cut in half. */
-    assert_value_bytes("ab\x01", 3, 10, "\"ab...\"");
+    assert_value_bytes("ab\x01", 3, 9, "\"ab...\"");
 }
 
 /* Every byte: the value has no control, and quotes only where it begins and ends. */

@@ -1,0 +1,101 @@
+/* Nearly all characters stand for themselves; the rest is a short form (\n), the number of the
+ * character (\u202e), or, for a byte that is no character, what its style says.
+ */
+#include "base/escape.h"
+
+#include <string.h>
+
+static const char digits[] = "0123456789abcdef";
+static const char cut_mark[] = "...";
+
+/* The number of a well-formed character of `size` bytes. */
+static uint32_t decode(const char *bytes, size_t size)
+{
+    static const unsigned char payload[] = {0, 0x7f, 0x1f, 0x0f, 0x07}; /* of the first byte */
+    uint32_t character = (unsigned char)bytes[0] & payload[size];
+
+    for (size_t i = 1; i < size; i++)
+        character = character << 6 | ((unsigned char)bytes[i] & 0x3f);
+    return character;
+}
+
+static bool is_harmful(uint32_t character)
+{
+    return character < ' ' || (character >= 0x7f && character <= 0x9f) ||       /* C0, C1 */
+           character == 0x061c || character == 0x200e || character == 0x200f || /* marks */
+           (character >= 0x2028 && character <= 0x202e) || /* line ends; embeddings, overrides */
+           (character >= 0x2066 && character <= 0x2069);   /* isolates */
+}
+
+static void add_number(struct text *out, const char *prefix, uint32_t number, unsigned width)
+{
+    text_add(out, prefix);
+    while (width > 0)
+        text_add_char(out, digits[number >> 4 * --width & 0xf]);
+}
+
+static void add_harmful(struct text *out, uint32_t character)
+{
+    static const char named[] = "\n\r\t";
+    static const char letters[] = "nrt";
+    const char *found = character == 0 || character > 0x7f ? NULL : strchr(named, (int)character);
+
+    if (found == NULL) {
+        add_number(out, "\\u", character, 4);
+        return;
+    }
+    text_add_char(out, '\\');
+    text_add_char(out, letters[found - named]);
+}
+
+static void add_bad_byte(struct text *out, char byte, enum escape_style style)
+{
+    if (style == ESCAPE_JSON)
+        add_number(out, "\\u", (unsigned char)byte, 4);
+    else if (style == ESCAPE_LOGFMT)
+        text_add(out, "\\ufffd");
+    else if (style == ESCAPE_PLAIN)
+        add_number(out, "\\x", (unsigned char)byte, 2);
+    else
+        text_add_char(out, byte);
+}
+
+size_t escape_character(struct text *out, const char *bytes, size_t length, enum escape_style style)
+{
+    size_t size = text_utf8_length(bytes, length);
+
+    if (size == 0) {
+        add_bad_byte(out, bytes[0], style);
+        return 1;
+    }
+    uint32_t character = decode(bytes, size);
+    if (is_harmful(character)) {
+        add_harmful(out, character);
+        return size;
+    }
+    if ((character == '"' || character == '\\') && style != ESCAPE_PLAIN)
+        text_add_char(out, '\\');
+    text_add_bytes(out, bytes, size);
+    return size;
+}
+
+void escape_add(struct text *out, const char *bytes, size_t length, size_t limit,
+                enum escape_style style)
+{
+    size_t room = limit;
+    char buffer[ESCAPE_MAX + 1];
+    struct text piece;
+
+    REQUIRE(limit >= sizeof(cut_mark) - 1);
+    for (size_t at = 0; at < length;) {
+        text_init(&piece, buffer, sizeof(buffer));
+        at += escape_character(&piece, bytes + at, length - at, style);
+        /* What follows must fit as well, or the mark. */
+        if (piece.length + (at < length ? sizeof(cut_mark) - 1 : 0) > room) {
+            text_add(out, cut_mark);
+            return;
+        }
+        text_add_bytes(out, piece.start, piece.length);
+        room -= piece.length;
+    }
+}
