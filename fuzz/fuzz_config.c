@@ -51,6 +51,12 @@ static int glob_part(struct config_reader *self, const char *pattern,
     return 0;
 }
 
+static int environment_part(struct config_reader *self, const char *name, const char **ret_value)
+{
+    *ret_value = "a.example";
+    return name[0] == 'A' ? 0 : -ENOENT;
+}
+
 static void add_piece(void *context, const char *bytes, size_t length)
 {
     text_add_bytes(context, bytes, length);
@@ -96,7 +102,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static char once[PRINT_SIZE];
     static char twice[PRINT_SIZE];
-    struct fuzz_reader fuzz = {{read_part, glob_part}, (const char *)data, size};
+    struct fuzz_reader fuzz = {{read_part, glob_part, environment_part}, (const char *)data, size};
     struct config *config = parse(&fuzz);
     struct text text;
 

@@ -92,7 +92,7 @@ void builder_read_text(struct config_builder *builder, const char *name, const c
     struct lexer *outer = builder->lexer;
     struct lexer lexer;
 
-    lexer_init(&lexer, name, text, length, &builder->owner->arena, builder->diagnostics);
+    lexer_init(&lexer, name, text, length, builder);
     if (!lexer_check_text(&lexer))
         return;
     builder->lexer = &lexer;

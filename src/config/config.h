@@ -34,6 +34,8 @@ struct config_reader {
     /* Calls `add` for each path that matches, in any order. 0 (also without a match) or -errno. */
     int (*glob)(struct config_reader *self, const char *pattern,
                 void (*add)(void *context, const char *path), void *context);
+    /* A variable of the environment. 0, -ENOENT: it is not set, or -ENOMEM. */
+    int (*environment)(struct config_reader *self, const char *name, const char **ret_value);
 };
 
 /* What the command line says; zeroes change nothing. */

@@ -25,7 +25,7 @@ static void put_quoted(struct printer *printer, const char *string)
 {
     put(printer, "\"");
     for (; *string != '\0'; string++) {
-        if (*string == '"' || *string == '\\')
+        if (*string == '"' || *string == '\\' || (string[0] == '$' && string[1] == '{'))
             put(printer, "\\");
         printer->write(printer->context, string, 1);
     }

@@ -97,6 +97,7 @@ static struct vector start(struct config_builder *builder, const struct config_w
 %token <word> WORD "a word" STRING "a string"
 %token NEWLINE "end of line" COMMA "','" SEMICOLON "';'" OPEN "'{'" CLOSE "'}'"
 %token UNCLOSED_STRING "a string without its end"
+%token BAD_VARIABLE "a variable that is not set"
 %token LISTEN "listen" ADMIN "admin" CONTROL "control" USERS "users" GROUP "group" LIST "list" RESOLVER "resolver"
 %token LIMIT "limit" TIMEOUT "timeout" LOG "log" INCLUDE "include"
 %token REPORT "report" ALLOW "allow" DENY "deny"
@@ -318,6 +319,8 @@ static int yyreport_syntax_error(const yypcontext_t *context, struct config_buil
 
     if (kind == YYSYMBOL_YYUNDEF)
         return 0; /* no memory: the arena knows */
+    if (kind == YYSYMBOL_BAD_VARIABLE)
+        return 0; /* the lexer said why */
     text_init(&message, buffer, sizeof(buffer));
     text_init(&source, word, sizeof(word));
     if (kind == YYSYMBOL_UNCLOSED_STRING) {

@@ -3,6 +3,8 @@
  * A newline is a token that ends a statement, but for three cases: behind a comma, on an empty
  * line, and in the braces of `list` and `group`, where it is a blank. The first word of a statement
  * decides which words are keywords up to its end: `keywords` below has a bit a statement.
+ * What the environment has for a `${NAME}` is a part of the word it stands in, whatever is in it,
+ * and is not cut into tokens; a word that is made so may be a keyword, as in `log ${LOG:-stderr}`.
  * The text was checked to be UTF-8 without controls before the first token is asked for.
  */
 #include "config/lexer.h"
@@ -11,9 +13,13 @@
 #include "config/config.h"
 #include "config/grammar.h"
 #include "config/lines.h"
+#include "config/variable.h"
 
+#include <errno.h>
 #include <stdint.h>
 #include <string.h>
+
+enum { MESSAGE_MAX = 512 };
 
 enum statement_bits {
     AT_START = 1 << 0,
@@ -79,14 +85,15 @@ static const struct {
 };
 
 void lexer_init(struct lexer *lexer, const char *file, const char *text, size_t length,
-                struct arena *arena, struct diagnostics *diagnostics)
+                struct config_builder *builder)
 {
     memset(lexer, 0, sizeof(*lexer));
     lexer->at = text + byte_order_mark_length(text, length);
     lexer->end = text + length;
     lexer->place.file = file;
-    lexer->arena = arena;
-    lexer->diagnostics = diagnostics;
+    lexer->arena = &builder->owner->arena;
+    lexer->diagnostics = builder->diagnostics;
+    lexer->reader = builder->reader;
     lexer_resume(lexer);
 }
 
@@ -218,31 +225,130 @@ static bool skip_blanks(struct lexer *lexer)
     return false;
 }
 
+/* -- variables */
+
+static void push(struct lexer *lexer, struct vector *bytes, const char *from, size_t length)
+{
+    for (size_t i = 0; i < length; i++) {
+        char *byte = vector_push(lexer->arena, bytes, 1);
+
+        if (byte != NULL)
+            *byte = from[i];
+    }
+}
+
+static bool is_text(const char *value, size_t length)
+{
+    size_t step;
+
+    for (size_t at = 0; at < length; at += step) {
+        step = text_utf8_length(value + at, length - at);
+        if (step == 0 || is_control((unsigned char)value[at]) || value[at] == '\n' ||
+            value[at] == '\r')
+            return false;
+    }
+    return true;
+}
+
+static bool refuse_variable(struct lexer *lexer, const struct config_place *place, const char *name,
+                            const char *why)
+{
+    char buffer[MESSAGE_MAX];
+    struct text message;
+
+    text_init(&message, buffer, sizeof(buffer));
+    text_add(&message, "the environment's ");
+    text_add(&message, name);
+    text_add(&message, why);
+    diagnostics_add(lexer->diagnostics, false, place, buffer);
+    return false;
+}
+
+/* False: there is none, and that was reported. */
+static bool push_value(struct lexer *lexer, const struct config_place *place,
+                       const struct variable *variable, struct vector *bytes)
+{
+    const char *name = arena_copy(lexer->arena, variable->name, variable->name_length);
+    const char *value = "";
+
+    if (name == NULL)
+        return false;
+    int error = lexer->reader->environment(lexer->reader, name, &value);
+    if (error == -ENOMEM) {
+        lexer->arena->is_exhausted = true;
+        return false;
+    }
+    if (variable->initial != NULL && (error < 0 || value[0] == '\0')) {
+        push(lexer, bytes, variable->initial, variable->initial_length);
+        return true;
+    }
+    if (error < 0)
+        return refuse_variable(lexer, place, name,
+                               " is not set: set it where adit is started, or write a default, as "
+                               "in ${NAME:-default}");
+    if (strlen(value) > VARIABLE_VALUE_MAX)
+        return refuse_variable(lexer, place, name, " is longer than 4096 bytes");
+    if (!is_text(value, strlen(value)))
+        return refuse_variable(lexer, place, name,
+                               " is no line of text: it has controls, or is not UTF-8");
+    push(lexer, bytes, value, strlen(value));
+    return true;
+}
+
+static bool take_variable(struct lexer *lexer, struct vector *bytes)
+{
+    struct config_place place = lexer->place;
+    struct variable variable;
+    bool is_good = variable_parse(lexer->at, find_line_end(lexer->at, lexer->end), &variable);
+    const char *next = lexer->at + (is_good ? variable.length : 2);
+
+    place.column = lexer->column;
+    while (lexer->at < next)
+        advance(lexer);
+    place.column_end = lexer->column;
+    if (is_good)
+        return push_value(lexer, &place, &variable, bytes);
+    diagnostics_add(lexer->diagnostics, false, &place,
+                    "no variable: write ${NAME} or ${NAME:-default}, or in a string \\${");
+    return false;
+}
+
+/* -- words */
+
+/* The text is whole: ends it, and makes it the word. */
+static bool finish_word(struct lexer *lexer, struct vector *bytes, bool is_quoted,
+                        struct config_word *word)
+{
+    push(lexer, bytes, "", 1);
+    if (lexer->arena->is_exhausted)
+        return false;
+    *word = (struct config_word){
+        .text = bytes->items, .length = bytes->count - 1, .is_quoted = is_quoted};
+    return true;
+}
+
 static int take_string(struct lexer *lexer, struct config_word *word)
 {
-    const char *start = ++lexer->at;
-    size_t length = 0;
+    struct vector bytes = {0};
+    bool is_good = true;
 
-    lexer->column++;
+    advance(lexer);
     while (lexer->at < lexer->end && *lexer->at != '"' && *lexer->at != '\n') {
+        if (variable_begins(lexer->at, lexer->end)) {
+            is_good &= take_variable(lexer, &bytes);
+            continue;
+        }
         if (*lexer->at == '\\' && lexer->at + 1 < lexer->end && lexer->at[1] != '\n')
             advance(lexer);
+        push(lexer, &bytes, lexer->at, 1);
         advance(lexer);
     }
-    char *copy = arena_copy(lexer->arena, start, (size_t)(lexer->at - start));
-    if (copy == NULL)
+    if (!finish_word(lexer, &bytes, true, word))
         return TOKEN_GRAMMAR_UNDEF;
-    for (const char *from = start; from < lexer->at; from++) {
-        if (*from == '\\' && from + 1 < lexer->at)
-            from++;
-        copy[length++] = *from;
-    }
-    copy[length] = '\0';
-    *word = (struct config_word){.text = copy, .length = length, .is_quoted = true};
     if (lexer->at == lexer->end || *lexer->at == '\n')
         return TOKEN_UNCLOSED_STRING;
     advance(lexer);
-    return TOKEN_STRING;
+    return is_good ? TOKEN_STRING : TOKEN_BAD_VARIABLE;
 }
 
 /* The keyword's token, or WORD. */
@@ -262,16 +368,22 @@ static int find_keyword(struct lexer *lexer, const char *text)
 
 static int take_word(struct lexer *lexer, struct config_word *word)
 {
-    const char *start = lexer->at;
+    struct vector bytes = {0};
+    bool is_good = true;
 
-    while (lexer->at < lexer->end && is_word_byte(*lexer->at))
+    while (lexer->at < lexer->end) {
+        if (variable_begins(lexer->at, lexer->end)) {
+            is_good &= take_variable(lexer, &bytes);
+            continue;
+        }
+        if (!is_word_byte(*lexer->at))
+            break;
+        push(lexer, &bytes, lexer->at, 1);
         advance(lexer);
-    size_t length = (size_t)(lexer->at - start);
-    const char *copy = arena_copy(lexer->arena, start, length);
-    if (copy == NULL)
+    }
+    if (!finish_word(lexer, &bytes, false, word))
         return TOKEN_GRAMMAR_UNDEF;
-    *word = (struct config_word){.text = copy, .length = length};
-    return find_keyword(lexer, copy);
+    return is_good ? find_keyword(lexer, word->text) : TOKEN_BAD_VARIABLE;
 }
 
 static int take_sign(struct lexer *lexer)

@@ -11,7 +11,11 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* A word or "string" of the text; NUL-terminated and owned by the arena. */
+struct config_builder;
+struct config_reader;
+
+/* A word or "string" of the text, with what the environment has in it; NUL-terminated and owned by
+ * the arena. */
 struct config_word {
     const char *text;
     size_t length;
@@ -31,11 +35,12 @@ struct lexer {
     unsigned open_line; /* of the last `{` */
     struct arena *arena;
     struct diagnostics *diagnostics;
+    struct config_reader *reader; /* for the environment */
 };
 
 /* Contract: `file` and `text` stay as long as places of tokens are used. */
 void lexer_init(struct lexer *lexer, const char *file, const char *text, size_t length,
-                struct arena *arena, struct diagnostics *diagnostics);
+                struct config_builder *builder);
 /* No NUL, control or bad UTF-8 anywhere; else a diagnostic. lexer_next needs it. */
 bool lexer_check_text(const struct lexer *lexer) MUST_CHECK;
 /* The next token's number in grammar.y, its place, and its word if it has one. */

@@ -18,13 +18,14 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-enum entry_kind { ENTRY_EXTRA, ENTRY_FILE, ENTRY_GLOB };
+enum entry_kind { ENTRY_EXTRA, ENTRY_FILE, ENTRY_GLOB, ENTRY_VARIABLE };
 enum { ALIGNMENT = 8, FIRST_READ_BYTES = 16 * 1024 };
 
 struct entry_header {
     uint64_t kind; /* enum entry_kind */
     uint64_t name_length;
-    uint64_t length; /* of the bytes: a file's contents, or paths with a NUL behind each */
+    uint64_t length; /* of the bytes: a file's contents, paths with a NUL behind each, or a
+                        variable's value with its NUL */
 };
 
 struct bundle_entry {
@@ -180,10 +181,34 @@ static int glob_files(struct config_reader *self, const char *pattern,
     return error;
 }
 
+static bool is_recorded(const struct bundle_recorder *recorder, enum entry_kind kind,
+                        const char *name)
+{
+    for (const struct bundle_entry *entry = recorder->first; entry != NULL; entry = entry->next)
+        if (entry->kind == kind && strcmp(entry->name, name) == 0)
+            return true;
+    return false;
+}
+
+/* One that is not set is not recorded, and so is not set for the worker either. */
+static int read_variable(struct config_reader *self, const char *name, const char **ret_value)
+{
+    struct bundle_recorder *recorder = container_of(self, struct bundle_recorder, reader);
+    const char *value = getenv(name);
+
+    if (value == NULL)
+        return -ENOENT;
+    *ret_value = value;
+    if (is_recorded(recorder, ENTRY_VARIABLE, name))
+        return 0;
+    char *copy = strdup(value);
+    return copy != NULL ? record(recorder, ENTRY_VARIABLE, name, copy, strlen(value) + 1) : -ENOMEM;
+}
+
 void bundle_recorder_init(struct bundle_recorder *recorder)
 {
-    *recorder =
-        (struct bundle_recorder){.reader = {.read = read_file, .glob = glob_files}, .first = NULL};
+    *recorder = (struct bundle_recorder){
+        .reader = {.read = read_file, .glob = glob_files, .environment = read_variable}};
 }
 
 void bundle_recorder_finish(struct bundle_recorder *recorder)
@@ -302,6 +327,17 @@ static int glob_recorded(struct config_reader *self, const char *pattern,
     return 0;
 }
 
+static int variable_recorded(struct config_reader *self, const char *name, const char **ret_value)
+{
+    const struct bundle *bundle = container_of(self, struct bundle, reader);
+    const struct entry_header *header = find_entry(bundle, ENTRY_VARIABLE, name);
+
+    if (header == NULL)
+        return -ENOENT;
+    *ret_value = (const char *)(header + 1);
+    return 0;
+}
+
 int bundle_open(int fd, struct bundle *ret_bundle)
 {
     struct stat status;
@@ -311,9 +347,10 @@ int bundle_open(int fd, struct bundle *ret_bundle)
     void *bytes = mmap(NULL, (size_t)status.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
     if (bytes == MAP_FAILED)
         return -errno;
-    *ret_bundle = (struct bundle){.reader = {.read = read_recorded, .glob = glob_recorded},
-                                  .bytes = bytes,
-                                  .length = (size_t)status.st_size};
+    *ret_bundle = (struct bundle){
+        .reader = {.read = read_recorded, .glob = glob_recorded, .environment = variable_recorded},
+        .bytes = bytes,
+        .length = (size_t)status.st_size};
     return 0;
 }
 

@@ -1,5 +1,5 @@
-/* All that a configuration was read from - its files, the matches of its globs - so that it can be
- * parsed again by a process that opens no file.
+/* All that a configuration was read from - its files, the matches of its globs, the environment -
+ * so that it can be parsed again by a process that opens no file.
  *
  * The supervisor parses with a recorder, which reads files and remembers them; what was recorded
  * becomes a memfd; the worker parses with a reader over the memfd, and comes to the same result.
@@ -14,7 +14,7 @@
 
 struct bundle_entry;
 
-/* Reads files. All zero but `reader` after init. */
+/* Reads files and the environment. All zero but `reader` after init. */
 struct bundle_recorder {
     struct config_reader reader;
     struct bundle_entry *first, *last;

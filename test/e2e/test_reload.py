@@ -59,6 +59,21 @@ def test_a_new_rule_serves_when_reload_returns(running, origin):
         assert works(run.proxy, server)
 
 
+def test_the_environment_is_the_one_of_the_start(running, origin):
+    server = origin(Echo)
+    text = "listen ${BIND:-127.0.0.1}:0\ndeny to ${SHUT} as \"shut ${SHUT}\"\n" + RULES
+    run = running(text, env={"SHUT": "a.example", "TWO": "b.example"})
+    assert run.status_of("a.example:443") == 403
+    assert run.proxy.wait_for_log(event="deny")["rule"] == "shut a.example"
+    run.reload(text.replace("SHUT", "TWO"))
+    assert run.status_of("b.example:443") == 403
+    assert run.proxy.wait_for_log(event="deny", target="b.example:443")["rule"] == "shut b.example"
+    done = run.reload(text.replace("SHUT", "NOT_THERE_9"), status=1)
+    assert "adit.conf:2:9: error: the environment's NOT_THERE_9 is not set" in done.stderr
+    assert run.status_of("b.example:443") == 403
+    assert works(run.proxy, server)
+
+
 def test_sighup(running, origin):
     server = origin(Echo)
     run = running()

@@ -63,6 +63,28 @@ static int glob_files(struct config_reader *self, const char *pattern,
     return 0;
 }
 
+/* A test's environment: pairs of name and value. */
+static const char *const variables[] = {
+    "EMPTY",   "",     "HOST", "a.example", "VERDICT", "allow",  "MANY",    "b, c", "QUOTE",
+    "a\"b\\c", "LINE", "a\nb", "BAD",       "\xff",    "NESTED", "${HOST}", "CIDR", "10.0.0.0/8",
+};
+
+static int read_variable(struct config_reader *self, const char *name, const char **ret_value)
+{
+    static char large[5000];
+
+    memset(large, 'x', sizeof(large) - 1);
+    *ret_value = large;
+    if (strcmp(name, "LARGE") == 0)
+        return 0;
+    for (size_t i = 0; i < ARRAY_LENGTH(variables); i += 2) {
+        *ret_value = variables[i + 1];
+        if (strcmp(variables[i], name) == 0)
+            return 0;
+    }
+    return -ENOENT;
+}
+
 struct result {
     int error;
     struct config *config;
@@ -78,7 +100,7 @@ static void add_piece(void *context, const char *bytes, size_t length)
 static void parse_files(struct result *result, const struct memory_file *files, size_t count,
                         const struct config_overrides *overrides)
 {
-    struct memory_reader memory = {{read_file, glob_files}, files, count};
+    struct memory_reader memory = {{read_file, glob_files, read_variable}, files, count};
     struct diagnostics *diagnostics = NULL;
 
     result->config = NULL;

@@ -73,6 +73,17 @@ static void expect_file(struct config_reader *reader, const char *name, const ch
     assert_memory_equal(read, bytes, length);
 }
 
+static void expect_variables(struct config_reader *reader)
+{
+    const char *value;
+
+    assert_int_equal(reader->environment(reader, "ADIT_TEST_SET", &value), 0);
+    assert_string_equal(value, "a b");
+    assert_int_equal(reader->environment(reader, "ADIT_TEST_EMPTY", &value), 0);
+    assert_string_equal(value, "");
+    assert_int_equal(reader->environment(reader, "ADIT_TEST_UNSET", &value), -ENOENT);
+}
+
 static void test_files_and_globs_come_out_as_they_went_in(void **state)
 {
     static char large[300001];
@@ -95,9 +106,16 @@ static void test_files_and_globs_come_out_as_they_went_in(void **state)
                      0);
     assert_int_equal(recorder.reader.glob(&recorder.reader, path_of("*.none"), add_found, &first),
                      0);
+    setenv("ADIT_TEST_SET", "a b", 1);
+    setenv("ADIT_TEST_EMPTY", "", 1);
+    unsetenv("ADIT_TEST_UNSET");
+    for (int i = 0; i < 3; i++)
+        expect_variables(&recorder.reader);
     int fd = bundle_create(&recorder, "extra", 5);
     assert_true(fd >= 0);
     bundle_recorder_finish(&recorder);
+    setenv("ADIT_TEST_SET", "changed", 1);
+    setenv("ADIT_TEST_UNSET", "set", 1);
 
     write_file("a.conf", "changed", 7);
     assert_int_equal(bundle_open(fd, &bundle), 0);
@@ -106,6 +124,7 @@ static void test_files_and_globs_come_out_as_they_went_in(void **state)
     expect_file(&bundle.reader, "b.conf", "", 0);
     expect_file(&bundle.reader, "large", large, sizeof(large));
     assert_int_equal(bundle.reader.glob(&bundle.reader, path_of("*.conf"), add_found, &second), 0);
+    expect_variables(&bundle.reader);
     assert_string_equal(first.names, second.names);
     assert_int_equal(strlen(second.names), strlen("a.conf b.conf "));
     assert_int_equal(bundle.reader.glob(&bundle.reader, path_of("*.none"), add_found, &second), 0);

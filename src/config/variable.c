@@ -1,0 +1,40 @@
+/* The shell's two most common forms, and no more of it: no nesting, no `:?`. */
+#include "config/variable.h"
+
+#include <string.h>
+
+bool variable_begins(const char *at, const char *end)
+{
+    return end - at >= 2 && at[0] == '$' && at[1] == '{';
+}
+
+static bool is_name_byte(char byte, bool is_first)
+{
+    bool is_letter = (byte >= 'a' && byte <= 'z') || (byte >= 'A' && byte <= 'Z') || byte == '_';
+
+    return is_letter || (!is_first && byte >= '0' && byte <= '9');
+}
+
+bool variable_parse(const char *at, const char *end, struct variable *ret_variable)
+{
+    const char *name = at + 2;
+    const char *next = name;
+
+    while (next < end && is_name_byte(*next, next == name))
+        next++;
+    const char *close = memchr(next, '}', (size_t)(end - next));
+    if (next == name || close == NULL)
+        return false;
+    *ret_variable = (struct variable){
+        .name = name, .name_length = (size_t)(next - name), .length = (size_t)(close - at) + 1};
+    if (next == close)
+        return true;
+    if (close - next < 2 || next[0] != ':' || next[1] != '-')
+        return false;
+    ret_variable->initial = next + 2;
+    ret_variable->initial_length = (size_t)(close - next) - 2;
+    for (const char *byte = ret_variable->initial; byte < close; byte++)
+        if (*byte == '"' || variable_begins(byte, close))
+            return false;
+    return true;
+}

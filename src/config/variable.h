@@ -1,0 +1,26 @@
+/* `${NAME}` and `${NAME:-default}`: what the environment has. Pure: only the text is looked at. */
+#ifndef CONFIG_VARIABLE_H
+#define CONFIG_VARIABLE_H
+
+#include "base/contract.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* Bytes of a value: more is a mistake, and a text that names it often would fill the memory. */
+#define VARIABLE_VALUE_MAX 4096
+
+struct variable {
+    const char *name;
+    size_t name_length;
+    const char *initial; /* the default; NULL: none */
+    size_t initial_length;
+    size_t length; /* of all, from the `$` to the `}` */
+};
+
+/* Whether one begins here: `${`. */
+bool variable_begins(const char *at, const char *end);
+/* False: it begins, but is none. A default ends at the first `}` and has neither `${` nor `"`. */
+bool variable_parse(const char *at, const char *end, struct variable *ret_variable) MUST_CHECK;
+
+#endif
