@@ -25,12 +25,17 @@ static void add_member(struct text *out, const char *name, const char *value)
     json_add_exact(out, value);
 }
 
+static void print_network(struct text *out, const struct ip_network *network)
+{
+    ip_address_print(out, &network->address);
+    text_add_char(out, '/');
+    text_add_decimal(out, network->prefix_length);
+}
+
 static void print_host(struct text *out, const struct list_entry *host)
 {
     if (host->kind == LIST_ENTRY_NETWORK) {
-        ip_address_print(out, &host->network.address);
-        text_add_char(out, '/');
-        text_add_decimal(out, host->network.prefix_length);
+        print_network(out, &host->network);
         return;
     }
     text_add(out, host->kind == LIST_ENTRY_SUFFIX   ? "*."
@@ -47,16 +52,22 @@ static void check_again(const struct control_request *request)
     char line[CONTROL_REQUEST_MAX];
     const char *problem;
     char host[sizeof(filter->host)] = "";
+    char client[64] = "";
     struct text text;
 
     text_init(&text, host, sizeof(host));
     if (filter->has_host)
         print_host(&text, &filter->host);
+    text_init(&text, client, sizeof(client));
+    if (filter->has_client)
+        print_network(&text, &filter->client);
     text_init(&text, line, sizeof(line));
     text_add(&text, "ps {\"min_bytes\":");
     text_add_decimal(&text, filter->min_bytes);
     add_member(&text, "user", filter->user);
     add_member(&text, "host", host);
+    add_member(&text, "client", client);
+    add_member(&text, "rule", filter->rule);
     text_add_char(&text, '}');
     CHECK(control_request_parse(line, text.length, &again, &problem) == 0);
     again.filter.id = filter->id;
@@ -77,7 +88,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     const struct tunnel_filter *filter = &request.filter;
     CHECK((unsigned)request.kind < CONTROL_KIND_COUNT);
     CHECK(request.kind != CONTROL_KILL || filter->id != 0 || filter->user[0] != '\0' ||
-          filter->has_host);
+          filter->has_host || filter->has_client || filter->rule[0] != '\0');
     check_again(&request);
     return 0;
 }

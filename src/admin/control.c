@@ -190,6 +190,18 @@ static void tunnels_answered(struct tunnels_query *query, const struct tunnels_a
         refuse(client, "no memory for the list");
 }
 
+static void answer_drain(struct control_client *client, uint64_t drain_ms)
+{
+    char line[64];
+    struct text text;
+
+    text_init(&text, line, sizeof(line));
+    text_add(&text, "{\"ok\":true,\"drain_ms\":");
+    text_add_decimal(&text, drain_ms);
+    text_add(&text, "}\n");
+    answer(client, line);
+}
+
 static void wait_for_reload(struct control_client *client)
 {
     struct control *control = client->control;
@@ -233,8 +245,7 @@ static void serve(struct control_client *client, const char *line, size_t length
         wait_for_reload(client);
         break;
     case CONTROL_DRAIN:
-        answer(client, "{\"ok\":true}\n");
-        control->owner.drain(control->owner.self);
+        answer_drain(client, control->owner.drain(control->owner.self));
         break;
     case CONTROL_KIND_COUNT:
         break;

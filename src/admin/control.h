@@ -2,12 +2,12 @@
  *
  *   stats    {"ok":true,...}: see admin/stats.h
  *   ps       {"ok":true,"tunnels":N}, then an object a line for each open tunnel
- *   ps {"user":"..","host":"..","min_bytes":N}    the same of those that match; see
- *            tunnel/tunnel_filter.h
- *   kill {"id":".."}, or user, or host            {"ok":true,"killed":N}
+ *   ps {"user":"..","host":"..","client":"..","rule":"..","min_bytes":N}
+ *            the same of those that match; see tunnel/tunnel_filter.h
+ *   kill {"id":".."}, or user, host, client, rule            {"ok":true,"killed":N}
  *   reload   {"ok":true,"text":"..."} with warnings, when the new configuration serves;
  *            {"ok":false,"error":"..."}: nothing has changed
- *   drain    {"ok":true}, and the drain begins
+ *   drain    {"ok":true,"drain_ms":N}, and the drain, which may last so long, begins
  *   else     {"ok":false,"error":"..."}
  *
  * At most 16 clients (the oldest gives way to a 17th), 10 s each (60 s to wait for a reload),
@@ -20,6 +20,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 struct control;
 struct loop;
@@ -27,8 +28,8 @@ struct views;
 
 /* What a client may want done to adit as a whole. */
 struct control_owner {
-    void (*reload)(void *self); /* control_answer_reload must follow, from within or later */
-    void (*drain)(void *self);
+    void (*reload)(void *self);    /* control_answer_reload must follow, from within or later */
+    uint64_t (*drain)(void *self); /* how long it may last, in ms */
     void *self;
 };
 

@@ -7,12 +7,16 @@
 #include "admin/json.h"
 #include "admin/ps.h"
 #include "admin/stats.h"
+#include "config/setting.h"
 
 #include <errno.h>
+#include <locale.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <unistd.h>
@@ -85,16 +89,38 @@ static int print_stats(const char *answer, size_t length)
     return 0;
 }
 
-static int print_ps(const char *answer, size_t length, bool is_json)
+/* 0: unlimited, since it is not for a terminal. */
+static size_t terminal_width(void)
+{
+    struct winsize size;
+
+    if (!isatty(STDOUT_FILENO) || ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) < 0)
+        return 0;
+    return size.ws_col;
+}
+
+static void print_table(const struct ps_lines *lines)
+{
+    setlocale(LC_CTYPE, "");
+    ps_print_table(stdout, lines, terminal_width());
+}
+
+static int print_ps(const struct options *options, const char *answer, size_t length)
 {
     const char *end = memchr(answer, '\n', length);
     size_t head = end != NULL ? (size_t)(end - answer) + 1 : length;
+    struct ps_lines lines;
 
-    if (is_json) {
-        fwrite(answer + head, 1, length - head, stdout);
-        return 0;
-    }
-    return ps_print_table(stdout, answer + head, length - head) < 0 ? fail_unreadable() : 0;
+    int error =
+        ps_sort(answer + head, length - head, options->sort, options->is_sort_reversed, &lines);
+    if (error == 0 && options->is_json_asked)
+        ps_print_json(stdout, &lines);
+    else if (error == 0)
+        print_table(&lines);
+    free(lines.all);
+    if (error == -ENOMEM)
+        fprintf(stderr, "adit: no memory for the list\n");
+    return error == -EINVAL ? fail_unreadable() : error < 0;
 }
 
 /* The member `wanted` of the answer. */
@@ -150,6 +176,22 @@ static int print_killed(const char *answer, size_t length)
     return 0;
 }
 
+static int print_draining(const char *answer, size_t length)
+{
+    char number[32];
+    char most[32];
+    struct text text;
+
+    if (!find_member(answer, length, "drain_ms", number, sizeof(number)))
+        return fail_unreadable();
+    uint64_t seconds = (strtoull(number, NULL, 10) + 999) / 1000;
+    text_init(&text, most, sizeof(most));
+    setting_print(&text, SETTING_TIMEOUT_DRAIN, seconds * 1000);
+    printf("adit drains: it takes no new tunnels and ends with the last open one, in %s at most\n",
+           most);
+    return 0;
+}
+
 static int show(const struct options *options, const char *answer, size_t length)
 {
     enum command command = options->command;
@@ -160,13 +202,12 @@ static int show(const struct options *options, const char *answer, size_t length
     if (command == COMMAND_STATS)
         return print_stats(answer, length);
     if (command == COMMAND_PS)
-        return print_ps(answer, length, options->is_json_asked);
+        return print_ps(options, answer, length);
     if (command == COMMAND_KILL)
         return print_killed(answer, line);
     if (command == COMMAND_RELOAD)
         return print_reloaded(answer, line);
-    puts("adit drains: it takes no new tunnels and ends with the last open one, in 30 s at most");
-    return 0;
+    return print_draining(answer, line);
 }
 
 static void add_member(struct text *out, const char *name, const char *value)
@@ -190,6 +231,8 @@ static void print_request(struct text *out, const struct options *options)
         add_member(out, "id", tunnels->id);
         add_member(out, "user", tunnels->user);
         add_member(out, "host", tunnels->host);
+        add_member(out, "client", tunnels->client);
+        add_member(out, "rule", tunnels->rule);
         text_add_char(out, '}');
     }
     text_add_char(out, '\n');

@@ -1,5 +1,5 @@
-/* Members: id, user, host, min_bytes, each at most once; `kill` needs one of the first three, so
- * that nobody kills every tunnel by leaving something out.
+/* Members: id, user, host, client, rule, min_bytes, each at most once; `kill` needs one that points
+ * at tunnels, so that nobody kills every one by leaving something out.
  */
 #include "admin/control_request.h"
 
@@ -33,11 +33,19 @@ static int take_member(const char *name, const char *value, struct tunnel_filter
         return tunnel_filter_set_host(filter, value) == 0
                    ? 0
                    : fail(ret_problem, "host: a name, *.suffix, .domain, an address or CIDR");
+    if (strcmp(name, "client") == 0)
+        return tunnel_filter_set_client(filter, value) == 0
+                   ? 0
+                   : fail(ret_problem, "client: an address, or a block without host bits");
+    if (strcmp(name, "rule") == 0)
+        return tunnel_filter_set_rule(filter, value) == 0
+                   ? 0
+                   : fail(ret_problem, "rule: as ps and the log show it");
     if (strcmp(name, "min_bytes") == 0)
         return setting_parse_size(value, &filter->min_bytes) == 0
                    ? 0
                    : fail(ret_problem, "min_bytes: a number, or as in \"64k\"");
-    return fail(ret_problem, "there are id, user, host and min_bytes");
+    return fail(ret_problem, "there are id, user, host, client, rule and min_bytes");
 }
 
 static int read_filter(const char *json, size_t length, struct tunnel_filter *filter,
@@ -87,10 +95,10 @@ int control_request_parse(const char *line, size_t length, struct control_reques
         space != NULL ? read_filter(space + 1, length - word - 1, &request.filter, ret_problem) : 0;
     if (error < 0)
         return error;
-    const struct tunnel_filter *filter = &request.filter;
-    if (request.kind == CONTROL_KILL && filter->id == 0 && filter->user[0] == '\0' &&
-        !filter->has_host)
-        return fail(ret_problem, "kill whom? as in: kill {\"id\":\"4n0g2b\"}, or user, or host");
+    if (request.kind == CONTROL_KILL && !tunnel_filter_is_pointed(&request.filter))
+        return fail(ret_problem,
+                    "kill whom? as in: kill {\"id\":\"4n0g2b\"}, or user, host, client "
+                    "or rule");
     *ret_request = request;
     return 0;
 }

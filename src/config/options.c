@@ -70,6 +70,7 @@ static const struct option_row option_rows[] = {
 #undef COMMAND
 };
 static_assert(ARRAY_LENGTH(option_rows) == OPTION_COUNT, "a row for every option");
+static_assert(OPTION_COUNT <= 32, "struct parse has a bit for every option");
 
 /* help COMMAND is the longest: a command and its operand. */
 enum { OPERANDS_MAX = 2, QUOTE_MAX = 80, TUNNEL_ID_MAX = 13 };
@@ -204,22 +205,31 @@ static int take_socket(struct parse *parse, const char *word)
     return 0;
 }
 
+static int take_network(struct parse *parse, const char *option, const char *word,
+                        struct ip_network *ret_network)
+{
+    int error = ip_network_parse(word, strlen(word), ret_network);
+
+    if (error == -ERANGE) {
+        fail(parse->message, option, word, ": bits are set behind the prefix");
+        suggest_network(parse->message, word, strlen(word));
+        return -EINVAL;
+    }
+    if (error < 0)
+        return fail(parse->message, option, word,
+                    ": not a network; write 10.0.0.0/8, fd00::/8 or a single address");
+    return 0;
+}
+
 static int take_from(struct parse *parse, const char *word)
 {
     struct settings *settings = &parse->options->settings;
     struct ip_network network;
-    int error = ip_network_parse(word, strlen(word), &network);
 
-    if (error == -ERANGE) {
-        fail(parse->message, "--from", word, ": bits are set behind the prefix");
-        suggest_network(parse->message, word, strlen(word));
-        return -EINVAL;
-    }
-    if (error < 0 && strcmp(word, "any") == 0)
+    if (strcmp(word, "any") == 0)
         return fail(parse->message, "--from", word, ": write 0.0.0.0/0 (and ::/0) for everybody");
-    if (error < 0)
-        return fail(parse->message, "--from", word,
-                    ": not a network; write 10.0.0.0/8, fd00::/8 or a single address");
+    if (take_network(parse, "--from", word, &network) < 0)
+        return -EINVAL;
     if (settings->from_count == SETTINGS_FROM_MAX)
         return fail(parse->message, "--from", word, ": more than 256 networks");
     settings->from[settings->from_count++] = network;
@@ -284,6 +294,40 @@ static int take_tunnel_host(struct parse *parse, const char *word)
     return 0;
 }
 
+static int take_tunnel_client(struct parse *parse, const char *word)
+{
+    struct ip_network network;
+
+    parse->options->tunnels.client = word;
+    return take_network(parse, "--client", word, &network);
+}
+
+static int take_tunnel_rule(struct parse *parse, const char *word)
+{
+    if (word[0] == '\0')
+        return fail(parse->message, "--rule", word, ": write a rule as 'adit ps' shows it");
+    parse->options->tunnels.rule = word;
+    return 0;
+}
+
+static int take_sort(struct parse *parse, const char *word)
+{
+    static const char *const keys[] = {"age",  "up",     "down",    "bytes", "client",
+                                       "user", "target", "address", "rule"};
+    static_assert(ARRAY_LENGTH(keys) == SORT_COUNT, "a word for every key");
+    bool is_reversed = word[0] == '-';
+
+    for (size_t i = 0; i < SORT_COUNT; i++) {
+        if (strcmp(keys[i], word + is_reversed) != 0)
+            continue;
+        parse->options->sort = (enum options_sort)i;
+        parse->options->is_sort_reversed = is_reversed;
+        return 0;
+    }
+    return fail(parse->message, "--sort", word,
+                ": write age, up, down, bytes, client, user, target, address or rule");
+}
+
 static int take_min_bytes(struct parse *parse, const char *word)
 {
     if (setting_parse_size(word, &parse->options->tunnels.min_bytes) < 0)
@@ -318,6 +362,12 @@ static int take_operand(struct parse *parse, enum option option, const char *wor
         return take_tunnel_user(parse, word);
     case OPTION_TUNNEL_HOST:
         return take_tunnel_host(parse, word);
+    case OPTION_TUNNEL_CLIENT:
+        return take_tunnel_client(parse, word);
+    case OPTION_TUNNEL_RULE:
+        return take_tunnel_rule(parse, word);
+    case OPTION_SORT:
+        return take_sort(parse, word);
     case OPTION_MIN_BYTES:
         return take_min_bytes(parse, word);
     case OPTION_LISTEN:
@@ -502,11 +552,12 @@ static int take_kill(struct parse *parse)
         if (!is_tunnel_id(tunnels->id))
             return fail(parse->message, "id", tunnels->id, ": write it as 'adit ps' shows it");
     }
-    if (tunnels->id != NULL || tunnels->user != NULL || tunnels->host != NULL)
+    if (tunnels->id != NULL || tunnels->user != NULL || tunnels->host != NULL ||
+        tunnels->client != NULL || tunnels->rule != NULL)
         return 0;
     text_add(parse->message,
              "kill which? write adit kill ID, as 'adit ps' shows it, or --user USER, "
-             "or --host HOST");
+             "--host HOST, --client ADDR or --rule RULE");
     return -EINVAL;
 }
 

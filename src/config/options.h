@@ -31,15 +31,33 @@ struct options_tunnels {
     const char *id;
     const char *user;
     const char *host;
+    const char *client; /* an address or a block */
+    const char *rule;
     uint64_t min_bytes;
+};
+
+/* What `ps` sorts by. */
+enum options_sort {
+    SORT_AGE,
+    SORT_UP,
+    SORT_DOWN,
+    SORT_BYTES,
+    SORT_CLIENT,
+    SORT_USER,
+    SORT_TARGET,
+    SORT_ADDRESS,
+    SORT_RULE,
+    SORT_COUNT,
 };
 
 struct options {
     enum command command;
-    enum command topic;       /* of COMMAND_HELP; COMMAND_RUN: the overview */
-    bool is_version_asked;    /* print the version and nothing else */
-    bool is_print_asked;      /* of COMMAND_CHECK */
-    bool is_json_asked;       /* of COMMAND_PS */
+    enum command topic;     /* of COMMAND_HELP; COMMAND_RUN: the overview */
+    bool is_version_asked;  /* print the version and nothing else */
+    bool is_print_asked;    /* of COMMAND_CHECK */
+    bool is_json_asked;     /* of COMMAND_PS */
+    enum options_sort sort; /* of COMMAND_PS */
+    bool is_sort_reversed;
     struct settings settings; /* with the default listener when none was named and no file */
     struct options_question question; /* of COMMAND_EXPLAIN */
     struct options_tunnels tunnels;

@@ -239,13 +239,19 @@ static void thread_happened(void *self)
     worker_views_happened(worker->views);
 }
 
-static void drain_asked(void *self)
+static uint64_t drain_asked(void *self)
 {
     struct worker *worker = self;
+    uint64_t now_ms = loop_now_ms(worker->loop);
 
     /* A supervisor that is gone or does not read can't object. */
     if (channel_send(worker->plan->channel_fd, CHANNEL_DRAIN, -1) < 0)
         begin_drain(worker);
+    if (worker->snapshot == NULL) /* not even started */
+        return 0;
+    if (!deadline_is_set(&worker->drain_over))
+        return worker->snapshot->config->values.drain_timeout_ms;
+    return worker->drain_over.at_ms > now_ms ? worker->drain_over.at_ms - now_ms : 0;
 }
 
 static void reload_asked(void *self)

@@ -13,14 +13,32 @@ int tunnel_filter_set_id(struct tunnel_filter *filter, const char *id)
     return access_id_parse(id, strlen(id), &filter->id);
 }
 
+static int set_string(char *place, const char *value, size_t length_max)
+{
+    size_t length = strlen(value);
+
+    if (length == 0 || length > length_max)
+        return -EINVAL;
+    memcpy(place, value, length + 1);
+    return 0;
+}
+
 int tunnel_filter_set_user(struct tunnel_filter *filter, const char *user)
 {
-    size_t length = strlen(user);
+    return set_string(filter->user, user, BASIC_USER_MAX);
+}
 
-    if (length == 0 || length > BASIC_USER_MAX)
-        return -EINVAL;
-    memcpy(filter->user, user, length + 1);
-    return 0;
+int tunnel_filter_set_rule(struct tunnel_filter *filter, const char *rule)
+{
+    return set_string(filter->rule, rule, TUNNEL_FILTER_RULE_MAX);
+}
+
+int tunnel_filter_set_client(struct tunnel_filter *filter, const char *client)
+{
+    int error = ip_network_parse(client, strlen(client), &filter->client);
+
+    filter->has_client = error == 0;
+    return error;
 }
 
 int tunnel_filter_set_host(struct tunnel_filter *filter, const char *host)
@@ -31,10 +49,24 @@ int tunnel_filter_set_host(struct tunnel_filter *filter, const char *host)
     return error;
 }
 
+bool tunnel_filter_is_pointed(const struct tunnel_filter *filter)
+{
+    return filter->id != 0 || filter->user[0] != '\0' || filter->has_host || filter->has_client ||
+           filter->rule[0] != '\0';
+}
+
+static bool network_equals(const struct ip_network *a, const struct ip_network *b)
+{
+    return a->prefix_length == b->prefix_length && ip_address_equals(&a->address, &b->address);
+}
+
 bool tunnel_filter_equals(const struct tunnel_filter *a, const struct tunnel_filter *b)
 {
     return a->id == b->id && a->min_bytes == b->min_bytes && strcmp(a->user, b->user) == 0 &&
-           a->has_host == b->has_host && (!a->has_host || list_entry_equals(&a->host, &b->host));
+           strcmp(a->rule, b->rule) == 0 && a->has_host == b->has_host &&
+           (!a->has_host || list_entry_equals(&a->host, &b->host)) &&
+           a->has_client == b->has_client &&
+           (!a->has_client || network_equals(&a->client, &b->client));
 }
 
 /* The target without its port and brackets. */
@@ -63,6 +95,11 @@ bool tunnel_filter_matches(const struct tunnel_filter *filter, const struct acce
         (record->user == NULL || strcmp(filter->user, record->user) != 0))
         return false;
     if (filter->has_host && !list_entry_has_host(&filter->host, host, length))
+        return false;
+    if (filter->has_client && !ip_network_contains(&filter->client, &record->client.address))
+        return false;
+    if (filter->rule[0] != '\0' &&
+        (record->rule == NULL || strcmp(filter->rule, record->rule) != 0))
         return false;
     return record->up_bytes + record->down_bytes >= filter->min_bytes;
 }

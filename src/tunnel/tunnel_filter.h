@@ -3,11 +3,15 @@
 #define TUNNEL_TUNNEL_FILTER_H
 
 #include "base/contract.h"
+#include "base/ip_address.h"
 #include "config/list_entry.h"
 #include "wire/basic_auth.h"
 
 #include <stdbool.h>
 #include <stdint.h>
+
+/* Bytes: a rule without a name is known by its file's and its line. */
+#define TUNNEL_FILTER_RULE_MAX 511
 
 struct access_record;
 
@@ -18,16 +22,26 @@ struct tunnel_filter {
     char user[BASIC_USER_MAX + 1];
     bool has_host;
     struct list_entry host;
+    bool has_client;
+    struct ip_network client;
+    char rule[TUNNEL_FILTER_RULE_MAX + 1]; /* "": any */
 };
 
 /* As `ps` and the log show it. 0, or -EINVAL: no tunnel can have it. */
 int tunnel_filter_set_id(struct tunnel_filter *filter, const char *id) MUST_CHECK;
 /* Exactly this one, its case included. 0, or -EINVAL: none, or too long. */
 int tunnel_filter_set_user(struct tunnel_filter *filter, const char *user) MUST_CHECK;
+/* The client's address, or a block that it is in. 0, -ERANGE (bits are set behind the prefix) or
+ * -EINVAL. */
+int tunnel_filter_set_client(struct tunnel_filter *filter, const char *client) MUST_CHECK;
+/* Exactly this one, as `ps` and the log show it. 0, or -EINVAL: none, or too long. */
+int tunnel_filter_set_rule(struct tunnel_filter *filter, const char *rule) MUST_CHECK;
 /* The host that was asked for, as lists and rules write it; an IPv6 address in brackets, too. 0, or
  * -EINVAL. */
 int tunnel_filter_set_host(struct tunnel_filter *filter, const char *host) MUST_CHECK;
 
+/* Whether it says which tunnels, other than by what they have carried. */
+bool tunnel_filter_is_pointed(const struct tunnel_filter *filter);
 bool tunnel_filter_equals(const struct tunnel_filter *a, const struct tunnel_filter *b);
 /* `record`: of an open tunnel, with its bytes so far. */
 bool tunnel_filter_matches(const struct tunnel_filter *filter, const struct access_record *record);

@@ -1,14 +1,20 @@
 """adit ps with filters and --json, and adit kill: who is meant, what both ends see, and what the log
 and the counters say of it."""
 
+import contextlib
+import fcntl
 import json
+import os
 import re
 import socket
+import struct
+import subprocess
+import termios
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from support.adit import run_adit
+from support.adit import binary, run_adit
 from support.checks import echoes, eventually, works
 from support.client import Client, ESTABLISHED, connect_head, open_tunnel
 from support.origins import Echo, Handler, Recorder, pattern
@@ -101,6 +107,98 @@ def test_filters(users, origin, keep):
     assert len(proxy.control("ps", "--user", "bob").stdout.splitlines()) == 1 + 3
 
 
+def test_clients_and_rules(adit, origin, keep, tmp_path):
+    """Whose tunnels, and by which rule: listed and killed, and nobody else's."""
+    server = origin(Echo)
+    path = tmp_path / "adit.conf"
+    path.write_text('listen 127.0.0.1:0\nallow from 127.0.2.0/24 to any, special as "second"\n'
+                    "allow from loopback to any, special\n")
+    proxy = adit("-c", path, "-s", tmp_path / "sock", defaults=True)
+    sources = ["127.0.1.1", "127.0.2.1", "127.0.2.2"]
+    tunnels = [keep(open_tunnel(proxy.address, server.authority, source=source)) for source in sources]
+
+    def meant(*words):
+        return {line["client"].rpartition(":")[0] for line in listed(proxy, *words)}
+
+    assert meant("--client", "127.0.2.1") == meant("--client", "::ffff:127.0.2.1") == {"127.0.2.1"}
+    assert meant("--client", "127.0.0.0/8") == set(sources)
+    assert meant("--client", "10.0.0.0/8") == meant("--rule", "third") == set()
+    assert meant("--rule", "second") == {"127.0.2.1", "127.0.2.2"}
+    assert meant("--rule", "adit.conf:3") == {"127.0.1.1"}
+    assert meant("--rule", "second", "--client", "127.0.1.0/24") == set()
+    assert kill(proxy, "--rule", "second", "--client", "127.0.2.2") == 1
+    assert tunnels[2].read_to_end() == (b"", "rst")
+    assert kill(proxy, "--client", "127.0.1.0/24") == 1
+    assert kill(proxy, "--client", "127.0.1.0/24") is None
+    assert echoes(tunnels[1])
+    assert kill(proxy, "--rule", "second") == 1
+
+
+SORTS = {"age": lambda line: -line["duration_ms"], "up": lambda line: -line["up_bytes"],
+         "bytes": lambda line: -line["up_bytes"] - line["down_bytes"],
+         "client": lambda line: line["client"], "target": lambda line: line["target"]}
+
+
+def test_order(adit, origin, keep):
+    """Over all threads, whose answers come one behind the other."""
+    server = origin(Echo)
+    proxy = adit("-w", "3")
+    for number in range(12):
+        host = ("127.0.0.1", "localhost", "a.localhost")[number % 3]
+        tunnel = keep(open_tunnel(proxy.address, f"{host}:{server.port}"))
+        assert echoes(tunnel, b"x" * (number * 7 % 12 + 1))
+    for words in ([], *(["--sort", sign + key] for key in SORTS for sign in ("", "-"))):
+        key = words[-1].lstrip("-") if words else "age"
+        lines = [SORTS[key](line) for line in listed(proxy, *words)]
+        assert len(lines) == 12
+        assert lines == sorted(lines, reverse=bool(words) and words[-1].startswith("-")), words
+    table = [line.split() for line in proxy.control("ps", "--sort", "target").stdout.splitlines()]
+    targets = [line[table[0].index("TARGET")] for line in table[1:]]
+    assert targets == sorted(targets)
+
+
+@pytest.fixture
+def in_terminal(tmp_path):
+    """in_terminal(proxy, width, *words): the lines that `adit ps` prints on a terminal."""
+    def run(proxy, width, *words):
+        ours, theirs = os.openpty()
+        try:
+            fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, width, 0, 0))
+            done = subprocess.run([binary(), "ps", "-s", proxy.socket_path, *words], stdout=theirs,
+                                  stderr=subprocess.PIPE, timeout=30, env={"LC_ALL": "C.UTF-8"})
+            assert (done.returncode, done.stderr) == (0, b"")
+        finally:
+            os.close(theirs)
+        with open(ours, "rb", buffering=0) as shown:
+            data = b""
+            with contextlib.suppress(OSError):  # EIO: no more
+                while piece := shown.read(1 << 16):
+                    data += piece
+        return data.decode().splitlines()
+
+    return run
+
+
+def test_the_table_fits_the_terminal(users, origin, keep, in_terminal):
+    """What is cut is marked, ids never are; for a program nothing is cut."""
+    server = origin(Echo)
+    proxy = users()
+    long_name = f"{'l' * 60}.{'m' * 60}.localhost:{server.port}"
+    for target in (server.authority, long_name):
+        keep(open_as(proxy, "alice", target))
+    ids = [line["id"] for line in listed(proxy)]
+    whole = proxy.control("ps").stdout.splitlines()
+    assert long_name in whole[2] and whole[0].split()[-1] == "RULE"
+    assert in_terminal(proxy, 400) == whole
+    for width in (200, 120, 80, 60, 40, 24):
+        lines = in_terminal(proxy, width)
+        assert all(len(line) <= width for line in lines), lines
+        assert [line.split()[0] for line in lines] == ["ID", *ids]
+        assert "TARGET" in lines[0] and "lll" in lines[2] and "…" in lines[2]
+    assert {"AGE", "UP", "DOWN", "CLIENT", "USER", "ADDRESS", "RULE"} <= set(
+        in_terminal(proxy, 80)[0].split())
+
+
 def test_json_has_the_fields_of_the_log(users, origin, keep):
     server = origin(Echo)
     proxy = users()
@@ -132,7 +230,9 @@ def test_malformed_requests_end_no_tunnel(adit, origin, line):
 @pytest.mark.parametrize("words", [
     ["kill"], ["kill", "ID"], ["kill", ""], ["kill", "a", "b"], ["kill", "--host", "a:443"],
     ["kill", "--user", ""], ["kill", "--min-bytes", "1"], ["ps", "--min-bytes", "x"],
-    ["ps", "--host", "a..b"], ["ps", "x"],
+    ["ps", "--host", "a..b"], ["ps", "x"], ["kill", "--client", "10.0.0.1/8"],
+    ["kill", "--client", "a"], ["kill", "--rule", ""], ["ps", "--sort", "size"], ["ps", "--sort", "-"],
+    ["ps", "--sort"], ["kill", "--sort", "age", "1"],
 ], ids=" ".join)
 def test_malformed_words(words):
     done = run_adit(*words, "-s", "/nonexistent/sock")
@@ -241,6 +341,22 @@ def test_kill_ends_a_drain(adit, origin):
         assert kill(proxy, "--host", "127.0.0.1") == 1
         assert client.read_to_end() == (b"", "rst")
         assert proxy.wait() == 0
+
+
+def test_drain_says_how_long(adit, origin, tmp_path):
+    """The time that is set, and the second time what is left of it."""
+    server = origin(Echo)
+    path = tmp_path / "adit.conf"
+    path.write_text("listen 127.0.0.1:0\ntimeout drain 90m\nallow from loopback to any, special\n")
+    proxy = adit("-c", path, "-s", tmp_path / "sock", defaults=True)
+    with open_tunnel(proxy.address, server.authority):
+        done = proxy.control("drain")
+        assert done.returncode == 0 and "in 90m at most" in done.stdout
+        eventually(lambda: "state draining" in proxy.control("stats").stdout)
+        again = proxy.control("drain").stdout
+        left = re.search(r"in (\d+)s at most", again)
+        assert "in 90m at most" in again or 5000 < int(left.group(1)) < 5400
+    assert proxy.wait() == 0
 
 
 def test_many_who_look_at_once(adit, origin, keep):

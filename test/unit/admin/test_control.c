@@ -90,11 +90,12 @@ static void reload(void *self)
         control_answer_reload(fixture->control, 1, true, "fine");
 }
 
-static void drain(void *self)
+static uint64_t drain(void *self)
 {
     struct fixture *fixture = self;
 
     fixture->drain_count++;
+    return 45000;
 }
 
 static void ticked(struct deadline *deadline)
@@ -191,7 +192,7 @@ static void test_requests(void **state)
         {"GET / HTTP/1.1\r\n", "{\"ok\":false,\"error\":\"unknown request"},
         {"ps\n", "{\"ok\":true,\"tunnels\":3}\na\nb\nc\n"},
         {"reload\n", "{\"ok\":true,\"text\":\"fine\"}\n"},
-        {"drain\n", "{\"ok\":true}\n"},
+        {"drain\n", "{\"ok\":true,\"drain_ms\":45000}\n"},
     };
 
     for (size_t i = 0; i < ARRAY_LENGTH(rows); i++) {

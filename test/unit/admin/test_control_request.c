@@ -32,6 +32,8 @@ static void test_requests(void **state)
         {"kill {\"id\":\"1a\"}", CONTROL_KILL},
         {"kill {\"user\":\"u\",\"min_bytes\":1}", CONTROL_KILL},
         {"kill\t{\"id\":\"1a\"}", CONTROL_KIND_COUNT},
+        {"kill {\"client\":\"10.0.0.0/8\"}", CONTROL_KILL},
+        {"kill {\"rule\":\"web\"}", CONTROL_KILL},
         {"kill { \"host\" : \"h\" }\r", CONTROL_KILL},
     };
 
@@ -95,6 +97,9 @@ static void test_malformed(void **state)
         "kill {\"user\":\"a\x01\"}",
         "kill {\"user\":\"a\\\"}",
         "kill {\"host\":\"*\"}",
+        "kill {\"client\":\"a\"}",
+        "kill {\"client\":\"10.0.0.1/8\"}",
+        "kill {\"rule\":\"\"}",
         "kill {\"host\":\"a:1\"}",
         "kill {\"users\":\"u\"}",
         "kill {\"\":\"u\"}",

@@ -261,8 +261,8 @@ static void test_refusals_of_ps_and_kill(void **state)
         const char *line;
         const char *message;
     } rows[] = {
-        {"kill", "kill which? write adit kill ID, as 'adit ps' shows it, or --user USER, or --host "
-                 "HOST"},
+        {"kill", "kill which? write adit kill ID, as 'adit ps' shows it, or --user USER, --host "
+                 "HOST, --client ADDR or --rule RULE"},
         {"kill a b", "unexpected operand 'b'; see 'adit --help'"},
         {"kill I", "id 'I': write it as 'adit ps' shows it"},
         {"kill 12345678901234", "id '12345678901234': write it as 'adit ps' shows it"},
@@ -337,8 +337,18 @@ static void test_which_tunnels(void **state)
     expect_ok("kill --host=::1 -s /x", &options);
     assert_null(options.tunnels.id);
     assert_string_equal(options.tunnels.host, "::1");
+    expect_ok("kill --client 10.0.0.0/8 --rule web", &options);
+    assert_string_equal(options.tunnels.client, "10.0.0.0/8");
+    assert_string_equal(options.tunnels.rule, "web");
+    expect_ok("ps --sort bytes", &options);
+    assert_int_equal(options.sort, SORT_BYTES);
+    assert_false(options.is_sort_reversed);
+    expect_ok("ps --sort=-user", &options);
+    assert_int_equal(options.sort, SORT_USER);
+    assert_true(options.is_sort_reversed);
     expect_ok("ps", &options);
     assert_false(options.is_json_asked);
+    assert_int_equal(options.sort, SORT_AGE);
 }
 
 /* Summaries stand in one column. */

@@ -141,6 +141,63 @@ static void test_users_and_bytes(void **state)
     assert_false(tunnel_filter_matches(&filter, &alice));
 }
 
+static void test_clients(void **state)
+{
+    static const struct {
+        const char *client;
+        const char *address;
+        bool is_match;
+    } rows[] = {
+        {"10.0.0.7", "10.0.0.7", true},        {"10.0.0.7", "10.0.0.70", false},
+        {"10.0.0.0/8", "10.255.0.1", true},    {"10.0.0.0/8", "11.0.0.1", false},
+        {"0.0.0.0/0", "192.0.2.1", true},      {"0.0.0.0/0", "::1", false},
+        {"::ffff:10.0.0.7", "10.0.0.7", true}, {"fd00::/8", "fd12::1", true},
+        {"2001:DB8::1", "2001:db8::1", true},  {"::1", "127.0.0.1", false},
+    };
+    static const char *const bad[] = {"",      "a",  "10.0.0", "10.0.0.0/33", "10.0.0.1:80",
+                                      "[::1]", "any"};
+    struct tunnel_filter filter = {.min_bytes = 0};
+
+    for (size_t i = 0; i < ARRAY_LENGTH(rows); i++) {
+        struct access_record record = record_of(NULL, "a:1");
+
+        assert_int_equal(
+            ip_address_parse(rows[i].address, strlen(rows[i].address), &record.client.address), 0);
+        assert_int_equal(tunnel_filter_set_client(&filter, rows[i].client), 0);
+        if (tunnel_filter_matches(&filter, &record) != rows[i].is_match)
+            fail_msg("%s and %s", rows[i].client, rows[i].address);
+    }
+    for (size_t i = 0; i < ARRAY_LENGTH(bad); i++)
+        if (tunnel_filter_set_client(&filter, bad[i]) != -EINVAL)
+            fail_msg("client %s", bad[i]);
+    assert_int_equal(tunnel_filter_set_client(&filter, "10.0.0.1/8"), -ERANGE);
+    assert_false(tunnel_filter_is_pointed(&filter));
+}
+
+static void test_rules(void **state)
+{
+    struct tunnel_filter filter = {.min_bytes = 0};
+    struct access_record none = record_of(NULL, "a:1");
+    struct access_record web = none;
+    struct access_record line = none;
+    char long_rule[TUNNEL_FILTER_RULE_MAX + 2];
+
+    web.rule = "web";
+    line.rule = "adit.conf:7";
+    assert_true(tunnel_filter_matches(&filter, &none));
+    assert_int_equal(tunnel_filter_set_rule(&filter, "web"), 0);
+    assert_true(tunnel_filter_is_pointed(&filter));
+    assert_true(tunnel_filter_matches(&filter, &web));
+    assert_false(tunnel_filter_matches(&filter, &line));
+    assert_false(tunnel_filter_matches(&filter, &none));
+    assert_int_equal(tunnel_filter_set_rule(&filter, "adit.conf:7"), 0);
+    assert_true(tunnel_filter_matches(&filter, &line));
+    memset(long_rule, 'a', sizeof(long_rule));
+    long_rule[TUNNEL_FILTER_RULE_MAX + 1] = '\0';
+    assert_int_equal(tunnel_filter_set_rule(&filter, long_rule), -EINVAL);
+    assert_int_equal(tunnel_filter_set_rule(&filter, ""), -EINVAL);
+}
+
 static void test_equal(void **state)
 {
     struct tunnel_filter a = {.min_bytes = 0};
@@ -152,6 +209,16 @@ static void test_equal(void **state)
     assert_true(tunnel_filter_equals(&a, &b));
     b.min_bytes = 1;
     assert_false(tunnel_filter_equals(&a, &b));
+    b = a;
+    assert_int_equal(tunnel_filter_set_rule(&b, "web"), 0);
+    assert_false(tunnel_filter_equals(&a, &b));
+    b = a;
+    assert_int_equal(tunnel_filter_set_client(&a, "10.0.0.0/8"), 0);
+    assert_false(tunnel_filter_equals(&a, &b));
+    assert_int_equal(tunnel_filter_set_client(&b, "10.0.0.0/9"), 0);
+    assert_false(tunnel_filter_equals(&a, &b));
+    assert_int_equal(tunnel_filter_set_client(&b, "10.0.0.0/8"), 0);
+    assert_true(tunnel_filter_equals(&a, &b));
 }
 
 int main(void)
@@ -159,7 +226,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_hosts), cmocka_unit_test(test_malformed),
         cmocka_unit_test(test_ids),   cmocka_unit_test(test_users_and_bytes),
-        cmocka_unit_test(test_equal),
+        cmocka_unit_test(test_equal), cmocka_unit_test(test_clients),
+        cmocka_unit_test(test_rules),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
