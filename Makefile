@@ -52,8 +52,19 @@ lint: ## layers, purity, lengths, layout, static analysis
 format: ## lay all C files out as .clang-format says
 	@scripts/check-format --fix
 
-install: all ## install adit and its man page (DESTDIR, and PREFIX when build/ is made)
+install: ## install adit, its man pages and completions (PREFIX=/usr/local, DESTDIR)
+	@scripts/install-deps install
+	@$(MAKE) --no-print-directory all
+	@$(if $(filter command,$(firstword $(origin PREFIX))),meson configure $(BUILD) -Dprefix=$(PREFIX))
+	@ninja -C $(BUILD) -t query doc/adit.8 >/dev/null 2>&1 || \
+		meson setup --reconfigure $(BUILD) >/dev/null
+	@ninja -C $(BUILD) >/dev/null
 	@meson install -C $(BUILD) --no-rebuild
+
+uninstall: ## remove what the last install from this folder put there
+	@[ -e $(BUILD)/meson-logs/install-log.txt ] || { echo "make uninstall: nothing was installed" \
+		"from this folder; 'make install' with the same PREFIX, then this, removes it"; exit 1; }
+	@ninja -C $(BUILD) uninstall
 
 clean: ## remove the build folders
 	rm -rf build build-asan build-tsan build-clang build-fuzz
@@ -84,5 +95,5 @@ build-asan/build.ninja:
 build-tsan/build.ninja:
 	@meson setup build-tsan $(SANITIZED) -Db_sanitize=thread >/dev/null
 
-.PHONY: all run test test-clients asan tsan test-asan test-tsan fuzz bench lint format install \
+.PHONY: all run test test-clients asan tsan test-asan test-tsan fuzz bench lint format install uninstall \
 	clean help build-deps test-deps

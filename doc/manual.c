@@ -65,33 +65,6 @@ static void print_synopsis(void)
 #undef COMMAND
 }
 
-/* `-h, --help`: two words. */
-static void print_names(const char *name)
-{
-    for (; *name != '\0'; name++)
-        if (*name != ',')
-            putchar(*name);
-    putchar(' ');
-}
-
-/* For the shell's completion. */
-static void print_words(void)
-{
-    printf("    local commands='");
-#define COMMAND(suffix, word, operand, summary, manual) printf("%s ", word);
-#define OPTION(suffix, name, operand, commands, summary, manual)
-#include "config/command.def"
-#undef OPTION
-#undef COMMAND
-    printf("' options='");
-#define COMMAND(suffix, word, operand, summary, manual)
-#define OPTION(suffix, name, operand, commands, summary, manual) print_names(name);
-#include "config/command.def"
-#undef OPTION
-#undef COMMAND
-    printf("'\n");
-}
-
 static void print_commands(void)
 {
 #define COMMAND(suffix, word, operand, summary, manual)                                            \
@@ -233,7 +206,6 @@ int main(void)
         {"@SYNOPSIS@\n", print_synopsis}, {"@COMMANDS@\n", print_commands},
         {"@OPTIONS@\n", print_options},   {"@ERRORS@\n", print_errors},
         {"@METRICS@\n", print_metrics},   {"@SETTINGS@\n", print_settings},
-        {"@WORDS@\n", print_words},
     };
     char line[512];
 

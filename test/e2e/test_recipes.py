@@ -113,3 +113,15 @@ def test_the_shipped_example_is_good():
     done = subprocess.run([binary(), "check", "-c", ROOT / "dist" / "adit.conf"], text=True,
                           capture_output=True, timeout=20)
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_the_shipped_configuration_is_what_it_says_it_is():
+    """The built-in one, but for mail."""
+    def effective(*words):
+        done = subprocess.run([binary(), "check", "--print", *words], text=True, capture_output=True,
+                              timeout=20, check=True)
+        return [line.split(" as ")[0] for line in done.stdout.splitlines()]
+
+    shipped = effective(ROOT / "dist" / "adit.conf")
+    assert [line for line in shipped if line != "deny port 25"] == effective()
+    assert shipped.index("deny port 25") < len(shipped) - 1

@@ -1,0 +1,156 @@
+"""`make install`: what lands where, man pages at 80 columns, the completions in real shells."""
+
+import fcntl
+import os
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from support.adit import ROOT, binary
+from support.terminal import Terminal
+
+INSTALLED = {
+    "bin/adit",
+    "share/bash-completion/completions/adit",
+    "share/fish/vendor_completions.d/adit.fish",
+    "share/man/man5/adit.conf.5",
+    "share/man/man8/adit.8",
+    "share/zsh/site-functions/_adit",
+}
+
+
+def make(*words):
+    environment = {name: value for name, value in os.environ.items()
+                   if name not in ("MAKEFLAGS", "MAKELEVEL", "MFLAGS")}
+    done = subprocess.run(["make", "-C", str(ROOT), *words], env=environment, timeout=300,
+                          stdin=subprocess.DEVNULL, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def files_below(folder):
+    return {str(path.relative_to(folder)) for path in folder.rglob("*") if not path.is_dir()}
+
+
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory):
+    """A folder that looks like /usr/local after `make install`, of which `make uninstall` left nothing."""
+    destination = tmp_path_factory.mktemp("install")
+    kept = tmp_path_factory.mktemp("kept")
+    build = Path(binary()).parent
+    words = f"DESTDIR={destination}", f"BUILD={build}"
+    with open(build / "install.lock", "w") as lock:  # an uninstall undoes the last install
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        make("install", *words)
+        shutil.copytree(next(destination.rglob("bin")).parent, kept, dirs_exist_ok=True)
+        make("uninstall", *words)
+    assert files_below(destination) == set()
+    return kept
+
+
+def test_what_is_installed(installed):
+    assert files_below(installed) == INSTALLED
+    done = subprocess.run([installed / "bin/adit", "-V"], capture_output=True, text=True, timeout=20)
+    assert done.stdout.startswith("adit ")
+
+
+@pytest.mark.parametrize("page,source", [("man8/adit.8", "adit.8"), ("man5/adit.conf.5", "adit.conf.5")])
+def test_examples_of_man_pages_can_be_pasted(installed, page, source):
+    """At 80 columns: no line of an example is broken, and each hyphen is one."""
+    shown = subprocess.run(["man", "-l", installed / "share/man" / page], capture_output=True, text=True,
+                           check=True, timeout=60,
+                           env=dict(os.environ, MANWIDTH="80", MAN_KEEP_FORMATTING="0", LC_ALL="C.UTF-8",
+                                    MANPAGER="cat", GROFF_NO_SGR="1")).stdout
+    shown = re.sub(".\b", "", shown)
+    lines = {line.strip() for line in shown.split("\n")}
+    text = (ROOT / "doc" / f"{source}.scd").read_text()
+    examples = [line for block in re.findall(r"^```\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+                for line in block.split("\n") if line]
+    assert examples
+    for example in examples:
+        assert example.strip() in lines
+        assert len(example) <= 72, "behind the margin it does not fit into 80 columns"
+    assert not re.search(r"^\t.*\n\n\t|\n\n\t(adit|curl|allow|deny|listen) ", text), "an example that is filled"
+
+
+# -- completions: what is offered behind these words
+
+CASES = [
+    (["adit", ""], {"ps", "check", "explain", "kill", "top", "help"}, {"--json"}),
+    (["adit", "che"], {"check"}, {"ps"}),
+    (["adit", "--"], {"--from", "--help", "--version"}, {"--json", "--print"}),
+    (["adit", "ps", "--"], {"--json", "--user", "--host"}, {"--from", "--print"}),
+    (["adit", "-s", "x", "kill", "--"], {"--user", "--host"}, {"--json", "--from"}),
+    (["adit", "help", "st"], {"stats"}, {"ps"}),
+    (["adit", "check", "--p"], {"--print"}, {"--from"}),
+    (["adit", "check", "own"], {"own.conf"}, {"ps"}),
+    (["adit", "-c", "own"], {"own.conf"}, {"ps"}),
+    (["adit", "reload", "-c", "own"], {"own.conf"}, set()),
+    (["adit", "explain", "-u", ""], set(), {"ps", "--from", "own.conf"}),
+]
+
+
+@pytest.fixture
+def folder(tmp_path):
+    (tmp_path / "own.conf").write_text("")
+    return tmp_path
+
+
+def offered_by_bash(installed, folder, words):
+    script = ('. "$0"; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _adit; '
+              'printf "%s\\n" "${COMPREPLY[@]}"')
+    done = subprocess.run(
+        ["bash", "--norc", "-c", script, installed / "share/bash-completion/completions/adit", *words],
+        capture_output=True, text=True, cwd=folder, timeout=20, check=True)
+    assert done.stderr == ""
+    return set(done.stdout.split())
+
+
+def offered_by_fish(installed, folder, words):
+    script = "source $argv[1]; complete -C $argv[2]"
+    done = subprocess.run(
+        ["fish", "--no-config", "-c", script,
+         installed / "share/fish/vendor_completions.d/adit.fish", " ".join(words)],
+        capture_output=True, text=True, cwd=folder, timeout=20, check=True,
+        env=dict(os.environ, HOME=str(folder)))
+    assert done.stderr == ""
+    return {line.split("\t")[0] for line in done.stdout.splitlines()}
+
+
+@pytest.mark.parametrize("words,wanted,unwanted", CASES)
+@pytest.mark.parametrize("offered", [offered_by_bash, offered_by_fish])
+def test_completion(installed, folder, offered, words, wanted, unwanted):
+    found = offered(installed, folder, words)
+    assert wanted <= found
+    assert not unwanted & found
+
+
+@pytest.mark.parametrize("typed,wanted,unwanted", [
+    ("adit che", "adit check ", "adit ps"),
+    ("adit ps --js", "adit ps --json ", "--from"),
+    ("adit reload -c ow", "adit reload -c own.conf ", "--from"),
+    ("adit check ow", "adit check own.conf ", "--from"),
+    ("adit help sta", "adit help stats ", "--from"),
+    ("adit --fr", "adit --from=", "--json"),
+])
+def test_completion_of_zsh(installed, folder, keep, typed, wanted, unwanted):
+    """At a prompt, since that is the only place where zsh completes."""
+    functions = folder / "functions"
+    functions.mkdir()
+    shutil.copy(installed / "share/zsh/site-functions/_adit", functions / "_adit")
+    (folder / ".zshrc").write_text(
+        f"fpath=({functions} $fpath); autoload -Uz compinit; compinit -u -D; PS1='ready> '; cd {folder}\n")
+    terminal = keep(Terminal(folder / "terminal", ["zsh", "-d", "-i"], ZDOTDIR=str(folder), TERM="xterm"))
+    terminal.go()
+    terminal.wait_for("ready>")
+    terminal.type(typed)
+    terminal.press("Tab")
+    terminal.wait_for(f"ready> {wanted}".rstrip())
+    assert unwanted not in terminal.text()
+    terminal.press("C-u")
+    terminal.type("exit")
+    terminal.press("Enter")
+    terminal.wait_for("status 0")
