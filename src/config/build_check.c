@@ -316,12 +316,31 @@ static void check_admin(struct config_builder *builder, bool is_option)
                      "nobody can open the admin page: `user` needs a `users` file", NULL);
 }
 
+/* Nobody means an empty file: it was emptied, or is not written yet. */
+static void check_emptiness(struct config_builder *builder)
+{
+    const struct config_source *sources = builder->owner->sources.items;
+    const struct config_place place = {.file = builder->paths[0]};
+    size_t count = 0;
+
+    for (size_t i = 0; i < builder->owner->sources.count; i++)
+        if (sources[i].kind == CONFIG_SOURCE_STATEMENTS)
+            count += sources[i].count;
+    if (builder->file_count > 0 && count == 0 && diagnostics_error_count(builder->diagnostics) == 0)
+        builder_error(
+            builder, &place,
+            "there is no statement in it, and everything would be denied; write rules, as "
+            "in `allow from loopback`, or run without -c",
+            NULL);
+}
+
 void build_finish(struct config_builder *builder, const struct config_overrides *overrides)
 {
     struct config *config = &builder->owner->config;
 
     if (builder->owner->arena.is_exhausted)
         return;
+    check_emptiness(builder);
     check_references(builder);
     check_groups(builder);
     take_listeners(builder, overrides);
@@ -346,4 +365,6 @@ void build_finish(struct config_builder *builder, const struct config_overrides 
             NULL);
     check_admin(builder, overrides->admin != NULL);
     finish_policy(builder);
+    config->sources = builder->owner->sources.items;
+    config->source_count = builder->owner->sources.count;
 }

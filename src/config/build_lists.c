@@ -188,4 +188,8 @@ void build_list_file(struct config_builder *builder, const struct config_word *n
     error = list_file_parse(file, text, length, builder->diagnostics, list->names, list->networks);
     if (error == -ENOMEM)
         arena->is_exhausted = true;
+    size_t count = 0;
+    for (size_t i = 0; i < LIST_FILE_FORMAT_COUNT; i++)
+        count += file->entry_counts[i];
+    builder_add_source(builder, CONFIG_SOURCE_LIST, path, list->name, count);
 }

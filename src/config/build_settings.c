@@ -181,6 +181,9 @@ void build_users(struct config_builder *builder, const struct config_place *plac
     if (error == -ENOMEM)
         owner->arena.is_exhausted = true;
     owner->config.users = owner->users;
+    if (error == 0)
+        builder_add_source(builder, CONFIG_SOURCE_USERS, path, NULL,
+                           users_file_count(owner->users));
 }
 
 static bool parse_server(const struct config_word *word, struct ip_endpoint *ret_server)

@@ -59,6 +59,9 @@ void builder_report_io(struct config_builder *builder, const struct config_place
         {-ENOMEM, "there is not enough memory"},
         {-ELOOP, "too many symbolic links"},
         {-ENOTDIR, "a part of the path is no directory"},
+        {-ENODATA, "it is a pipe without anything in it; a pipe can be read once, so what shall be "
+                   "reloaded is a file"},
+        {-ETIMEDOUT, "it is a pipe, and nothing has come out of it for half a minute"},
     };
     const char *why = "it can't be read";
 
@@ -122,15 +125,27 @@ static bool may_read(struct config_builder *builder, const char *path,
     return builder->file_count <= BUILDER_FILES_MAX;
 }
 
+void builder_add_source(struct config_builder *builder, enum config_source_kind kind,
+                        const char *path, const char *list, size_t count)
+{
+    struct config_owner *owner = builder->owner;
+    struct config_source *source = vector_push(&owner->arena, &owner->sources, sizeof(*source));
+
+    if (source != NULL)
+        *source = (struct config_source){kind, path, list, count};
+}
+
 void builder_read_file(struct config_builder *builder, const char *path,
                        const struct config_place *place)
 {
+    size_t outer_count = builder->statement_count;
     const char *text;
     size_t length;
 
     if (!may_read(builder, path, place))
         return;
     builder->paths[builder->depth++] = path;
+    builder->statement_count = 0;
     int error = builder->reader->read(builder->reader, path, CONFIG_FILE_MAX, &text, &length);
     if (error == 0 && length > CONFIG_FILE_MAX)
         error = -EFBIG;
@@ -140,6 +155,8 @@ void builder_read_file(struct config_builder *builder, const char *path,
         builder_report_io(builder, place, path, error);
     else
         builder_read_text(builder, path, text, length);
+    builder_add_source(builder, CONFIG_SOURCE_STATEMENTS, path, NULL, builder->statement_count);
+    builder->statement_count = outer_count;
     builder->depth--;
 }
 

@@ -62,9 +62,10 @@ struct reference {
 struct config_owner {
     struct config config;
     struct arena arena;
-    struct vector lists;  /* struct list_draft */
-    struct vector groups; /* struct group_draft */
-    struct vector rules;  /* struct rule_draft */
+    struct vector lists;   /* struct list_draft */
+    struct vector groups;  /* struct group_draft */
+    struct vector rules;   /* struct rule_draft */
+    struct vector sources; /* struct config_source */
     struct users_file *users;
 };
 
@@ -78,6 +79,7 @@ struct config_builder {
     const char *paths[BUILDER_DEPTH_MAX];
     size_t depth;
     size_t file_count;
+    size_t statement_count;   /* of the file that is read now; an `include` is none */
     struct vector listeners;  /* struct listener_draft */
     struct vector references; /* struct reference */
     struct vector conditions; /* struct policy_condition: of the rule that is read now */
@@ -120,6 +122,9 @@ void builder_read_text(struct config_builder *builder, const char *name, const c
 void builder_include(struct config_builder *builder, const struct config_word *word);
 /* Relative to the file that is read now. NULL: no memory. */
 const char *builder_join_path(struct config_builder *builder, const char *path);
+/* Of a file of the configuration that was just read. */
+void builder_add_source(struct config_builder *builder, enum config_source_kind kind,
+                        const char *path, const char *list, size_t count);
 /* Says why a file could not be read. */
 void builder_report_io(struct config_builder *builder, const struct config_place *place,
                        const char *path, int error);

@@ -114,7 +114,9 @@ int config_find_control(struct config_reader *reader, const char *path, struct t
         return error;
     if (begin(&builder, reader) < 0)
         return -ENOMEM;
-    builder_read_file(&builder, path, NULL);
+    /* Not builder_read_file: what is a pipe has been read. */
+    builder.paths[builder.depth++] = path;
+    builder_read_text(&builder, path, length > 0 ? bytes : "", length);
     if (builder.owner->arena.is_exhausted)
         error = -ENOMEM;
     else if (builder.owner->config.control_path != NULL)

@@ -78,6 +78,16 @@ enum config_log_event {
     CONFIG_LOG_EVENT_COUNT,
 };
 
+/* What was found in a file. */
+enum config_source_kind { CONFIG_SOURCE_STATEMENTS, CONFIG_SOURCE_LIST, CONFIG_SOURCE_USERS };
+
+struct config_source {
+    enum config_source_kind kind;
+    const char *path;
+    const char *list; /* whose entries it has; NULL: it is no list file */
+    size_t count; /* statements (without `include`, which says nothing itself), entries, users */
+};
+
 /* Paths are joined with the folder of the file that names them: absolute when `path` of
  * config_parse was. All of it is owned by the config and const. */
 struct config {
@@ -101,6 +111,8 @@ struct config {
     unsigned workers;         /* threads; 0: one a core */
     const char *control_path; /* NULL: the default; one of the overrides is not copied */
     struct policy_source policy;
+    const struct config_source *sources; /* a file read twice is there twice */
+    size_t source_count;
 };
 
 /* Reads `path` (NULL: the built-in configuration) and all that it names, validates everything,

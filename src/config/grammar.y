@@ -122,7 +122,8 @@ statements: %empty | statements statement ;
 
 statement:
     NEWLINE
-  | body NEWLINE
+  | body NEWLINE { builder->statement_count++; }
+  | INCLUDE value NEWLINE { builder_include(builder, &$2); }
   | error NEWLINE {
         lexer_resume(builder->lexer);
         yyerrok;
@@ -149,7 +150,6 @@ body:
         build_setting(builder, "timeout", &$2, &$3, &none);
     }
   | LOG log { build_log(builder, &@1, &$2); }
-  | INCLUDE value { builder_include(builder, &$2); }
   | report verdict conditions { build_rule(builder, &@2, $1, $2, NULL); }
   | report verdict conditions AS value { build_rule(builder, &@2, $1, $2, &$5); }
   ;

@@ -2,14 +2,16 @@
  * Only what could be read is in it: a configuration that names anything else is not sent.
  *
  * A file is read to its end or to the bound, whatever fstat said of its size: it may grow, be a
- * pipe (`-c <(...)`) or say 0 (/proc). It is opened without waiting, so that a named pipe without a
- * writer is empty and does not hang the start.
+ * pipe (`-c <(...)`) or say 0 (/proc). It is opened and read without waiting, so that a named pipe
+ * without a writer does not hang the start, nor one whose writer hangs a reload. An empty pipe was
+ * read before, at the start most likely: that is an error, where an empty file is what it is.
  */
 #include "daemon/bundle.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <glob.h>
+#include <poll.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,7 +21,7 @@
 #include <unistd.h>
 
 enum entry_kind { ENTRY_EXTRA, ENTRY_FILE, ENTRY_GLOB, ENTRY_VARIABLE };
-enum { ALIGNMENT = 8, FIRST_READ_BYTES = 16 * 1024 };
+enum { ALIGNMENT = 8, FIRST_READ_BYTES = 16 * 1024, PIPE_PATIENCE_MS = 30000 };
 
 struct entry_header {
     uint64_t kind; /* enum entry_kind */
@@ -66,7 +68,7 @@ static int record(struct bundle_recorder *recorder, enum entry_kind kind, const 
 }
 
 /* The descriptor or -errno. */
-static int open_file(const char *path, size_t *ret_size)
+static int open_file(const char *path, size_t *ret_size, bool *ret_is_pipe)
 {
     struct stat status;
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
@@ -77,9 +79,20 @@ static int open_file(const char *path, size_t *ret_size)
         close(fd);
         return -EISDIR;
     }
-    fcntl(fd, F_SETFL, 0); /* a pipe that has a writer is waited for */
+    *ret_is_pipe = S_ISFIFO(status.st_mode);
     *ret_size = S_ISREG(status.st_mode) ? (size_t)status.st_size : 0;
     return fd;
+}
+
+/* 0 or -errno, after a read that found nothing yet. */
+static int wait_for_more(int fd)
+{
+    struct pollfd request = {.fd = fd, .events = POLLIN};
+    int count = poll(&request, 1, PIPE_PATIENCE_MS);
+
+    if (count < 0 && errno != EINTR)
+        return -errno;
+    return count == 0 ? -ETIMEDOUT : 0;
 }
 
 static int read_to_end(int fd, size_t size_max, size_t guess, char **ret_bytes, size_t *ret_length)
@@ -97,8 +110,8 @@ static int read_to_end(int fd, size_t size_max, size_t guess, char **ret_bytes, 
         if (count < 0 && errno == EINTR)
             continue;
         if (count < 0) {
-            error = -errno;
-            break;
+            error = errno == EAGAIN ? wait_for_more(fd) : -errno;
+            continue;
         }
         length += (size_t)count;
         if (length > size_max)
@@ -125,13 +138,18 @@ static int read_file(struct config_reader *self, const char *path, size_t size_m
 {
     struct bundle_recorder *recorder = container_of(self, struct bundle_recorder, reader);
     size_t guess = 0;
+    bool is_pipe = false;
     char *bytes = NULL;
-    int fd = open_file(path, &guess);
+    int fd = open_file(path, &guess, &is_pipe);
 
     if (fd < 0)
         return fd;
     int error = guess > size_max ? -EFBIG : read_to_end(fd, size_max, guess, &bytes, ret_length);
     close(fd);
+    if (error == 0 && is_pipe && *ret_length == 0) {
+        free(bytes);
+        return -ENODATA;
+    }
     if (error == 0)
         error = record(recorder, ENTRY_FILE, path, bytes, *ret_length);
     *ret_bytes = bytes;

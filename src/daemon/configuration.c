@@ -194,6 +194,19 @@ static int open_parts(struct configuration *configuration, const struct config *
     return error;
 }
 
+/* First of all, since others may be many. */
+static void tell_emptied(const struct configuration *before, const struct config *config,
+                         struct text *message)
+{
+    struct diagnostics *diagnostics = diagnostics_create();
+
+    if (diagnostics == NULL)
+        return;
+    config_sources_compare(before->sources, config, diagnostics);
+    diagnostics_print(diagnostics, message);
+    diagnostics_destroy(diagnostics);
+}
+
 int configuration_load(struct configuration *configuration, const struct settings *settings,
                        const struct configuration *before, struct text *message)
 {
@@ -208,10 +221,14 @@ int configuration_load(struct configuration *configuration, const struct setting
     bundle_recorder_init(&recorder);
     int error =
         config_parse(&recorder.reader, settings->config_path, &overrides, &config, &diagnostics);
+    if (error == 0)
+        tell_emptied(before, config, message);
     if (diagnostics != NULL)
         diagnostics_print(diagnostics, message);
     else
         text_add(message, "adit: no memory for the configuration\n");
+    if (error == 0)
+        error = config_sources_create(config, &loaded.sources);
     if (error == 0)
         error = open_parts(&loaded, config, &opening);
     if (error == 0) {
@@ -263,6 +280,7 @@ void configuration_drop(struct configuration *configuration, const struct config
     if (configuration->log_fd >= 0)
         close(configuration->log_fd);
     free(configuration->log_path);
+    config_sources_destroy(configuration->sources);
     free(configuration->control_path);
     configuration_init(configuration);
 }

@@ -5,6 +5,7 @@
 #include "base/contract.h"
 #include "base/text.h"
 #include "config/config.h"
+#include "config/config_sources.h"
 #include "config/settings.h"
 #include "daemon/channel.h"
 #include "daemon/listeners.h"
@@ -19,6 +20,7 @@ struct configuration {
     struct listeners listeners;
     struct listeners admin; /* one or none */
     uint64_t drain_timeout_ms;
+    struct config_sources *sources;
     char *control_path; /* NULL: the default */
 };
 

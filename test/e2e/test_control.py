@@ -176,6 +176,9 @@ def test_the_configuration_names_the_socket(adit, tmp_path):
         assert (done.returncode, done.stderr) == (0, ""), words
     config.write_text('control "here.sock"\nallow to nonsense\nxyzzy\n')
     assert run_adit("stats", "-c", config).returncode == 0
+    script = f"echo 'control \"{tmp_path}/here.sock\"' | \"$@\""
+    piped = run_adit("stats", "-c", "/dev/stdin", prefix=["sh", "-c", script, "sh"])
+    assert piped.returncode == 0, piped.stderr
     done = run_adit("reload", "-c", config)
     assert done.returncode == 1
     assert "xyzzy" in done.stderr and "nothing has changed" in done.stderr

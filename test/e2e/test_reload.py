@@ -272,6 +272,108 @@ def test_the_resolver_applies(running, keep, namespace, etc):
         assert len(second.queries) == count
 
 
+# -- files that are empty now
+
+@pytest.mark.parametrize("text", ["", "# allow from loopback\n", 'include "conf.d/*"\n'])
+def test_a_configuration_without_a_statement(running, origin, text):
+    """An error wherever it is read; what was there before serves on."""
+    server = origin(Echo)
+    run = running()
+    listeners = run.proxy.listeners
+    done = run.reload(text, status=1)
+    assert f"{run.path}: error: there is no statement in it" in done.stderr
+    assert works(run.proxy, server)
+    assert run.proxy.listeners == listeners
+    for words in (["-c", run.path], ["check", "-c", run.path]):
+        done = run_adit(*words)
+        assert done.returncode == 1
+        assert "there is no statement in it" in done.stderr
+
+
+READ_ONCE = {
+    "the-configuration": ("{good}", "{pipe}"),
+    "an-include": ('include "{pipe}"\n', "adit.conf"),
+    "a-list": ('{good}list closed file "{pipe}"\ndeny to closed\n', "adit.conf"),
+}
+
+
+@pytest.mark.parametrize("what", READ_ONCE)
+def test_what_can_be_read_once(adit, origin, tmp_path, what):
+    """`-c <(...)`, and whatever else a pipe is named for: a reload finds nothing there."""
+    server = origin(Echo)
+    text, config = READ_ONCE[what]
+    reader, writer = os.pipe()
+    pipe = f"/dev/fd/{reader}"
+    text = text.format(good=GOOD, pipe=pipe)
+    (tmp_path / "adit.conf").write_text(text)
+    os.write(writer, {"the-configuration": text, "an-include": GOOD,
+                      "a-list": "closed.example\n"}[what].encode())
+    os.close(writer)
+    path = pipe if config == "{pipe}" else tmp_path / config
+    os.set_inheritable(reader, True)
+    proxy = adit("-c", path, "-s", tmp_path / "sock", defaults=True, pass_fds=[reader])
+    os.close(reader)
+    for _ in range(2):
+        done = proxy.control("reload")
+        assert done.returncode == 1
+        assert f"can't read '{pipe}': it is a pipe without anything in it" in done.stderr
+        assert works(proxy, server)
+
+
+def test_a_pipe_that_is_written_for_each_reload(adit, origin, tmp_path):
+    """One that somebody fills again may be read again."""
+    server = origin(Echo)
+    path = tmp_path / "fifo"
+    os.mkfifo(path)
+
+    def fill(text):
+        # Open both ways: it waits for no reader, and what it wrote waits in the pipe.
+        fd = os.open(path, os.O_RDWR)
+        os.write(fd, text.encode())
+        return fd
+
+    fd = fill(GOOD)
+    closer = threading.Timer(1, os.close, [fd])
+    closer.start()
+    proxy = adit("-c", path, "-s", tmp_path / "sock", defaults=True)
+    closer.join()
+    fd = fill(f'{GOOD}deny port {server.port}\n'.replace(RULES, "") + RULES)
+    closer = threading.Timer(1, os.close, [fd])
+    closer.start()
+    done = proxy.control("reload")
+    closer.join()
+    assert done.returncode == 0, done.stderr
+    with Client(proxy.address) as client:
+        client.send(connect_head(server.authority))
+        assert client.read_response(has_body=False).status == 403
+
+
+def test_emptied_files_are_told(running, origin, tmp_path):
+    """It reloads, and says which rules go by what is gone; once."""
+    server = origin(Echo)
+    names, users = tmp_path / "names.txt", tmp_path / "users"
+    names.write_text("localhost\n")
+    users.write_text(htpasswd("alice"))
+    run = running(f'{GOOD}users file "{users}"\nlist closed file "{names}"\n'.replace(RULES, "")
+                  + 'deny to closed as "advertising"\nallow user alice port 1 as "people"\n' + RULES)
+    target = f"localhost:{server.port}"
+    assert run.status_of(target) == 403
+    assert "any more" not in run.reload().stderr
+    names.write_text("")
+    users.write_text("# nobody\n")
+    done = run.reload()
+    assert (f"{names}: warning: nothing is in it any more, it had 1 entry; the list 'closed' is "
+            "used by rule advertising\n") in done.stderr
+    assert (f"{users}: warning: nothing is in it any more, it had 1 user; nobody can log in, and "
+            "users are named by rule people\n") in done.stderr
+    assert "any more" not in run.reload().stderr
+    names.write_text("localhost\n")
+    assert "any more" not in run.reload().stderr
+    names.write_text("")
+    run.proxy.signal(signal.SIGHUP)
+    eventually(lambda: run.proxy.stderr().count("is used by rule advertising") == 2)
+
+
 def test_a_file_size_limit(running, origin, tmp_path):
     """What the kernel raises for it (SIGXFSZ) would end whoever keeps the configuration. With the
     limit lifted the same reload is good."""

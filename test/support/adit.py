@@ -129,7 +129,7 @@ class Adit:
     """
 
     def __init__(self, folder, *args, env=None, etc=None, prefix=(), clean_env=None, stderr=None,
-                 stdin=subprocess.DEVNULL, wait=True, defaults=False, admin=False):
+                 stdin=subprocess.DEVNULL, wait=True, defaults=False, admin=False, pass_fds=()):
         self.folder = Path(folder)
         self.stderr_path = self.folder / "stderr"
         self.stdout_path = self.folder / "stdout"
@@ -150,7 +150,8 @@ class Adit:
         with open(self.stdout_path, "wb") as out, open(self.stderr_path, "wb") as err:
             self.process = subprocess.Popen(
                 command, stdin=stdin, stdout=out, stderr=err if stderr is None else stderr,
-                env=environment, start_new_session=True, cwd=self.folder)
+                env=environment, start_new_session=True, cwd=self.folder,
+                pass_fds=pass_fds)
         self.pid = self.process.pid
         self.listeners = []
         if wait:

@@ -1,5 +1,6 @@
 /* config/: texts of config.cases and what comes of them; files, limits and --print beside. */
 #include "config/config.h"
+#include "config/config_sources.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -465,6 +466,92 @@ static void says_why_a_file_is_no_configuration(void **state)
     destroy(result);
 }
 
+/* -- what a reload finds emptied */
+
+static struct config_sources *find_sources(const struct memory_file *files, size_t count)
+{
+    struct result *result = calloc(1, sizeof(*result));
+    struct config_sources *sources = NULL;
+
+    parse_files(result, files, count, NULL);
+    assert_string_equal(result->error < 0 ? result->output : "", "");
+    assert_int_equal(config_sources_create(result->config, &sources), 0);
+    destroy(result);
+    return sources;
+}
+
+static void assert_told(const struct config_sources *before, const struct memory_file *files,
+                        size_t count, const char *expected)
+{
+    struct result *result = calloc(1, sizeof(*result));
+    struct diagnostics *diagnostics = diagnostics_create();
+
+    parse_files(result, files, count, NULL);
+    assert_int_equal(result->error, 0);
+    config_sources_compare(before, result->config, diagnostics);
+    text_init(&result->text, result->output, sizeof(result->output));
+    diagnostics_print(diagnostics, &result->text);
+    assert_string_equal(result->output, expected);
+    diagnostics_destroy(diagnostics);
+    destroy(result);
+}
+
+#define HASH "$5$ab$5ydlOaPxAq0VpamGFK.BZgHF7HlR0erJsH.F7VB19f0"
+
+static const char emptied_text[] = "users file \"users\"\n"
+                                   "include \"conf.d/*\"\n"
+                                   "list ads file \"ads\"\n"
+                                   "list ads file \"more\"\n"
+                                   "list nets file \"ads\"\n"
+                                   "list unused file \"unused\"\n"
+                                   "deny to ads as \"advertising\"\n"
+                                   "deny not to 10.0.0.0/8, nets\n"
+                                   "report deny to ads\n"
+                                   "deny to ads\n"
+                                   "deny to ads, nets\n"
+                                   "allow user any from loopback port 443 as \"people\"\n";
+
+static void tells_what_was_emptied(void **state)
+{
+    struct memory_file files[] = {
+        {"/etc/adit.conf", emptied_text, 0, 0},
+        {"/etc/users", "a:" HASH "\nb:" HASH "\n", 0, 0},
+        {"/etc/ads", "192.0.2.1\n192.0.2.2\n", 0, 0},
+        {"/etc/more", "one.example\n", 0, 0},
+        {"/etc/unused", "one.example\n", 0, 0},
+        {"/etc/conf.d/a", "deny port 25\n", 0, 0},
+    };
+    static const char all[] =
+        "/etc/users: warning: nothing is in it any more, it had 2 users; nobody can log in, and "
+        "users are named by rule people\n"
+        "/etc/conf.d/a: warning: nothing is in it any more, it had 1 statement\n"
+        "/etc/ads: warning: nothing is in it any more, it had 2 entries; the list 'ads' is used by "
+        "rule advertising, adit.conf:9, adit.conf:10 and 1 more\n"
+        "/etc/more: warning: nothing is in it any more, it had 1 entry; the list 'ads' is used by "
+        "rule advertising, adit.conf:9, adit.conf:10 and 1 more\n"
+        "/etc/ads: warning: nothing is in it any more, it had 2 entries; the list 'nets' is used "
+        "by "
+        "rule adit.conf:8, adit.conf:11\n"
+        "/etc/unused: warning: nothing is in it any more, it had 1 entry; the list 'unused' is "
+        "used "
+        "by no rule\n";
+    size_t count = ARRAY_LENGTH(files);
+    struct config_sources *full = find_sources(files, count);
+
+    assert_told(NULL, files, count, "");
+    assert_told(full, files, count, "");
+    for (size_t i = 1; i < count; i++)
+        files[i].text = "# nothing\n";
+    assert_told(NULL, files, count, "");
+    assert_told(full, files, count, all);
+    struct config_sources *emptied = find_sources(files, count);
+    assert_told(emptied, files, count, "");
+    /* What is not named any more is no matter. */
+    assert_told(full, &(struct memory_file){"/etc/adit.conf", "deny port 25", 0, 0}, 1, "");
+    config_sources_destroy(full);
+    config_sources_destroy(emptied);
+}
+
 static void survives_floods(void **state)
 {
     enum { SIZE = 4 << 20 };
@@ -501,6 +588,7 @@ int main(void)
         cmocka_unit_test(sorts_what_a_pattern_matches),
         cmocka_unit_test(bounds_the_number_of_files),
         cmocka_unit_test(says_why_a_file_is_no_configuration),
+        cmocka_unit_test(tells_what_was_emptied),
         cmocka_unit_test(survives_floods),
     };
 

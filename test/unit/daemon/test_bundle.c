@@ -10,6 +10,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -136,6 +137,18 @@ static void test_files_and_globs_come_out_as_they_went_in(void **state)
     bundle_close(&bundle);
 }
 
+static int poll_timeout_ms;
+
+/* Time passes at once. */
+int __wrap_poll(struct pollfd *fds, nfds_t count, int timeout_ms);
+int __wrap_poll(struct pollfd *fds, nfds_t count, int timeout_ms)
+{
+    poll_timeout_ms = timeout_ms;
+    assert_int_equal(count, 1);
+    assert_int_equal(fds[0].events, POLLIN);
+    return 0;
+}
+
 static void test_what_can_not_be_read(void **state)
 {
     struct bundle_recorder recorder;
@@ -152,8 +165,16 @@ static void test_what_can_not_be_read(void **state)
     assert_int_equal(reader->read(reader, path_of("ten"), 9, &bytes, &length), -EFBIG);
     assert_int_equal(reader->read(reader, path_of("ten"), 10, &bytes, &length), 0);
     assert_int_equal(reader->read(reader, "/dev/zero", 100000, &bytes, &length), -EFBIG);
-    /* A named pipe that nobody writes to is empty, and does not hang. */
-    assert_int_equal(reader->read(reader, path_of("pipe"), 10, &bytes, &length), 0);
+    /* A named pipe that nobody writes to does not hang. */
+    assert_int_equal(reader->read(reader, path_of("pipe"), 10, &bytes, &length), -ENODATA);
+    int writer = open(path_of("pipe"), O_RDWR | O_CLOEXEC);
+    assert_true(writer >= 0);
+    /* Nor does one whose writer is at it for too long. */
+    assert_int_equal(reader->read(reader, path_of("pipe"), 10, &bytes, &length), -ETIMEDOUT);
+    assert_int_equal(poll_timeout_ms, 30000);
+    close(writer);
+    /* What is no pipe may be empty. */
+    assert_int_equal(reader->read(reader, "/dev/null", 10, &bytes, &length), 0);
     assert_int_equal(length, 0);
     bundle_recorder_finish(&recorder);
 }

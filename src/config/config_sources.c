@@ -1,0 +1,150 @@
+/* A file is known by its kind, its path and, as two lists may share one, its list. */
+#include "config/config_sources.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { MESSAGE_MAX = 512, RULES_NAMED_MAX = 3 };
+
+struct config_sources {
+    size_t count;
+    struct config_source items[];
+};
+
+/* NULL stays NULL; `ret_has_memory` is only ever set to false. */
+static const char *copy(const char *text, bool *ret_has_memory)
+{
+    size_t size = text != NULL ? strlen(text) + 1 : 0;
+    char *result = size > 0 ? malloc(size) : NULL;
+
+    if (result != NULL)
+        memcpy(result, text, size);
+    *ret_has_memory &= size == 0 || result != NULL;
+    return result;
+}
+
+int config_sources_create(const struct config *config, struct config_sources **ret_sources)
+{
+    struct config_sources *sources =
+        calloc(1, sizeof(*sources) + config->source_count * sizeof(sources->items[0]));
+    bool has_memory = sources != NULL;
+
+    for (size_t i = 0; has_memory && i < config->source_count; i++) {
+        struct config_source *item = &sources->items[sources->count++];
+
+        *item = config->sources[i];
+        item->path = copy(item->path, &has_memory);
+        item->list = copy(item->list, &has_memory);
+    }
+    if (!has_memory) {
+        config_sources_destroy(sources);
+        return -ENOMEM;
+    }
+    *ret_sources = sources;
+    return 0;
+}
+
+void config_sources_destroy(struct config_sources *sources)
+{
+    for (size_t i = 0; sources != NULL && i < sources->count; i++) {
+        free((char *)sources->items[i].path);
+        free((char *)sources->items[i].list);
+    }
+    free(sources);
+}
+
+static bool is_same(const struct config_source *a, const struct config_source *b)
+{
+    return a->kind == b->kind && strcmp(a->path, b->path) == 0 &&
+           (a->list == NULL || strcmp(a->list, b->list) == 0);
+}
+
+/* What it had; 0: it was not there. */
+static size_t find_count(const struct config_sources *before, const struct config_source *source)
+{
+    for (size_t i = 0; i < before->count; i++)
+        if (is_same(&before->items[i], source))
+            return before->items[i].count;
+    return 0;
+}
+
+static bool goes_by(const struct config *config, const struct policy_rule_source *rule,
+                    const struct config_source *source)
+{
+    for (size_t i = 0; i < rule->condition_count; i++) {
+        const struct policy_condition *condition = &rule->conditions[i];
+
+        if (source->kind == CONFIG_SOURCE_USERS && condition->kind == POLICY_USER)
+            return true;
+        for (size_t j = 0; source->kind == CONFIG_SOURCE_LIST && j < condition->value_count; j++)
+            if (condition->values[j].kind == POLICY_VALUE_LIST &&
+                strcmp(config->policy.lists[condition->values[j].index].name, source->list) == 0)
+                return true;
+    }
+    return false;
+}
+
+static void add_rules(struct text *out, const struct config *config,
+                      const struct config_source *source)
+{
+    size_t count = 0;
+
+    for (size_t i = 0; i < config->policy.rule_count; i++) {
+        const struct policy_rule_source *rule = &config->policy.rules[i];
+
+        if (!goes_by(config, rule, source) || ++count > RULES_NAMED_MAX)
+            continue;
+        text_add(out, count == 1 ? " by rule " : ", ");
+        text_add(out, rule->name);
+    }
+    if (count > RULES_NAMED_MAX) {
+        text_add(out, " and ");
+        text_add_decimal(out, count - RULES_NAMED_MAX);
+        text_add(out, " more");
+    }
+    if (count == 0)
+        text_add(out, " by no rule");
+}
+
+static void warn(struct diagnostics *diagnostics, const struct config *config,
+                 const struct config_source *source, size_t count)
+{
+    const struct config_place place = {.file = source->path};
+    char buffer[MESSAGE_MAX];
+    struct text message;
+
+    text_init(&message, buffer, sizeof(buffer));
+    text_add(&message, "nothing is in it any more, it had ");
+    text_add_decimal(&message, count);
+    switch (source->kind) {
+    case CONFIG_SOURCE_STATEMENTS:
+        text_add(&message, count == 1 ? " statement" : " statements");
+        break;
+    case CONFIG_SOURCE_LIST:
+        text_add(&message, count == 1 ? " entry" : " entries");
+        text_add(&message, "; the list '");
+        text_add(&message, source->list);
+        text_add(&message, "' is used");
+        add_rules(&message, config, source);
+        break;
+    case CONFIG_SOURCE_USERS:
+        text_add(&message, count == 1 ? " user" : " users");
+        text_add(&message, "; nobody can log in, and users are named");
+        add_rules(&message, config, source);
+        break;
+    }
+    diagnostics_add(diagnostics, true, &place, buffer);
+}
+
+void config_sources_compare(const struct config_sources *before, const struct config *config,
+                            struct diagnostics *diagnostics)
+{
+    for (size_t i = 0; before != NULL && i < config->source_count; i++) {
+        const struct config_source *source = &config->sources[i];
+        size_t count = source->count == 0 ? find_count(before, source) : 0;
+
+        if (count > 0)
+            warn(diagnostics, config, source, count);
+    }
+}
