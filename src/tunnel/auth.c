@@ -132,15 +132,15 @@ static void job_finish(struct auth *auth, struct auth_job *job, enum auth_result
     if (result == AUTH_GRANTED)
         auth_success_add(&auth->successes, job->digest, at_ms);
     else if (result == AUTH_WRONG)
-        auth_failure_add(&auth->failures, &job->client, at_ms);
+        auth_failure_add(&auth->failures, &job->client, job->digest, at_ms);
     while (!list_is_empty(&job->checks)) {
         struct auth_check *check = container_of(job->checks.next, struct auth_check, link);
 
         list_remove(&check->link);
         check->job = NULL;
         check->result = (uint8_t)result;
-        if (result == AUTH_WRONG && check->has_joined)
-            auth_failure_add(&auth->failures, &check->client, at_ms);
+        if (result == AUTH_WRONG)
+            auth_failure_add(&auth->failures, &check->client, job->digest, at_ms);
         letter_post(check->loop, &check->letter);
     }
     job_free(job);
@@ -294,12 +294,13 @@ static enum auth_result answer_or_wait(struct auth *auth, struct auth_check *che
 {
     uint64_t at_ms = clock_monotonic_ms();
 
-    if (auth_success_is_known(&auth->successes, digest, at_ms))
+    if (auth_success_use(&auth->successes, digest, at_ms))
         return AUTH_GRANTED;
     if (auth_failures_are_many(&auth->failures, &check->client, at_ms))
         return AUTH_THROTTLED;
+    if (auth_failure_is_known(&auth->failures, &check->client, digest, at_ms))
+        return AUTH_WRONG;
     struct auth_job *job = job_find(auth, digest);
-    check->has_joined = job != NULL;
     if (job == NULL) {
         if (auth->queue_length >= QUEUE_MAX)
             return AUTH_BUSY;

@@ -1,10 +1,12 @@
 /* Who is it? Checks a user name and a password without holding up a loop. One a process.
  *
  * Hashing runs in two helper threads behind a bounded queue; the answer comes as a letter to the
- * loop that asked. A success is remembered for a minute (keyed by an HMAC of name, password and the
- * hash in the file: a changed file forgets it). Whoever asks the same while it is being hashed
- * waits for the one hash. An unknown user costs one hash, too. Ten failures of an address within a
- * minute: it is throttled, but what is remembered passes.
+ * loop that asked. A success is remembered for a minute from its last use (keyed by an HMAC of
+ * name, password and the hash in the file: a changed file forgets it). Whoever asks the same while
+ * it is being hashed waits for the one hash. An unknown user costs one hash, too. Ten different
+ * guesses of a client within a minute: it is throttled, but successes that are remembered pass. A
+ * guess that the client made in that minute already is wrong again without a hash, and is no new
+ * one.
  */
 #ifndef TUNNEL_AUTH_H
 #define TUNNEL_AUTH_H
@@ -39,7 +41,6 @@ struct auth_check {
     struct auth_job *job;
     struct ip_address client;
     uint8_t result; /* enum auth_result; valid in on_checked */
-    bool has_joined;
     void (*on_checked)(struct auth_check *check);
 };
 

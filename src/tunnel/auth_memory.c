@@ -1,5 +1,6 @@
-/* One kind of table serves both: fixed-size keys, a time of birth, and a count. All entries live
- * equally long, so the list in the order of birth is the list in the order of expiry.
+/* One kind of table serves both: fixed-size keys, and the time from which an entry lives a minute.
+ * All entries live equally long, so the list in the order of these times is the list in the order
+ * of expiry.
  */
 #include "tunnel/auth_memory.h"
 
@@ -8,16 +9,17 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* 100 bytes each: under 1 MiB. Who has more addresses than this gains little by having one of them
+/* 180 bytes each: under 2 MiB. Who has more addresses than this gains little by having one of them
  * forgotten. */
 enum { ENTRIES_MAX = 8192 };
 
 struct entry {
     struct hash_link link;
     struct list age_link;
-    uint64_t born_ms;
-    unsigned count;
+    uint64_t since_ms;
     uint8_t key[AUTH_DIGEST_SIZE];
+    unsigned guess_count;
+    uint64_t guesses[AUTH_FAILURES_MAX]; /* the beginnings of digests: 64 bits under a secret key */
 };
 
 void auth_memory_init(struct auth_memory *memory, const struct hash_seed *seed)
@@ -49,7 +51,7 @@ void auth_memory_finish(struct auth_memory *memory)
 
 static void forget_expired(struct auth_memory *memory, uint64_t now_ms, uint64_t life_ms)
 {
-    while (!list_is_empty(&memory->oldest_first) && now_ms >= oldest(memory)->born_ms + life_ms)
+    while (!list_is_empty(&memory->oldest_first) && now_ms >= oldest(memory)->since_ms + life_ms)
         forget(memory, oldest(memory));
 }
 
@@ -79,7 +81,7 @@ static struct entry *find_or_add(struct auth_memory *memory, const uint8_t key[A
     entry = calloc(1, sizeof(*entry));
     if (entry == NULL)
         return NULL;
-    entry->born_ms = now_ms;
+    entry->since_ms = now_ms;
     memcpy(entry->key, key, AUTH_DIGEST_SIZE);
     hash_table_insert(&memory->table, &entry->link,
                       hash_bytes(&memory->seed, key, AUTH_DIGEST_SIZE));
@@ -88,18 +90,30 @@ static struct entry *find_or_add(struct auth_memory *memory, const uint8_t key[A
     return entry;
 }
 
+static void renew(struct auth_memory *memory, struct entry *entry, uint64_t now_ms)
+{
+    entry->since_ms = now_ms;
+    list_remove(&entry->age_link);
+    list_append(&memory->oldest_first, &entry->age_link);
+}
+
 void auth_success_add(struct auth_memory *memory, const uint8_t digest[AUTH_DIGEST_SIZE],
                       uint64_t now_ms)
 {
     forget_expired(memory, now_ms, AUTH_SUCCESS_MS);
-    find_or_add(memory, digest, now_ms);
+    struct entry *entry = find_or_add(memory, digest, now_ms);
+    if (entry != NULL)
+        renew(memory, entry, now_ms);
 }
 
-bool auth_success_is_known(struct auth_memory *memory, const uint8_t digest[AUTH_DIGEST_SIZE],
-                           uint64_t now_ms)
+bool auth_success_use(struct auth_memory *memory, const uint8_t digest[AUTH_DIGEST_SIZE],
+                      uint64_t now_ms)
 {
     forget_expired(memory, now_ms, AUTH_SUCCESS_MS);
-    return find(memory, digest) != NULL;
+    struct entry *entry = find(memory, digest);
+    if (entry != NULL)
+        renew(memory, entry, now_ms);
+    return entry != NULL;
 }
 
 static void make_client_key(const struct ip_address *client, uint8_t ret_key[AUTH_DIGEST_SIZE])
@@ -110,24 +124,57 @@ static void make_client_key(const struct ip_address *client, uint8_t ret_key[AUT
     memcpy(ret_key, &key, sizeof(key));
 }
 
-void auth_failure_add(struct auth_memory *memory, const struct ip_address *client, uint64_t now_ms)
+static struct entry *find_client(struct auth_memory *memory, const struct ip_address *client,
+                                 uint64_t now_ms)
+{
+    uint8_t key[AUTH_DIGEST_SIZE];
+
+    forget_expired(memory, now_ms, AUTH_FAILURES_MS);
+    make_client_key(client, key);
+    return find(memory, key);
+}
+
+static uint64_t guess_of(const uint8_t digest[AUTH_DIGEST_SIZE])
+{
+    uint64_t guess;
+
+    memcpy(&guess, digest, sizeof(guess));
+    return guess;
+}
+
+static bool has_guess(const struct entry *entry, uint64_t guess)
+{
+    for (unsigned i = 0; entry != NULL && i < entry->guess_count; i++) {
+        if (entry->guesses[i] == guess)
+            return true;
+    }
+    return false;
+}
+
+void auth_failure_add(struct auth_memory *memory, const struct ip_address *client,
+                      const uint8_t digest[AUTH_DIGEST_SIZE], uint64_t now_ms)
 {
     uint8_t key[AUTH_DIGEST_SIZE];
 
     forget_expired(memory, now_ms, AUTH_FAILURES_MS);
     make_client_key(client, key);
     struct entry *entry = find_or_add(memory, key, now_ms);
-    if (entry != NULL)
-        entry->count++;
+    if (entry == NULL || entry->guess_count == AUTH_FAILURES_MAX ||
+        has_guess(entry, guess_of(digest)))
+        return;
+    entry->guesses[entry->guess_count++] = guess_of(digest);
+}
+
+bool auth_failure_is_known(struct auth_memory *memory, const struct ip_address *client,
+                           const uint8_t digest[AUTH_DIGEST_SIZE], uint64_t now_ms)
+{
+    return has_guess(find_client(memory, client, now_ms), guess_of(digest));
 }
 
 bool auth_failures_are_many(struct auth_memory *memory, const struct ip_address *client,
                             uint64_t now_ms)
 {
-    uint8_t key[AUTH_DIGEST_SIZE];
+    const struct entry *entry = find_client(memory, client, now_ms);
 
-    forget_expired(memory, now_ms, AUTH_FAILURES_MS);
-    make_client_key(client, key);
-    const struct entry *entry = find(memory, key);
-    return entry != NULL && entry->count >= AUTH_FAILURES_MAX;
+    return entry != NULL && entry->guess_count == AUTH_FAILURES_MAX;
 }

@@ -30,16 +30,20 @@ struct auth_memory {
 void auth_memory_init(struct auth_memory *memory, const struct hash_seed *seed);
 void auth_memory_finish(struct auth_memory *memory);
 
-/* A digest under a secret key stands for the credentials; of 60 s nothing is renewed. Without
+/* A digest under a secret key stands for the credentials. Each use buys another minute. Without
  * memory a success is forgotten. */
 void auth_success_add(struct auth_memory *memory, const uint8_t digest[AUTH_DIGEST_SIZE],
                       uint64_t now_ms);
-bool auth_success_is_known(struct auth_memory *memory, const uint8_t digest[AUTH_DIGEST_SIZE],
-                           uint64_t now_ms);
+bool auth_success_use(struct auth_memory *memory, const uint8_t digest[AUTH_DIGEST_SIZE],
+                      uint64_t now_ms);
 
-/* Of a client (base/client_key.h). The minute begins with the first failure. */
-void auth_failure_add(struct auth_memory *memory, const struct ip_address *client, uint64_t now_ms);
-/* There were AUTH_FAILURES_MAX within the minute. */
+/* A guess of a client (base/client_key.h) failed; the same one again is no new guess. The minute
+ * begins with the first one, and nothing renews it. */
+void auth_failure_add(struct auth_memory *memory, const struct ip_address *client,
+                      const uint8_t digest[AUTH_DIGEST_SIZE], uint64_t now_ms);
+bool auth_failure_is_known(struct auth_memory *memory, const struct ip_address *client,
+                           const uint8_t digest[AUTH_DIGEST_SIZE], uint64_t now_ms);
+/* AUTH_FAILURES_MAX different guesses failed within the minute. */
 bool auth_failures_are_many(struct auth_memory *memory, const struct ip_address *client,
                             uint64_t now_ms);
 

@@ -1,15 +1,19 @@
 /* Answers over HTTP/1: refusals of the proxy, and whatever the admin page says.
  *
- * The reason goes to three readers: the body for a person, `details` for clients that hide the body
- * of a refused CONNECT (curl), the status for programs. Details may quote outside bytes, so both
- * places replace what is not printable ASCII; the field also escapes what an sf-string must (RFC
- * 8941 3.3.3). The body is built from `details` alone, so its length is known before it is written.
+ * The reason goes to all places where a client may show it: the reason phrase (Go, wget, Python,
+ * Java and npm show nothing else), the body for a person, `details` for clients that hide the body
+ * of a refused CONNECT but show fields (curl -v); the status is for programs. Details may quote
+ * outside bytes, so each place replaces what is not printable ASCII; the field also escapes what an
+ * sf-string must (RFC 8941 3.3.3). The body is built from `details` alone, so its length is known
+ * before it is written.
  */
 #include "wire/http1_reply.h"
 
 #include <string.h>
 
-#define DETAILS_MAX 512
+enum { DETAILS_MAX = 512 };
+
+static const char cut_mark[] = "...";
 
 static const char body_prefix[] = "adit: ";
 
@@ -18,7 +22,7 @@ struct status_reason {
     const char *reason;
 };
 
-/* RFC 9110 15 and RFC 6585. */
+/* Of the admin page: RFC 9110 15 and RFC 6585. */
 static const struct status_reason status_reasons[] = {
     {200, "OK"},
     {400, "Bad Request"},
@@ -26,17 +30,13 @@ static const struct status_reason status_reasons[] = {
     {403, "Forbidden"},
     {404, "Not Found"},
     {405, "Method Not Allowed"},
-    {407, "Proxy Authentication Required"},
     {408, "Request Timeout"},
     {414, "URI Too Long"},
     {421, "Misdirected Request"},
     {429, "Too Many Requests"},
     {431, "Request Header Fields Too Large"},
     {500, "Internal Server Error"},
-    {501, "Not Implemented"},
-    {502, "Bad Gateway"},
     {503, "Service Unavailable"},
-    {504, "Gateway Timeout"},
     {505, "HTTP Version Not Supported"},
 };
 
@@ -49,11 +49,10 @@ static const char *reason_of(unsigned status)
     return "Refused";
 }
 
-static char printable(char byte)
+static void add_printable(struct text *out, const char *bytes, size_t length)
 {
-    if (byte < ' ' || byte > '~')
-        return '?';
-    return byte;
+    for (size_t i = 0; i < length; i++)
+        text_add_char(out, bytes[i] < ' ' || bytes[i] > '~' ? '?' : bytes[i]);
 }
 
 /* An sf-string with its quotes. */
@@ -63,7 +62,7 @@ static void add_string(struct text *out, const char *bytes, size_t length)
     for (size_t i = 0; i < length; i++) {
         if (bytes[i] == '"' || bytes[i] == '\\')
             text_add_char(out, '\\');
-        text_add_char(out, printable(bytes[i]));
+        add_printable(out, bytes + i, 1);
     }
     text_add_char(out, '"');
 }
@@ -90,12 +89,28 @@ static void add_proxy_status(struct text *out, const struct http1_refusal *refus
     text_add(out, "\r\n");
 }
 
-static void add_start(struct text *out, unsigned status, const char *content_type)
+/* Cut between two words where that is possible. */
+static void add_phrase(struct text *out, const char *details, size_t length)
+{
+    if (length <= HTTP1_PHRASE_MAX) {
+        add_printable(out, details, length);
+        return;
+    }
+    size_t room = HTTP1_PHRASE_MAX - (sizeof(cut_mark) - 1);
+    const char *blank = memrchr(details, ' ', room + 1);
+    add_printable(out, details, blank != NULL ? (size_t)(blank - details) : room);
+    text_add(out, cut_mark);
+}
+
+static void add_status(struct text *out, unsigned status)
 {
     text_add(out, "HTTP/1.1 ");
     text_add_decimal(out, status);
     text_add_char(out, ' ');
-    text_add(out, reason_of(status));
+}
+
+static void add_first_fields(struct text *out, const char *content_type)
+{
     text_add(out, "\r\nConnection: close\r\nContent-Type: ");
     text_add(out, content_type);
     text_add(out, "\r\n");
@@ -103,7 +118,9 @@ static void add_start(struct text *out, unsigned status, const char *content_typ
 
 void http1_reply_head(struct text *out, const struct http1_answer *answer)
 {
-    add_start(out, answer->status, answer->content_type);
+    add_status(out, answer->status);
+    text_add(out, reason_of(answer->status));
+    add_first_fields(out, answer->content_type);
     if (answer->has_length)
         add_number_field(out, "Content-Length", answer->length);
     text_add(out, answer->fields);
@@ -118,7 +135,9 @@ void http1_reply_refusal(struct text *out, const struct http1_refusal *refusal)
     if (details_length > DETAILS_MAX)
         details_length = DETAILS_MAX;
 
-    add_start(out, refusal->status, "text/plain; charset=utf-8");
+    add_status(out, refusal->status);
+    add_phrase(out, refusal->details, details_length);
+    add_first_fields(out, "text/plain; charset=utf-8");
     add_number_field(out, "Content-Length", sizeof(body_prefix) - 1 + details_length + 1);
     if (refusal->status == 405)
         text_add(out, "Allow: CONNECT\r\n");
@@ -132,7 +151,6 @@ void http1_reply_refusal(struct text *out, const struct http1_refusal *refusal)
     if (refusal->is_body_omitted)
         return;
     text_add(out, body_prefix);
-    for (size_t i = 0; i < details_length; i++)
-        text_add_char(out, printable(refusal->details[i]));
+    add_printable(out, refusal->details, details_length);
     text_add_char(out, '\n');
 }

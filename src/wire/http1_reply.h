@@ -10,6 +10,8 @@
 /* The one success: no field at all (some clients match the text, some choke on fields). */
 #define HTTP1_ESTABLISHED "HTTP/1.1 200 Connection established\r\n\r\n"
 
+/* Bytes of a refusal's reason phrase at most: clients show one line of it. */
+#define HTTP1_PHRASE_MAX 120
 /* Room for any refusal: `details` may have up to 512 bytes. */
 #define HTTP1_REPLY_SIZE 2048
 
@@ -17,9 +19,11 @@ struct http1_refusal {
     unsigned status;         /* 400-599 */
     const char *proxy_error; /* RFC 9209 token, e.g. "connection_refused" */
     const char *rcode;       /* for dns_error: "NXDOMAIN"; else NULL */
-    const char *details;     /* one line for a person: body, and escaped as the sf-string details */
-    unsigned retry_after_s;  /* 0: no Retry-After */
-    bool is_body_omitted;    /* answer to HEAD: Content-Length stays, the body does not */
+    /* One line for a person: the reason phrase, the body, and escaped as the sf-string details.
+     * What must be known stands in the first HTTP1_PHRASE_MAX bytes. */
+    const char *details;
+    unsigned retry_after_s; /* 0: no Retry-After */
+    bool is_body_omitted;   /* answer to HEAD: Content-Length stays, the body does not */
 };
 
 /* An answer of the admin page. */

@@ -81,7 +81,8 @@ def test_no_credentials_are_asked_for(gate, origin):
     """What a client must know stands in the head, and for a person in the body."""
     gate, server = gate(), origin(Recorder)
     response = gate.answer(server.authority)
-    assert (response.status, response.reason) == (407, "Proxy Authentication Required")
+    assert response.status == 407
+    assert response.reason.startswith("this proxy asks for a user name and a password: http://USER:")
     assert response.get("Proxy-Authenticate") == CHALLENGE
     assert response.get("Connection") == "close"
     assert response.error == "http_request_denied"
@@ -237,6 +238,16 @@ def test_ten_failures_throttle_an_address(gate, origin):
     assert gate.status(server.authority, basic("bob"), source="10.0.0.8") == 200
     assert gate.status(server.authority, basic("bob"), source="10.0.0.7") == 200  # now remembered
     assert gate.proxy.wait_for_log(status=429)["client"].startswith("10.0.0.7:")
+
+
+def test_the_same_wrong_password_is_one_guess(gate, origin):
+    """What a misconfigured program sends all day locks nobody out that shares its address."""
+    gate, server = gate(), origin(Echo)
+    for _ in range(30):
+        assert gate.status(server.authority, basic("alice", "old password")) == 407
+    assert gate.hashes() == 1
+    assert gate.counter("adit_auth_failures_total") == 30
+    assert gate.status(server.authority, basic("alice")) == 200
 
 
 def test_the_throttle_counts_guesses_that_are_under_way(gate, origin, keep):

@@ -291,6 +291,7 @@ def test_error_of_the_name_server(world, rcode):
     that may be wrong."""
     response = world({"name.test": Answer(rcode=rcode)}).answer("name.test:443")
     assert (response.status, response.error) == (502, "dns_error")
+    assert (response.status_line == "HTTP/1.1 502 no such host (NXDOMAIN)") == (rcode == NXDOMAIN)
     assert ('rcode="NXDOMAIN"' in response.get("Proxy-Status")) == (rcode == NXDOMAIN)
     assert ("rcode" in response.get("Proxy-Status")) == (rcode == NXDOMAIN)
 

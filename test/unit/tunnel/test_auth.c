@@ -105,6 +105,15 @@ static enum auth_result ask(uint8_t last, const char *user, const char *password
     return (enum auth_result)checks[0].result;
 }
 
+/* Valid until the next call. */
+static const char *guess(unsigned number)
+{
+    static char text[16];
+
+    snprintf(text, sizeof(text), "guess%u", number);
+    return text;
+}
+
 /* ---- what happens on a helper, in which order ---- */
 
 static const char secret[] = "right";
@@ -153,16 +162,20 @@ static void right_and_wrong_cost_one_hash(void **state)
     assert_int_equal(hashes(), 6);
 }
 
-static void a_success_is_remembered_a_failure_is_not(void **state)
+static void successes_and_guesses_are_remembered(void **state)
 {
     (void)state;
     assert_int_equal(ask(1, "alice", "right"), AUTH_GRANTED);
     assert_int_equal(start(1, 2, "alice", "right"), AUTH_GRANTED); /* at once, for anybody */
     assert_int_equal(ask(1, "bob", "right"), AUTH_GRANTED);
     assert_int_equal(hashes(), 2);
-    assert_int_equal(ask(1, "bob", "wrong"), AUTH_WRONG);
-    assert_int_equal(ask(1, "bob", "wrong"), AUTH_WRONG);
+    for (unsigned i = 0; i < 30; i++)
+        assert_int_equal(ask(1, "bob", "wrong"), AUTH_WRONG); /* one guess */
+    assert_int_equal(hashes(), 3);
+    assert_int_equal(ask(2, "bob", "wrong"), AUTH_WRONG); /* another client's */
     assert_int_equal(hashes(), 4);
+    assert_int_equal(ask(1, "bob", "other"), AUTH_WRONG);
+    assert_int_equal(hashes(), 5);
 }
 
 /* The bytes of name and password are not simply strung together. */
@@ -222,9 +235,9 @@ static void the_eleventh_failure_is_throttled(void **state)
     (void)state;
     assert_int_equal(ask(1, "alice", "right"), AUTH_GRANTED);
     for (unsigned i = 0; i < 10; i++)
-        assert_int_equal(ask(1, i % 2 ? "alice" : "nobody", "wrong"), AUTH_WRONG);
+        assert_int_equal(ask(1, i % 2 ? "alice" : "nobody", guess(i)), AUTH_WRONG);
     assert_int_equal(hashes(), 11);
-    assert_int_equal(ask(1, "alice", "wrong"), AUTH_THROTTLED);
+    assert_int_equal(ask(1, "alice", guess(1)), AUTH_THROTTLED);
     assert_int_equal(ask(1, "bob", "right"), AUTH_THROTTLED);
     assert_int_equal(ask(1, "alice", "right"), AUTH_GRANTED); /* remembered */
     assert_int_equal(hashes(), 11);
@@ -242,31 +255,30 @@ static void equal_questions_share_a_hash(void **state)
     assert_int_equal(hashes(), 1);
 }
 
-static void equal_failures_count_each(void **state)
+/* A client that sends one wrong password again and again is misconfigured, and no danger. */
+static void equal_failures_count_once_a_client(void **state)
 {
     (void)state;
     for (unsigned i = 0; i < 10; i++)
         assert_int_equal(start(i, i < 5 ? 1 : 2, "slow", "wrong"), AUTH_PENDING);
     wait_for(10);
     assert_int_equal(hashes(), 1);
-    for (unsigned i = 0; i < 5; i++) {
-        assert_int_equal(ask(1, "alice", "wrong"), AUTH_WRONG);
-        assert_int_equal(ask(2, "alice", "wrong"), AUTH_WRONG);
+    for (unsigned i = 0; i < 9; i++) {
+        assert_int_equal(ask(1, "slow", "wrong"), AUTH_WRONG);
+        assert_int_equal(ask(1, "alice", guess(i)), AUTH_WRONG);
+        assert_int_equal(ask(2, "alice", guess(i)), AUTH_WRONG);
     }
-    assert_int_equal(ask(1, "alice", "wrong"), AUTH_THROTTLED);
-    assert_int_equal(ask(2, "alice", "wrong"), AUTH_THROTTLED);
+    assert_int_equal(ask(1, "alice", guess(9)), AUTH_THROTTLED);
+    assert_int_equal(ask(2, "alice", guess(9)), AUTH_THROTTLED);
 }
 
 /* Guesses that all came before the first one failed: hashed until the throttle knows. */
 static void the_queue_is_bounded_and_throttled(void **state)
 {
     unsigned pending = 0, busy = 0, throttled = 0;
-    char password[16];
-
     (void)state;
     for (unsigned i = 0; i < CHECKS; i++) {
-        snprintf(password, sizeof(password), "guess%u", i);
-        enum auth_result result = start(i, 1, "slow", password);
+        enum auth_result result = start(i, 1, "slow", guess(i));
 
         pending += result == AUTH_PENDING;
         busy += result == AUTH_BUSY;
@@ -284,12 +296,9 @@ static void the_queue_is_bounded_and_throttled(void **state)
 
 static void whoever_leaves_the_queue_costs_nothing(void **state)
 {
-    char password[16];
-
     (void)state;
     for (unsigned i = 0; i < 20; i++) {
-        snprintf(password, sizeof(password), "guess%u", i);
-        assert_int_equal(start(i, (uint8_t)i, "slow", password), AUTH_PENDING);
+        assert_int_equal(start(i, (uint8_t)i, "slow", guess(i)), AUTH_PENDING);
     }
     for (unsigned i = 0; i < 20; i++)
         auth_check_cancel(&checks[i]);
@@ -300,18 +309,15 @@ static void whoever_leaves_the_queue_costs_nothing(void **state)
 /* A guess that is being hashed counts though the guesser hung up. */
 static void leaving_early_is_no_free_guess(void **state)
 {
-    char password[16];
-
     (void)state;
     for (unsigned i = 0; i < 10; i++) {
-        snprintf(password, sizeof(password), "guess%u", i);
-        assert_int_equal(start(i, 1, "alice", password), AUTH_PENDING);
+        assert_int_equal(start(i, 1, "alice", guess(i)), AUTH_PENDING);
         while (hashes() == i)
             usleep(100);
         auth_check_cancel(&checks[i]);
     }
     assert_int_equal(answered, 0);
-    while (ask(1, "alice", "wrong") != AUTH_THROTTLED)
+    for (unsigned i = 10; ask(1, "alice", guess(i)) != AUTH_THROTTLED; i++)
         assert_true(hashes() < 20);
     assert_in_range(hashes(), 10, 11); /* the tenth may still have been at work */
 }
@@ -410,14 +416,14 @@ int main(void)
     const struct CMUnitTest tests[] = {
         AUTH_TEST(the_password_is_wiped_before_anybody_is_told),
         AUTH_TEST(right_and_wrong_cost_one_hash),
-        AUTH_TEST(a_success_is_remembered_a_failure_is_not),
+        AUTH_TEST(successes_and_guesses_are_remembered),
         AUTH_TEST(the_memory_knows_where_the_name_ends),
         AUTH_TEST(a_changed_file_forgets),
         AUTH_TEST(without_users_nobody_enters),
         AUTH_TEST(a_nul_is_not_the_end_of_a_password),
         AUTH_TEST(the_eleventh_failure_is_throttled),
         AUTH_TEST(equal_questions_share_a_hash),
-        AUTH_TEST(equal_failures_count_each),
+        AUTH_TEST(equal_failures_count_once_a_client),
         AUTH_TEST(the_queue_is_bounded_and_throttled),
         AUTH_TEST(whoever_leaves_the_queue_costs_nothing),
         AUTH_TEST(leaving_early_is_no_free_guess),

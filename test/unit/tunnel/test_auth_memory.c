@@ -31,7 +31,7 @@ static const uint8_t *digest(unsigned number)
     static uint8_t bytes[AUTH_DIGEST_SIZE];
 
     memset(bytes, 7, sizeof(bytes));
-    memcpy(bytes + sizeof(bytes) - sizeof(number), &number, sizeof(number));
+    memcpy(bytes, &number, sizeof(number));
     return bytes;
 }
 
@@ -49,23 +49,26 @@ static struct ip_address v6(uint8_t network, uint8_t last)
     return ip_address_from_v6(bytes);
 }
 
-static void a_success_lives_a_minute(void **state)
+static void a_success_lives_a_minute_from_its_last_use(void **state)
 {
     (void)state;
     auth_success_add(&memory, digest(1), 1000);
     auth_success_add(&memory, digest(2), 2000);
-    auth_success_add(&memory, digest(1), 30000); /* does not renew */
-    assert_true(auth_success_is_known(&memory, digest(1), 60999));
-    assert_false(auth_success_is_known(&memory, digest(3), 60999));
-    assert_false(auth_success_is_known(&memory, digest(1), 61000));
-    assert_true(auth_success_is_known(&memory, digest(2), 61999));
-    assert_false(auth_success_is_known(&memory, digest(2), 62000));
+    assert_true(auth_success_use(&memory, digest(1), 60999));
+    assert_false(auth_success_use(&memory, digest(3), 60999));
+    assert_false(auth_success_use(&memory, digest(2), 62000)); /* nobody used it */
+    assert_true(auth_success_use(&memory, digest(1), 120998));
+    auth_success_add(&memory, digest(1), 121000); /* the same as a use */
+    assert_true(auth_success_use(&memory, digest(1), 180999));
+    assert_false(auth_success_use(&memory, digest(1), 240999));
 }
 
 static void fail_from(struct ip_address client, unsigned times, uint64_t now_ms)
 {
+    static unsigned number;
+
     while (times-- > 0)
-        auth_failure_add(&memory, &client, now_ms);
+        auth_failure_add(&memory, &client, digest(number++), now_ms);
 }
 
 static bool is_throttled(struct ip_address client, uint64_t now_ms)
@@ -84,6 +87,24 @@ static void ten_failures_in_a_minute_are_many(void **state)
     assert_false(is_throttled(v4(2), 60999));
     assert_false(is_throttled(v4(1), 61000)); /* a new minute */
     fail_from(v4(1), 9, 61000);
+    assert_false(is_throttled(v4(1), 61000));
+}
+
+static void the_same_guess_is_one(void **state)
+{
+    struct ip_address client = v4(1);
+    struct ip_address other = v4(2);
+
+    (void)state;
+    for (unsigned i = 0; i < 30; i++)
+        auth_failure_add(&memory, &client, digest(1000 + i % 9), 1000 + i);
+    assert_false(is_throttled(v4(1), 2000));
+    assert_true(auth_failure_is_known(&memory, &client, digest(1008), 60999));
+    assert_false(auth_failure_is_known(&memory, &client, digest(1009), 60999));
+    assert_false(auth_failure_is_known(&memory, &other, digest(1008), 60999));
+    auth_failure_add(&memory, &client, digest(1009), 60999);
+    assert_true(is_throttled(v4(1), 60999));
+    assert_false(auth_failure_is_known(&memory, &client, digest(1008), 61000)); /* not renewed */
     assert_false(is_throttled(v4(1), 61000));
 }
 
@@ -113,9 +134,9 @@ static void the_oldest_make_room(void **state)
     for (unsigned i = 0; i < 20000; i++)
         auth_success_add(&memory, digest(i), i);
     assert_int_equal(memory.count, 8192);
-    assert_false(auth_success_is_known(&memory, digest(20000 - 8193), 20000));
-    assert_true(auth_success_is_known(&memory, digest(20000 - 8192), 20000));
-    assert_true(auth_success_is_known(&memory, digest(19999), 20000));
+    assert_false(auth_success_use(&memory, digest(20000 - 8193), 20000));
+    assert_true(auth_success_use(&memory, digest(20000 - 8192), 20000));
+    assert_true(auth_success_use(&memory, digest(19999), 20000));
 }
 
 #define MEMORY_TEST(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
@@ -123,8 +144,11 @@ static void the_oldest_make_room(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        MEMORY_TEST(a_success_lives_a_minute),   MEMORY_TEST(ten_failures_in_a_minute_are_many),
-        MEMORY_TEST(a_v6_network_is_one_client), MEMORY_TEST(families_are_apart),
+        MEMORY_TEST(a_success_lives_a_minute_from_its_last_use),
+        MEMORY_TEST(the_same_guess_is_one),
+        MEMORY_TEST(ten_failures_in_a_minute_are_many),
+        MEMORY_TEST(a_v6_network_is_one_client),
+        MEMORY_TEST(families_are_apart),
         MEMORY_TEST(the_oldest_make_room),
     };
 

@@ -6,6 +6,7 @@
 
 #include <cmocka.h>
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -43,7 +44,7 @@ static void refuses(void **state)
     const struct http1_refusal refusal = {
         .status = 403, .proxy_error = "http_request_denied", .details = "denied by line 7"};
 
-    assert_string_equal(reply(&refusal), "HTTP/1.1 403 Forbidden\r\n"
+    assert_string_equal(reply(&refusal), "HTTP/1.1 403 denied by line 7\r\n"
                                          "Connection: close\r\n"
                                          "Content-Type: text/plain; charset=utf-8\r\n"
                                          "Content-Length: 23\r\n"
@@ -116,6 +117,7 @@ static void escapes_outside_bytes(void **state)
                                           .details = "a\"b\\c\r\nX: y\t\x7f\xc3\xa4\x01"};
     const char *text = reply(&refusal);
 
+    assert_ptr_equal(strstr(text, "HTTP/1.1 400 a\"b\\c??X: y?????\r\nConnection: close"), text);
     assert_non_null(strstr(text, "details=\"a\\\"b\\\\c??X: y?????\"\r\n\r\n"));
     assert_string_equal(strstr(text, "\r\n\r\n") + 4, "adit: a\"b\\c??X: y?????\n");
     assert_content_length(text);
@@ -137,18 +139,48 @@ static void fits_whatever_the_details(void **state)
     assert_int_equal(strlen(strstr(reply_buffer, "\r\n\r\n") + 4), 6 + 512 + 1);
 }
 
-static void has_a_phrase_for_every_status(void **state)
+/* At most 120 bytes, whole words where there are some. */
+static void cuts_the_phrase(void **state)
 {
-    static const unsigned statuses[] = {400, 403, 405, 407, 408, 414, 429,
-                                        431, 500, 501, 502, 503, 504, 505};
+    static const struct {
+        size_t word; /* letters in front of the first blank */
+        size_t length;
+        size_t kept; /* in front of the dots; 0: all */
+    } rows[] = {{0, 120, 0},     {60, 120, 0},    {60, 121, 60},  {116, 300, 116},
+                {117, 300, 117}, {118, 300, 117}, {300, 300, 117}};
+    char details[512];
+    char expected[512];
+
+    for (size_t i = 0; i < ARRAY_LENGTH(rows); i++) {
+        const struct http1_refusal refusal = {
+            .status = 502, .proxy_error = "dns_error", .details = details};
+        size_t kept = rows[i].kept > 0 ? rows[i].kept : rows[i].length;
+
+        memset(details, 'x', rows[i].length);
+        details[rows[i].length] = '\0';
+        details[rows[i].word] = rows[i].word < rows[i].length ? ' ' : '\0';
+        snprintf(expected, sizeof(expected), "HTTP/1.1 502 %.*s%s\r\nConnection: close\r\n",
+                 (int)kept, details, rows[i].kept > 0 ? "..." : "");
+        assert_memory_equal(reply(&refusal), expected, strlen(expected));
+        assert_content_length(reply_buffer);
+    }
+}
+
+static void has_a_phrase_for_every_status_of_the_admin_page(void **state)
+{
+    static const unsigned statuses[] = {200, 400, 401, 403, 404, 405, 408,
+                                        414, 421, 429, 431, 503, 505};
 
     for (size_t i = 0; i < ARRAY_LENGTH(statuses); i++) {
-        const struct http1_refusal refusal = {
-            .status = statuses[i], .proxy_error = "x", .details = "y"};
-        const char *text = reply(&refusal);
-        assert_memory_equal(text, "HTTP/1.1 ", 9);
-        assert_int_equal(strtoul(text + 9, NULL, 10), statuses[i]);
-        assert_null(strstr(text, "Refused\r\n"));
+        const struct http1_answer answer = {
+            .status = statuses[i], .content_type = "text/plain", .fields = ""};
+        struct text out;
+
+        text_init(&out, reply_buffer, sizeof(reply_buffer));
+        http1_reply_head(&out, &answer);
+        assert_memory_equal(reply_buffer, "HTTP/1.1 ", 9);
+        assert_int_equal(strtoul(reply_buffer + 9, NULL, 10), statuses[i]);
+        assert_null(strstr(reply_buffer, "Refused\r\n"));
     }
 }
 
@@ -164,7 +196,8 @@ int main(void)
         cmocka_unit_test(quotes_the_rcode),
         cmocka_unit_test(escapes_outside_bytes),
         cmocka_unit_test(fits_whatever_the_details),
-        cmocka_unit_test(has_a_phrase_for_every_status),
+        cmocka_unit_test(cuts_the_phrase),
+        cmocka_unit_test(has_a_phrase_for_every_status_of_the_admin_page),
     };
     return cmocka_run_group_tests_name("wire/http1_reply", tests, NULL, NULL);
 }
