@@ -64,6 +64,11 @@ void auth_check_cancel(struct auth_check *check)
     world.check = NULL;
 }
 
+static bool may_come(void *self, const struct ip_address *client)
+{
+    return client->bytes[0] == 127;
+}
+
 static bool may_enter(void *self, const char *user)
 {
     return user[0] != 'x';
@@ -366,6 +371,7 @@ static void begin(unsigned choices)
         .name_count = ARRAY_LENGTH(names),
         .has_password = choices & 1,
         .users = (void *)&world,
+        .may_come = may_come,
         .may_enter = may_enter,
     };
     deadline_init(&world.server.second, http_events_second);

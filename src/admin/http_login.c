@@ -1,7 +1,8 @@
 /* Who asks? A Host that is not ours is turned away before anything else: a browser sends whatever
- * name its user's page resolved, and that name may be an attacker's. Then the password, where one
- * is asked for. /healthz needs neither: load balancers have no password, and send any Host or none.
- * Its one word tells a stranger no more than that the connection was taken.
+ * name its user's page resolved, and that name may be an attacker's. So is an address that the page
+ * is not for. Then the password, where one is asked for. /healthz needs none of these: load
+ * balancers have no password, come from anywhere, and send any Host or none. Its one word tells a
+ * stranger no more than that the connection was taken.
  */
 #include "admin/http_private.h"
 
@@ -127,6 +128,9 @@ void http_login(struct http_conn *conn)
 
     if (view_equals(request->path, "/healthz"))
         http_route(conn);
+    else if (!door->may_come(door->self, &conn->client.address))
+        http_conn_refuse(conn, 403, "",
+                         "the admin page is not for your address; see `admin ... from`");
     else if (!http_guard_knows_host(request->host, door->names, door->name_count))
         refuse_host(conn);
     else if (door->has_password)

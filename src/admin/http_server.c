@@ -121,8 +121,10 @@ static bool may_stay(const struct http_conn *conn, const struct http_door *befor
     const struct http_door *door = &conn->server->door;
     const char *user = conn->user;
 
-    if (door->fd < 0 || !door->has_password)
-        return door->fd >= 0;
+    if (door->fd < 0 || !door->may_come(door->self, &conn->client.address))
+        return false;
+    if (!door->has_password)
+        return true;
     if (door->users == NULL || before->users == NULL || !door->may_enter(door->self, user))
         return false;
     const char *hash = auth_users_find(door->users, user, strlen(user));

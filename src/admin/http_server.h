@@ -46,6 +46,7 @@ struct http_door {
     const char *const *names; /* by which it is asked for, beside addresses and localhost */
     size_t name_count;        /* `names`: as long as it is the door; normalised */
     bool has_password;        /* everything but /healthz asks for one */
+    bool (*may_come)(void *self, const struct ip_address *client); /* but for /healthz */
     struct auth_users *users; /* outlives its being set here; NULL: nobody has a password */
     bool (*may_enter)(void *self, const char *user); /* one whose password was right */
     void *self;

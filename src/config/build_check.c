@@ -357,10 +357,11 @@ void build_finish(struct config_builder *builder, const struct config_overrides 
     if (overrides->admin != NULL)
         config->admin = *overrides->admin;
     if (overrides->admin != NULL && config->admin_users.value_count == 0 &&
-        !ip_address_is_loopback(&config->admin.address))
+        config->admin_from.value_count == 0 && !ip_address_is_loopback(&config->admin.address))
         builder_error(
             builder, NULL,
-            "-a: the admin page beyond loopback needs a password: write `admin ADDR:PORT user "
+            "-a: the admin page beyond loopback needs a password, or to know for whom it is: write "
+            "`admin ADDR:PORT from 10.0.0.0/8`, or `admin ADDR:PORT user "
             "@group` and a `users` file into the configuration",
             NULL);
     check_admin(builder, overrides->admin != NULL);

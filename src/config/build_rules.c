@@ -344,10 +344,10 @@ static bool parse_values(struct config_builder *builder, enum policy_condition_k
     return condition->value_count > 0;
 }
 
-bool build_user_values(struct config_builder *builder, const struct vector *words,
-                       struct policy_condition *ret_condition)
+bool build_values(struct config_builder *builder, enum policy_condition_kind kind,
+                  const struct vector *words, struct policy_condition *ret_condition)
 {
-    return parse_values(builder, POLICY_USER, words, ret_condition);
+    return parse_values(builder, kind, words, ret_condition);
 }
 
 void build_condition(struct config_builder *builder, enum policy_condition_kind kind,

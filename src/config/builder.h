@@ -103,6 +103,7 @@ struct log_draft {
 struct admin_draft {
     struct config_word address;
     struct vector users; /* struct config_word */
+    struct vector from;  /* struct config_word */
     struct vector names; /* struct config_word */
 };
 
@@ -168,9 +169,9 @@ void build_rule(struct config_builder *builder, const struct config_place *place
 /* The one or two values that an entry is (`.example.com` is two); 0: no memory. */
 size_t build_entry_values(struct config_builder *builder, const struct list_entry *entry,
                           struct policy_value ret_values[2]);
-/* For admin's `user`. */
-bool build_user_values(struct config_builder *builder, const struct vector *words,
-                       struct policy_condition *ret_condition);
+/* For admin's `user` and `from`. */
+bool build_values(struct config_builder *builder, enum policy_condition_kind kind,
+                  const struct vector *words, struct policy_condition *ret_condition);
 
 /* -- build_check.c: when everything is read */
 void build_finish(struct config_builder *builder, const struct config_overrides *overrides);

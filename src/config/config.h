@@ -98,6 +98,7 @@ struct config {
     bool is_admin_built_in; /* nobody named it: where its port is busy, there is no admin page */
     struct ip_endpoint admin;
     struct policy_condition admin_users; /* of kind POLICY_USER; value_count 0: anybody */
+    struct policy_condition admin_from;  /* of kind POLICY_FROM; value_count 0: from anywhere */
     const char *admin_names[CONFIG_ADMIN_NAMES_MAX]; /* of the page, normalised */
     size_t admin_name_count;
     const char *users_path;         /* NULL: no users */

@@ -221,6 +221,8 @@ static void put_admin(struct printer *printer)
     put_endpoint(printer, &config->admin);
     if (config->admin_users.value_count > 0)
         put_condition(printer, &config->admin_users);
+    if (config->admin_from.value_count > 0)
+        put_condition(printer, &config->admin_from);
     for (size_t i = 0; i < config->admin_name_count; i++) {
         put(printer, i > 0 ? ", " : " name ");
         put_name(printer, config->admin_names[i]);

@@ -196,6 +196,7 @@ log:
 admin:
     value { $$ = (struct admin_draft){.address = $1}; }
   | admin USER values { $$ = $1; set_part(builder, &@2, &$$.users, &$3); }
+  | admin FROM values { $$ = $1; set_part(builder, &@2, &$$.from, &$3); }
   | admin NAME values { $$ = $1; set_part(builder, &@2, &$$.names, &$3); }
   ;
 

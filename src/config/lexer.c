@@ -69,7 +69,7 @@ static const struct {
     {"stderr", TOKEN_STDERR, IN_LOG, 0},
     {"format", TOKEN_FORMAT, IN_LOG, 0},
     {"events", TOKEN_EVENTS, IN_LOG, 0},
-    {"from", TOKEN_FROM, IN_RULE, 0},
+    {"from", TOKEN_FROM, IN_RULE | IN_ADMIN, 0},
     {"user", TOKEN_USER, IN_RULE | IN_ADMIN, 0},
     {"name", TOKEN_NAME, IN_ADMIN, 0},
     {"to", TOKEN_TO, IN_RULE, 0},

@@ -1,4 +1,4 @@
-/* Who may see the page stands in `admin ... user`; who they are, in the file of `users`.
+/* Who may see the page stands in `admin ... user` and `from`; who they are, in the file of `users`.
  *
  * The machine's own names are those that nobody else decides about: the kernel's, and what
  * /etc/hosts says beside it. What DNS says would let whoever answers choose one.
@@ -9,6 +9,8 @@
 #include "daemon/file_text.h"
 #include "daemon/snapshot.h"
 #include "observe/log.h"
+#include "policy/network_set.h"
+#include "policy/special_address.h"
 #include "wire/authority.h"
 
 #include <errno.h>
@@ -92,6 +94,39 @@ static bool may_enter(void *self, const char *user)
     return false;
 }
 
+static bool value_has(const struct config *config, const struct policy_value *value,
+                      const struct ip_address *client)
+{
+    switch (value->kind) {
+    case POLICY_VALUE_ANY:
+        return true;
+    case POLICY_VALUE_PRIVATE:
+        return special_address_is_private(client);
+    case POLICY_VALUE_LOOPBACK:
+        return ip_address_is_loopback(client);
+    case POLICY_VALUE_NETWORK:
+        return ip_network_contains(&value->network, client);
+    case POLICY_VALUE_LIST: {
+        const struct network_set *networks = config->policy.lists[value->index].networks;
+
+        return networks != NULL && network_set_contains(networks, client);
+    }
+    default:
+        return false;
+    }
+}
+
+static bool may_come(void *self, const struct ip_address *client)
+{
+    const struct worker_admin *admin = self;
+    const struct config *config = admin->snapshot->config;
+
+    for (size_t i = 0; i < config->admin_from.value_count; i++)
+        if (value_has(config, &config->admin_from.values[i], client))
+            return true;
+    return config->admin_from.value_count == 0;
+}
+
 int worker_admin_create(const struct http_server_plan *plan, struct worker_admin **ret_admin)
 {
     struct worker_admin *admin = calloc(1, sizeof(*admin));
@@ -128,6 +163,7 @@ bool worker_admin_use(struct worker_admin *admin, struct snapshot *snapshot,
         .names = admin->names,
         .has_password = snapshot->config->admin_users.value_count > 0,
         .users = snapshot->users,
+        .may_come = may_come,
         .may_enter = may_enter,
         .self = admin,
     };

@@ -553,6 +553,25 @@ def test_beyond_loopback(guarded, namespace):
         expect(gate.ask("/metrics"), 401)  # nor from this machine
 
 
+def test_only_addresses_that_it_is_for(guarded, namespace):
+    space = namespace()
+    space.ip("addr", "add", "10.77.0.1/32", "dev", "lo")
+    with space:
+        for admin, user in (("0.0.0.0:0 from 10.0.0.0/8", None), ("[::]:0 from lan", None),
+                            ("0.0.0.0:0 user alice from 10.0.0.0/8", "alice")):
+            gate = guarded(admin + "\nlist lan { 10.77.0.0/24, fd00::/8 }")
+            port = gate.proxy.admin.rpartition(":")[2]
+            at, here = f"10.77.0.1:{port}", f"127.0.0.1:{port}"
+            expect(gate.ask("/metrics", user, at=at, host=at), 200)
+            response = expect(gate.ask("/metrics", user, at=here, host=here), 403)
+            assert b"see `admin ... from`" in response.body
+            expect(gate.ask("/healthz", at=here, host=here), 200)
+            if user:  # both apply
+                expect(gate.ask("/metrics", at=at, host=at), 401)
+                expect(gate.ask("/metrics", "bob", at=at, host=at), 403)
+            gate.proxy.stop()
+
+
 def test_reload_changes_who_is_let_in(guarded, origin):
     probe = origin(Echo)
     probe.close()
@@ -578,7 +597,7 @@ def ends(events):
     return False
 
 
-@pytest.mark.parametrize("change", ["user", "password", "gone", "off"])
+@pytest.mark.parametrize("change", ["user", "password", "gone", "off", "from"])
 def test_reload_ends_the_streams_of_whom_it_no_longer_lets_in(guarded, tmp_path, change):
     gate = guarded()
     admin = "admin 127.0.0.1:0 user alice, @ops\n"
@@ -592,10 +611,12 @@ def test_reload_ends_the_streams_of_whom_it_no_longer_lets_in(guarded, tmp_path,
             (tmp_path / "htpasswd").write_text(htpasswd("bob", "carol"))
         elif change == "off":
             admin = ""
+        elif change == "from":
+            admin = "admin 127.0.0.1:0 user alice, @ops from 10.0.0.0/8\n"
         gate.path.write_text(admin + gate.text)
         assert gate.proxy.control("reload").returncode == 0
         assert ends(alice)
-        if change == "off":
+        if change in ("off", "from"):
             assert ends(carol)
         else:
             refuse(gate.proxy)

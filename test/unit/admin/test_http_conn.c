@@ -42,6 +42,11 @@ static const struct views_ops ops = {
     .read_stats = read_stats, .cancel_tunnels = cancel_tunnels, .cancel_explain = cancel_explain};
 static const struct views views = {.ops = &ops};
 
+static bool may_come(void *self, const struct ip_address *client)
+{
+    return true;
+}
+
 /* ---- tunnel/auth.h: nobody is asked for a password ---- */
 
 enum auth_result auth_check_start(struct auth_check *check, struct auth *auth,
@@ -73,6 +78,7 @@ static int set_up(void **state)
     virtual_loop_reset();
     list_init(&fixture.server.connections);
     fixture.server.views = &views;
+    fixture.server.door.may_come = may_come;
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, fds) < 0 ||
         setsockopt(fds[0], SOL_SOCKET, SO_SNDBUF, &bytes, sizeof(bytes)) < 0)
         return -1;
