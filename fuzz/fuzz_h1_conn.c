@@ -9,6 +9,7 @@
  */
 #include "front/front_private.h"
 #include "front/h1_conn.h"
+#include "net/room.h"
 #include "net/stream.h"
 #include "observe/counters.h"
 #include "tunnel/tunnel.h"
@@ -55,7 +56,8 @@ static struct {
 
     struct front front;
     struct tunnel_env env;
-    struct capacity capacity;
+    struct room *seats;
+    bool has_newcomer; /* who took the connection's unit */
     struct counters counters;
 } world;
 
@@ -330,6 +332,8 @@ static void step(struct program *program)
         tunnel_fails();
         break;
     case 9:
+        if (amount % 4 == 3 && room_take(world.seats, NULL))
+            world.has_newcomer = true;
         if (amount == 0 && !list_is_empty(&world.front.connections))
             h1_conn_close(h1_conn_of(world.front.connections.next));
         virtual_loop_end_turn();
@@ -387,8 +391,8 @@ static void begin(unsigned choices)
     world.is_open = true;
     world.room = choices & 1 ? choices >> 2 : PLENTY;
     world.answer = choices & 2 ? REFUSES_AT_ONCE : ANSWERS_LATER;
-    world.capacity = (struct capacity){.limit = 1};
-    world.env.capacity = &world.capacity;
+    CHECK(room_create(1, &world.seats) == 0);
+    world.env.room = world.seats;
     world.env.counters = &world.counters;
     world.front.env = &world.env;
     world.front.timeouts.head_ms = HEAD_MS;
@@ -410,7 +414,10 @@ static void let_end(void)
     CHECK(world.tunnel == NULL);
     CHECK(world.is_open == world.is_relaying);
     CHECK(!virtual_loop_has_deadline());
-    CHECK(world.capacity.taken == (world.is_relaying ? 1 : 0));
+    CHECK(room_taken(world.seats) == (world.is_relaying || world.has_newcomer ? 1 : 0));
+    if (world.is_relaying || world.has_newcomer)
+        room_give_back(world.seats);
+    room_destroy(world.seats);
     CHECK(counter_read(&world.counters, COUNTER_CONNECTIONS_OPEN) == (world.is_relaying ? 1 : 0));
 }
 
@@ -426,7 +433,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (is_full)
         refuse_with = TUNNEL_ERROR_FULL;
     else
-        CHECK(capacity_take(&world.capacity));
+        CHECK(room_take(world.seats, NULL));
     bytes_arrive(&program, is_full ? 0 : next(&program) * 2);
     CHECK(h1_conn_open(&world.front, &world.stream, &client, 0, refuse_with) == 0);
     virtual_loop_end_turn();

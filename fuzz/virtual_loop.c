@@ -82,6 +82,23 @@ void watch_close(struct watch *watch)
     world.watch = NULL;
 }
 
+/* There is no other thread. */
+void letter_init(struct letter *letter, void (*deliver)(struct letter *))
+{
+    list_init(&letter->link);
+    letter->deliver = deliver;
+}
+
+void letter_post(struct loop *loop, struct letter *letter)
+{
+    REQUIRE(letter == NULL);
+}
+
+bool letter_take_back(struct loop *loop, struct letter *letter)
+{
+    return false;
+}
+
 /* ---- the world ---- */
 
 void virtual_loop_reset(void)

@@ -26,6 +26,7 @@
 #include "daemon/worker_views.h"
 #include "loop/clock.h"
 #include "loop/loop.h"
+#include "net/room.h"
 #include "observe/access_log.h"
 #include "observe/log.h"
 #include "observe/process_figures.h"
@@ -72,7 +73,7 @@ struct worker {
     struct process_meter meter;
     bool is_reload_good;
     uint64_t reload_wall_ms;
-    struct capacity capacity;
+    struct room *room;
     struct watch channel;
     struct worker_views *views;
     struct control *control;
@@ -520,7 +521,7 @@ static struct worker_thread_plan plan_thread(struct worker *worker, unsigned ind
         .limits = worker->limits_shared,
         .dial_gate = worker->dial_gate,
         .rules = worker->rules,
-        .capacity = &worker->capacity,
+        .room = worker->room,
         .log = log_ring_at(worker->log, index),
         .relay_limits = {.mode = plan->relay_mode,
                          .pipes = pipes > 0 ? pipes : 1,
@@ -710,6 +711,8 @@ static int create_shared_parts(struct worker *worker)
     if (error == 0)
         error = create_dial_gate(worker);
     if (error == 0)
+        error = room_create(plan->limits.connections, &worker->room);
+    if (error == 0)
         error = create_figures(worker);
     if (error == 0)
         error = worker_views_create(worker->loop, look_at, worker, &worker->views);
@@ -733,6 +736,7 @@ static void destroy_parts(struct worker *worker)
     for (unsigned i = 0; i < worker->thread_count; i++)
         worker_thread_destroy(worker->threads[i]);
     dial_gate_destroy(worker->dial_gate);
+    room_destroy(worker->room);
     rule_names_destroy(worker->rules);
     process_meter_close(&worker->meter);
     snapshot_release(worker->before);
@@ -754,7 +758,6 @@ int worker_run(const struct worker_plan *plan)
 
     worker.plan = plan;
     worker.channel.fd = -1;
-    worker.capacity.limit = plan->limits.connections;
     deadline_init(&worker.drain_over, drain_time_is_over);
     int error = create_shared_parts(&worker);
     if (error < 0) {

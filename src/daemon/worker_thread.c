@@ -14,6 +14,7 @@
 #include "daemon/snapshot.h"
 #include "loop/loop.h"
 #include "net/acceptor.h"
+#include "net/room.h"
 #include "observe/event_feed.h"
 #include "observe/log.h"
 #include "tunnel/tunnel.h"
@@ -180,9 +181,9 @@ static struct worker_thread *find_idler(struct worker_thread *thread)
 /* A connection in a box has no place yet among those that the process may have. */
 static bool is_room_short(const struct worker_thread *thread)
 {
-    const struct capacity *capacity = thread->env.capacity;
+    const struct room *room = thread->env.room;
 
-    return capacity->taken + HANDOVER_MAX * thread->thread_count >= capacity->limit;
+    return room_taken(room) + HANDOVER_MAX * thread->thread_count >= room_limit(room);
 }
 
 static bool hand_over(struct worker_thread *thread, const struct handed *handed)
@@ -634,7 +635,7 @@ static void fill_env(struct worker_thread *thread, const struct worker_thread_pl
     env->auth = plan->auth;
     env->limits = plan->limits;
     env->dial_gate = plan->dial_gate;
-    env->capacity = plan->capacity;
+    env->room = plan->room;
     env->counters = &thread->counters;
     env->log = plan->log;
     env->events = &thread->events;

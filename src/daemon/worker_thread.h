@@ -36,7 +36,7 @@ struct worker_thread_plan {
     struct limits *limits;
     struct dial_gate *dial_gate;
     struct rule_names *rules;
-    struct capacity *capacity;
+    struct room *room;
     struct log_ring *log;
     struct relay_limits relay_limits;
     struct file_text *const *files; /* WATCHED_FILE_COUNT of them */

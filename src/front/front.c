@@ -1,12 +1,13 @@
-/* Accepted descriptors become connections. A connection takes a unit of the process's capacity,
- * which its tunnel inherits; without one it still gets its answer, 503, and lingers among a bounded
- * number of surplus connections, of which the oldest gives way.
+/* Accepted descriptors become connections. A connection takes a unit of the process's room, which
+ * its tunnel inherits; without one, or when it loses it to a newcomer, it still gets its answer and
+ * lingers among a bounded number of surplus connections, of which the oldest gives way.
  */
 #include "front/front.h"
 
 #include "front/front_private.h"
 #include "front/h1_conn.h"
 #include "loop/loop.h"
+#include "net/room.h"
 #include "net/stream.h"
 #include "net/tcp_stream.h"
 #include "tunnel/tunnel_env.h"
@@ -16,7 +17,7 @@
 #include <unistd.h>
 
 /* Their descriptors come out of the reserve, which is small when the descriptor limit is. */
-enum { SURPLUS_MOST = 16, SURPLUS_FEW = 2, FEW_BELOW_CAPACITY = 512 };
+enum { SURPLUS_MOST = 16, SURPLUS_FEW = 2, FEW_BELOW_ROOM = 512 };
 
 int front_create(struct tunnel_env *env, const struct front_timeouts *timeouts,
                  struct front **ret_front)
@@ -56,9 +57,9 @@ size_t front_connection_count(const struct front *front)
     return front->connection_count;
 }
 
-static void make_room_for_surplus(struct front *front)
+void front_make_room_for_surplus(struct front *front)
 {
-    size_t most = front->env->capacity->limit < FEW_BELOW_CAPACITY ? SURPLUS_FEW : SURPLUS_MOST;
+    size_t most = room_limit(front->env->room) < FEW_BELOW_ROOM ? SURPLUS_FEW : SURPLUS_MOST;
 
     if (front->surplus_count >= most)
         h1_conn_close(h1_conn_of(front->surplus.next));
@@ -87,11 +88,11 @@ void front_accept(struct front *front, int fd, const struct ip_endpoint *client,
 
     if (env->is_draining)
         refuse_with = TUNNEL_ERROR_DRAINING;
-    else if (!capacity_take(env->capacity))
+    else if (!room_take(env->room, env->loop))
         refuse_with = TUNNEL_ERROR_FULL;
     if (refuse_with != TUNNEL_ERROR_NONE)
-        make_room_for_surplus(front);
+        front_make_room_for_surplus(front);
     if (open_connection(front, fd, client, listener, refuse_with) < 0 &&
         refuse_with == TUNNEL_ERROR_NONE)
-        capacity_give_back(env->capacity);
+        room_give_back(env->room);
 }

@@ -23,7 +23,7 @@ int front_create(struct tunnel_env *env, const struct front_timeouts *timeouts,
 void front_set_timeouts(struct front *front, const struct front_timeouts *timeouts);
 /* Closes whatever connections are left. */
 void front_destroy(struct front *front);
-/* Takes an accepted, non-blocking descriptor. Reads at once. Over capacity or while draining
+/* Takes an accepted, non-blocking descriptor. Reads at once. Without room or while draining
  * (env->is_draining) the connection gets its 503. */
 void front_accept(struct front *front, int fd, const struct ip_endpoint *client, unsigned listener);
 /* Connections that are not yet, or never became, tunnels (lingering ones included). */

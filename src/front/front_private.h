@@ -15,9 +15,12 @@ struct front {
     struct front_timeouts timeouts;
     struct list connections;
     size_t connection_count;
-    struct list surplus; /* connections without a unit of capacity, oldest first */
+    struct list surplus; /* connections without a unit of room, oldest first */
     size_t surplus_count;
     char scratch[HTTP1_HEAD_MAX]; /* what is in it never outlives a call */
 };
+
+/* Another one is about to join the surplus: the oldest may have to go. */
+void front_make_room_for_surplus(struct front *front);
 
 #endif

@@ -15,6 +15,7 @@
 #include "front/front_private.h"
 #include "loop/loop.h"
 #include "loop/slab.h"
+#include "net/room.h"
 #include "net/stream.h"
 #include "observe/counters.h"
 #include "tunnel/tunnel.h"
@@ -42,6 +43,7 @@ struct h1_conn {
     struct tunnel *tunnel;
     struct deadline deadline; /* of the head, of writing the answer, of lingering */
     struct garbage garbage;
+    struct room_guest guest; /* while it waits for its client */
     struct ip_endpoint client;
     struct http1_scan scan;
     char *head; /* bytes so far, when they did not come at once */
@@ -52,7 +54,7 @@ struct h1_conn {
     size_t dropped;
     uint16_t listener;
     uint8_t state;
-    bool has_capacity;
+    bool has_room;
     bool is_closed;
     bool is_body_omitted; /* the answer to HEAD */
 };
@@ -91,10 +93,30 @@ static void leave_front(struct h1_conn *conn)
     conn->is_closed = true;
     list_remove(&conn->link);
     front->connection_count--;
-    if (!conn->has_capacity)
+    if (!conn->has_room)
         front->surplus_count--;
     deadline_cancel(front->env->loop, &conn->deadline);
     loop_free_later(front->env->loop, &conn->garbage, conn_free);
+}
+
+/* Its unit went to a newcomer. */
+static void lose_room(struct h1_conn *conn)
+{
+    struct front *front = conn->front;
+
+    conn->has_room = false;
+    front_make_room_for_surplus(front);
+    list_remove(&conn->link);
+    list_append(&front->surplus, &conn->link);
+    front->surplus_count++;
+}
+
+/* From now on it is not displaced. False when it has no unit (any more). */
+static bool keep_room(struct h1_conn *conn)
+{
+    if (conn->has_room && !room_unregister(&conn->guest))
+        lose_room(conn);
+    return conn->has_room;
 }
 
 void h1_conn_close(struct h1_conn *conn)
@@ -105,8 +127,8 @@ void h1_conn_close(struct h1_conn *conn)
         tunnel_cancel(conn->tunnel);
     conn->tunnel = NULL;
     stream_close(conn->stream, false);
-    if (conn->has_capacity)
-        capacity_give_back(conn->front->env->capacity);
+    if (conn->has_room && room_unregister(&conn->guest))
+        room_give_back(conn->front->env->room);
     counter_subtract(conn->front->env->counters, COUNTER_CONNECTIONS_OPEN, 1);
     leave_front(conn);
 }
@@ -229,6 +251,8 @@ static void continue_reply(struct h1_conn *conn)
         answered(conn);
 }
 
+static void wait_for_client(struct h1_conn *conn);
+
 static void refuse(struct h1_conn *conn, enum tunnel_error error, const char *rcode,
                    const char *details)
 {
@@ -248,6 +272,7 @@ static void refuse(struct h1_conn *conn, enum tunnel_error error, const char *rc
     text_init(&reply, buffer, sizeof(buffer));
     http1_reply_refusal(&reply, &refusal);
     write_reply(conn, reply.start, reply.length);
+    wait_for_client(conn);
 }
 
 /* Of a target that is no authority only the host is logged: userinfo, path and query may hold
@@ -285,6 +310,28 @@ static void reject(struct h1_conn *conn, enum tunnel_error error, const char *de
 
     tunnel_reject(conn->front->env, &rejection);
     refuse(conn, error, NULL, rejection.details);
+}
+
+/* ---- making room ---- */
+
+static void displaced(struct room_guest *guest)
+{
+    struct h1_conn *conn = container_of(guest, struct h1_conn, guest);
+
+    lose_room(conn);
+    if (conn->state == H1_READING)
+        reject(conn, TUNNEL_ERROR_DISPLACED, NULL, NULL);
+    else
+        h1_conn_close(conn);
+}
+
+/* Until its request is there, or its refusal is taken, it makes room for others. */
+static void wait_for_client(struct h1_conn *conn)
+{
+    struct tunnel_env *env = conn->front->env;
+
+    if (!conn->is_closed && conn->has_room && !room_guest_is_registered(&conn->guest))
+        room_register(env->room, &conn->guest, env->loop, &conn->client.address, displaced);
 }
 
 /* ---- the tunnel's answers ---- */
@@ -346,6 +393,10 @@ static void head_complete(struct h1_conn *conn, const char *bytes, size_t head_l
     if (result != HTTP1_OK) {
         conn->is_body_omitted = head.is_head_method;
         reject(conn, error_from_result(result), details_of(result, head.problem), &head.target);
+        return;
+    }
+    if (!keep_room(conn)) {
+        reject(conn, TUNNEL_ERROR_DISPLACED, NULL, &head.target);
         return;
     }
     struct basic_credentials credentials;
@@ -538,21 +589,23 @@ int h1_conn_open(struct front *front, struct stream *stream, const struct ip_end
     conn->stream = stream;
     conn->client = *client;
     conn->listener = (uint16_t)listener;
-    conn->has_capacity = refuse_with == TUNNEL_ERROR_NONE;
+    conn->has_room = refuse_with == TUNNEL_ERROR_NONE;
     conn->state = H1_READING;
     deadline_init(&conn->deadline, deadline_passed);
-    list_append(conn->has_capacity ? &front->connections : &front->surplus, &conn->link);
+    list_append(conn->has_room ? &front->connections : &front->surplus, &conn->link);
     front->connection_count++;
     counter_add(front->env->counters, COUNTER_CONNECTIONS_OPEN, 1);
     stream_observe(stream, conn_ready, conn);
     stream_want(stream, STREAM_READABLE);
-    if (!conn->has_capacity) {
+    if (!conn->has_room) {
         front->surplus_count++;
         refuse_at_once(conn, refuse_with);
         return 0;
     }
     read_head(conn);
-    if (conn->state == H1_READING && !conn->is_closed)
+    if (conn->state == H1_READING && !conn->is_closed) {
         deadline_set(loop, &conn->deadline, loop_now_ms(loop) + front->timeouts.head_ms);
+        wait_for_client(conn);
+    }
     return 0;
 }

@@ -15,7 +15,7 @@ struct list;
 struct stream;
 
 /* Takes `stream` on success and reads at once. With `refuse_with` other than NONE the connection
- * holds no unit of capacity and gets that answer whatever it asks for. 0 or -ENOMEM. */
+ * holds no unit of room (net/room.h) and gets that answer whatever it asks for. 0 or -ENOMEM. */
 int h1_conn_open(struct front *front, struct stream *stream, const struct ip_endpoint *client,
                  unsigned listener, enum tunnel_error refuse_with) MUST_CHECK;
 /* Ends the connection now, whatever it is doing. */

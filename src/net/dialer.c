@@ -10,6 +10,7 @@
 #include "loop/loop.h"
 #include "loop/slab.h"
 #include "net/local_address.h"
+#include "net/room.h"
 #include "net/socket_address.h"
 #include "net/stream.h"
 #include "net/tcp_stream.h"
@@ -23,6 +24,10 @@
 /* RFC 8305 section 8 names both values. */
 static const uint64_t resolution_delay_ms = 50;
 static const uint64_t attempt_delay_ms = 250;
+
+/* What an attempt has beyond that where no other may run beside it: a SYN that was lost is sent
+ * again after 1 s. */
+static const uint64_t attempt_patience_ms = 1250;
 
 enum { FAMILY_COUNT = 2 };
 
@@ -41,19 +46,22 @@ struct candidates {
 
 struct dial {
     struct loop *loop;
+    struct room *room;
     void (*on_done)(void *, const struct dial_result *);
     void *owner;
     struct garbage garbage;
-    struct deadline delay; /* resolution delay, then attempt delay */
+    struct deadline delay; /* resolution delay, then attempt delay or patience */
     struct deadline total;
     struct task report;
     struct candidates families[FAMILY_COUNT]; /* IPv6, IPv4 */
     struct attempt attempts[DIAL_ATTEMPTS_MAX];
     unsigned attempt_count; /* begun so far */
     unsigned open_count;
-    unsigned turn; /* the family whose turn it is */
+    unsigned spare_count; /* units of room for attempts beside another */
+    unsigned turn;        /* the family whose turn it is */
     int error;
     uint16_t port;
+    bool is_patient; /* `delay` is patience: when it passes, what is under way gives way */
     bool is_started;
     bool is_done;
     struct ip_address last_address;
@@ -93,6 +101,15 @@ static void note_failure(struct dial *dial, const struct ip_address *address, in
     }
 }
 
+/* One attempt needs none. */
+static void give_back_spares(struct dial *dial)
+{
+    while (dial->spare_count > 0 && dial->spare_count >= dial->open_count) {
+        room_give_back(dial->room);
+        dial->spare_count--;
+    }
+}
+
 static void close_attempts(struct dial *dial)
 {
     for (unsigned i = 0; i < dial->attempt_count; i++) {
@@ -101,6 +118,16 @@ static void close_attempts(struct dial *dial)
         dial->attempts[i].stream = NULL;
     }
     dial->open_count = 0;
+    give_back_spares(dial);
+}
+
+static void time_attempts_out(struct dial *dial)
+{
+    for (unsigned i = 0; i < dial->attempt_count; i++) {
+        if (dial->attempts[i].stream != NULL)
+            note_failure(dial, &dial->attempts[i].address, -ETIMEDOUT);
+    }
+    close_attempts(dial);
 }
 
 static void stop(struct dial *dial)
@@ -145,6 +172,7 @@ static void attempt_ready(struct stream *stream, void *observer)
     stream_close(stream, false);
     attempt->stream = NULL;
     dial->open_count--;
+    give_back_spares(dial);
     deadline_cancel(dial->loop, &dial->delay);
     advance(dial);
 }
@@ -206,17 +234,27 @@ static bool begin_attempt(struct dial *dial, const struct ip_address *address)
     return true;
 }
 
+/* Addresses that were not tried yet. */
+static unsigned count_waiting(const struct dial *dial)
+{
+    unsigned count = 0;
+
+    for (unsigned i = 0; i < FAMILY_COUNT; i++)
+        count += dial->families[i].count - dial->families[i].next;
+    return count;
+}
+
+/* Contract: there is one. */
 static const struct ip_address *take_next(struct dial *dial)
 {
-    for (unsigned i = 0; i < FAMILY_COUNT; i++) {
-        struct candidates *family = &dial->families[(dial->turn + i) % FAMILY_COUNT];
+    unsigned turn = dial->turn;
 
-        if (family->next < family->count) {
-            dial->turn = (dial->turn + i + 1) % FAMILY_COUNT;
-            return &family->addresses[family->next++];
-        }
-    }
-    return NULL;
+    if (dial->families[turn].next == dial->families[turn].count)
+        turn = (turn + 1) % FAMILY_COUNT;
+    struct candidates *family = &dial->families[turn];
+    REQUIRE(family->next < family->count);
+    dial->turn = (turn + 1) % FAMILY_COUNT;
+    return &family->addresses[family->next++];
 }
 
 /* Only IPv4 is known so far, nothing has begun: IPv6 has 50 ms to be answered. */
@@ -235,25 +273,46 @@ static bool is_complete(const struct dial *dial)
 /* An address waits for its turn, or may still come. */
 static bool has_more(const struct dial *dial)
 {
-    for (unsigned i = 0; i < FAMILY_COUNT; i++) {
-        if (dial->families[i].next < dial->families[i].count)
-            return true;
-    }
-    return !is_complete(dial);
+    return count_waiting(dial) > 0 || !is_complete(dial);
+}
+
+static void delay_by(struct dial *dial, uint64_t delay_ms, bool is_patient)
+{
+    dial->is_patient = is_patient;
+    deadline_set(dial->loop, &dial->delay, loop_now_ms(dial->loop) + delay_ms);
+}
+
+static uint64_t patience_of(const struct dial *dial)
+{
+    uint64_t now_ms = loop_now_ms(dial->loop);
+    uint64_t left_ms = dial->total.at_ms > now_ms ? dial->total.at_ms - now_ms : 0;
+    uint64_t share_ms = left_ms / (count_waiting(dial) + 1);
+
+    return share_ms < attempt_patience_ms ? share_ms : attempt_patience_ms;
+}
+
+static bool take_spare(struct dial *dial)
+{
+    if (!room_take_spare(dial->room))
+        return false;
+    dial->spare_count++;
+    return true;
 }
 
 /* Begins whatever is due. The delay timer must not be running. */
 static void advance(struct dial *dial)
 {
-    while (dial->attempt_count < DIAL_ATTEMPTS_MAX) {
-        const struct ip_address *address = take_next(dial);
-
-        if (address == NULL)
-            break;
-        if (!begin_attempt(dial, address))
+    while (dial->attempt_count < DIAL_ATTEMPTS_MAX && count_waiting(dial) > 0) {
+        if (dial->open_count > 0 && !take_spare(dial)) {
+            delay_by(dial, patience_of(dial), true);
+            return;
+        }
+        if (!begin_attempt(dial, take_next(dial))) {
+            give_back_spares(dial);
             continue;
+        }
         if (has_more(dial))
-            deadline_set(dial->loop, &dial->delay, loop_now_ms(dial->loop) + attempt_delay_ms);
+            delay_by(dial, attempt_delay_ms, false);
         return;
     }
     bool is_exhausted = dial->attempt_count == DIAL_ATTEMPTS_MAX;
@@ -267,7 +326,7 @@ static void consider(struct dial *dial)
         return;
     if (waits_for_ipv6(dial)) {
         if (dial->families[1].count > 0)
-            deadline_set(dial->loop, &dial->delay, loop_now_ms(dial->loop) + resolution_delay_ms);
+            delay_by(dial, resolution_delay_ms, false);
         return;
     }
     advance(dial);
@@ -275,17 +334,18 @@ static void consider(struct dial *dial)
 
 static void delay_passed(struct deadline *deadline)
 {
-    advance(container_of(deadline, struct dial, delay));
+    struct dial *dial = container_of(deadline, struct dial, delay);
+
+    if (dial->is_patient)
+        time_attempts_out(dial);
+    advance(dial);
 }
 
 static void total_passed(struct deadline *deadline)
 {
     struct dial *dial = container_of(deadline, struct dial, total);
 
-    for (unsigned i = 0; i < dial->attempt_count; i++) {
-        if (dial->attempts[i].stream != NULL)
-            note_failure(dial, &dial->attempts[i].address, -ETIMEDOUT);
-    }
+    time_attempts_out(dial);
     if (dial->error == 0)
         dial->error = -ETIMEDOUT;
     finish(dial, NULL);
@@ -296,7 +356,7 @@ static void report_failure(struct task *task)
     finish(container_of(task, struct dial, report), NULL);
 }
 
-int dial_create(struct loop *loop, uint16_t port,
+int dial_create(struct loop *loop, struct room *room, uint16_t port,
                 void (*on_done)(void *, const struct dial_result *), void *owner,
                 struct dial **ret_dial)
 {
@@ -305,6 +365,7 @@ int dial_create(struct loop *loop, uint16_t port,
     if (dial == NULL)
         return -ENOMEM;
     dial->loop = loop;
+    dial->room = room;
     dial->port = port;
     dial->on_done = on_done;
     dial->owner = owner;

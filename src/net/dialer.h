@@ -4,6 +4,9 @@
  * The kernel gets the very address that was added, nothing else. Attempts start 250 ms apart, or at
  * once when the one before failed, families interleaved, IPv6 first; the first to connect wins and
  * the others are closed. When only IPv4 has been answered, IPv6 gets 50 ms to catch up.
+ *
+ * An attempt beside another needs room of its own (net/room.h); where there is little, addresses
+ * are tried one by one, and one that is silent gives way after 1.5 s, or its share of the time.
  */
 #ifndef NET_DIALER_H
 #define NET_DIALER_H
@@ -16,6 +19,7 @@
 
 struct dial;
 struct loop;
+struct room;
 struct stream;
 
 #define DIAL_ATTEMPTS_MAX 6
@@ -26,8 +30,9 @@ struct dial_result {
     struct ip_endpoint endpoint; /* dialled: of the winner, or of the last failure */
 };
 
-/* 0 or -ENOMEM. Nothing happens before dial_start. */
-int dial_create(struct loop *loop, uint16_t port,
+/* 0 or -ENOMEM. Nothing happens before dial_start. The first attempt's descriptor is in a unit of
+ * `room` that the caller has. */
+int dial_create(struct loop *loop, struct room *room, uint16_t port,
                 void (*on_done)(void *owner, const struct dial_result *result), void *owner,
                 struct dial **ret_dial) MUST_CHECK;
 /* Up to DIAL_ATTEMPTS_MAX are kept in all, but one of each family always is. */

@@ -182,7 +182,8 @@ struct opening *opening_create(struct tunnel *tunnel, const struct tunnel_reques
 
     if (opening == NULL)
         return NULL;
-    if (dial_create(loop, request->authority->port, on_dialled, tunnel, &opening->dial) < 0) {
+    if (dial_create(loop, tunnel->env->room, request->authority->port, on_dialled, tunnel,
+                    &opening->dial) < 0) {
         slab_give(opening);
         return NULL;
     }

@@ -9,6 +9,7 @@
 
 #include "base/text.h"
 #include "loop/slab.h"
+#include "net/room.h"
 #include "net/stream.h"
 #include "observe/counters.h"
 #include "tunnel/judgement.h"
@@ -428,7 +429,7 @@ static void relay_ended(struct relay *relay, enum closed_by closed_by)
     struct tunnel *tunnel = container_of(relay, struct tunnel, relay);
 
     tunnel_log_close(tunnel, closed_by);
-    capacity_give_back(tunnel->env->capacity);
+    room_give_back(tunnel->env->room);
     counter_subtract(tunnel->env->counters, COUNTER_CONNECTIONS_OPEN, 1);
     tunnel_close(tunnel);
 }

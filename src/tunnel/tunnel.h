@@ -52,7 +52,7 @@ void tunnel_open(struct tunnel_env *env, const struct tunnel_request *request,
 /* The client left before the answer was written. No op is called any more. */
 void tunnel_cancel(struct tunnel *tunnel);
 /* After ops->established, when the success was written: takes the stream and the connection's unit
- * of capacity. Bytes of the target follow in a later turn. The tunnel may be gone when this
+ * of room. Bytes of the target follow in a later turn. The tunnel may be gone when this
  * returns. */
 void tunnel_relay(struct tunnel *tunnel, struct stream *client);
 

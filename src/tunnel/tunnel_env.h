@@ -7,7 +7,6 @@
 #include "observe/access_log.h"
 #include "tunnel/limits.h"
 
-#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -22,6 +21,7 @@ struct loop;
 struct policy;
 struct relay_env;
 struct resolver;
+struct room;
 
 /* Times in milliseconds; the defaults are in config/settings.h. */
 struct tunnel_timeouts {
@@ -30,26 +30,6 @@ struct tunnel_timeouts {
     uint64_t half_closed_ms; /* one direction is closed, no byte in the other */
     uint64_t stuck_ms;       /* bytes wait and the reader does not take any */
 };
-
-/* How many client connections a process may hold: shared by its threads. */
-struct capacity {
-    _Atomic uint32_t taken;
-    uint32_t limit;
-};
-
-/* False when the process is full. */
-static inline bool capacity_take(struct capacity *capacity)
-{
-    if (atomic_fetch_add(&capacity->taken, 1) < capacity->limit)
-        return true;
-    atomic_fetch_sub(&capacity->taken, 1);
-    return false;
-}
-
-static inline void capacity_give_back(struct capacity *capacity)
-{
-    atomic_fetch_sub(&capacity->taken, 1);
-}
 
 /* What a tunnel names to its end: one of these a thread and configuration, counted by that
  * thread only. The env holds one and each tunnel the one that it began with, whose policy judges it
@@ -83,7 +63,7 @@ struct tunnel_env {
     struct limits *limits;       /* shared by all threads; NULL: none */
     struct limit_values limit_values;
     struct relay_env *relays;
-    struct capacity *capacity; /* shared by all threads */
+    struct room *room; /* shared by all threads */
     struct counters *counters;
     struct log_ring *log;
     struct event_feed *events;                   /* NULL: none */

@@ -24,13 +24,13 @@ class World:
     """
 
     def __init__(self, namespace, keep, adit, etc, zone, hosts="127.0.0.1 localhost\n",
-                 resolv_conf=None, args=()):
+                 resolv_conf=None, args=(), **options):
         self.namespace = namespace
         self.keep = keep
         with namespace:
             self.names = keep(ScriptedNames(zone))
             self.etc = etc(resolv_conf=resolv_conf or self.names.resolv_conf, hosts=hosts)
-            self.adit = adit(*args, etc=self.etc)
+            self.adit = adit(*args, etc=self.etc, **options)
 
     def start(self, kind, *args, **options):
         with self.namespace:
@@ -264,6 +264,26 @@ def test_without_ipv6(world):
     response = world.answer("[2001:db8::5]:443")
     assert (response.status, response.error) == (502, "destination_ip_unroutable")
     assert world.answer(f"[::1]:{server.port}").status in (502, 503)
+
+
+def test_dials_leave_descriptors_to_others(world):
+    """Hundreds of dials to a name with eight silent addresses, each in up to six attempts: they
+    take what is spare, and another client is served."""
+    addresses = [f"127.1.0.{number}" for number in range(1, 9)]
+    world = world({"dead.test": Answer(*addresses)}, args=["-l", "127.0.0.1:0", "-l", "[::1]:0"],
+                  prefix=["prlimit", "--nofile=1024:1024"])
+    server = world.start(Echo, host="127.0.0.1")
+    port = world.start(Blackhole, host=addresses[0]).port
+    for address in addresses[1:]:
+        world.start(Blackhole, host=address, port=port)
+    for _ in range(400):
+        world.client(f"dead.test:{port}")
+    eventually(lambda: world.adit.descriptors() > 400 + 128)
+    with world.namespace:
+        for _ in range(20):
+            time.sleep(0.1)  # attempts begin 250 ms apart
+            open_tunnel(world.adit.listeners[1], server.authority).close()
+    assert "can't accept" not in world.adit.stderr()
 
 
 # -- DNS

@@ -5,8 +5,10 @@ import re
 import time
 from pathlib import Path
 
+import pytest
+
 from support.checks import answers_200, echoes, eventually, works
-from support.client import Client, connect_head, open_tunnel
+from support.client import ESTABLISHED, Client, connect_head, open_tunnel
 from support.origins import Echo, Sink, pattern
 from support.page import ask
 
@@ -58,19 +60,36 @@ def test_64_descriptors_waves(adit, origin):
     eventually(lambda: answers_200(proxy, server), what="it never recovered")
 
 
-def test_silent_clients_at_the_limit_do_not_stall_others(adit, origin):
-    """100 who connect and send half a head: whoever comes next gets an answer, 200 or 503."""
+# What one client's connections wait for, that lock nobody else out.
+IDLERS = {"one byte": b"C", "half a head": b"CONNECT a.test:443 HTTP/1.1\r\nHost:",
+          "a refusal to be taken": b"x\r\n\r\n"}
+
+
+@pytest.mark.parametrize("limit,count", [(64, 100), (1024, 700)])
+@pytest.mark.parametrize("kind", IDLERS)
+def test_connections_without_a_request_make_room(adit, origin, keep, limit, count, kind):
+    """More of one client's than there is room for: others are served, each of them, and one that
+    is as slow but has few of them keeps its place."""
     server = origin(Echo)
-    proxy = adit(prefix=["prlimit", "--nofile=64:64"])
-    silent = [Client(proxy.address) for _ in range(100)]
-    for client in silent:
-        client.send(b"CONNECT ")
-    with Client(proxy.address, timeout=5) as client:
-        client.send(connect_head(server.authority))
-        assert client.read_response().status in (200, 503)
-    for client in silent:
-        client.close()
-    eventually(lambda: answers_200(proxy, server), what="it never recovered")
+    proxy = adit("-l", "127.0.0.1:0", "-l", "[::1]:0",
+                 prefix=["prlimit", f"--nofile={limit}:{limit}"])
+    ours, theirs = proxy.listeners
+    slow = keep(Client(theirs))
+    slow.send(b"CONNECT ")
+    idle = [keep(Client(ours)) for _ in range(count)]
+    for client in idle:
+        client.send(IDLERS[kind])
+    for _ in range(20):
+        with open_tunnel(theirs, server.authority) as client:
+            assert echoes(client)
+    slow.send(connect_head(server.authority)[len("CONNECT "):])
+    assert slow.read_until(b"\r\n\r\n") == ESTABLISHED
+    if kind != "a refusal to be taken":
+        response = idle[0].read_response()
+        assert (response.status, response.error) == (408, "http_request_error")
+        assert "made room" in proxy.wait_for_log(client=idle[0].name)["reason"]
+    assert echoes(keep(open_tunnel(ours, server.authority)))  # and the same client, too
+    assert "can't accept" not in proxy.stderr()
 
 
 def test_the_admin_page_and_the_tunnels_have_descriptors_of_their_own(adit, origin, keep):

@@ -7,6 +7,7 @@
 #include "front/front.h"
 #include "loop/loop.h"
 #include "net/acceptor.h"
+#include "net/room.h"
 #include "observe/counters.h"
 #include "policy/policy.h"
 #include "sim_auth.h"
@@ -54,7 +55,7 @@ static struct world {
     struct front *front;
     struct acceptor *acceptor;
     struct counters counters;
-    struct capacity capacity;
+    struct room *room;
     struct tunnel_env env;
     struct deadline drain, drain_over, reload;
     bool is_drained;
@@ -208,7 +209,6 @@ static void fill_env(void)
 {
     world.rules =
         (struct tunnel_rules){.holders = 1, .destroy = nobody_holds_them, .policy = world.policy};
-    world.capacity.limit = world.scenario->is_full ? 0 : 1000;
     world.env = (struct tunnel_env){
         .loop = world.loop,
         .resolver = world.resolver,
@@ -218,7 +218,7 @@ static void fill_env(void)
         .limits = world.limits,
         .limit_values = world.scenario->limits,
         .relays = world.relays,
-        .capacity = &world.capacity,
+        .room = world.room,
         .counters = &world.counters,
         .log = sim_log_ring(),
         .listeners = &listener_endpoint,
@@ -266,6 +266,11 @@ static int create_all(void)
     if (error == 0)
         error = dial_gate_create(&dials, &world.gate);
     if (error == 0)
+        error = room_create(scenario->is_full           ? 0
+                            : scenario->has_little_room ? 2
+                                                        : 1000,
+                            &world.room);
+    if (error == 0)
         error = create_limits();
     if (error == 0)
         error =
@@ -294,6 +299,8 @@ static void destroy_all(void)
         relay_env_destroy(world.relays);
     if (world.gate != NULL)
         dial_gate_destroy(world.gate);
+    if (world.room != NULL)
+        room_destroy(world.room);
     limits_leave(&world.used, sim_now_ms());
     if (world.limits != NULL)
         limits_destroy(world.limits);
@@ -407,7 +414,6 @@ static void check_empty(void)
            (long long)count_of(COUNTER_TUNNELS_OPEN));
     EXPECT(count_of(COUNTER_CONNECTIONS_OPEN) == 0, "%lld connections counted as open",
            (long long)count_of(COUNTER_CONNECTIONS_OPEN));
-    EXPECT(world.capacity.taken == 0, "%u units of capacity are lost", world.capacity.taken);
     EXPECT(sim_open_descriptors() == 0, "%u descriptors leak", sim_open_descriptors());
     EXPECT(sim_allocated_bytes() == 0, "%zu bytes leak", sim_allocated_bytes());
     if (sim_open_descriptors() > 0 || sim_allocated_bytes() > 0)

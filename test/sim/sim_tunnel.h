@@ -33,7 +33,8 @@ struct sim_scenario {
     bool is_limit_used;     /* the client's address has a tunnel already */
     bool has_users;         /* alice, whose password is "right" */
     uint64_t auth_delay_ms; /* 0: known at once */
-    bool is_full;           /* no unit of capacity is left */
+    bool is_full;           /* no unit of room is left */
+    bool has_little_room;   /* none for a second attempt beside the first */
     uint64_t drain_at_ms;   /* 0: never; since the start */
     uint64_t reload_at_ms;  /* new rules take over; 0: never; since the start */
 

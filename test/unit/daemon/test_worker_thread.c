@@ -10,6 +10,7 @@
 #include "daemon/snapshot.h"
 #include "daemon/worker_thread.h"
 #include "loop/loop.h"
+#include "net/room.h"
 #include "observe/log.h"
 #include "observe/rule_names.h"
 #include "tunnel/auth.h"
@@ -26,7 +27,6 @@ static _Atomic size_t killed;
 struct fixture {
     struct loop *loop;
     struct log *log;
-    struct capacity capacity;
     struct file_text *files[WATCHED_FILE_COUNT];
     struct worker_thread_plan plan;
     unsigned answered, done;
@@ -88,19 +88,20 @@ static void set_up(struct fixture *fixture)
         .thread_count = 1,
         .snapshot = make_snapshot(),
         .rules = rule_names_create(),
-        .capacity = &fixture->capacity,
         .log = log_ring_at(fixture->log, 0),
         .relay_limits = {.mode = RELAY_COPY, .pipes = 1, .stash_bytes = 65536},
         .files = fixture->files,
     };
     assert_int_equal(auth_create(&fixture->plan.auth), 0);
     assert_int_equal(limits_create(&fixture->plan.limits), 0);
+    assert_int_equal(room_create(1, &fixture->plan.room), 0);
     assert_int_equal(dial_gate_create(&dials, &fixture->plan.dial_gate), 0);
 }
 
 static void tear_down(struct fixture *fixture)
 {
     dial_gate_destroy(fixture->plan.dial_gate);
+    room_destroy(fixture->plan.room);
     rule_names_destroy(fixture->plan.rules);
     snapshot_release(fixture->plan.snapshot);
     limits_destroy(fixture->plan.limits);
