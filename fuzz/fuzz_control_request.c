@@ -25,25 +25,6 @@ static void add_member(struct text *out, const char *name, const char *value)
     json_add_exact(out, value);
 }
 
-static void print_network(struct text *out, const struct ip_network *network)
-{
-    ip_address_print(out, &network->address);
-    text_add_char(out, '/');
-    text_add_decimal(out, network->prefix_length);
-}
-
-static void print_host(struct text *out, const struct list_entry *host)
-{
-    if (host->kind == LIST_ENTRY_NETWORK) {
-        print_network(out, &host->network);
-        return;
-    }
-    text_add(out, host->kind == LIST_ENTRY_SUFFIX   ? "*."
-                  : host->kind == LIST_ENTRY_DOMAIN ? "."
-                                                    : "");
-    text_add(out, host->authority.host);
-}
-
 /* Written again and read again, the filter is the same. */
 static void check_again(const struct control_request *request)
 {
@@ -57,10 +38,10 @@ static void check_again(const struct control_request *request)
 
     text_init(&text, host, sizeof(host));
     if (filter->has_host)
-        print_host(&text, &filter->host);
+        list_entry_print(&text, &filter->host);
     text_init(&text, client, sizeof(client));
     if (filter->has_client)
-        print_network(&text, &filter->client);
+        ip_network_print(&text, &filter->client);
     text_init(&text, line, sizeof(line));
     text_add(&text, "ps {\"min_bytes\":");
     text_add_decimal(&text, filter->min_bytes);

@@ -7,6 +7,7 @@
  * stream's; nothing asked that is not taken back; nothing left over.
  */
 #include "admin/http_private.h"
+#include "admin/reload_report.h"
 #include "observe/log.h"
 #include "virtual_loop.h"
 
@@ -121,8 +122,11 @@ static void cancel_tunnels(void *self, struct tunnels_query *query)
 
 static void read_stats(void *self, struct stats *ret_stats)
 {
+    static const struct reload_report bad = {.error = "adit.conf:1:1: error: \"\x01\xff"};
+
     memset(ret_stats, 0, sizeof(*ret_stats));
     ret_stats->state = "serving";
+    ret_stats->reload = &bad;
 }
 
 static int explain(void *self, struct explain_request *request, const char **ret_problem)

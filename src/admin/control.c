@@ -14,6 +14,7 @@
 
 #include <errno.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -50,6 +51,7 @@ struct control_client {
     struct list link;
     struct control *control;
     enum client_state state;
+    struct ucred peer;
     enum control_kind kind; /* what it waits for */
     struct tunnels_query query;
     size_t reload_number;
@@ -211,10 +213,33 @@ static void wait_for_reload(struct control_client *client)
     control->owner.reload(control->owner.self);
 }
 
+/* Who had what done: a process that may be gone by the time that somebody asks. */
+static void note(const struct control_client *client, const char *what, const char *which)
+{
+    const struct control_owner *owner = &client->control->owner;
+    char words[TUNNEL_FILTER_TEXT_SIZE + 128];
+
+    snprintf(words, sizeof(words), "%s asked by uid %u, pid %d%s%s", what, client->peer.uid,
+             (int)client->peer.pid, which[0] != '\0' ? ": " : "", which);
+    owner->note(owner->self, words);
+}
+
+static void note_kill(const struct control_client *client, const struct tunnel_filter *filter)
+{
+    char which[TUNNEL_FILTER_TEXT_SIZE];
+    struct text text;
+
+    text_init(&text, which, sizeof(which));
+    tunnel_filter_print(&text, filter);
+    note(client, "kill", which);
+}
+
 static void ask_tunnels(struct control_client *client, const struct control_request *request)
 {
     const struct views *views = client->control->views;
 
+    if (request->kind == CONTROL_KILL)
+        note_kill(client, &request->filter);
     client->query = (struct tunnels_query){.filter = request->filter,
                                            .is_kill = request->kind == CONTROL_KILL,
                                            .answered = tunnels_answered};
@@ -242,9 +267,11 @@ static void serve(struct control_client *client, const char *line, size_t length
         ask_tunnels(client, &request);
         break;
     case CONTROL_RELOAD:
+        note(client, "reload", "");
         wait_for_reload(client);
         break;
     case CONTROL_DRAIN:
+        note(client, "drain", "");
         answer_drain(client, control->owner.drain(control->owner.self));
         break;
     case CONTROL_KIND_COUNT:
@@ -301,10 +328,13 @@ static void patience_passed(struct deadline *deadline)
 static int open_client(struct control *control, int fd)
 {
     struct control_client *client = calloc(1, sizeof(*client));
+    socklen_t length = sizeof(client->peer);
 
     if (client == NULL)
         return -ENOMEM;
     client->control = control;
+    if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &client->peer, &length) < 0)
+        client->peer = (struct ucred){.pid = 0, .uid = (uid_t)-1, .gid = (gid_t)-1};
     deadline_init(&client->patience, patience_passed);
     int error = watch_open(control->loop, &client->watch, fd, client_ready);
     if (error < 0) {

@@ -30,6 +30,7 @@ struct views;
 struct control_owner {
     void (*reload)(void *self);    /* control_answer_reload must follow, from within or later */
     uint64_t (*drain)(void *self); /* how long it may last, in ms */
+    void (*note)(void *self, const char *words); /* for the log */
     void *self;
 };
 

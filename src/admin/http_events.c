@@ -4,13 +4,15 @@
  */
 #include "admin/http_private.h"
 
+#include "admin/reload_report.h"
 #include "admin/stats.h"
+#include "base/escape.h"
 #include "observe/logfmt.h"
 
 #include <string.h>
 #include <sys/socket.h>
 
-enum { STATUS_SIZE = 1024, SECOND_MS = 1000 };
+enum { STATUS_SIZE = 1024 + ESCAPE_MAX * RELOAD_ERROR_SIZE, SECOND_MS = 1000 };
 
 static void set_patience(struct http_conn *conn)
 {
@@ -93,6 +95,7 @@ static void print_status(struct http_server *server, struct text *out)
     text_add(out, "{\"version\":\"" ADIT_VERSION "\",\"state\":\"");
     text_add(out, stats.state);
     text_add(out, "\"");
+    stats_print_reload(out, stats.reload);
     add_number(out, "time_ms", logfmt_wall_ms());
     add_number(out, "uptime_s", stats.uptime_s);
     for (size_t i = 0; i < ARRAY_LENGTH(rows); i++)

@@ -10,6 +10,7 @@
 #include "admin/metrics.h"
 #include "admin/page.h"
 #include "base/escape.h"
+#include "observe/log.h"
 #include "wire/query.h"
 
 #include <errno.h>
@@ -141,6 +142,19 @@ static void tunnel_killed(struct tunnels_query *query, const struct tunnels_answ
         http_conn_refuse(conn, 404, "", "no open tunnel has that id; it may have ended by itself");
 }
 
+/* For the log: who it was. Without passwords there are no users. */
+static void note_kill(const struct http_conn *conn, const char *id)
+{
+    char client[IP_ENDPOINT_TEXT_SIZE];
+    struct text text;
+
+    text_init(&text, client, sizeof(client));
+    ip_endpoint_print(&text, &conn->client);
+    log_notice(conn->server->log, LOG_TOPIC_GENERAL,
+               "kill asked by %s%s%s at the admin page: id %s", conn->user,
+               conn->user[0] != '\0' ? " from " : "", client, id);
+}
+
 static void serve_kill(struct http_conn *conn)
 {
     const struct views *views = conn->server->views;
@@ -155,6 +169,7 @@ static void serve_kill(struct http_conn *conn)
         http_conn_refuse(conn, 404, "", "that is no id of a tunnel; ids stand in /api/tunnels");
         return;
     }
+    note_kill(conn, id);
     conn->query.is_kill = true;
     conn->query.answered = tunnel_killed;
     wait_for_views(conn);

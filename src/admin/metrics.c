@@ -5,6 +5,7 @@
  */
 #include "admin/metrics.h"
 
+#include "admin/reload_report.h"
 #include "tunnel/tunnel_error.h"
 
 #include <inttypes.h>
@@ -182,8 +183,8 @@ static void print_process(FILE *out, const struct stats *stats)
         [PROCESS_LOG_DROPPED] = stats->log_dropped,
         [PROCESS_EVENTS_DROPPED] = stats->events_dropped,
         [PROCESS_WORKER_RESTARTS] = stats->worker_restarts,
-        [PROCESS_RELOAD_SUCCESS] = stats->is_reload_good,
-        [PROCESS_RELOAD_TIME] = stats->reload_wall_ms,
+        [PROCESS_RELOAD_SUCCESS] = stats->reload->is_good,
+        [PROCESS_RELOAD_TIME] = stats->reload->good_wall_ms,
         [PROCESS_CPU_TIME] = figures.cpu_ms,
         [PROCESS_RESIDENT] = figures.resident_bytes,
         [PROCESS_OPEN_FDS] = figures.open_fds,

@@ -4,6 +4,8 @@
 #include "admin/stats.h"
 
 #include "admin/json.h"
+#include "admin/reload_report.h"
+#include "observe/logfmt.h"
 
 #include <errno.h>
 #include <string.h>
@@ -31,6 +33,32 @@ void stats_add(struct stats *stats, const struct counters *counters)
         histogram_add(&stats->histograms[i], &counters->histograms[i]);
 }
 
+static void add_string(struct text *out, const char *name, const char *value)
+{
+    text_add_char(out, ',');
+    json_add_string(out, name);
+    text_add_char(out, ':');
+    json_add_string(out, value);
+}
+
+static void add_time(struct text *out, const char *name, uint64_t wall_ms)
+{
+    char time[LOGFMT_TIME_SIZE + 1] = "";
+    struct logfmt_date date = {0};
+
+    logfmt_put_time(time, &date, wall_ms);
+    add_string(out, name, time);
+}
+
+void stats_print_reload(struct text *out, const struct reload_report *reload)
+{
+    add_string(out, "reload", reload->is_good ? "good" : "failed");
+    add_time(out, "reload_time", reload->wall_ms);
+    if (!reload->is_good)
+        add_string(out, "reload_error", reload->error);
+    add_time(out, "config_time", reload->good_wall_ms);
+}
+
 static void add_counter(struct text *out, const struct counter_row *row, uint64_t value)
 {
     char name[128];
@@ -56,6 +84,7 @@ void stats_print_json(struct text *out, const struct stats *stats)
     add_number(out, "worker_restarts", stats->worker_restarts);
     add_number(out, "log_dropped", stats->log_dropped);
     add_number(out, "events_dropped", stats->events_dropped);
+    stats_print_reload(out, stats->reload);
     for (size_t i = 0; i < COUNTER_COUNT; i++)
         add_counter(out, counter_row((enum counter)i), stats->counters[i]);
     text_add(out, "}\n");
@@ -66,7 +95,7 @@ void stats_print_json(struct text *out, const struct stats *stats)
 int stats_print_plain(struct text *out, const char *json, size_t length)
 {
     char name[256];
-    char value[256];
+    char value[2 * RELOAD_ERROR_SIZE];
     struct json_reader reader;
 
     json_reader_init(&reader, json, length);

@@ -14,15 +14,16 @@
 /* Room for either form. */
 #define STATS_SIZE 16384
 
+struct reload_report; /* admin/reload_report.h */
+
 struct stats {
     unsigned workers;
     const char *state; /* "serving", "draining" */
     uint64_t uptime_s;
     uint64_t worker_restarts;
     uint64_t log_dropped;
-    uint64_t events_dropped;           /* that were wanted by those who look on */
-    bool is_reload_good;               /* the last reload */
-    uint64_t reload_wall_ms;           /* the last good one, or the start */
+    uint64_t events_dropped; /* that were wanted by those who look on */
+    const struct reload_report *reload;
     const struct process_meter *meter; /* NULL: not to be had */
     const struct rule_names *rules;    /* NULL: none; the names of `denied` */
     /* Summed over the threads; observe/counters.h. */
@@ -34,6 +35,10 @@ struct stats {
 
 /* Adds a thread's. From any thread. */
 void stats_add(struct stats *stats, const struct counters *counters);
+
+/* `"reload":"failed","reload_time":"2026-..Z","reload_error":"..","config_time":"2026-..Z"` behind
+ * a comma; a good one has no error. */
+void stats_print_reload(struct text *out, const struct reload_report *reload);
 
 /* A flat object and a newline:
  * {"ok":true,"version":"0.1.0",...,"adit_bytes_total{direction=\"up\"}":7} */

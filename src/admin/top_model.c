@@ -89,6 +89,9 @@ struct stats_seen {
     char version[32];
     char state[32];
     uint64_t uptime_s;
+    bool is_reload_bad;
+    char reload_time[32];
+    char reload_error[512];
     double counters[TOP_GAUGE_COUNT];
 };
 
@@ -101,19 +104,28 @@ static bool is_of(const struct gauge_source *source, const char *series)
            (source->label == NULL || strstr(series, source->label) != NULL);
 }
 
-static void take_member(struct stats_seen *seen, const char *name, const char *value)
+static void copy(char *place, size_t size, const char *value)
 {
     struct text text;
 
-    if (strcmp(name, "version") == 0) {
-        text_init(&text, seen->version, sizeof(seen->version));
-        text_add(&text, value);
-    } else if (strcmp(name, "state") == 0) {
-        text_init(&text, seen->state, sizeof(seen->state));
-        text_add(&text, value);
-    } else if (strcmp(name, "uptime_s") == 0) {
+    text_init(&text, place, size);
+    text_add(&text, value);
+}
+
+static void take_member(struct stats_seen *seen, const char *name, const char *value)
+{
+    if (strcmp(name, "version") == 0)
+        copy(seen->version, sizeof(seen->version), value);
+    else if (strcmp(name, "state") == 0)
+        copy(seen->state, sizeof(seen->state), value);
+    else if (strcmp(name, "uptime_s") == 0)
         seen->uptime_s = strtoull(value, NULL, 10);
-    }
+    else if (strcmp(name, "reload") == 0)
+        seen->is_reload_bad = strcmp(value, "failed") == 0;
+    else if (strcmp(name, "reload_time") == 0)
+        copy(seen->reload_time, sizeof(seen->reload_time), value);
+    else if (strcmp(name, "reload_error") == 0)
+        copy(seen->reload_error, sizeof(seen->reload_error), value);
     for (size_t i = 0; i < TOP_GAUGE_COUNT; i++)
         if (is_of(&gauge_sources[i], name))
             seen->counters[i] += strtod(value, NULL);
@@ -146,7 +158,7 @@ int top_model_take_stats(struct top_model *model, const char *bytes, size_t leng
     struct stats_seen seen = {.uptime_s = 0};
     struct json_reader reader;
     char name[128];
-    char value[64];
+    char value[512];
 
     json_reader_init(&reader, bytes, length);
     while (json_next(&reader, name, sizeof(name), value, sizeof(value)))
@@ -169,6 +181,10 @@ int top_model_take_stats(struct top_model *model, const char *bytes, size_t leng
     memcpy(model->state, seen.state, sizeof(model->state));
     memcpy(model->counters, seen.counters, sizeof(model->counters));
     model->uptime_s = seen.uptime_s;
+    copy(model->reload_time, sizeof(model->reload_time),
+         seen.is_reload_bad ? seen.reload_time : "");
+    copy(model->reload_error, sizeof(model->reload_error),
+         seen.is_reload_bad ? seen.reload_error : "");
     model->stats_ms = now_ms;
     return 0;
 }

@@ -67,6 +67,8 @@ struct top_model {
     char version[32];
     char state[32]; /* "serving", "draining"; "": nothing came yet */
     uint64_t uptime_s;
+    char reload_time[32]; /* of the last one, if that failed; else "" */
+    char reload_error[512];
     double gauges[TOP_GAUGE_COUNT][TOP_HISTORY_MAX]; /* oldest first */
     size_t history_count;
     double counters[TOP_GAUGE_COUNT]; /* as they stood in the last answer */

@@ -29,8 +29,7 @@ enum {
     LINE_SIZE = 4 * COLUMNS_MAX + 1,
     GAUGE_ROW = 1,
     GAUGE_ROWS = 3,
-    TITLE_ROW = GAUGE_ROW + GAUGE_ROWS,
-    TABLE_ROW,
+    BANNER_ROW = GAUGE_ROW + GAUGE_ROWS,
     ESCAPE_DELAY_MS = 50, /* an Escape that is nothing's beginning, over a slow line */
 };
 
@@ -44,8 +43,19 @@ struct top_screen {
     int columns;
     size_t page;
     size_t first_row; /* of the tunnels, that is seen */
+    int banner;       /* rows that it takes: 0 or 1 */
     char line[LINE_SIZE];
 };
+
+static int title_row(const struct top_screen *screen)
+{
+    return BANNER_ROW + screen->banner;
+}
+
+static int table_row(const struct top_screen *screen)
+{
+    return title_row(screen) + 1;
+}
 
 /* -- the terminal */
 
@@ -217,6 +227,31 @@ static void draw_head(struct top_screen *screen, const struct top_ui *ui)
     column = put(screen, 0, column + 2, A_NORMAL, screen->line);
     if (ui->is_paused)
         put_right(screen, 0, column, A_BOLD | paint(screen, COLOUR_NOTE), "PAUSED");
+}
+
+/* RFC 3339's time of day. */
+static void add_clock(struct text *out, const char *time)
+{
+    const char *clock = strchr(time, 'T');
+
+    if (clock != NULL && strlen(clock) > 8)
+        text_add_bytes(out, clock + 1, 8);
+    text_add(out, " UTC");
+}
+
+/* A reload that failed: nobody who looks shall take the old configuration for the new one. */
+static void draw_banner(struct top_screen *screen, const struct top_model *model)
+{
+    struct text line;
+
+    if (screen->banner == 0)
+        return;
+    begin_line(screen, &line);
+    text_add(&line, "reload failed at ");
+    add_clock(&line, model->reload_time);
+    text_add(&line, ": ");
+    text_add(&line, model->reload_error);
+    put(screen, BANNER_ROW, 0, A_BOLD | paint(screen, COLOUR_BAD), screen->line);
 }
 
 static void draw_gauge(struct top_screen *screen, const struct top_model *model,
@@ -458,23 +493,23 @@ static void draw_table(struct top_screen *screen, const struct top_ui *ui)
 
     scroll_to(screen, model);
     choose_widths(screen, model, widths);
-    draw_row(screen, model, widths, TITLE_ROW, A_BOLD | A_UNDERLINE, NULL);
+    draw_row(screen, model, widths, title_row(screen), A_BOLD | A_UNDERLINE, NULL);
     for (size_t i = 0; i < screen->page && screen->first_row + i < model->row_count; i++) {
         size_t row = screen->first_row + i;
         attr_t style = row == model->selected_row ? A_REVERSE : A_NORMAL;
 
         if (ui->peer == TOP_PEER_SILENT)
             style |= A_DIM;
-        draw_row(screen, model, widths, TABLE_ROW + (int)i, style, model->rows[row]);
+        draw_row(screen, model, widths, table_row(screen) + (int)i, style, model->rows[row]);
     }
     if (model->row_count > 0)
         return;
     if (!model->has_answer)
-        put(screen, TABLE_ROW, 0, A_NORMAL, "waiting for the first answer");
+        put(screen, table_row(screen), 0, A_NORMAL, "waiting for the first answer");
     else if (model->answer.count > 0)
-        put(screen, TABLE_ROW, 0, A_NORMAL, "no tunnel matches the filter; Esc clears it");
+        put(screen, table_row(screen), 0, A_NORMAL, "no tunnel matches the filter; Esc clears it");
     else
-        put(screen, TABLE_ROW, 0, A_NORMAL, "no tunnel is open");
+        put(screen, table_row(screen), 0, A_NORMAL, "no tunnel is open");
 }
 
 /* -- details of the selected tunnel */
@@ -544,7 +579,7 @@ static int flow_details(struct top_screen *screen, const struct top_tunnel *tunn
 static int details_height(struct top_screen *screen, const struct top_ui *ui)
 {
     const struct top_tunnel *tunnel = top_model_selected(&ui->model);
-    int room = screen->rows - TABLE_ROW - 1 - 1;
+    int room = screen->rows - table_row(screen) - 1 - 1;
 
     if (!ui->is_detailed || tunnel == NULL || room < 1)
         return 0;
@@ -714,15 +749,17 @@ void top_screen_draw(struct top_screen *screen, const struct top_ui *ui)
     bool is_typing = ui->mode == TOP_MODE_FILTER;
 
     erase();
+    screen->banner = ui->model.reload_error[0] != '\0';
     if (screen->columns < COLUMNS_MIN || screen->rows < ROWS_MIN) {
         draw_too_small(screen);
         is_typing = false;
     } else {
         int height = details_height(screen, ui);
 
-        screen->page = (size_t)(screen->rows - TABLE_ROW - 1 - height);
+        screen->page = (size_t)(screen->rows - table_row(screen) - 1 - height);
         draw_head(screen, ui);
         draw_gauges(screen, &ui->model);
+        draw_banner(screen, &ui->model);
         draw_table(screen, ui);
         draw_details(screen, ui, height);
         if (ui->mode == TOP_MODE_HELP)

@@ -510,6 +510,15 @@ void ip_address_print(struct text *out, const struct ip_address *address)
     text_add_bytes(out, bytes, ip_address_put(bytes, address));
 }
 
+void ip_network_print(struct text *out, const struct ip_network *network)
+{
+    ip_address_print(out, &network->address);
+    if (network->prefix_length < (network->address.family == IP_V4 ? 32 : 128)) {
+        text_add_char(out, '/');
+        text_add_decimal(out, network->prefix_length);
+    }
+}
+
 void ip_endpoint_print(struct text *out, const struct ip_endpoint *endpoint)
 {
     char bytes[IP_ENDPOINT_TEXT_SIZE];

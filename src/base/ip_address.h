@@ -58,6 +58,8 @@ bool ip_address_is_unspecified(const struct ip_address *address); /* 0.0.0.0, ::
 
 /* RFC 5952 spelling; IPv6 endpoints in brackets. */
 void ip_address_print(struct text *out, const struct ip_address *address);
+/* `10.0.0.0/8`; without the prefix when that takes in one address. */
+void ip_network_print(struct text *out, const struct ip_network *network);
 void ip_endpoint_print(struct text *out, const struct ip_endpoint *endpoint);
 /* The same, fast and without a NUL; they return the length. */
 size_t ip_port_put(char out[IP_PORT_DIGITS_MAX], uint16_t port);

@@ -67,11 +67,7 @@ static void put_network(struct printer *printer, const struct ip_network *networ
     struct text text;
 
     text_init(&text, buffer, sizeof(buffer));
-    ip_address_print(&text, &network->address);
-    if (network->prefix_length < (network->address.family == IP_V4 ? 32 : 128)) {
-        text_add_char(&text, '/');
-        text_add_decimal(&text, network->prefix_length);
-    }
+    ip_network_print(&text, network);
     put(printer, buffer);
 }
 

@@ -202,6 +202,23 @@ bool list_entry_has_host(const struct list_entry *entry, const char *host, size_
     return false;
 }
 
+void list_entry_print(struct text *out, const struct list_entry *entry)
+{
+    static const char *const before[] = {
+        [LIST_ENTRY_NAME] = "",
+        [LIST_ENTRY_SUFFIX] = "*.",
+        [LIST_ENTRY_DOMAIN] = ".",
+        [LIST_ENTRY_NETWORK] = "",
+    };
+    static_assert(ARRAY_LENGTH(before) == LIST_ENTRY_KIND_COUNT, "a sign for every kind");
+
+    text_add(out, before[entry->kind]);
+    if (entry->kind == LIST_ENTRY_NETWORK)
+        ip_network_print(out, &entry->network);
+    else
+        text_add(out, entry->authority.host);
+}
+
 bool list_entry_equals(const struct list_entry *a, const struct list_entry *b)
 {
     if (a->kind != b->kind)

@@ -37,6 +37,8 @@ int list_entry_parse_host(const char *text, size_t length, struct list_entry *re
 /* Whether a target's host, normalised and without brackets, is meant. */
 bool list_entry_has_host(const struct list_entry *entry, const char *host,
                          size_t length) MUST_CHECK;
+/* As it is written in a list. */
+void list_entry_print(struct text *out, const struct list_entry *entry);
 bool list_entry_equals(const struct list_entry *a, const struct list_entry *b) MUST_CHECK;
 /* 0 or -ENOMEM. */
 int list_entry_add(const struct list_entry *entry, struct name_set *names,

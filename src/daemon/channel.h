@@ -16,21 +16,18 @@ enum channel_kind {
     CHANNEL_RESOLV_CONF, /* to the worker: the same with /etc/resolv.conf */
     CHANNEL_CONFIG,      /* to the worker: the bundle, the log file if there is one, listeners */
     CHANNEL_LOG,         /* to the worker: the log file, opened anew */
-    CHANNEL_RELOADED, /* to the worker: a reload is over; first byte of the text: enum channel_end;
-                         the rest is for whoever asked */
-    CHANNEL_DRAIN,    /* to the worker: drain; to the supervisor: somebody asked for it */
-    CHANNEL_END,      /* to the worker: close everything and end */
-    CHANNEL_READY,    /* to the supervisor: all threads serve; after a reload: old listeners are
-                         closed */
-    CHANNEL_RELOAD,   /* to the supervisor: somebody asks for a reload */
+    CHANNEL_RELOADED,    /* to the worker: a reload is over; the text: daemon/reload_result.h */
+    CHANNEL_DRAIN,       /* to the worker: drain; to the supervisor: somebody asked for it */
+    CHANNEL_END,         /* to the worker: close everything and end */
+    CHANNEL_READY,       /* to the supervisor: all threads serve; after a reload: old listeners are
+                            closed */
+    CHANNEL_RELOAD,      /* to the supervisor: somebody asks for a reload */
     CHANNEL_TAKEN, /* to the supervisor: the configuration serves; with a text: why it does not */
     CHANNEL_KIND_COUNT,
 };
 
 /* Who receives. */
 enum channel_side { CHANNEL_AT_WORKER, CHANNEL_AT_SUPERVISOR, CHANNEL_SIDE_COUNT };
-
-enum channel_end { CHANNEL_END_GOOD = '+', CHANNEL_END_BAD = '-' };
 
 #define CHANNEL_FDS_MAX (2 + SETTINGS_LISTENERS_MAX + 1) /* the admin page's */
 #define CHANNEL_TEXT_MAX 32768                           /* longer texts are cut */

@@ -21,6 +21,7 @@
 #include "daemon/channel.h"
 #include "daemon/configuration.h"
 #include "daemon/file_watch.h"
+#include "daemon/reload_result.h"
 #include "daemon/say.h"
 #include "daemon/worker.h"
 #include "daemon/worker_process.h"
@@ -29,6 +30,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/signalfd.h>
@@ -70,7 +72,10 @@ struct supervisor {
     unsigned asks;         /* over the channel, for the reload that comes next */
     unsigned current_asks; /* for the one that goes on */
     bool is_signalled;     /* the one that goes on, by SIGHUP */
-    char *message;         /* CHANNEL_TEXT_MAX; its diagnostics */
+    uid_t signal_uid;      /* who sent the last one */
+    pid_t signal_pid;
+    struct reload_report report;
+    char *message; /* CHANNEL_TEXT_MAX; its diagnostics */
     struct control_socket control;
     struct file_watch *files; /* NULL: changes are not noticed */
     struct process_limits limits;
@@ -127,6 +132,7 @@ static void become_worker(void *self, int channel_fd)
         .limits = supervisor->limits,
         .adit_started_ms = supervisor->started_ms,
         .restarts = supervisor->restarts,
+        .reload = &supervisor->report,
     };
 
     /* A terminal's Ctrl-C reaches the whole group; only the supervisor decides what it means. */
@@ -171,7 +177,12 @@ static void replace_worker(struct supervisor *supervisor)
 static void forget_reload(struct supervisor *supervisor)
 {
     if (supervisor->reload == RELOAD_SENT) {
-        say("the worker ended before it took the new configuration; kept the old");
+        static const char why[] =
+            "adit: the worker ended before it took the new configuration; kept the old";
+
+        say_plainly("%s", why);
+        reload_report_note(&supervisor->report, clock_wall_ms(), false,
+                           supervisor->settings->config_path, why);
         configuration_drop(&supervisor->next, &supervisor->current);
     }
     supervisor->reload = RELOAD_NONE;
@@ -297,22 +308,26 @@ static bool answer_reload(struct supervisor *supervisor, const struct text *answ
 }
 
 /* For those who asked, and on stderr for those who look there. */
-static void tell_reloaded(struct supervisor *supervisor, enum channel_end end)
+static void tell_reloaded(struct supervisor *supervisor, bool is_good)
 {
+    struct reload_result result = {
+        .is_good = is_good, .asks = supervisor->current_asks, .message = supervisor->message};
     char answer[CHANNEL_TEXT_MAX];
     struct text text;
 
+    if (supervisor->is_signalled)
+        snprintf(result.signaller, sizeof(result.signaller), "uid %u, pid %d",
+                 supervisor->signal_uid, (int)supervisor->signal_pid);
     text_init(&text, answer, sizeof(answer));
-    text_add_char(&text, (char)end);
-    text_add_decimal(&text, supervisor->current_asks);
-    text_add_char(&text, '\n');
-    text_add(&text, supervisor->message);
+    reload_result_print(&text, &result);
+    reload_report_note(&supervisor->report, clock_wall_ms(), is_good,
+                       supervisor->settings->config_path, supervisor->message);
     bool is_told = answer_reload(supervisor, &text);
     if (!is_told || !is_shown_there(supervisor))
         say_lines(supervisor->message);
     supervisor->current_asks = 0;
-    say(end == CHANNEL_END_GOOD ? "reloaded the configuration"
-                                : "kept the old configuration; mend the new one and reload again");
+    say(is_good ? "reloaded the configuration"
+                : "kept the old configuration; mend the new one and reload again");
 }
 
 static void reload(struct supervisor *supervisor)
@@ -337,7 +352,7 @@ static void reload(struct supervisor *supervisor)
         text_add(&message, "; try again\n");
         configuration_drop(&supervisor->next, &supervisor->current);
     }
-    tell_reloaded(supervisor, CHANNEL_END_BAD);
+    tell_reloaded(supervisor, false);
 }
 
 static void refuse_reload(struct supervisor *supervisor)
@@ -349,7 +364,7 @@ static void refuse_reload(struct supervisor *supervisor)
     supervisor->asks = 0;
     text_init(&message, supervisor->message, CHANNEL_TEXT_MAX);
     text_add(&message, "adit: it drains, and takes no new configuration\n");
-    tell_reloaded(supervisor, CHANNEL_END_BAD);
+    tell_reloaded(supervisor, false);
 }
 
 static void reload_if_wanted(struct supervisor *supervisor)
@@ -375,7 +390,7 @@ static void config_taken(struct supervisor *supervisor, const char *why_not)
         text_add(&message, "\n");
         configuration_drop(&supervisor->next, &supervisor->current);
         supervisor->reload = RELOAD_NONE;
-        tell_reloaded(supervisor, CHANNEL_END_BAD);
+        tell_reloaded(supervisor, false);
         return;
     }
     const struct listeners *before = &supervisor->current.admin;
@@ -385,7 +400,7 @@ static void config_taken(struct supervisor *supervisor, const char *why_not)
     supervisor->current = supervisor->next;
     configuration_init(&supervisor->next);
     supervisor->reload = RELOAD_RETIRING;
-    tell_reloaded(supervisor, CHANNEL_END_GOOD);
+    tell_reloaded(supervisor, true);
     if (is_admin_new)
         say_admin_page(&supervisor->current.admin);
 }
@@ -493,6 +508,13 @@ static void hear_worker(struct supervisor *supervisor)
         supervisor->kill_worker_at_ms = clock_monotonic_ms() + KILL_AFTER_MS;
 }
 
+static void hear_hangup(struct supervisor *supervisor, const struct signalfd_siginfo *info)
+{
+    supervisor->is_reload_wanted = true;
+    supervisor->signal_uid = info->ssi_uid;
+    supervisor->signal_pid = (pid_t)info->ssi_pid;
+}
+
 static void hear_signals(struct supervisor *supervisor)
 {
     struct signalfd_siginfo info;
@@ -506,7 +528,7 @@ static void hear_signals(struct supervisor *supervisor)
         else if (number == SIGTERM || number == SIGINT)
             told_to_end(supervisor);
         else if (number == SIGHUP)
-            supervisor->is_reload_wanted = true;
+            hear_hangup(supervisor, &info);
         else if (number == SIGUSR1)
             reopen_log(supervisor);
         else
@@ -723,6 +745,7 @@ int supervisor_run(const struct settings *settings)
     };
 
     worker_process_init(&supervisor.worker);
+    reload_report_init(&supervisor.report, clock_wall_ms());
     configuration_init(&supervisor.current);
     configuration_init(&supervisor.next);
     process_limits_read(&supervisor.limits);

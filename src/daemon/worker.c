@@ -19,9 +19,11 @@
 #include "daemon/configuration.h"
 #include "daemon/file_text.h"
 #include "daemon/file_watch.h"
+#include "daemon/reload_result.h"
 #include "daemon/say.h"
 #include "daemon/snapshot.h"
 #include "daemon/worker_admin.h"
+#include "daemon/worker_notices.h"
 #include "daemon/worker_thread.h"
 #include "daemon/worker_views.h"
 #include "loop/clock.h"
@@ -71,8 +73,7 @@ struct worker {
     struct dial_gate *dial_gate;
     struct rule_names *rules;
     struct process_meter meter;
-    bool is_reload_good;
-    uint64_t reload_wall_ms;
+    struct reload_report report;
     struct room *room;
     struct watch channel;
     struct worker_views *views;
@@ -90,7 +91,8 @@ struct worker {
     unsigned applying_count; /* threads that do not go by the new snapshot yet */
     unsigned retiring_count; /* threads that still listen to old listeners */
     int apply_error;
-    char reload_answer[CHANNEL_TEXT_MAX + 1]; /* its first byte: enum channel_end */
+    char reload_answer[CHANNEL_TEXT_MAX + 1];
+    struct reload_result result; /* of `reload_answer` */
 };
 
 /* -- listeners */
@@ -136,21 +138,6 @@ static void fail_to_start(struct worker *worker, const char *what, int error)
     stop(worker, 1);
 }
 
-/* Whoever waits for the end wants to know how long. */
-static void log_drain(struct worker *worker, uint64_t drain_s)
-{
-    time_t end = time(NULL) + (time_t)drain_s;
-    struct tm local;
-    char clock[32] = "";
-
-    if (localtime_r(&end, &local) != NULL)
-        strftime(clock, sizeof(clock), "%H:%M:%S %Z", &local);
-    log_notice(worker->ring, LOG_TOPIC_GENERAL,
-               "draining: no new tunnels; adit ends with the last open one, at %s (in %llu s) at "
-               "the latest",
-               clock, (unsigned long long)drain_s);
-}
-
 static void begin_drain(struct worker *worker)
 {
     bool is_serving = worker->state == WORKER_SERVING;
@@ -163,7 +150,7 @@ static void begin_drain(struct worker *worker)
         return;
     }
     uint64_t drain_ms = worker->snapshot->config->values.drain_timeout_ms;
-    log_drain(worker, drain_ms / 1000);
+    worker_notice_drain(worker->ring, drain_ms / 1000);
     deadline_set(worker->loop, &worker->drain_over, loop_now_ms(worker->loop) + drain_ms);
     for (unsigned i = 0; i < worker->thread_count; i++)
         worker_thread_drain(worker->threads[i]);
@@ -218,8 +205,7 @@ static void look_at(void *self, struct worker_look *ret_look)
         .auth = worker->auth,
         .rules = worker->rules,
         .meter = &worker->meter,
-        .is_reload_good = worker->is_reload_good,
-        .reload_wall_ms = worker->reload_wall_ms,
+        .reload = &worker->report,
         .snapshot = worker->snapshot,
         .files = worker->files,
         .admin = worker_admin_counters(worker->admin),
@@ -262,6 +248,13 @@ static void reload_asked(void *self)
 
     if (error < 0)
         control_answer_reload(worker->control, 1, false, "adit: the supervisor does not answer\n");
+}
+
+static void note(void *self, const char *words)
+{
+    struct worker *worker = self;
+
+    log_notice(worker->ring, LOG_TOPIC_GENERAL, "%s", words);
 }
 
 /* -- the configuration */
@@ -458,12 +451,10 @@ static void take_config(struct worker *worker, struct channel_message *message)
 
 static void answer_reload(struct worker *worker)
 {
-    const char *text = worker->reload_answer;
-    char *rest;
-    unsigned long asks = strtoul(text + 1, &rest, 10);
+    const struct reload_result *result = &worker->result;
 
     if (worker->control != NULL)
-        control_answer_reload(worker->control, asks, text[0] == CHANNEL_END_GOOD, rest + 1);
+        control_answer_reload(worker->control, result->asks, result->is_good, result->message);
 }
 
 static void thread_retired(void *self)
@@ -481,9 +472,10 @@ static void thread_retired(void *self)
 static void end_reload(struct worker *worker, const struct channel_message *message)
 {
     memcpy(worker->reload_answer, message->text, message->length + 1);
-    worker->is_reload_good = message->text[0] == CHANNEL_END_GOOD;
-    if (worker->is_reload_good)
-        worker->reload_wall_ms = clock_wall_ms();
+    reload_result_parse(worker->reload_answer, &worker->result);
+    reload_report_note(&worker->report, clock_wall_ms(), worker->result.is_good,
+                       worker->plan->settings->config_path, worker->result.message);
+    worker_notice_reload(worker->ring, &worker->result, &worker->report);
     if (worker->before == NULL || worker->state != WORKER_SERVING) {
         answer_reload(worker);
         return;
@@ -664,7 +656,7 @@ static void channel_ready(struct watch *watch, uint32_t events)
 static int create_control(struct worker *worker)
 {
     const struct control_owner owner = {
-        .reload = reload_asked, .drain = drain_asked, .self = worker};
+        .reload = reload_asked, .drain = drain_asked, .note = note, .self = worker};
 
     return control_create(worker->loop, worker->plan->control_fd, worker_views_ops(worker->views),
                           &owner, &worker->control);
@@ -690,8 +682,7 @@ static int create_admin(struct worker *worker)
 static int create_figures(struct worker *worker)
 {
     process_meter_open(&worker->meter);
-    worker->is_reload_good = true;
-    worker->reload_wall_ms = clock_wall_ms();
+    worker->report = *worker->plan->reload;
     worker->rules = rule_names_create();
     return worker->rules != NULL ? 0 : -ENOMEM;
 }

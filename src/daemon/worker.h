@@ -3,6 +3,7 @@
 #ifndef DAEMON_WORKER_H
 #define DAEMON_WORKER_H
 
+#include "admin/reload_report.h"
 #include "config/settings.h"
 #include "daemon/process_limits.h"
 #include "tunnel/relay_env.h"
@@ -15,8 +16,9 @@ struct worker_plan {
     unsigned threads;
     enum relay_mode relay_mode;
     struct process_limits limits;
-    uint64_t adit_started_ms; /* CLOCK_MONOTONIC, of the supervisor */
-    uint64_t restarts;        /* workers that died before this one */
+    uint64_t adit_started_ms;           /* CLOCK_MONOTONIC, of the supervisor */
+    uint64_t restarts;                  /* workers that died before this one */
+    const struct reload_report *reload; /* as it was when this one began */
 };
 
 /* Returns the process's exit status. */

@@ -364,8 +364,7 @@ static void read_stats(void *self, struct stats *ret_stats)
         .uptime_s = (clock_monotonic_ms() - look.adit_started_ms) / 1000,
         .worker_restarts = look.restarts,
         .log_dropped = log_dropped(look.log),
-        .is_reload_good = look.is_reload_good,
-        .reload_wall_ms = look.reload_wall_ms,
+        .reload = look.reload,
         .meter = look.meter,
         .rules = look.rules,
     };

@@ -28,8 +28,7 @@ struct worker_look {
     const struct auth *auth;
     const struct rule_names *rules;
     const struct process_meter *meter;
-    bool is_reload_good;       /* the last one */
-    uint64_t reload_wall_ms;   /* the last good one, or the start */
+    const struct reload_report *reload;
     struct snapshot *snapshot; /* NULL: not yet */
     struct file_text *const *files;
     const struct counters *admin; /* of the admin page */

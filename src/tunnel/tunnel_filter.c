@@ -69,6 +69,46 @@ bool tunnel_filter_equals(const struct tunnel_filter *a, const struct tunnel_fil
            (!a->has_client || network_equals(&a->client, &b->client));
 }
 
+static void begin_part(struct text *out, const char *name)
+{
+    text_add(out, out->length > 0 ? ", " : "");
+    text_add(out, name);
+    text_add_char(out, ' ');
+}
+
+void tunnel_filter_print(struct text *out, const struct tunnel_filter *filter)
+{
+    char buffer[TUNNEL_FILTER_TEXT_SIZE];
+    struct text text;
+
+    text_init(&text, buffer, sizeof(buffer));
+    if (filter->id != 0) {
+        begin_part(&text, "id");
+        access_id_print(&text, filter->id);
+    }
+    if (filter->user[0] != '\0') {
+        begin_part(&text, "user");
+        text_add(&text, filter->user);
+    }
+    if (filter->has_client) {
+        begin_part(&text, "client");
+        ip_network_print(&text, &filter->client);
+    }
+    if (filter->has_host) {
+        begin_part(&text, "host");
+        list_entry_print(&text, &filter->host);
+    }
+    if (filter->rule[0] != '\0') {
+        begin_part(&text, "rule");
+        text_add(&text, filter->rule);
+    }
+    if (filter->min_bytes > 0) {
+        begin_part(&text, "bytes from");
+        text_add_decimal(&text, filter->min_bytes);
+    }
+    text_add(out, buffer);
+}
+
 /* The target without its port and brackets. */
 static const char *host_of(const struct access_record *record, size_t *ret_length)
 {

@@ -13,6 +13,9 @@
 /* Bytes: a rule without a name is known by its file's and its line. */
 #define TUNNEL_FILTER_RULE_MAX 511
 
+/* Room for any filter's text. */
+#define TUNNEL_FILTER_TEXT_SIZE (BASIC_USER_MAX + TUNNEL_FILTER_RULE_MAX + AUTHORITY_HOST_MAX + 200)
+
 struct access_record;
 
 /* What is set must all be true of a tunnel. */
@@ -43,6 +46,8 @@ int tunnel_filter_set_host(struct tunnel_filter *filter, const char *host) MUST_
 /* Whether it says which tunnels, other than by what they have carried. */
 bool tunnel_filter_is_pointed(const struct tunnel_filter *filter);
 bool tunnel_filter_equals(const struct tunnel_filter *a, const struct tunnel_filter *b);
+/* `user alice, host *.example.com`, for a person. */
+void tunnel_filter_print(struct text *out, const struct tunnel_filter *filter);
 /* `record`: of an open tunnel, with its bytes so far. */
 bool tunnel_filter_matches(const struct tunnel_filter *filter, const struct access_record *record);
 

@@ -8,6 +8,7 @@ console and no violation of the page's Content-Security-Policy.
 import base64
 import itertools
 import json
+import re
 import subprocess
 import threading
 from urllib.parse import unquote
@@ -351,6 +352,25 @@ def test_restart(proxy, origin, browse):
     browser.do("await page.getByText('other.ads.example:443').waitFor()")  # from its history
     browser.wait(f"{ROWS} === 0")
     browser.check(is_unreached=True)
+
+
+def test_a_failed_reload(proxy, browse, tmp_path):
+    """It says when, where and what, and goes with the next good one."""
+    running = proxy(admin=True)
+    browser = browse(running)
+    path = tmp_path / "adit.conf"
+    good = path.read_text()
+    path.write_text(good + "alow <b>\n")
+    assert running.control("reload").returncode == 1
+    browser.wait("document.getElementById('reload-failed').checkVisibility()")
+    said = browser.text("#reload-failed")
+    assert f"{path}:4:1: error: unknown statement 'alow'" in said
+    assert re.search(r"The reload at \d\d:\d\d:\d\d failed.*configuration of \d\d:\d\d:\d\d serves on", said, re.S)
+    assert browser.do("return await axe(page)") == []
+    path.write_text(good)
+    assert running.control("reload").returncode == 0
+    browser.wait("document.getElementById('reload-failed').hidden")
+    browser.check()
 
 
 def test_draining(proxy, origin, browse):

@@ -1,21 +1,26 @@
 """Reload: SIGHUP and `adit reload`, good and bad, under load; listeners that come and go; what is
 open stays open, and nothing is refused, dropped or leaked."""
 
+import json
 import os
 import pty
 import random
+import re
 import resource
 import signal
+import socket
+import subprocess
 import threading
 import time
 
 import pytest
 
-from support.adit import is_sanitized, run_adit
+from support.adit import binary, is_sanitized, run_adit
 from support.checks import connects, echoes, eventually, works
 from support.client import Client, connect_head, open_tunnel
 from support.names import Answer, ScriptedNames
 from support.origins import Echo
+from support.page import TELLS, Events, ask, head
 from support.users import basic, htpasswd
 
 RULES = "allow from loopback to any, special port 1-24, 26-65535\n"
@@ -436,6 +441,95 @@ def test_a_drain_that_overtakes_a_reload(running, origin):
         assert not connects(run.proxy.address)
         assert echoes(client)
     assert run.proxy.wait() == 0
+
+
+def stats_of(proxy):
+    lines = proxy.control("stats").stdout.splitlines()
+    return dict(line.split(" ", 1) for line in lines)
+
+
+def notices(run):
+    """What the log says beside its events, in order."""
+    text = run.log.read_text()
+    return [line["message"] for line in map(json.loads, text.splitlines()) if line.get("level") == "notice"]
+
+
+@pytest.fixture
+def watched(running, tmp_path):
+    """An adit with a log of its own and an admin page; .log is the file."""
+    run = running(f'admin 127.0.0.1:0\nlog "{tmp_path}/log" format json\n' + GOOD)
+    run.log = tmp_path / "log"
+    run.text = run.path.read_text()
+    return run
+
+
+def test_a_failed_reload_is_seen_by_whoever_looks(watched):
+    """With file, time and first error, until a good one: a new worker knows of it, too."""
+    run = watched
+    error = f"{run.path}:4:7: error: "
+    before = stats_of(run.proxy)
+    assert before["reload"] == "good" and "reload_error" not in before
+    run.reload(run.text.replace("allow from", "allow form\nallow form"), status=1)
+    stats = stats_of(run.proxy)
+    assert stats["reload"] == "failed" and stats["reload_error"].startswith(error)
+    assert stats["config_time"] == before["reload_time"] < stats["reload_time"]
+    failed, = eventually(lambda: [line for line in notices(run) if "the reload failed" in line])
+    assert failed.endswith(stats["reload_error"]) and stats["config_time"] in failed
+    with Events(run.proxy.admin) as events:
+        _, status = events.next("status")
+        assert {name: status[name] for name in ("reload", "reload_time", "reload_error", "config_time")} == {
+            name: stats[name] for name in ("reload", "reload_time", "reload_error", "config_time")}
+    os.kill(run.proxy.worker_pid, signal.SIGKILL)
+    eventually(lambda: run.proxy.control("stats").returncode == 0
+               and stats_of(run.proxy)["worker_restarts"] == "1")
+    again = stats_of(run.proxy)
+    assert (again["reload"], again["reload_error"]) == ("failed", stats["reload_error"])
+    assert b"adit_config_reload_success 0" in ask(run.proxy.admin, "/metrics").body
+    run.reload(run.text)
+    assert stats_of(run.proxy)["reload"] == "good" and "reload_error" not in stats_of(run.proxy)
+
+
+def test_a_reload_that_fails_for_another_reason_names_the_file(watched):
+    """Not only the language can be wrong."""
+    run = watched
+    run.path.unlink()
+    run.reload(status=1)
+    assert str(run.path) in stats_of(run.proxy)["reload_error"]
+    run.reload(run.text + "log stderr\n", status=1)
+    assert f"{run.path}:5:1: error: log is set twice" in stats_of(run.proxy)["reload_error"]
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        run.reload(run.text + f"listen 127.0.0.1:{port}\n", status=1)
+    error = stats_of(run.proxy)["reload_error"]
+    assert error.startswith(f"{run.path}: ") and f"127.0.0.1:{port}" in error
+
+
+def test_who_asked_is_logged(watched, origin):
+    """For what changes something: the process at the control socket, a signal's sender, the admin page's client."""
+    run = watched
+    server = origin(Echo)
+    tunnels = [open_tunnel(run.proxy.address, server.authority) for _ in range(2)]
+    run.reload(run.text)
+    us = f"uid {os.getuid()}, pid {os.getpid()}"
+    os.kill(run.proxy.pid, signal.SIGHUP)
+    eventually(lambda: len([line for line in notices(run) if line == "reloaded the configuration"]) == 2)
+    done = subprocess.Popen([binary(), "kill", "--host", "127.0.0.1", "--client", tunnels[0].name.rpartition(":")[0],
+                             "--user", "nobody", "-s", run.proxy.socket_path], stderr=subprocess.DEVNULL)
+    assert done.wait(20) == 1
+    found = json.loads(run.proxy.control("ps", "--json").stdout.splitlines()[0])["id"]
+    with Client(run.proxy.admin) as client:
+        client.send(head("DELETE", f"/api/tunnels/{found}", TELLS))
+        assert client.read_response().status == 200
+        page = client.name
+    eventually(lambda: len(notices(run)) == 6)
+    said = notices(run)
+    assert re.fullmatch(rf"reload asked by uid {os.getuid()}, pid \d+", said[0]), said
+    assert said[2] == f"reload asked by {us}, with SIGHUP"
+    assert said[4] == (f"kill asked by uid {os.getuid()}, pid {done.pid}: user nobody, client 127.0.0.1, "
+                       "host 127.0.0.1")
+    assert said[5] == f"kill asked by {page} at the admin page: id {found}"
+    for tunnel in tunnels:
+        tunnel.close()
 
 
 def test_a_worker_that_dies_meanwhile(running, origin):

@@ -316,6 +316,25 @@ def test_drain_shows(adit, top, tunnels):
     screen.wait_for("trying again")
 
 
+def test_a_failed_reload_shows(adit, top, tunnels, tmp_path):
+    """With time, file and error, above the tunnels, until a good one."""
+    path = tmp_path / "adit.conf"
+    text = "listen 127.0.0.1:0\nallow from loopback to any, special\n"
+    path.write_text(text)
+    proxy = adit("-c", path, "-s", tmp_path / "sock", defaults=True)
+    tunnels(proxy, [0])
+    screen = top(proxy.socket_path, 200, 10)
+    path.write_text(text + "alow\n")
+    assert proxy.control("reload").returncode == 1
+    lines = screen.wait_for(f"{path}:3:1: error: unknown statement 'alow'", "1/1")
+    row, = [number for number, line in enumerate(lines) if line.startswith("reload failed at ")]
+    assert re.match(r"reload failed at \d\d:\d\d:\d\d UTC: ", lines[row])
+    assert lines[row + 1].split()[0] == "AGE" and "127.0.0.1" in lines[row + 2]
+    path.write_text(text)
+    assert proxy.control("reload").returncode == 0
+    screen.wait_for("AGE", "1/1", without=("reload failed",))
+
+
 def test_resizes_while_it_runs(adit, top, tunnels):
     proxy = adit()
     tunnels(proxy, range(1, 101))

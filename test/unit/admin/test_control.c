@@ -9,6 +9,7 @@
 #include "admin/control.h"
 #include "admin/control_request.h"
 #include "admin/control_socket.h"
+#include "admin/reload_report.h"
 #include "admin/views.h"
 #include "loop/loop.h"
 
@@ -30,6 +31,8 @@ struct fixture {
     struct tunnels_query *query; /* the last that was asked and not cancelled */
     unsigned stats_count;
     unsigned drain_count;
+    unsigned note_count;
+    char noted[256];
     bool is_late; /* tunnels and reloads are answered by the test, not at once */
     struct deadline tick;
 };
@@ -69,16 +72,33 @@ static void cancel_tunnels(void *self, struct tunnels_query *query)
         fixture->query = NULL;
 }
 
+static const struct reload_report good = {.is_good = true};
+
 static void read_stats(void *self, struct stats *ret_stats)
 {
     struct fixture *fixture = self;
 
     fixture->stats_count++;
-    *ret_stats = (struct stats){.state = "serving"};
+    *ret_stats = (struct stats){.state = "serving", .reload = &good};
 }
 
 static const struct views_ops ops = {
     .ask_tunnels = ask_tunnels, .cancel_tunnels = cancel_tunnels, .read_stats = read_stats};
+
+/* Without the process id. */
+static void note(void *self, const char *words)
+{
+    struct fixture *fixture = self;
+    char pid[32];
+    const char *rest = strstr(words, ", pid ");
+
+    assert_non_null(rest);
+    snprintf(pid, sizeof(pid), ", pid %d", (int)getpid());
+    assert_int_equal(strncmp(rest, pid, strlen(pid)), 0);
+    snprintf(fixture->noted, sizeof(fixture->noted), "%.*s%s", (int)(rest - words), words,
+             rest + strlen(pid));
+    fixture->note_count++;
+}
 
 static const char figures[] = "{\"ok\":true,\"version\":";
 
@@ -123,7 +143,8 @@ static int set_up(void **state)
     if (control_socket_open(fixture->path, &fixture->socket) < 0 || loop_create(&fixture->loop) < 0)
         return -1;
     fixture->views = (struct views){.ops = &ops, .self = fixture};
-    const struct control_owner owner = {.reload = reload, .drain = drain, .self = fixture};
+    const struct control_owner owner = {
+        .reload = reload, .drain = drain, .note = note, .self = fixture};
     if (control_create(fixture->loop, fixture->socket.fd, &fixture->views, &owner,
                        &fixture->control) < 0)
         return -1;
@@ -203,6 +224,43 @@ static void test_requests(void **state)
     }
     assert_int_equal(fixture->stats_count, 2);
     assert_int_equal(fixture->drain_count, 1);
+}
+
+/* What changes something is told with who had it done; what only looks is not. */
+static void test_who_asks_is_noted(void **state)
+{
+    struct fixture *fixture = *state;
+    static const struct {
+        const char *request;
+        const char *before;
+        const char *behind;
+    } rows[] = {
+        {"kill {\"host\":\"*.a\"}\n", "kill", ": host *.a"},
+        {"kill {\"id\":\"1a\"}\n", "kill", ": id 1a"},
+        {"kill {\"min_bytes\":7,\"rule\":\"r\",\"client\":\"10.0.0.0/8\",\"user\":\"u\"}\n", "kill",
+         ": user u, client 10.0.0.0/8, rule r, bytes from 7"},
+        {"reload\n", "reload", ""},
+        {"drain\n", "drain", ""},
+        {"ps\n", NULL, NULL},
+        {"stats\n", NULL, NULL},
+        {"kill\n", NULL, NULL},
+    };
+
+    for (size_t i = 0; i < ARRAY_LENGTH(rows); i++) {
+        unsigned before = fixture->note_count;
+        char expected[256];
+        int fd = open_client(fixture);
+
+        say(fd, rows[i].request);
+        turn(fixture);
+        expect_answer(fd, "{\"ok\":");
+        assert_int_equal(fixture->note_count - before, rows[i].before != NULL);
+        if (rows[i].before == NULL)
+            continue;
+        snprintf(expected, sizeof(expected), "%s asked by uid %u%s", rows[i].before, getuid(),
+                 rows[i].behind);
+        assert_string_equal(fixture->noted, expected);
+    }
 }
 
 static void test_a_request_in_pieces(void **state)
@@ -413,6 +471,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_requests, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_who_asks_is_noted, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_request_in_pieces, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_half_close_behind_the_request, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_request_that_is_too_long, set_up, tear_down),

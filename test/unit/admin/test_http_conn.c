@@ -10,6 +10,7 @@
 
 #include "admin/http_private.h"
 #include "admin/page.h"
+#include "admin/reload_report.h"
 #include "virtual_loop.h"
 
 #include <errno.h>
@@ -27,7 +28,9 @@ struct fixture {
 
 static void read_stats(void *self, struct stats *ret_stats)
 {
-    *ret_stats = (struct stats){.state = "serving"};
+    static const struct reload_report good = {.is_good = true};
+
+    *ret_stats = (struct stats){.state = "serving", .reload = &good};
 }
 
 static void cancel_tunnels(void *self, struct tunnels_query *query)

@@ -8,12 +8,15 @@
 #include <cmocka.h>
 
 #include "admin/metrics.h"
+#include "admin/reload_report.h"
 #include "tunnel/tunnel_error.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+static const struct reload_report good = {.is_good = true};
 
 static char *print(const struct stats *stats)
 {
@@ -46,7 +49,8 @@ static size_t count(const char *text, const char *part)
 
 static void test_every_row_is_there(void **state)
 {
-    struct stats stats = {.log_dropped = 3, .reload_wall_ms = 1795417200123};
+    const struct reload_report bad = {.good_wall_ms = 1795417200123};
+    struct stats stats = {.log_dropped = 3, .reload = &bad};
     char line[256];
 
     for (size_t i = 0; i < COUNTER_COUNT; i++)
@@ -75,7 +79,7 @@ static void test_every_row_is_there(void **state)
 static void test_histograms_are_cumulative(void **state)
 {
     struct counters counters = {0};
-    struct stats stats = {0};
+    struct stats stats = {.reload = &good};
 
     counters_observe(&counters, HISTOGRAM_DIAL, 1);
     counters_observe(&counters, HISTOGRAM_DIAL, 30);
@@ -104,7 +108,7 @@ static void test_denials_by_rule(void **state)
 {
     struct rule_names *names = rule_names_create();
     struct counters counters = {.rules = names};
-    struct stats stats = {.rules = names};
+    struct stats stats = {.rules = names, .reload = &good};
 
     assert_non_null(names);
     counters_add_denied(&counters, "a \"b\" \\c\nd");
@@ -128,7 +132,7 @@ static void test_denials_by_rule(void **state)
 static void test_errors_by_token(void **state)
 {
     struct counters counters = {0};
-    struct stats stats = {0};
+    struct stats stats = {.reload = &good};
 
     counters_add_error(&counters, TUNNEL_ERROR_NXDOMAIN);
     counters_add_error(&counters, TUNNEL_ERROR_DNS_FAILURE);

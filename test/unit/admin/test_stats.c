@@ -7,6 +7,7 @@
 #include <cmocka.h>
 
 #include "admin/json.h"
+#include "admin/reload_report.h"
 #include "admin/stats.h"
 
 #include <errno.h>
@@ -17,7 +18,8 @@ static void test_every_counter_is_shown(void **state)
 {
     static char json[STATS_SIZE];
     static char plain[STATS_SIZE];
-    struct stats stats = {.workers = 2, .state = "serving", .uptime_s = 7};
+    const struct reload_report reload = {.is_good = true, .wall_ms = 1795417200123};
+    struct stats stats = {.workers = 2, .state = "serving", .uptime_s = 7, .reload = &reload};
     struct text out;
 
     for (size_t i = 0; i < COUNTER_COUNT; i++)
@@ -52,14 +54,40 @@ static void test_every_counter_is_shown(void **state)
 static void test_the_largest_figures_fit(void **state)
 {
     static char json[STATS_SIZE];
+    struct reload_report reload;
     struct stats stats;
     struct text out;
 
     memset(&stats, 0xff, sizeof(stats));
     stats.state = "draining";
+    stats.reload = &reload;
+    reload_report_init(&reload, 253402300799999);
+    memset(reload.error, 1, sizeof(reload.error) - 1);
+    reload.error[sizeof(reload.error) - 1] = '\0';
+    reload.is_good = false;
     text_init(&out, json, sizeof(json));
     stats_print_json(&out, &stats);
     assert_false(out.is_truncated);
+}
+
+static void test_a_reload_that_failed(void **state)
+{
+    static char json[STATS_SIZE];
+    static char plain[STATS_SIZE];
+    struct reload_report reload;
+    struct stats stats = {.state = "serving", .reload = &reload};
+    struct text out;
+
+    reload_report_init(&reload, 1795417200123);
+    reload_report_note(&reload, 1795417260000, false, "/a.conf", "/a.conf:3:1: error: \"no\"\n");
+    text_init(&out, json, sizeof(json));
+    stats_print_json(&out, &stats);
+    struct text lines;
+    text_init(&lines, plain, sizeof(plain));
+    assert_int_equal(stats_print_plain(&lines, json, out.length), 0);
+    assert_non_null(strstr(plain, "\nreload failed\nreload_time 2026-11-23T07:01:00.000Z\n"
+                                  "reload_error /a.conf:3:1: error: \"no\"\n"
+                                  "config_time 2026-11-23T07:00:00.123Z\n"));
 }
 
 static void test_other_answers_are_refused(void **state)
@@ -81,6 +109,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_every_counter_is_shown),
         cmocka_unit_test(test_the_largest_figures_fit),
+        cmocka_unit_test(test_a_reload_that_failed),
         cmocka_unit_test(test_other_answers_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

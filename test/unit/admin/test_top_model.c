@@ -6,6 +6,7 @@
 
 #include <cmocka.h>
 
+#include "admin/reload_report.h"
 #include "admin/stats.h"
 #include "admin/top_model.h"
 #include "admin/top_text.h"
@@ -82,7 +83,8 @@ static void test_every_gauge_has_its_counter(void **state)
     };
     static_assert(ARRAY_LENGTH(counters) == TOP_GAUGE_COUNT, "a counter for every gauge");
     static char json[STATS_SIZE];
-    static struct stats stats = {.state = "serving"};
+    static const struct reload_report good = {.is_good = true};
+    static struct stats stats = {.state = "serving", .reload = &good};
     struct top_model *model = &((struct top_ui *)*state)->model;
     struct text text;
 

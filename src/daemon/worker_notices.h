@@ -1,0 +1,17 @@
+/* What a worker says of itself in the log, beside what its clients do. */
+#ifndef DAEMON_WORKER_NOTICES_H
+#define DAEMON_WORKER_NOTICES_H
+
+#include <stdint.h>
+
+struct log_ring;
+struct reload_report;
+struct reload_result;
+
+/* Whoever waits for the end wants to know how long. */
+void worker_notice_drain(struct log_ring *ring, uint64_t drain_s);
+/* A reload is over. */
+void worker_notice_reload(struct log_ring *ring, const struct reload_result *result,
+                          const struct reload_report *report);
+
+#endif
