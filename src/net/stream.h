@@ -31,6 +31,11 @@ struct stream;
 struct stream_kind {
     /* Bytes read (> 0), 0 at the peer's end, -EAGAIN, or -errno. */
     ssize_t (*read)(struct stream *stream, void *buffer, size_t size);
+    /* As read, but the bytes stay; a short count says nothing about what is behind. */
+    ssize_t (*peek)(struct stream *stream, void *buffer, size_t size);
+    /* Takes `length` bytes that were seen by peek; `buffer`, of that size, may be overwritten. 0 or
+     * -errno, never -EAGAIN. */
+    int (*skip)(struct stream *stream, void *buffer, size_t length);
     /* Bytes taken (> 0), -EAGAIN, or -errno (-EPIPE, -ECONNRESET). Never raises SIGPIPE. */
     ssize_t (*write)(struct stream *stream, const void *bytes, size_t length);
     /* Sends FIN behind what was written. 0 or -errno. */
@@ -67,6 +72,16 @@ static inline void stream_observe(struct stream *stream, void (*on_ready)(struct
 static inline ssize_t stream_read(struct stream *stream, void *buffer, size_t size)
 {
     return stream->kind->read(stream, buffer, size);
+}
+
+static inline ssize_t stream_peek(struct stream *stream, void *buffer, size_t size)
+{
+    return stream->kind->peek(stream, buffer, size);
+}
+
+static inline int stream_skip(struct stream *stream, void *buffer, size_t length)
+{
+    return stream->kind->skip(stream, buffer, length);
 }
 
 static inline ssize_t stream_write(struct stream *stream, const void *bytes, size_t length)

@@ -71,6 +71,28 @@ static ssize_t tcp_read(struct stream *stream, void *buffer, size_t size)
     return count;
 }
 
+static ssize_t tcp_peek(struct stream *stream, void *buffer, size_t size)
+{
+    ssize_t count = recv(tcp_of(stream)->watch.fd, buffer, size, MSG_PEEK);
+
+    if (count <= 0)
+        stream->ready &= (uint8_t)~STREAM_READABLE;
+    return count < 0 ? -errno : count;
+}
+
+static int tcp_skip(struct stream *stream, void *buffer, size_t length)
+{
+    while (length > 0) {
+        /* Comes short at an urgent mark. The bytes themselves are not copied. */
+        ssize_t count = recv(tcp_of(stream)->watch.fd, buffer, length, MSG_TRUNC);
+
+        if (count <= 0)
+            return count < 0 && errno != EAGAIN ? -errno : -EIO;
+        length -= (size_t)count;
+    }
+    return 0;
+}
+
 static ssize_t tcp_write(struct stream *stream, const void *bytes, size_t length)
 {
     ssize_t count = send(tcp_of(stream)->watch.fd, bytes, length, MSG_NOSIGNAL);
@@ -142,6 +164,8 @@ static void tcp_keep_alive(struct stream *stream)
 
 static const struct stream_kind tcp_kind = {
     .read = tcp_read,
+    .peek = tcp_peek,
+    .skip = tcp_skip,
     .write = tcp_write,
     .shutdown_write = tcp_shutdown_write,
     .close = tcp_close,

@@ -2,7 +2,7 @@
  * lent pipe. Private to the relay.
  *
  * Both pumps return bytes moved or dropped (> 0), 0 at the source's end, -EAGAIN when the source is
- * empty or nothing may be held, or the source's -errno. A failing sink is noted in the half
+ * empty or the sink full, or the source's -errno. A failing sink is noted in the half
  * (relay_sink_failed), not returned.
  */
 #ifndef TUNNEL_PUMP_H
@@ -25,9 +25,6 @@
 /* Where the kernel refuses pipes, bulk is copied in larger pieces: fewer calls for the same bytes.
  */
 #define COPY_BULK_BYTES (256 * 1024)
-
-/* What is read at once when the thread holds as many bytes as it should. */
-#define COPY_STARVED_BYTES (4 * 1024)
 
 struct stash {
     size_t offset;

@@ -1,5 +1,8 @@
 /* Copying: read into the thread's buffer, write it out, keep only what the sink did not take. So a
  * direction owns memory only while its reader is slower than its writer, and then at most one read.
+ *
+ * When the thread's tunnels hold what they may, nothing more is kept, and nobody waits: bytes then
+ * stay in the source's queue until the sink has taken them. That costs a call more.
  */
 #include "net/stream.h"
 #include "tunnel/pump.h"
@@ -67,21 +70,38 @@ static void write_out(struct relay *relay, unsigned from, const char *bytes, siz
         relay->is_out_of_memory = true;
 }
 
+/* Reads only what the sink takes. */
+static ssize_t pass_on(struct relay *relay, unsigned from, size_t size)
+{
+    struct half *half = &relay->halves[from];
+    struct stream *source = half_source(relay, from);
+    char *buffer = relay_env_of(relay)->buffer;
+    ssize_t count = stream_peek(source, buffer, half_read_size(relay, from, size));
+
+    if (count <= 0)
+        return count;
+    half->full_reads = (size_t)count == size ? (uint8_t)(half->full_reads + 1) : 0;
+    ssize_t written = stream_write(half_sink(relay, from), buffer, (size_t)count);
+    if (written == -EAGAIN)
+        return -EAGAIN;
+    if (written < 0) {
+        relay_sink_failed(relay, from);
+        written = count;
+    } else {
+        half_count(relay, from, (size_t)written);
+    }
+    int error = stream_skip(source, buffer, (size_t)written);
+    return error < 0 ? error : written;
+}
+
 ssize_t pump_copy(struct relay *relay, unsigned from)
 {
     struct relay_env *env = relay_env_of(relay);
     struct half *half = &relay->halves[from];
     size_t size = half->is_pipe_refused ? COPY_BULK_BYTES : COPY_BYTES;
 
-    if (env->stashed + size > env->limits.stash_bytes) {
-        /* Others hold what the thread may hold. Whoever can write goes on with small pieces, which
-         * hardly ever have to be kept; an eighth more is room for those that have. */
-        size = COPY_STARVED_BYTES;
-        if (env->stashed + size > env->limits.stash_bytes + env->limits.stash_bytes / 8) {
-            relay->is_starved = true;
-            return -EAGAIN;
-        }
-    }
+    if (!half->is_sink_ended && env->stashed + size > env->limits.stash_bytes)
+        return pass_on(relay, from, size);
     ssize_t count =
         stream_read(half_source(relay, from), env->buffer, half_read_size(relay, from, size));
     if (count <= 0)

@@ -28,7 +28,6 @@ static const size_t budget_bytes = PIPE_BYTES;
  * 1 MB; 1 delays the slowest of several flows. */
 enum { PROMOTE_AFTER = 2 };
 
-static const uint64_t starved_wait_ms = 50;
 /* Most tunnels are gone by then, and need no keepalive. */
 static const uint64_t keep_alive_after_ms = 30 * 1000;
 static const uint16_t reset_wait_first_ms = 10;
@@ -178,7 +177,7 @@ static bool is_more_to_move(const struct relay *relay)
         bool may_read = !half_is_pending(&relay->halves[from]) && can_read(relay, from) &&
                         !is_throttled(relay, from);
 
-        if (can_flush(relay, from) || (may_read && !relay->is_starved))
+        if (can_flush(relay, from) || may_read)
             return true;
     }
     return false;
@@ -319,8 +318,6 @@ static uint64_t next_look_ms(const struct relay *relay)
     uint64_t at_ms = relay->active_ms + patience_ms(relay, &ignored);
     uint64_t keep_alive_ms = relay->started_ms + keep_alive_after_ms;
 
-    if (relay->is_starved && now_ms + starved_wait_ms < at_ms)
-        at_ms = now_ms + starved_wait_ms;
     if (relay->reset_wait_ms != 0 && now_ms + relay->reset_wait_ms < at_ms)
         at_ms = now_ms + relay->reset_wait_ms;
     if (!relay->is_kept_alive && keep_alive_ms < at_ms)
@@ -354,7 +351,7 @@ static bool half_is_flowing(const struct relay *relay, unsigned from)
 static bool is_flowing(const struct relay *relay)
 {
     return half_is_flowing(relay, RELAY_CLIENT) && half_is_flowing(relay, RELAY_TARGET) &&
-           relay->throttle == NULL && !relay->is_starved && !relay->is_out_of_memory &&
+           relay->throttle == NULL && !relay->is_out_of_memory &&
            relay->deadline.at_ms <= relay->active_ms + relay->env->timeouts.idle_ms;
 }
 
@@ -362,7 +359,6 @@ static void relay_drive(struct relay *relay)
 {
     bool was_flowing = relay->is_flowing;
 
-    relay->is_starved = false;
     half_move(relay, RELAY_CLIENT);
     if (!is_held(relay, RELAY_TARGET))
         half_move(relay, RELAY_TARGET);

@@ -49,7 +49,6 @@ struct relay {
     uint16_t reset_wait_ms;        /* 0: no reset waits to be passed on */
     uint8_t closed_by;             /* enum closed_by; CLOSED_BY_COUNT until the first end is seen */
     bool is_reset[RELAY_ENDS];     /* this end reset its connection */
-    bool is_starved;               /* the thread holds as many bytes as it may: look again soon */
     bool is_out_of_memory;
     bool is_kept_alive; /* keepalive is on for the dialled end */
     bool is_flowing;    /* both ways, unhindered: wants and deadline are set for that */

@@ -547,6 +547,51 @@ def test_client_that_does_not_read(proxy, origin):
     assert (sha256(received), ending) == (sha256(data), "fin")
 
 
+UNREAD = 2_500
+UNREAD_BYTES = 70_000
+
+
+def open_unread(proxy, target, count):
+    """`count` tunnels to whoever listens at `target`, who sends into each what a proxy would have
+    to hold: their client takes a few hundred bytes, and reads only the answer."""
+    pairs = []
+    for _ in range(count):
+        client = Client(proxy.address, source="127.0.0.2", receive_buffer=2048, most_segment=88)
+        client.send(connect_head("{}:{}".format(*target.getsockname())))
+        pairs.append([client])
+    for pair in pairs:
+        connection, _ = target.accept()
+        connection.setblocking(False)
+        connection.send(bytes(UNREAD_BYTES))
+        pair.append(connection)
+    for client, _ in pairs:
+        assert client.read_exact(len(ESTABLISHED)) == ESTABLISHED
+    return pairs
+
+
+def test_unread_tunnels_stop_nobody(proxy, origin):
+    """Thousands of tunnels of a client that does not read, more than may be held for them: what
+    others download comes all the same, and what is held stays within 64 MiB."""
+    data = pattern(100_000_000, 16)
+    source = origin(Source, data)
+    before = proxy.rss_kb()
+    pairs = []
+    try:
+        with socket.create_server(("127.0.0.1", 0), backlog=500) as target:
+            while len(pairs) < UNREAD:
+                pairs += open_unread(proxy, target, 250)
+        for _ in range(2):
+            with open_tunnel(proxy.address, source.authority, timeout=60) as client:
+                received, ending = client.read_to_end()
+            assert (sha256(received), ending) == (sha256(data), "fin")
+        if not is_sanitized():
+            assert proxy.rss_kb() - before < (64 + 16) * 1024
+    finally:
+        for client, connection in pairs:
+            client.reset()
+            connection.close()
+
+
 def test_idle_tunnels_own_two_descriptors_and_no_buffer(proxy, origin):
     """After traffic, too: pipes and buffers go back."""
     server = origin(Echo)

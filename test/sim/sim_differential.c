@@ -141,7 +141,7 @@ static void watch_end(struct bench *bench, int end)
 }
 
 /* Once an end has sent its FIN, the FIN's acknowledgement is an edge that brings nothing new, and
- * may be 40 ms late. So from then on an end's events count only if they differ from those before.
+ * may be 40 ms late. So from then on an end's events count only if they add to those before.
  */
 static void forget_late_edges(struct bench *bench, uint32_t seen[2])
 {
@@ -152,7 +152,7 @@ static void forget_late_edges(struct bench *bench, uint32_t seen[2])
             continue;
         if (seen[i] != EPOLLOUT)
             bench->seen[i] = seen[i];
-        if (bench->is_shut[i] && (seen[i] == EPOLLOUT || seen[i] == before))
+        if (bench->is_shut[i] && (seen[i] & ~(before | EPOLLOUT)) == 0)
             seen[i] = 0;
     }
 }
@@ -204,9 +204,11 @@ static void do_receive(struct bench *bench, int end)
 {
     char bytes[400];
     size_t size = 1 + draw(bench, sizeof(bytes));
+    uint64_t choice = draw(bench, 4);
+    int flags = choice == 0 ? MSG_PEEK : choice == 1 ? MSG_TRUNC : 0;
 
-    note(bench, "receive %d %zu:", end, size);
-    note_result(bench, bench->kernel->recv(bench->ends[end], bytes, size, 0));
+    note(bench, "receive %d %zu %x:", end, size, flags);
+    note_result(bench, bench->kernel->recv(bench->ends[end], bytes, size, flags));
 }
 
 static void do_splice_in(struct bench *bench, int end)

@@ -144,6 +144,7 @@ void sim_tcp_pair(int ret_fds[2], struct sim_tcp_sizes sizes);
 void sim_tcp_set_actor(struct sim_tcp *end, struct sim_tcp_actor actor);
 /* As the system calls, with negative errno; never EINTR. */
 ssize_t sim_tcp_read(struct sim_tcp *end, void *buffer, size_t size);
+ssize_t sim_tcp_peek(struct sim_tcp *end, void *buffer, size_t size);
 ssize_t sim_tcp_write(struct sim_tcp *end, const void *bytes, size_t length);
 /* The last byte taken is marked urgent, as with MSG_OOB. */
 ssize_t sim_tcp_write_urgent(struct sim_tcp *end, const void *bytes, size_t length);

@@ -346,6 +346,23 @@ ssize_t sim_tcp_read(struct sim_tcp *end, void *buffer, size_t size)
     return sim_tcp_readable(end) > 0 ? read_some(end, buffer, size) : read_nothing(end);
 }
 
+ssize_t sim_tcp_peek(struct sim_tcp *end, void *buffer, size_t size)
+{
+    struct ring before = end->receive;
+    bool skips = is_at_mark(end) && !end->reads_urgent_inline;
+    size_t to_mark = sim_tcp_readable_to_mark(end);
+
+    if (sim_tcp_readable(end) == 0)
+        return read_nothing(end);
+    if (to_mark > 0 && size > to_mark)
+        size = to_mark;
+    if (skips)
+        ring_take(&end->receive, (unsigned char[1]){0}, 1);
+    size_t count = ring_take(&end->receive, buffer, size);
+    end->receive = before;
+    return (ssize_t)count;
+}
+
 ssize_t sim_tcp_read_to_mark(struct sim_tcp *end, void *buffer, size_t size)
 {
     size_t to_mark = sim_tcp_readable_to_mark(end);

@@ -386,14 +386,19 @@ ssize_t __wrap_recv(int fd, void *buffer, size_t size, int flags)
 {
     if (!is_ours(fd))
         return __real_recv(fd, buffer, size, flags);
-    SIM_CHECK(flags == 0 || flags == MSG_DONTWAIT, "recv with flags %#x", flags);
+    SIM_CHECK(flags == 0 || flags == MSG_PEEK || flags == MSG_TRUNC, "recv with flags %#x", flags);
     struct sim_tcp *end = tcp_of(fd, "recv");
-    int fault = sim_step(SIM_CALL_RECV);
+    int fault = sim_step(flags == MSG_PEEK    ? SIM_CALL_PEEK
+                         : flags == MSG_TRUNC ? SIM_CALL_SKIP
+                                              : SIM_CALL_RECV);
     int error = strike(end, fault, true, &size);
     if (error)
         return fail(error);
+    if (flags == MSG_PEEK)
+        return result(sim_tcp_peek(end, buffer, size));
     ssize_t count = sim_tcp_read(end, buffer, size);
-    hold_rest(end, fault, true);
+    if (flags == 0)
+        hold_rest(end, fault, true);
     return result(count);
 }
 
