@@ -4,6 +4,7 @@
 #include "config/builder.h"
 
 #include "config/suggest.h"
+#include "config/time_zone.h"
 #include "policy/name_set.h"
 #include "policy/network_set.h"
 
@@ -225,11 +226,28 @@ static bool allows_only_localhost(const struct policy_rule_source *rule)
     return true;
 }
 
+/* Whether it warned: the hours are those of another place then. */
+static bool warn_of_time(struct config_builder *builder, const struct rule_draft *rule)
+{
+    const char *zone;
+
+    if (find_condition(&rule->source, POLICY_TIME) == NULL ||
+        builder->reader->environment(builder->reader, "TZ", &zone) < 0 ||
+        time_zone_is_known(builder->reader, zone))
+        return false;
+    builder_warn(builder, &rule->place, "the environment's TZ is '", zone,
+                 "', which is no time zone here: `time` goes by UTC; write it as in Europe/Berlin, "
+                 "and install the zones (tzdata)",
+                 NULL);
+    return true;
+}
+
 static void warn_of_rules(struct config_builder *builder)
 {
     const struct rule_draft *rules = builder->owner->rules.items;
     bool is_smtp_denied = false;
     bool is_any_allowed = false;
+    bool is_zone_bad = false;
 
     for (size_t i = 0; i < builder->owner->rules.count; i++) {
         const struct policy_rule_source *rule = &rules[i].source;
@@ -247,6 +265,7 @@ static void warn_of_rules(struct config_builder *builder)
                          "localhost is a name here, and an allow by name never reaches a loopback "
                          "address; write `to loopback`",
                          NULL);
+        is_zone_bad = is_zone_bad || warn_of_time(builder, &rules[i]);
         if (builder->users_place.line == 0 && find_condition(rule, POLICY_USER) != NULL)
             builder_warn(builder, &rules[i].place,
                          "this rule names users, but there is no `users` "

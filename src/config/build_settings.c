@@ -404,6 +404,24 @@ static void set_format(struct config_builder *builder, const struct config_word 
                   "'; expected logfmt, json or squid", NULL);
 }
 
+/* `log stdou` is hardly a file. */
+static void check_path(struct config_builder *builder, const struct config_word *path)
+{
+    static const char *const words[] = {"stdout", "stderr"};
+    const char *nearest = suggest_nearest(words, ARRAY_LENGTH(words), path->text);
+    char buffer[MESSAGE_MAX];
+    struct text message;
+
+    if (path->length == 0)
+        builder_error(builder, &path->place, "the path of the log is empty", NULL);
+    if (path->is_quoted || nearest == NULL)
+        return;
+    text_init(&message, buffer, sizeof(buffer));
+    suggest_name(&message, nearest);
+    builder_error(builder, &path->place, "'", path->text, "' would be a file's name", buffer,
+                  " A file of that name is quoted", NULL);
+}
+
 void build_log(struct config_builder *builder, const struct config_place *place,
                const struct log_draft *log)
 {
@@ -415,8 +433,8 @@ void build_log(struct config_builder *builder, const struct config_place *place,
     config->log_target = log->target;
     if (log->target == CONFIG_LOG_FILE)
         config->log_path = builder_join_path(builder, log->path.text);
-    if (log->target == CONFIG_LOG_FILE && log->path.length == 0)
-        builder_error(builder, &log->path.place, "the path of the log is empty", NULL);
+    if (log->target == CONFIG_LOG_FILE)
+        check_path(builder, &log->path);
     if (log->format.text != NULL)
         set_format(builder, &log->format);
     if (log->events.count > 0)

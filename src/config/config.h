@@ -60,6 +60,7 @@ struct config_values {
 
 enum config_log_target {
     CONFIG_LOG_STDERR,
+    CONFIG_LOG_STDOUT,
     CONFIG_LOG_FILE,
     CONFIG_LOG_OFF,
     CONFIG_LOG_TARGET_COUNT

@@ -276,6 +276,13 @@ static void put_settings(struct printer *printer)
 
 static void put_log(struct printer *printer)
 {
+    static const char *const words[] = {
+        [CONFIG_LOG_STDERR] = "stderr",
+        [CONFIG_LOG_STDOUT] = "stdout",
+        [CONFIG_LOG_FILE] = "",
+        [CONFIG_LOG_OFF] = "off",
+    };
+    static_assert(ARRAY_LENGTH(words) == CONFIG_LOG_TARGET_COUNT, "a word for every target");
     const struct config *config = printer->config;
     bool is_first = true;
 
@@ -283,7 +290,7 @@ static void put_log(struct printer *printer)
     if (config->log_target == CONFIG_LOG_FILE)
         put_quoted(printer, config->log_path);
     else
-        put(printer, config->log_target == CONFIG_LOG_STDERR ? "stderr" : "off");
+        put(printer, words[config->log_target]);
     put(printer, " format ");
     put(printer, config_log_format_name(config->log_format));
     for (size_t i = 0; i < CONFIG_LOG_EVENT_COUNT; i++) {

@@ -103,7 +103,7 @@ static struct vector start(struct config_builder *builder, const struct config_w
 %token REPORT "report" ALLOW "allow" DENY "deny"
 %token TLS "tls" CERTIFICATE "certificate" KEY "key" CLIENT_CA "client-ca"
 %token NAME "name"
-%token OFF "off" FILE "file" LENIENT "lenient" PER "per" STDERR "stderr" FORMAT "format" EVENTS "events"
+%token OFF "off" FILE "file" LENIENT "lenient" PER "per" STDERR "stderr" STDOUT "stdout" FORMAT "format" EVENTS "events"
 %token FROM "from" USER "user" TO "to" ADDRESS "address" PORT "port" LISTENER "listener"
 %token TIME "time" PROTOCOL "protocol" SNI "sni" JA4 "ja4" NOT "not" AS "as"
 
@@ -188,6 +188,7 @@ per: %empty { $$ = (struct config_word){0}; } | PER name { $$ = $2; } ;
 log:
     value { $$ = (struct log_draft){.target = CONFIG_LOG_FILE, .path = $1}; }
   | STDERR { $$ = (struct log_draft){.target = CONFIG_LOG_STDERR}; }
+  | STDOUT { $$ = (struct log_draft){.target = CONFIG_LOG_STDOUT}; }
   | OFF { $$ = (struct log_draft){.target = CONFIG_LOG_OFF}; }
   | log FORMAT name { $$ = $1; $$.format = $3; }
   | log EVENTS values { $$ = $1; $$.events = $3; }

@@ -67,6 +67,7 @@ static const struct {
     {"timeout", TOKEN_TIMEOUT, IN_RESOLVER, 0},
     {"per", TOKEN_PER, IN_LIMIT, 0},
     {"stderr", TOKEN_STDERR, IN_LOG, 0},
+    {"stdout", TOKEN_STDOUT, IN_LOG, 0},
     {"format", TOKEN_FORMAT, IN_LOG, 0},
     {"events", TOKEN_EVENTS, IN_LOG, 0},
     {"from", TOKEN_FROM, IN_RULE | IN_ADMIN, 0},

@@ -48,6 +48,22 @@ bool suggest_is_similar(const char *name, const char *word)
     return suggest_distance(name, word) < SUGGEST_FAR;
 }
 
+const char *suggest_nearest(const char *const *names, size_t count, const char *word)
+{
+    const char *nearest = NULL;
+    size_t edits = SUGGEST_FAR;
+
+    for (size_t i = 0; i < count; i++) {
+        size_t distance = suggest_distance(names[i], word);
+
+        if (distance < edits) {
+            edits = distance;
+            nearest = names[i];
+        }
+    }
+    return nearest;
+}
+
 void suggest_name(struct text *out, const char *name)
 {
     text_add(out, "; did you mean '");

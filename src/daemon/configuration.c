@@ -5,6 +5,7 @@
 #include "daemon/configuration.h"
 
 #include "daemon/bundle.h"
+#include "daemon/log_file.h"
 #include "daemon/snapshot.h"
 
 #include <errno.h>
@@ -14,7 +15,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { LOG_MODE = 0640, ADMIN_MESSAGE_SIZE = 512 };
+enum { ADMIN_MESSAGE_SIZE = 512 };
 
 struct opening {
     const struct settings *settings;
@@ -28,38 +29,6 @@ void configuration_init(struct configuration *configuration)
     *configuration = (struct configuration){.bundle_fd = -1, .log_fd = -1};
 }
 
-/* A disk that was full when a worker ended may have left half a line, which is not to become the
- * beginning of the next one. */
-static void end_line(int fd, const char *path)
-{
-    struct stat status;
-    char last = '\n';
-
-    if (fstat(fd, &status) < 0 || !S_ISREG(status.st_mode) || status.st_size == 0)
-        return;
-    int readable = open(path, O_RDONLY | O_CLOEXEC);
-    if (readable < 0)
-        return;
-    if (pread(readable, &last, 1, status.st_size - 1) == 1 && last != '\n') {
-        ssize_t ignored = write(fd, "\n", 1);
-        (void)ignored;
-    }
-    close(readable);
-}
-
-/* Append: several writers never overwrite each other, and logrotate's copytruncate works. */
-static int open_log(const char *path)
-{
-    int flags = O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK;
-    int fd = open(path, flags, LOG_MODE);
-
-    if (fd < 0)
-        return -errno;
-    fcntl(fd, F_SETFL, O_APPEND);
-    end_line(fd, path);
-    return fd;
-}
-
 static int take_log(struct configuration *configuration, const struct config *config,
                     struct text *message)
 {
@@ -68,16 +37,14 @@ static int take_log(struct configuration *configuration, const struct config *co
     configuration->log_path = strdup(config->log_path);
     if (configuration->log_path == NULL)
         return -ENOMEM;
-    int fd = open_log(config->log_path);
+    int fd = log_file_open(config->log_path);
     if (fd >= 0) {
         configuration->log_fd = fd;
         return 0;
     }
     text_add(message, "adit: can't write the log ");
-    text_add(message, config->log_path);
-    text_add(message, ": ");
-    text_add(message, strerror(-fd));
-    text_add(message, "; make its folder, or name another file\n");
+    log_file_explain(message, config->log_path, fd);
+    text_add(message, "\n");
     return fd;
 }
 
@@ -263,7 +230,7 @@ int configuration_reopen_log(struct configuration *configuration)
 {
     if (configuration->log_path == NULL)
         return 0;
-    int fd = open_log(configuration->log_path);
+    int fd = log_file_open(configuration->log_path);
     if (fd < 0)
         return fd;
     close(configuration->log_fd);

@@ -21,6 +21,7 @@
 #include "daemon/channel.h"
 #include "daemon/configuration.h"
 #include "daemon/file_watch.h"
+#include "daemon/log_file.h"
 #include "daemon/reload_result.h"
 #include "daemon/say.h"
 #include "daemon/worker.h"
@@ -408,10 +409,13 @@ static void config_taken(struct supervisor *supervisor, const char *why_not)
 static void reopen_log(struct supervisor *supervisor)
 {
     int error = configuration_reopen_log(&supervisor->current);
+    char buffer[MESSAGE_BYTES];
+    struct text why;
 
     if (error < 0) {
-        say("can't open the log %s: %s; kept the old one", supervisor->current.log_path,
-            strerror(-error));
+        text_init(&why, buffer, sizeof(buffer));
+        log_file_explain(&why, supervisor->current.log_path, error);
+        say("kept the old log: can't open %s", buffer);
     } else if (supervisor->current.log_fd >= 0 && supervisor->worker.channel_fd >= 0) {
         error =
             channel_send(supervisor->worker.channel_fd, CHANNEL_LOG, supervisor->current.log_fd);

@@ -332,7 +332,8 @@ static void use_log(struct worker *worker, const struct config *config, int log_
 
     log_set_style(worker->log, &style);
     if (log_fd < 0)
-        log_fd = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+        log_fd = fcntl(config->log_target == CONFIG_LOG_STDOUT ? STDOUT_FILENO : STDERR_FILENO,
+                       F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
     if (log_fd >= 0)
         log_set_sink(worker->log, log_fd);
 }

@@ -5,10 +5,12 @@ import json
 import os
 import re
 import signal
+import socket
+import subprocess
 
 import pytest
 
-from support.adit import parse_logfmt, run_adit, split_address
+from support.adit import binary, parse_logfmt, run_adit, split_address
 from support.checks import connects, echoes, eventually, works
 from support.client import Client, connect_head, open_tunnel
 from support.origins import Echo
@@ -228,10 +230,11 @@ def test_check_print_parses_to_the_same(config):
 
 
 @pytest.mark.parametrize("words", ["", " format logfmt", " format json", " format squid"])
-def test_formats_of_the_log_are_printed(config, words):
-    done = run_adit("check", "--print", "-c", config(f"log stderr{words}\n" + RULES))
+@pytest.mark.parametrize("place", ["stderr", "stdout"])
+def test_formats_of_the_log_are_printed(config, place, words):
+    done = run_adit("check", "--print", "-c", config(f"log {place}{words}\n" + RULES))
     assert done.returncode == 0
-    assert f"log stderr{words or ' format logfmt'} events" in done.stdout
+    assert f"log {place}{words or ' format logfmt'} events" in done.stdout
 
 
 def test_check_without_a_file_is_about_the_built_in_one():
@@ -284,6 +287,37 @@ def test_log_to_a_file(adit, origin, config, tmp_path):
     assert [parse_logfmt(line)["event"] for line in log_of(log)] == ["open", "close"]
     assert len(proxy.stderr().splitlines()) == 1
     assert log.stat().st_mode & 0o007 == 0
+
+
+def test_log_to_standard_output(adit, origin, config):
+    server = origin(Echo)
+    proxy = run(adit, config("listen 127.0.0.1:0\nlog stdout\n" + RULES))
+    assert works(proxy, server)
+    said = eventually(lambda: [line for line in map(parse_logfmt, log_of(proxy.stdout_path))
+                               if line and line.get("event") == "close"])
+    assert said[0]["target"] == server.authority
+    assert proxy.log_lines() == []
+
+
+@pytest.mark.parametrize("path", ["/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"])
+def test_a_standard_output_that_is_a_socket(config, path):
+    """As under systemd: no path opens it, `log stdout` writes to it all the same."""
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        command = [binary(), "-s", config("", "x").parent / "sock", "-c"]
+        done = subprocess.run(
+            [*command, config(f'listen 127.0.0.1:0\nlog "{path}"\n' + RULES)],
+            stdin=subprocess.DEVNULL, stdout=theirs, stderr=subprocess.PIPE, text=True, timeout=20)
+    assert done.returncode == 1
+    assert f"can't write the log {path}: it is a socket" in done.stderr
+    assert "write `log stdout`" in done.stderr
+
+
+def test_a_log_that_nobody_reads(config, tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    done = run_adit("-c", config('listen 127.0.0.1:0\nlog "pipe"\n' + RULES), "-s", tmp_path / "s")
+    assert done.returncode == 1
+    assert "nobody reads this named pipe: start its reader first" in done.stderr
 
 
 def test_json(adit, origin, config):

@@ -70,6 +70,8 @@ static const char *const variables[] = {
     "a\"b\\c", "LINE", "a\nb", "BAD",       "\xff",    "NESTED", "${HOST}", "CIDR", "10.0.0.0/8",
 };
 
+static const char *time_zone;
+
 static int read_variable(struct config_reader *self, const char *name, const char **ret_value)
 {
     static char large[5000];
@@ -77,6 +79,9 @@ static int read_variable(struct config_reader *self, const char *name, const cha
     memset(large, 'x', sizeof(large) - 1);
     *ret_value = large;
     if (strcmp(name, "LARGE") == 0)
+        return 0;
+    *ret_value = strcmp(name, "TZ") == 0 ? time_zone : "/zones";
+    if (time_zone != NULL && strncmp(name, "TZ", 2) == 0)
         return 0;
     for (size_t i = 0; i < ARRAY_LENGTH(variables); i += 2) {
         *ret_value = variables[i + 1];
@@ -381,6 +386,54 @@ static void refuses_an_open_listener_of_the_command_line(void **state)
 
 /* -- files */
 
+/* TZ and TZDIR of the environment, and one zone that is installed. */
+static void warns_of_a_time_zone_that_is_none(void **state)
+{
+    static const struct {
+        const char *zone;
+        bool is_known;
+    } rows[] = {
+        {"Europe/Berlin", true},
+        {":Europe/Berlin", true},
+        {"/zones/Europe/Berlin", true},
+        {"", true},
+        {":", true},
+        {"UTC", true},
+        {"GMT", true},
+        {"CET-1CEST", true},
+        {"<+03>-3", true},
+        {"EST5EDT,M3.2.0", true},
+        {"Europe/Berln", false},
+        {"Europe", false},
+        {"CEST", false},
+        {"Berlin", false},
+        {"/zones/text", false},
+        {"/zones/none", false},
+        {"<+03>", false},
+        {"A-1", false},
+    };
+    static const struct memory_file files[] = {
+        {"/a.conf", "deny time 08:00-18:00\ndeny time Sat\nallow from loopback port 443\n", 0, 0},
+        {"/zones/Europe/Berlin", "TZif2", 0, 0},
+        {"/zones/text", "Berlin", 0, 0},
+        {"/zones/Europe", "", 0, -EISDIR},
+    };
+    struct result *result = calloc(1, sizeof(*result));
+
+    for (size_t i = 0; i < ARRAY_LENGTH(rows); i++) {
+        time_zone = rows[i].zone;
+        parse_files(result, files, ARRAY_LENGTH(files), NULL);
+        assert_int_equal(result->error, 0);
+        if (rows[i].is_known
+                ? result->output[0] != '\0'
+                : strstr(result->output, "/a.conf:1:1: warning: the environment's TZ") == NULL)
+            fail_msg("%s: %s", rows[i].zone, result->output);
+        config_destroy(result->config);
+    }
+    time_zone = NULL;
+    free(result);
+}
+
 static void reads_included_files(void **state)
 {
     static const struct memory_file files[] = {
@@ -584,6 +637,7 @@ int main(void)
         cmocka_unit_test(has_a_configuration_built_in),
         cmocka_unit_test(has_the_admin_page_where_the_command_line_says),
         cmocka_unit_test(refuses_an_open_listener_of_the_command_line),
+        cmocka_unit_test(warns_of_a_time_zone_that_is_none),
         cmocka_unit_test(reads_included_files),
         cmocka_unit_test(sorts_what_a_pattern_matches),
         cmocka_unit_test(bounds_the_number_of_files),

@@ -1,0 +1,15 @@
+/* Whether the environment's TZ means anything: libc takes what it does not know for UTC, without a
+ * word. Pure: files and variables come through the reader. */
+#ifndef CONFIG_TIME_ZONE_H
+#define CONFIG_TIME_ZONE_H
+
+#include "base/contract.h"
+
+#include <stdbool.h>
+
+struct config_reader;
+
+/* `zone` is the value of TZ: a file of the zone database, or a rule as in CET-1CEST (POSIX 8.3). */
+bool time_zone_is_known(struct config_reader *reader, const char *zone) MUST_CHECK;
+
+#endif
