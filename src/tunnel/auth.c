@@ -1,7 +1,8 @@
 /* A job is one pair of credentials to be hashed, with the checks that wait for it. It stands in
- * `jobs` (by digest, so that equal ones meet) until it is done, and in `queue` until a helper takes
- * it. A job that nobody waits for leaves the queue; once it runs it runs to its end and counts, or
- * a client could guess for free by hanging up early.
+ * `jobs` (by digest, so that equal ones meet) until it is done. It waits in the line of the client
+ * who asked first (base/fair_line.h), then, when its turn has come, in `ready` until a helper takes
+ * it. A job that nobody waits for leaves; once it runs it runs to its end and counts, or a client
+ * could guess for free by hanging up early.
  *
  * One lock for all of it; nobody hashes under it. As with the dial gate, the surprise is the time
  * between a letter's posting and its delivery: whoever leaves then takes the letter back.
@@ -11,6 +12,8 @@
  */
 #include "tunnel/auth.h"
 
+#include "base/client_key.h"
+#include "base/fair_line.h"
 #include "loop/clock.h"
 #include "observe/counters.h"
 #include "tunnel/auth_hash.h"
@@ -25,7 +28,12 @@
 #include <string.h>
 #include <sys/random.h>
 
-enum { HELPERS = 2, QUEUE_MAX = 256, JOB_BUCKETS = 256 };
+enum { HELPERS = 2, QUEUE_MAX = 8192, JOB_BUCKETS = 1024 };
+
+/* One more than there are helpers: a client alone has both of them, and whoever comes new is next
+ * though a thousand passwords of another client wait. */
+static const struct fair_limits limits = {
+    .total = HELPERS + 1, .per_client = HELPERS, .waiting_per_client = 256};
 
 static const char *const result_names[] = {
     [AUTH_GRANTED] = "granted", [AUTH_WRONG] = "wrong",     [AUTH_THROTTLED] = "throttled",
@@ -35,14 +43,15 @@ static_assert(ARRAY_LENGTH(result_names) == AUTH_RESULT_COUNT, "a name a result"
 
 struct auth_job {
     struct hash_link link;
-    struct list queue_link;
+    struct fair_place place;
+    struct list ready_link;
     struct list checks;
     uint8_t digest[AUTH_DIGEST_SIZE];
     struct ip_address client; /* of the first who asked */
     struct auth_users *users;
     const char *hash; /* in `users` */
     bool is_user_known;
-    bool is_running;
+    bool is_taken; /* by a helper */
     char password[BASIC_PASSWORD_MAX + 1];
 };
 
@@ -52,8 +61,9 @@ struct auth {
     pthread_mutex_t lock;
     pthread_cond_t has_work;
     bool is_ending;
-    struct list queue;
-    unsigned queue_length;
+    struct fair_line line;
+    struct list ready;
+    unsigned waiting_count; /* jobs that no helper has taken yet */
     struct hash_table jobs;
     struct hash_link *buckets[JOB_BUCKETS];
     struct auth_memory successes;
@@ -99,26 +109,55 @@ static struct auth_job *job_find(struct auth *auth, const uint8_t digest[AUTH_DI
     return NULL;
 }
 
-static struct auth_job *job_add(struct auth *auth, const uint8_t digest[AUTH_DIGEST_SIZE])
+/* Its turn has come. */
+static void job_make_ready(struct auth *auth, struct auth_job *job)
 {
+    list_append(&auth->ready, &job->ready_link);
+    pthread_cond_signal(&auth->has_work);
+}
+
+static struct auth_job *job_add(struct auth *auth, const uint8_t digest[AUTH_DIGEST_SIZE],
+                                const struct ip_address *client)
+{
+    struct client_key key = client_key_of(client);
     struct auth_job *job = calloc(1, sizeof(*job));
 
     if (job == NULL)
         return NULL;
-    list_init(&job->queue_link);
+    int result = fair_line_enter(&auth->line, &job->place, &key);
+    if (result < 0 && result != -EINPROGRESS) {
+        free(job);
+        return NULL;
+    }
+    job->client = *client;
+    list_init(&job->ready_link);
     list_init(&job->checks);
     memcpy(job->digest, digest, AUTH_DIGEST_SIZE);
     hash_table_insert(&auth->jobs, &job->link, hash_bytes(&auth->seed, digest, AUTH_DIGEST_SIZE));
-    list_append(&auth->queue, &job->queue_link);
-    auth->queue_length++;
-    pthread_cond_signal(&auth->has_work);
+    auth->waiting_count++;
+    if (result == 0)
+        job_make_ready(auth, job);
     return job;
 }
 
-static void job_leave_queue(struct auth *auth, struct auth_job *job)
+/* No helper is at it, or none any more. */
+static void job_leave_line(struct auth *auth, struct auth_job *job)
 {
-    list_remove(&job->queue_link);
-    auth->queue_length--;
+    struct fair_place *place;
+
+    fair_line_leave(&auth->line, &job->place);
+    while ((place = fair_line_next(&auth->line)) != NULL)
+        job_make_ready(auth, container_of(place, struct auth_job, place));
+}
+
+/* Nobody has taken it, and nobody waits for it. */
+static void job_drop(struct auth *auth, struct auth_job *job)
+{
+    list_remove(&job->ready_link);
+    auth->waiting_count--;
+    job_leave_line(auth, job);
+    hash_table_remove(&auth->jobs, &job->link);
+    job_free(job);
 }
 
 /* Tells everybody who waits, and is no more. Who hears of it may count on the password's being
@@ -128,6 +167,7 @@ static void job_finish(struct auth *auth, struct auth_job *job, enum auth_result
     uint64_t at_ms = clock_monotonic_ms();
 
     explicit_bzero(job->password, sizeof(job->password));
+    job_leave_line(auth, job);
     hash_table_remove(&auth->jobs, &job->link);
     if (result == AUTH_GRANTED)
         auth_success_add(&auth->successes, job->digest, at_ms);
@@ -154,7 +194,6 @@ static enum auth_result job_run(struct auth *auth, struct auth_job *job, struct 
     if (auth_failures_are_many(&auth->failures, &job->client, clock_monotonic_ms()))
         return AUTH_THROTTLED;
     counter_add(&auth->counters, COUNTER_AUTH_HASHES, 1);
-    job->is_running = true;
     pthread_mutex_unlock(&auth->lock);
     bool is_right = auth_hash_is_of(hasher, job->hash, job->password);
     pthread_mutex_lock(&auth->lock);
@@ -169,13 +208,15 @@ static void *help(void *argument)
     pthread_mutex_lock(&auth->lock);
     struct auth_hasher *hasher = auth->hashers[auth->hasher_count++];
     while (!auth->is_ending) {
-        if (list_is_empty(&auth->queue)) {
+        if (list_is_empty(&auth->ready)) {
             pthread_cond_wait(&auth->has_work, &auth->lock);
             continue;
         }
-        struct auth_job *job = container_of(auth->queue.next, struct auth_job, queue_link);
+        struct auth_job *job = container_of(auth->ready.next, struct auth_job, ready_link);
 
-        job_leave_queue(auth, job);
+        list_remove(&job->ready_link);
+        auth->waiting_count--;
+        job->is_taken = true;
         job_finish(auth, job, job_run(auth, job, hasher));
     }
     pthread_mutex_unlock(&auth->lock);
@@ -202,11 +243,6 @@ static int start_helpers(struct auth *auth)
 
 static int create_parts(struct auth *auth)
 {
-    if (getrandom(auth->key, sizeof(auth->key), 0) != (ssize_t)sizeof(auth->key) ||
-        getrandom(&auth->seed, sizeof(auth->seed), 0) != (ssize_t)sizeof(auth->seed))
-        return -EIO;
-    auth_memory_init(&auth->successes, &auth->seed);
-    auth_memory_init(&auth->failures, &auth->seed);
     for (unsigned i = 0; i < HELPERS; i++) {
         auth->hashers[i] = auth_hasher_create();
         if (auth->hashers[i] == NULL)
@@ -221,12 +257,18 @@ int auth_create(struct auth **ret_auth)
 
     if (auth == NULL)
         return -ENOMEM;
+    if (getrandom(auth->key, sizeof(auth->key), 0) != (ssize_t)sizeof(auth->key) ||
+        getrandom(&auth->seed, sizeof(auth->seed), 0) != (ssize_t)sizeof(auth->seed)) {
+        free(auth);
+        return -EIO;
+    }
     pthread_mutex_init(&auth->lock, NULL);
     pthread_cond_init(&auth->has_work, NULL);
-    list_init(&auth->queue);
-    list_init(&auth->successes.oldest_first);
-    list_init(&auth->failures.oldest_first);
+    list_init(&auth->ready);
+    fair_line_init(&auth->line, &limits, &auth->seed);
     hash_table_init(&auth->jobs, auth->buckets, JOB_BUCKETS);
+    auth_memory_init(&auth->successes, &auth->seed);
+    auth_memory_init(&auth->failures, &auth->seed);
     int error = create_parts(auth);
     if (error < 0) {
         auth_destroy(auth);
@@ -244,7 +286,8 @@ void auth_destroy(struct auth *auth)
     pthread_mutex_unlock(&auth->lock);
     for (unsigned i = 0; i < auth->helper_count; i++)
         pthread_join(auth->helpers[i], NULL);
-    REQUIRE(list_is_empty(&auth->queue));
+    REQUIRE(list_is_empty(&auth->ready));
+    fair_line_finish(&auth->line);
     for (unsigned i = 0; i < HELPERS; i++)
         auth_hasher_destroy(auth->hashers[i]);
     auth_memory_finish(&auth->successes);
@@ -302,9 +345,9 @@ static enum auth_result answer_or_wait(struct auth *auth, struct auth_check *che
         return AUTH_WRONG;
     struct auth_job *job = job_find(auth, digest);
     if (job == NULL) {
-        if (auth->queue_length >= QUEUE_MAX)
+        if (auth->waiting_count >= QUEUE_MAX)
             return AUTH_BUSY;
-        job = job_add(auth, digest);
+        job = job_add(auth, digest, &check->client);
         if (job == NULL)
             return AUTH_BUSY;
         *ret_new_job = job;
@@ -343,7 +386,6 @@ enum auth_result auth_check_start(struct auth_check *check, struct auth *auth,
     pthread_mutex_lock(&auth->lock);
     enum auth_result result = answer_or_wait(auth, check, digest, &job);
     if (job != NULL) {
-        job->client = *client;
         job->users = auth_users_hold(users);
         job->hash = hash;
         job->is_user_known = known != NULL;
@@ -366,11 +408,8 @@ void auth_check_cancel(struct auth_check *check)
         letter_take_back(check->loop, &check->letter);
     } else {
         list_remove(&check->link);
-        if (list_is_empty(&job->checks) && !job->is_running) {
-            job_leave_queue(auth, job);
-            hash_table_remove(&auth->jobs, &job->link);
-            job_free(job);
-        }
+        if (list_is_empty(&job->checks) && !job->is_taken)
+            job_drop(auth, job);
     }
     pthread_mutex_unlock(&auth->lock);
     check->auth = NULL;

@@ -1,6 +1,7 @@
 /* Who is it? Checks a user name and a password without holding up a loop. One a process.
  *
- * Hashing runs in two helper threads behind a bounded queue; the answer comes as a letter to the
+ * Hashing runs in two helper threads, behind a bounded line for each client whose turns go round;
+ * the answer comes as a letter to the
  * loop that asked. A success is remembered for a minute from its last use (keyed by an HMAC of
  * name, password and the hash in the file: a changed file forgets it). Whoever asks the same while
  * it is being hashed waits for the one hash. An unknown user costs one hash, too. Ten different
@@ -27,7 +28,7 @@ enum auth_result {
     AUTH_GRANTED,
     AUTH_WRONG,
     AUTH_THROTTLED,
-    AUTH_BUSY,    /* the queue is full, or there is no memory */
+    AUTH_BUSY,    /* the line is full, or there is no memory */
     AUTH_PENDING, /* on_checked will be called */
     AUTH_RESULT_COUNT,
 };

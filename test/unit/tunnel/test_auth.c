@@ -119,6 +119,7 @@ static const char *guess(unsigned number)
 static const char secret[] = "right";
 static _Atomic int copies; /* of the secret that were wiped */
 static _Atomic int copies_when_told;
+static _Atomic unsigned hashes_when_told; /* checks[0]'s answer */
 
 void __real_explicit_bzero(void *bytes, size_t length);
 void __wrap_explicit_bzero(void *bytes, size_t length);
@@ -134,6 +135,8 @@ void __wrap_letter_post(struct loop *at, struct letter *letter);
 void __wrap_letter_post(struct loop *at, struct letter *letter)
 {
     copies_when_told = copies;
+    if (letter == &checks[0].letter)
+        hashes_when_told = hashes();
     __real_letter_post(at, letter);
 }
 
@@ -294,6 +297,39 @@ static void the_queue_is_bounded_and_throttled(void **state)
     assert_int_equal(ask(2, "alice", "right"), AUTH_GRANTED);
 }
 
+/* A company behind one address logs in at once; somebody else is next all the same. */
+static void a_client_has_a_line_of_its_own(void **state)
+{
+    static char names[250][8];
+    struct auth_user rows[ARRAY_LENGTH(names) + 1];
+    unsigned count = ARRAY_LENGTH(names);
+
+    (void)state;
+    for (unsigned i = 0; i < count; i++) {
+        snprintf(names[i], sizeof(names[i]), "u%u", i);
+        rows[i] = (struct auth_user){names[i], SLOW};
+    }
+    rows[count] = (struct auth_user){"alice", QUICK};
+    auth_users_release(users);
+    assert_int_equal(auth_users_create(rows, count + 1, 0, &users), 0);
+    for (unsigned i = 1; i <= count; i++)
+        assert_int_equal(start(i, 1, names[i - 1], "right"), AUTH_PENDING);
+    assert_int_equal(start(0, 2, "alice", "right"), AUTH_PENDING);
+    unsigned since = hashes();
+    wait_for(count + 1);
+    assert_in_range(hashes_when_told, 1, since + 100); /* a few, on a busy machine more */
+    for (unsigned i = 0; i <= count; i++)
+        assert_int_equal(checks[i].result, AUTH_GRANTED);
+}
+
+static void a_full_line_is_no_other_clients(void **state)
+{
+    (void)state;
+    for (unsigned i = 1; i < CHECKS; i++)
+        assert_int_not_equal(start(i, 1, "slow", guess(i)), AUTH_GRANTED);
+    assert_int_equal(ask(2, "alice", "right"), AUTH_GRANTED);
+}
+
 static void whoever_leaves_the_queue_costs_nothing(void **state)
 {
     (void)state;
@@ -425,6 +461,8 @@ int main(void)
         AUTH_TEST(equal_questions_share_a_hash),
         AUTH_TEST(equal_failures_count_once_a_client),
         AUTH_TEST(the_queue_is_bounded_and_throttled),
+        AUTH_TEST(a_client_has_a_line_of_its_own),
+        AUTH_TEST(a_full_line_is_no_other_clients),
         AUTH_TEST(whoever_leaves_the_queue_costs_nothing),
         AUTH_TEST(leaving_early_is_no_free_guess),
         AUTH_TEST(whoever_was_just_answered_may_leave),
