@@ -7,6 +7,7 @@
 #include "admin/control.h"
 
 #include "admin/control_request.h"
+#include "admin/explain_answer.h"
 #include "admin/json.h"
 #include "admin/views.h"
 #include "config/settings.h"
@@ -24,7 +25,8 @@
 enum {
     CLIENTS_MAX = 16,
     PATIENCE_MS = 10000,
-    RELOAD_PATIENCE_MS = 60000, /* a list of a million names takes seconds */
+    RELOAD_PATIENCE_MS = 60000,  /* a list of a million names takes seconds */
+    EXPLAIN_PATIENCE_MS = 15000, /* it ends by itself before that */
     RELOAD_ANSWER_SIZE = 64 * 1024,
     ACCEPTS_PER_TURN = 32,
     RETRY_MS = 100,
@@ -54,6 +56,7 @@ struct control_client {
     struct ucred peer;
     enum control_kind kind; /* what it waits for */
     struct tunnels_query query;
+    struct explain_request explain;
     size_t reload_number;
     char *answer; /* while writing */
     size_t answer_length;
@@ -76,6 +79,7 @@ static void close_client(struct control_client *client)
 
     client->state = CLIENT_CLOSED;
     control->views->ops->cancel_tunnels(control->views->self, &client->query);
+    control->views->ops->cancel_explain(control->views->self, &client->explain);
     deadline_cancel(control->loop, &client->patience);
     watch_close(&client->watch);
     list_remove(&client->link);
@@ -246,6 +250,34 @@ static void ask_tunnels(struct control_client *client, const struct control_requ
     views->ops->ask_tunnels(views->self, &client->query);
 }
 
+static void explained(struct explain_request *request, const struct explain_answer *explanation)
+{
+    struct control_client *client = container_of(request, struct control_client, explain);
+    size_t length = 0;
+    char *line = explain_answer_print(explanation, "{\"ok\":true,", &length);
+    const char *part = line;
+
+    if (line != NULL)
+        answer_parts(client, &part, &length, 1);
+    else
+        refuse(client, "no memory for the answer");
+    free(line);
+}
+
+static void ask_policy(struct control_client *client, const struct control_request *request)
+{
+    struct control *control = client->control;
+    const char *problem = "too many ask at once; try again";
+
+    client->explain = (struct explain_request){.answered = explained};
+    for (size_t i = 0; i < QUESTION_FIELD_COUNT; i++)
+        client->explain.words[i] = request->words[i][0] != '\0' ? request->words[i] : NULL;
+    deadline_set(control->loop, &client->patience,
+                 loop_now_ms(control->loop) + EXPLAIN_PATIENCE_MS);
+    if (control->views->ops->explain(control->views->self, &client->explain, &problem) < 0)
+        refuse(client, problem);
+}
+
 static void serve(struct control_client *client, const char *line, size_t length)
 {
     struct control *control = client->control;
@@ -273,6 +305,9 @@ static void serve(struct control_client *client, const char *line, size_t length
     case CONTROL_DRAIN:
         note(client, "drain", "");
         answer_drain(client, control->owner.drain(control->owner.self));
+        break;
+    case CONTROL_EXPLAIN:
+        ask_policy(client, &request);
         break;
     case CONTROL_KIND_COUNT:
         break;

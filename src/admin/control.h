@@ -8,6 +8,8 @@
  *   reload   {"ok":true,"text":"..."} with warnings, when the new configuration serves;
  *            {"ok":false,"error":"..."}: nothing has changed
  *   drain    {"ok":true,"drain_ms":N}, and the drain, which may last so long, begins
+ *   explain {"target":"..","user":"..",...}  {"ok":true,"verdict":"..","exit":N,"text":".."}: the
+ *            fields of config/question.h; see struct explain_answer
  *   else     {"ok":false,"error":"..."}
  *
  * At most 16 clients (the oldest gives way to a 17th), 10 s each (60 s to wait for a reload),

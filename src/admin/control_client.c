@@ -22,8 +22,9 @@
 #include <unistd.h>
 
 enum {
-    PATIENCE_S = 12,        /* adit itself gives a client 10 s */
-    RELOAD_PATIENCE_S = 65, /* and 60 s to wait for a reload */
+    PATIENCE_S = 12,         /* adit itself gives a client 10 s */
+    EXPLAIN_PATIENCE_S = 17, /* and 15 s for an explanation */
+    RELOAD_PATIENCE_S = 65,  /* and 60 s to wait for a reload */
     FIRST_SIZE = 64 * 1024,
     ERROR_SIZE = 64 * 1024,
 };
@@ -192,6 +193,20 @@ static int print_draining(const char *answer, size_t length)
     return 0;
 }
 
+/* The exit status is the answer's. */
+static int print_explanation(const char *answer, size_t length)
+{
+    char status[2]; /* a digit */
+    char *text = malloc(length + 1);
+    bool is_good = text != NULL && find_member(answer, length, "exit", status, sizeof(status)) &&
+                   find_member(answer, length, "text", text, length + 1);
+
+    if (is_good)
+        fputs(text, stdout);
+    free(text);
+    return is_good ? status[0] - '0' : fail_unreadable();
+}
+
 static int show(const struct options *options, const char *answer, size_t length)
 {
     enum command command = options->command;
@@ -207,6 +222,8 @@ static int show(const struct options *options, const char *answer, size_t length
         return print_killed(answer, line);
     if (command == COMMAND_RELOAD)
         return print_reloaded(answer, line);
+    if (command == COMMAND_EXPLAIN)
+        return print_explanation(answer, line);
     return print_draining(answer, line);
 }
 
@@ -218,6 +235,15 @@ static void add_member(struct text *out, const char *name, const char *value)
     json_add_exact(out, name);
     text_add_char(out, ':');
     json_add_exact(out, value);
+}
+
+static void print_question(struct text *out, const struct question *question)
+{
+    text_add(out, " {\"target\":");
+    json_add_exact(out, question->words[QUESTION_TARGET]);
+    for (size_t i = QUESTION_TARGET + 1; i < QUESTION_FIELD_COUNT; i++)
+        add_member(out, question_field_name((enum question_field)i), question->words[i]);
+    text_add_char(out, '}');
 }
 
 static void print_request(struct text *out, const struct options *options)
@@ -235,20 +261,28 @@ static void print_request(struct text *out, const struct options *options)
         add_member(out, "rule", tunnels->rule);
         text_add_char(out, '}');
     }
+    if (options->command == COMMAND_EXPLAIN)
+        print_question(out, &options->question);
     text_add_char(out, '\n');
+}
+
+static int patience_of(enum command command)
+{
+    if (command == COMMAND_EXPLAIN)
+        return EXPLAIN_PATIENCE_S;
+    return command == COMMAND_RELOAD ? RELOAD_PATIENCE_S : PATIENCE_S;
 }
 
 /* What `path` answers. The exit status. */
 static int ask_and_show(const struct options *options, int fd, const char *path)
 {
-    int patience_s = options->command == COMMAND_RELOAD ? RELOAD_PATIENCE_S : PATIENCE_S;
     struct answer answer = {.bytes = NULL};
     char request[CONTROL_REQUEST_MAX];
     struct text text;
 
     text_init(&text, request, sizeof(request));
     print_request(&text, options);
-    int error = ask(fd, request, patience_s, &answer);
+    int error = ask(fd, request, patience_of(options->command), &answer);
     if (error == 0 && answer.length == answer.size)
         error = make_room(&answer);
     int status = 1;

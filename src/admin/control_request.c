@@ -1,5 +1,6 @@
 /* Members: id, user, host, client, rule, min_bytes, each at most once; `kill` needs one that points
  * at tunnels, so that nobody kills every one by leaving something out.
+ * Those of `explain` are the fields of a question.
  */
 #include "admin/control_request.h"
 
@@ -9,7 +10,7 @@
 #include <errno.h>
 #include <string.h>
 
-static const char *const kind_names[] = {"stats", "ps", "kill", "reload", "drain"};
+static const char *const kind_names[] = {"stats", "ps", "kill", "reload", "drain", "explain"};
 static_assert(ARRAY_LENGTH(kind_names) == CONTROL_KIND_COUNT, "a name for every request");
 
 static int fail(const char **ret_problem, const char *problem)
@@ -18,9 +19,31 @@ static int fail(const char **ret_problem, const char *problem)
     return -EINVAL;
 }
 
-static int take_member(const char *name, const char *value, struct tunnel_filter *filter,
+/* One function for the filter, one for the question. */
+typedef int take_function(const char *name, const char *value, struct control_request *request,
+                          const char **ret_problem);
+
+static int take_word(const char *name, const char *value, struct control_request *request,
+                     const char **ret_problem)
+{
+    for (size_t i = 0; i < QUESTION_FIELD_COUNT; i++) {
+        if (strcmp(name, question_field_name((enum question_field)i)) != 0)
+            continue;
+        size_t length = strlen(value);
+        if (length > QUESTION_WORD_MAX)
+            return fail(ret_problem, "a word of the question is too long");
+        memcpy(request->words[i], value, length + 1);
+        return 0;
+    }
+    return fail(ret_problem,
+                "there are target, user, client, listener, time, sni, protocol and all");
+}
+
+static int take_member(const char *name, const char *value, struct control_request *request,
                        const char **ret_problem)
 {
+    struct tunnel_filter *filter = &request->filter;
+
     if (strcmp(name, "id") == 0)
         return tunnel_filter_set_id(filter, value) == 0
                    ? 0
@@ -48,8 +71,8 @@ static int take_member(const char *name, const char *value, struct tunnel_filter
     return fail(ret_problem, "there are id, user, host, client, rule and min_bytes");
 }
 
-static int read_filter(const char *json, size_t length, struct tunnel_filter *filter,
-                       const char **ret_problem)
+static int read_members(const char *json, size_t length, take_function *take,
+                        struct control_request *request, const char **ret_problem)
 {
     static const char malformed[] = "malformed; as in: kill {\"user\":\"alice\"}";
     struct json_reader reader;
@@ -58,7 +81,7 @@ static int read_filter(const char *json, size_t length, struct tunnel_filter *fi
 
     json_reader_init(&reader, json, length);
     while (json_next(&reader, name, sizeof(name), value, sizeof(value))) {
-        int error = take_member(name, value, filter, ret_problem);
+        int error = take(name, value, request, ret_problem);
 
         if (error < 0)
             return error;
@@ -77,10 +100,19 @@ static int find_kind(const char *word, size_t length, enum control_kind *ret_kin
     return -EINVAL;
 }
 
+/* NULL: the request has no members. */
+static take_function *take_of(enum control_kind kind)
+{
+    if (kind == CONTROL_EXPLAIN)
+        return take_word;
+    return kind == CONTROL_PS || kind == CONTROL_KILL ? take_member : NULL;
+}
+
 int control_request_parse(const char *line, size_t length, struct control_request *ret_request,
                           const char **ret_problem)
 {
-    static const char unknown[] = "unknown request; there are stats, ps, kill, reload and drain";
+    static const char unknown[] =
+        "unknown request; there are stats, ps, kill, reload, drain and explain";
     const char *space = memchr(line, ' ', length);
     size_t word = space != NULL ? (size_t)(space - line) : length;
     struct control_request request = {.kind = CONTROL_STATS};
@@ -88,11 +120,11 @@ int control_request_parse(const char *line, size_t length, struct control_reques
     REQUIRE(length < CONTROL_REQUEST_MAX);
     if (find_kind(line, word, &request.kind) < 0)
         return fail(ret_problem, unknown);
-    bool takes_filter = request.kind == CONTROL_PS || request.kind == CONTROL_KILL;
-    if (space != NULL && !takes_filter)
+    take_function *take = take_of(request.kind);
+    if (space != NULL && take == NULL)
         return fail(ret_problem, unknown);
     int error =
-        space != NULL ? read_filter(space + 1, length - word - 1, &request.filter, ret_problem) : 0;
+        space != NULL ? read_members(space + 1, length - word - 1, take, &request, ret_problem) : 0;
     if (error < 0)
         return error;
     if (request.kind == CONTROL_KILL && !tunnel_filter_is_pointed(&request.filter))

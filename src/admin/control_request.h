@@ -1,10 +1,11 @@
-/* A request line of the control socket: a word, and for `ps` and `kill` a flat JSON object behind
- * it. Whoever may connect is trusted; what he writes is not.
+/* A request line of the control socket: a word, and for `ps`, `kill` and `explain` a flat JSON
+ * object behind it. Whoever may connect is trusted; what he writes is not.
  */
 #ifndef ADMIN_CONTROL_REQUEST_H
 #define ADMIN_CONTROL_REQUEST_H
 
 #include "base/contract.h"
+#include "config/question.h"
 #include "tunnel/tunnel_filter.h"
 
 #include <stddef.h>
@@ -17,12 +18,15 @@ enum control_kind {
     CONTROL_KILL,
     CONTROL_RELOAD,
     CONTROL_DRAIN,
+    CONTROL_EXPLAIN,
     CONTROL_KIND_COUNT,
 };
 
 struct control_request {
     enum control_kind kind;
     struct tunnel_filter filter; /* of CONTROL_PS and CONTROL_KILL */
+    /* Of CONTROL_EXPLAIN, "": not said. What they mean is not looked at. */
+    char words[QUESTION_FIELD_COUNT][QUESTION_WORD_MAX + 1];
 };
 
 /* `line` without its newline, less than CONTROL_REQUEST_MAX bytes. 0; or -EINVAL, and

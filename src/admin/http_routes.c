@@ -5,11 +5,10 @@
  */
 #include "admin/http_private.h"
 
+#include "admin/explain_answer.h"
 #include "admin/http_guard.h"
-#include "admin/json.h"
 #include "admin/metrics.h"
 #include "admin/page.h"
-#include "base/escape.h"
 #include "observe/log.h"
 #include "wire/query.h"
 
@@ -17,7 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { ID_SIZE = 64, USER_SIZE = BASIC_USER_MAX + 1, ADDRESS_SIZE = 64 };
+enum { ID_SIZE = 64 };
 
 static const char api_tunnels[] = "/api/tunnels/";
 
@@ -181,48 +180,38 @@ static void serve_kill(struct http_conn *conn)
 static void explained(struct explain_request *request, const struct explain_answer *answer)
 {
     struct http_conn *conn = container_of(request, struct http_conn, explain);
-    size_t size = answer->length * ESCAPE_MAX + 128;
-    char *body = malloc(size);
-    struct text text;
+    size_t length = 0;
+    char *body = explain_answer_print(answer, "{", &length);
 
     conn->state = HTTP_READING;
-    if (body != NULL) {
-        text_init(&text, body, size);
-        text_add(&text, "{\"verdict\":");
-        json_add_string(&text, answer->verdict);
-        text_add(&text, ",\"exit\":");
-        text_add_decimal(&text, (uint64_t)answer->exit_status);
-        text_add(&text, ",\"text\":");
-        json_add_string(&text, answer->text);
-        text_add(&text, "}\n");
-    }
-    answer_with(conn, "application/json; charset=utf-8", body, body != NULL ? text.length : 0);
+    answer_with(conn, "application/json; charset=utf-8", body, length);
 }
 
-/* An absent or empty value is NULL. False: it is malformed. */
-static bool read_value(struct view query, const char *name, char *buffer, size_t size,
-                       const char **ret_value)
+/* An absent or empty value is not said. NULL, or what is wrong. */
+static const char *read_question(struct view query, char words[][QUESTION_WORD_MAX + 1],
+                                 struct explain_request *request)
 {
-    int length = query_value(query, name, buffer, size);
+    for (size_t i = 0; i < QUESTION_FIELD_COUNT; i++) {
+        const char *name = question_field_name((enum question_field)i);
+        int length = query_value(query, name, words[i], QUESTION_WORD_MAX + 1);
 
-    *ret_value = length > 0 ? buffer : NULL;
-    return length >= 0 || length == -ENOENT;
+        if (length < 0 && length != -ENOENT)
+            return "malformed; write ?target=HOST:PORT, and what else matters";
+        request->words[i] = length > 0 ? words[i] : NULL;
+    }
+    return request->words[QUESTION_TARGET] != NULL
+               ? NULL
+               : "write ?target=HOST:PORT, and user= and client= if they matter";
 }
 
 static void serve_explain(struct http_conn *conn)
 {
     const struct views *views = conn->server->views;
-    struct view query = conn->request.query;
-    char target[AUTHORITY_TEXT_SIZE];
-    char user[USER_SIZE];
-    char client[ADDRESS_SIZE];
     struct explain_request *request = &conn->explain;
-    const char *problem = "write ?target=HOST:PORT, and user= and client= if they matter";
+    char words[QUESTION_FIELD_COUNT][QUESTION_WORD_MAX + 1];
+    const char *problem = read_question(conn->request.query, words, request);
 
-    if (!read_value(query, "target", target, sizeof(target), &request->target) ||
-        !read_value(query, "user", user, sizeof(user), &request->user) ||
-        !read_value(query, "client", client, sizeof(client), &request->client) ||
-        request->target == NULL) {
+    if (problem != NULL) {
         http_conn_refuse(conn, 400, "", problem);
         return;
     }

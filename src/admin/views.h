@@ -9,6 +9,7 @@
 #include "admin/stats.h"
 #include "base/contract.h"
 #include "base/list.h"
+#include "config/question.h"
 #include "observe/access_log.h"
 #include "tunnel/tunnel_filter.h"
 
@@ -45,9 +46,7 @@ struct explain_answer {
 };
 
 struct explain_request {
-    const char *target; /* texts: during the call only */
-    const char *user;   /* NULL: nobody */
-    const char *client; /* NULL: 127.0.0.1 */
+    const char *words[QUESTION_FIELD_COUNT]; /* during the call only; NULL: not said */
     void (*answered)(struct explain_request *request, const struct explain_answer *answer);
     void *work; /* private; NULL: not asked */
 };

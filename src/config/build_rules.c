@@ -5,11 +5,12 @@
 #include "config/builder.h"
 
 #include "config/list_entry.h"
+#include "config/week_time.h"
 
 #include <errno.h>
 #include <string.h>
 
-enum { MESSAGE_MAX = 512, MINUTES_OF_DAY = 1440, DAYS = 7 };
+enum { MESSAGE_MAX = 512 };
 
 enum takes_bits {
     TAKES_ANY = 1 << 0,
@@ -224,48 +225,24 @@ static bool parse_word(struct config_builder *builder, const struct config_word 
 
 /* -- time */
 
-/* A weekday from 0, Sunday; -1: it is none. */
-static int parse_day(const char *text, size_t length)
-{
-    static const char *const days[DAYS] = {"sun", "mon", "tue", "wed", "thu", "fri", "sat"};
-
-    for (int i = 0; length == 3 && i < DAYS; i++)
-        if ((text[0] | 0x20) == days[i][0] && (text[1] | 0x20) == days[i][1] &&
-            (text[2] | 0x20) == days[i][2])
-            return i;
-    return -1;
-}
-
 /* `Mon` or `Fri-Mon`. */
 static bool parse_days(const char *text, size_t length, uint8_t *ret_days)
 {
     const char *dash = memchr(text, '-', length);
     size_t first_length = dash != NULL ? (size_t)(dash - text) : length;
-    int first = parse_day(text, first_length);
+    int first = week_day_parse(text, first_length);
     int last = first;
 
     if (dash != NULL)
-        last = parse_day(dash + 1, length - first_length - 1);
+        last = week_day_parse(dash + 1, length - first_length - 1);
     if (first < 0 || last < 0)
         return false;
     *ret_days = 0;
-    for (int day = first;; day = (day + 1) % DAYS) {
+    for (int day = first;; day = (day + 1) % DAYS_OF_WEEK) {
         *ret_days |= (uint8_t)(1U << day);
         if (day == last)
             return true;
     }
-}
-
-/* `08:00`, to `24:00`. */
-static bool parse_minute(const char *text, uint16_t *ret_minute)
-{
-    for (size_t i = 0; i < 5; i++)
-        if (i == 2 ? text[i] != ':' : text[i] < '0' || text[i] > '9')
-            return false;
-    int hour = (text[0] - '0') * 10 + text[1] - '0';
-    int minute = (text[3] - '0') * 10 + text[4] - '0';
-    *ret_minute = (uint16_t)(hour * 60 + minute);
-    return minute < 60 && *ret_minute <= MINUTES_OF_DAY;
 }
 
 static bool parse_hours(const char *text, size_t length, struct policy_value *value)
@@ -273,8 +250,8 @@ static bool parse_hours(const char *text, size_t length, struct policy_value *va
     enum { HOURS_LENGTH = 11 }; /* 08:00-18:00 */
 
     return length == HOURS_LENGTH && text[5] == '-' &&
-           parse_minute(text, &value->time.first_minute) &&
-           parse_minute(text + 6, &value->time.end_minute) &&
+           day_minute_parse(text, &value->time.first_minute) &&
+           day_minute_parse(text + 6, &value->time.end_minute) &&
            value->time.first_minute != value->time.end_minute &&
            value->time.first_minute < MINUTES_OF_DAY && value->time.end_minute > 0;
 }
@@ -286,7 +263,7 @@ static bool parse_time(struct config_builder *builder, const struct config_word 
     const struct config_word *hours = words[1].text != NULL ? &words[1] : NULL;
 
     value->kind = POLICY_VALUE_TIME;
-    value->time.days = (1U << DAYS) - 1;
+    value->time.days = (1U << DAYS_OF_WEEK) - 1;
     value->time.first_minute = 0;
     value->time.end_minute = MINUTES_OF_DAY;
     if (hours == NULL && words[0].text[0] >= '0' && words[0].text[0] <= '9') {

@@ -88,6 +88,8 @@ int config_parse(struct config_reader *reader, const char *path,
         read_built_in(&builder, overrides);
     else
         builder_read_file(&builder, path, NULL);
+    if (path != NULL)
+        builder.owner->config.path = arena_copy(&builder.owner->arena, path, strlen(path));
     build_finish(&builder, overrides);
     if (builder.owner->arena.is_exhausted) {
         diagnostics_destroy(builder.diagnostics);

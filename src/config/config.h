@@ -112,6 +112,7 @@ struct config {
     unsigned log_events;      /* a bit (1 << enum config_log_event) an event */
     unsigned workers;         /* threads; 0: one a core */
     const char *control_path; /* NULL: the default; one of the overrides is not copied */
+    const char *path;         /* as it was given; NULL: the built-in configuration */
     struct policy_source policy;
     const struct config_source *sources; /* a file read twice is there twice */
     size_t source_count;
@@ -136,6 +137,11 @@ void config_destroy(struct config *config);
  * `write` with pieces of it. */
 void config_print(const struct config *config,
                   void (*write)(void *context, const char *bytes, size_t length), void *context);
+
+/* A condition of one of its rules in the language itself, with a blank in front. */
+void config_print_condition(const struct config *config, const struct policy_condition *condition,
+                            void (*write)(void *context, const char *bytes, size_t length),
+                            void *context);
 
 /* What was found in each list file, a line a file: how many entries in which format. */
 void config_print_list_files(const struct config *config,

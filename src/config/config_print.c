@@ -4,6 +4,7 @@
 #include "config/builder.h"
 
 #include "config/list_file.h"
+#include "config/week_time.h"
 
 #include <string.h>
 
@@ -75,7 +76,6 @@ static void put_network(struct printer *printer, const struct ip_network *networ
 
 static void put_time(struct printer *printer, const struct policy_value *value)
 {
-    static const char *const days[] = {"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"};
     unsigned count = 0;
     unsigned first = 0;
 
@@ -87,9 +87,9 @@ static void put_time(struct printer *printer, const struct policy_value *value)
             first = day;
     }
     if (count < 7) {
-        put(printer, days[first]);
+        put(printer, week_day_name(first));
         put(printer, count > 1 ? "-" : "");
-        put(printer, count > 1 ? days[(first + count - 1) % 7] : "");
+        put(printer, count > 1 ? week_day_name((first + count - 1) % 7) : "");
         put(printer, " ");
     }
     put_number(printer, value->time.first_minute / 60, 2);
@@ -417,4 +417,13 @@ void config_print_list_files(const struct config *config,
             put(&printer, "\n");
         }
     }
+}
+
+void config_print_condition(const struct config *config, const struct policy_condition *condition,
+                            void (*write)(void *context, const char *bytes, size_t length),
+                            void *context)
+{
+    struct printer printer = {write, context, config};
+
+    put_condition(&printer, condition);
 }

@@ -249,30 +249,16 @@ static int take_config(struct parse *parse, const char *word)
     return 0;
 }
 
-static int take_user(struct parse *parse, const char *word)
+static int take_question(struct parse *parse, const char *name, enum question_field field,
+                         const char *word)
 {
-    if (word[0] == '\0')
-        return fail(parse->message, "-u", word, ": a user name is needed");
-    parse->options->question.user = word;
-    return 0;
-}
+    const char *problem;
 
-static int take_client(struct parse *parse, const char *word)
-{
-    if (ip_address_parse(word, strlen(word), &parse->options->question.client) < 0)
-        return fail(parse->message, "-f", word, ": not an IP address; write 192.0.2.7 or fd00::7");
-    return 0;
-}
-
-static int take_sni(struct parse *parse, const char *word)
-{
-    struct options_question *question = &parse->options->question;
-
-    if (authority_parse_host(word, strlen(word), &question->sni) != AUTHORITY_OK ||
-        question->sni.address.family != IP_NONE)
-        return fail(parse->message, "--sni", word, ": not a host name");
-    question->has_sni = true;
-    return 0;
+    if (question_set(&parse->options->question, field, word, &problem) == 0)
+        return 0;
+    fail(parse->message, name, word, ": ");
+    text_add(parse->message, problem);
+    return -EINVAL;
 }
 
 static int take_tunnel_user(struct parse *parse, const char *word)
@@ -353,11 +339,17 @@ static int take_operand(struct parse *parse, enum option option, const char *wor
     case OPTION_CONFIG:
         return take_config(parse, word);
     case OPTION_USER:
-        return take_user(parse, word);
+        return take_question(parse, "-u", QUESTION_USER, word);
     case OPTION_CLIENT:
-        return take_client(parse, word);
+        return take_question(parse, "-f", QUESTION_CLIENT, word);
+    case OPTION_AT_LISTENER:
+        return take_question(parse, "--listener", QUESTION_LISTENER, word);
+    case OPTION_TIME:
+        return take_question(parse, "--time", QUESTION_TIME, word);
     case OPTION_SNI:
-        return take_sni(parse, word);
+        return take_question(parse, "--sni", QUESTION_SNI, word);
+    case OPTION_PROTOCOL:
+        return take_question(parse, "--protocol", QUESTION_PROTOCOL, word);
     case OPTION_TUNNEL_USER:
         return take_tunnel_user(parse, word);
     case OPTION_TUNNEL_HOST:
@@ -380,6 +372,7 @@ static int take_operand(struct parse *parse, enum option option, const char *wor
         return take_socket(parse, word);
     case OPTION_FROM:
         return take_from(parse, word);
+    case OPTION_ALL:
     case OPTION_PRINT:
     case OPTION_JSON:
     case OPTION_HELP:
@@ -517,19 +510,11 @@ static int check_options_of_command(struct parse *parse)
 
 static int take_target(struct parse *parse)
 {
-    struct options *options = parse->options;
-
     if (parse->operand_count < 2) {
         text_add(parse->message, "explain lacks its operand; write adit explain example.com:443");
         return -EINVAL;
     }
-    const char *word = parse->operands[1];
-    enum authority_error error = authority_parse(word, strlen(word), &options->question.target);
-    if (error == AUTHORITY_OK)
-        return 0;
-    fail(parse->message, "target", word, ": ");
-    text_add(parse->message, authority_error_text(error));
-    return -EINVAL;
+    return take_question(parse, "target", QUESTION_TARGET, parse->operands[1]);
 }
 
 static bool is_tunnel_id(const char *word)
@@ -587,6 +572,8 @@ static int decide_command(struct parse *parse)
 
     options->is_version_asked = parse->given & 1U << OPTION_VERSION;
     options->is_print_asked = parse->given & 1U << OPTION_PRINT;
+    if (parse->given & 1U << OPTION_ALL)
+        options->question.words[QUESTION_ALL] = "yes";
     options->is_json_asked = parse->given & 1U << OPTION_JSON;
     if (parse->operand_count > 0) {
         int error = find_command(parse->message, parse->operands[0], &options->command);
@@ -605,9 +592,14 @@ static int decide_command(struct parse *parse)
     return take_command_operand(parse);
 }
 
-/* Whom a file lets in, it says itself. */
+/* Whom a file lets in, it says itself; and a question goes to one policy. */
 static int check_together(struct parse *parse)
 {
+    if (parse->options->command == COMMAND_EXPLAIN && parse->given & 1U << OPTION_SOCKET &&
+        parse->given & 1U << OPTION_CONFIG) {
+        text_add(parse->message, "-s asks the running adit, -c a file; write one of them");
+        return -EINVAL;
+    }
     if (!(parse->given & 1U << OPTION_CONFIG) || !(parse->given & 1U << OPTION_FROM))
         return 0;
     text_add(parse->message, "--from does not go with -c; write a rule into the file, as in: "
@@ -618,14 +610,13 @@ static int check_together(struct parse *parse)
 int options_parse(size_t count, char *const words[], struct options *ret_options,
                   struct text *message)
 {
-    static const uint8_t loopback[4] = {127, 0, 0, 1};
     struct parse parse = {.options = ret_options, .message = message};
 
     memset(ret_options, 0, sizeof(*ret_options));
     ret_options->command = COMMAND_RUN;
     ret_options->topic = COMMAND_RUN;
     settings_init(&ret_options->settings);
-    ret_options->question.client = ip_address_from_v4(loopback);
+    question_init(&ret_options->question);
     int error = take_words(&parse, count, words);
     if (error == 0)
         error = decide_command(&parse);
@@ -641,7 +632,7 @@ int options_parse(size_t count, char *const words[], struct options *ret_options
 /* `  LEFT  RIGHT`, RIGHT in a column of its own. */
 static void add_row(struct text *out, const char *name, const char *operand, const char *summary)
 {
-    enum { COLUMN = 22 };
+    enum { COLUMN = 24 };
     size_t start = out->length;
 
     text_add(out, "  ");

@@ -5,8 +5,8 @@
 
 #include "base/contract.h"
 #include "base/text.h"
+#include "config/question.h"
 #include "config/settings.h"
-#include "wire/authority.h"
 
 enum command {
 #define COMMAND(suffix, word, operand, summary, manual) COMMAND_##suffix,
@@ -15,15 +15,6 @@ enum command {
 #undef OPTION
 #undef COMMAND
     COMMAND_COUNT,
-};
-
-/* What `explain` is asked. */
-struct options_question {
-    struct authority target;
-    const char *user;         /* NULL: nobody */
-    struct ip_address client; /* default: 127.0.0.1 */
-    bool has_sni;
-    struct authority sni; /* host: the name, normalised */
 };
 
 /* Which tunnels `ps` and `kill` are about; NULL, 0: any. */
@@ -59,7 +50,7 @@ struct options {
     enum options_sort sort; /* of COMMAND_PS */
     bool is_sort_reversed;
     struct settings settings; /* with the default listener when none was named and no file */
-    struct options_question question; /* of COMMAND_EXPLAIN */
+    struct question question; /* of COMMAND_EXPLAIN */
     struct options_tunnels tunnels;
 };
 

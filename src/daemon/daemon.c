@@ -101,7 +101,8 @@ static int dispatch(struct options *options)
     case COMMAND_CHECK:
         return check_run(options);
     case COMMAND_EXPLAIN:
-        return explain_run(options);
+        return options->settings.control_path != NULL ? ask_the_running_one(options)
+                                                      : explain_run(options);
     case COMMAND_RUN:
     case COMMAND_COUNT:
         break;

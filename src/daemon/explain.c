@@ -57,7 +57,7 @@ static void use_files(struct explain *explain, const struct config *config)
 }
 
 /* 0 or -errno. */
-static int ask(struct explain *explain, const struct options_question *question,
+static int ask(struct explain *explain, const struct question *question,
                const struct snapshot *snapshot)
 {
     const struct config_values *values = &snapshot->config->values;
@@ -66,7 +66,8 @@ static int ask(struct explain *explain, const struct options_question *question,
     if (error < 0)
         return error;
     use_files(explain, snapshot->config);
-    explanation_start(&explain->explanation, question, snapshot, explain->resolver, stdout, ended);
+    explanation_start(&explain->explanation, question, snapshot, false, explain->resolver, stdout,
+                      ended);
     if (!explain->is_ended)
         error = loop_run(explain->loop);
     explanation_cancel(&explain->explanation);
@@ -74,8 +75,7 @@ static int ask(struct explain *explain, const struct options_question *question,
     return error;
 }
 
-static int explain_question(const struct options_question *question,
-                            const struct snapshot *snapshot)
+static int explain_question(const struct question *question, const struct snapshot *snapshot)
 {
     struct explain explain = {.outcome = EXPLANATION_FAILED};
     int error = loop_create(&explain.loop);

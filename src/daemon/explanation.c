@@ -1,19 +1,19 @@
-/* The way of a tunnel (tunnel/tunnel.c) without the tunnel: judge the name, look it up, judge each
- * address, and say what became of each step. Nothing is dialled.
+/* The way of a tunnel without the tunnel: judge the name, look it up, judge each address, and say
+ * what became of each step. Nothing is dialled.
  *
- * Where several addresses are denied, the client is told of a loop, or else of the first: here,
- * too. What only the first bytes in a tunnel could tell stays unknown, unless it was said what they
- * are.
+ * What only the first bytes in a tunnel could tell stays unknown, unless it was said what they are.
  */
 #include "daemon/explanation.h"
 
+#include "config/week_time.h"
 #include "daemon/snapshot.h"
-#include "net/local_address.h"
 #include "tunnel/auth_users.h"
 #include "tunnel/tunnel_error.h"
 
 #include <string.h>
-#include <time.h>
+
+/* Of `--all`, all in all: it is made in memory. */
+enum { RULE_LINES_MAX = 20000 };
 
 static const struct {
     const char *name;
@@ -38,20 +38,16 @@ int explanation_exit_status(enum explanation_outcome outcome)
 
 /* -- words */
 
-static void print_rule(FILE *out, const struct verdict *verdict)
+static void print_named(FILE *out, const char *rule, const char *place)
 {
-    fputs(verdict->rule, out);
-    if (verdict->rule_index != POLICY_NO_RULE && strcmp(verdict->rule, verdict->place) != 0)
-        fprintf(out, " (%s)", verdict->place);
+    fputs(rule, out);
+    if (strcmp(rule, place) != 0)
+        fprintf(out, " (%s)", place);
 }
 
-static enum tunnel_error error_of(const struct verdict *verdict)
+static void print_rule(FILE *out, const struct verdict *verdict)
 {
-    if (verdict->reason == POLICY_LOOP)
-        return TUNNEL_ERROR_LOOP;
-    if (verdict->reason == POLICY_SPECIAL)
-        return TUNNEL_ERROR_ADDRESS_PROHIBITED;
-    return verdict->action == POLICY_ASK ? TUNNEL_ERROR_AUTH_REQUIRED : TUNNEL_ERROR_DENIED;
+    print_named(out, verdict->rule, verdict->place);
 }
 
 static void print_verdict(FILE *out, const struct verdict *verdict)
@@ -101,9 +97,31 @@ static void print_address(FILE *out, const struct ip_address *address)
     fputs(buffer, out);
 }
 
+static void print_endpoint(FILE *out, const struct ip_endpoint *endpoint)
+{
+    char buffer[IP_ENDPOINT_TEXT_SIZE];
+    struct text text;
+
+    text_init(&text, buffer, sizeof(buffer));
+    ip_endpoint_print(&text, endpoint);
+    fputs(buffer, out);
+}
+
+static void print_policy(const struct explanation *explanation, bool is_running)
+{
+    const char *path = explanation->snapshot->config->path;
+
+    fprintf(explanation->out, "policy   %s%s\n", is_running ? "of the running adit: " : "",
+            path != NULL ? path
+            : is_running ? "the built-in one"
+                         : "the built-in one (-c FILE: the file's, -s PATH: the running adit's)");
+}
+
 static void print_question(const struct explanation *explanation)
 {
-    const struct options_question *question = &explanation->question;
+    const struct question *question = &explanation->question;
+    const char *const *words = question->words;
+    const struct policy_facts *facts = &explanation->judgement.facts;
     FILE *out = explanation->out;
     char buffer[AUTHORITY_TEXT_SIZE];
     struct text text;
@@ -112,97 +130,109 @@ static void print_question(const struct explanation *explanation)
     authority_print(&text, &question->target);
     fprintf(out, "target   %s\nclient   ", buffer);
     print_address(out, &question->client);
-    text_init(&text, buffer, sizeof(buffer));
-    ip_endpoint_print(&text, explanation->facts.listener);
-    fprintf(out, ", user %s, at listener %s", question->user != NULL ? question->user : "nobody",
-            buffer);
-    if (question->has_sni)
-        fprintf(out, ", TLS for %s inside", question->sni.host);
+    fprintf(out, ", user %s, at listener ",
+            words[QUESTION_USER] != NULL ? words[QUESTION_USER] : "nobody");
+    print_endpoint(out, facts->listener);
+    if (explanation->judgement.has_time)
+        fprintf(out, ", %s %02u:%02u", week_day_name(facts->weekday), facts->minute / 60u,
+                facts->minute % 60u);
+    if (facts->is_inside_known)
+        fprintf(out, ", %s%s%s inside", facts->protocol, facts->sni != NULL ? " for " : "",
+                facts->sni != NULL ? facts->sni : "");
     fputc('\n', out);
+}
+
+/* -- each rule */
+
+static void write_bytes(void *context, const char *bytes, size_t length)
+{
+    fwrite(bytes, 1, length, context);
+}
+
+static void print_finding(const struct explanation *explanation, uint32_t number)
+{
+    static const char *const truths[] = {
+        [POLICY_FALSE] = "false:", [POLICY_UNKNOWN] = "undecided:", [POLICY_TRUE] = "true"};
+    const struct judgement *judgement = &explanation->judgement;
+    const struct policy_rule_source *rule = &policy_rules(judgement->policy)->rules[number];
+    struct policy_finding finding;
+    FILE *out = explanation->out;
+
+    policy_examine(judgement->policy, &judgement->facts, number, &finding);
+    fprintf(out, "  rule   %s%s ", rule->is_report ? "report " : "",
+            rule->is_allow ? "allow" : "deny");
+    print_named(out, rule->name, rule->place);
+    fprintf(out, ": %s", finding.is_short ? "true but for" : truths[finding.truth]);
+    if (finding.is_short)
+        fputs(" a special-purpose address, which must be named to be reached", out);
+    else if (finding.condition != NULL)
+        config_print_condition(explanation->snapshot->config, finding.condition, write_bytes, out);
+}
+
+static void print_rules(struct explanation *explanation, const struct verdict *verdict)
+{
+    size_t count = policy_rules(explanation->judgement.policy)->rule_count;
+    bool is_decided = verdict->action != POLICY_CONTINUE && verdict->reason == POLICY_RULE;
+
+    for (uint32_t i = 0; explanation->question.words[QUESTION_ALL] != NULL && i < count; i++) {
+        if (explanation->rule_lines++ == RULE_LINES_MAX)
+            fputs("  rule   the rest is left out\n", explanation->out);
+        if (explanation->rule_lines > RULE_LINES_MAX)
+            return;
+        print_finding(explanation, i);
+        fputs(i == verdict->rule_index                ? "  <- this one\n"
+              : is_decided && i > verdict->rule_index ? "  (not reached)\n"
+                                                      : "\n",
+              explanation->out);
+    }
 }
 
 /* -- judging */
 
-static struct verdict judge(struct explanation *explanation, const struct ip_address *address)
+static void print_step(struct explanation *explanation, const struct verdict *verdict)
 {
-    const struct policy *policy = explanation->snapshot->policy;
-    struct policy_facts *facts = &explanation->facts;
-    struct verdict verdict;
-
-    facts->address = address;
-    facts->is_local_address = address != NULL && policy_needs_local_check(policy, facts->port) &&
-                              local_address_contains(address);
-    policy_evaluate(policy, facts, &verdict);
-    return verdict;
+    print_verdict(explanation->out, verdict);
+    print_reports(explanation, verdict);
+    print_rules(explanation, verdict);
 }
 
 static void offer_address(struct explanation *explanation, const struct ip_address *address)
 {
-    struct verdict verdict = judge(explanation, address);
+    struct judgement *judgement = &explanation->judgement;
+    struct verdict verdict = judgement_of_address(judgement, address);
 
     fputs("address  ", explanation->out);
     print_address(explanation->out, address);
     fputs(": ", explanation->out);
-    print_verdict(explanation->out, &verdict);
-    print_reports(explanation, &verdict);
-    if (verdict.action == POLICY_ALLOW) {
-        if (!explanation->is_allowed)
-            explanation->allowed = verdict;
-        explanation->is_allowed = true;
-        return;
-    }
-    if (!explanation->is_denied || verdict.reason == POLICY_LOOP)
-        explanation->denied = verdict;
-    explanation->is_denied = true;
+    print_step(explanation, &verdict);
+    if (verdict.action == POLICY_ALLOW && judgement->allowed_count == 1)
+        explanation->allowed = verdict;
 }
 
 /* -- the end of it */
 
-static bool has_status(const struct explanation *explanation, enum resolver_status status)
-{
-    return explanation->statuses[0] == status || explanation->statuses[1] == status;
-}
-
-/* Why there is no address to be judged. */
-static enum tunnel_error lookup_error(const struct explanation *explanation)
-{
-    if (has_status(explanation, RESOLVER_NXDOMAIN))
-        return TUNNEL_ERROR_NXDOMAIN;
-    if (has_status(explanation, RESOLVER_TIMEOUT))
-        return TUNNEL_ERROR_DNS_TIMEOUT;
-    if (has_status(explanation, RESOLVER_SERVFAIL) || has_status(explanation, RESOLVER_FAILED))
-        return TUNNEL_ERROR_DNS_FAILURE;
-    return TUNNEL_ERROR_NO_ADDRESS;
-}
-
-static enum explanation_outcome print_denied(const struct explanation *explanation)
-{
-    const struct verdict *denied = &explanation->denied;
-    const struct tunnel_error_row *row = tunnel_error_row(error_of(denied));
-    bool is_ask = denied->action == POLICY_ASK;
-
-    fprintf(explanation->out, "verdict: %s (%u), %s: rule ", is_ask ? "ask" : "deny", row->status,
-            row->token);
-    print_rule(explanation->out, denied);
-    fputc('\n', explanation->out);
-    return is_ask ? EXPLANATION_ASK : EXPLANATION_DENY;
-}
-
 static enum explanation_outcome print_conclusion(const struct explanation *explanation)
 {
+    const struct judgement *judgement = &explanation->judgement;
     FILE *out = explanation->out;
 
-    if (explanation->is_allowed) {
+    if (judgement->allowed_count > 0) {
         fputs("verdict: allow (200) by rule ", out);
         print_rule(out, &explanation->allowed);
         fputc('\n', out);
         return EXPLANATION_ALLOW;
     }
-    if (explanation->is_denied)
-        return print_denied(explanation);
-    const struct tunnel_error_row *row = tunnel_error_row(lookup_error(explanation));
-    fprintf(out, "verdict: the lookup failed (%u), %s: %s\n", row->status, row->token, row->text);
-    return EXPLANATION_FAILED;
+    const struct tunnel_error_row *row = tunnel_error_row(judgement_error(judgement));
+    if (!judgement->is_denied) {
+        fprintf(out, "verdict: the lookup failed (%u), %s: %s\n", row->status, row->token,
+                row->text);
+        return EXPLANATION_FAILED;
+    }
+    bool is_ask = judgement->denied.action == POLICY_ASK;
+    fprintf(out, "verdict: %s (%u), %s: rule ", is_ask ? "ask" : "deny", row->status, row->token);
+    print_rule(out, &judgement->denied);
+    fputc('\n', out);
+    return is_ask ? EXPLANATION_ASK : EXPLANATION_DENY;
 }
 
 static void conclude(struct explanation *explanation)
@@ -227,21 +257,18 @@ static void on_answer(struct resolver_query *query, const struct resolver_answer
     fputc('\n', out);
     for (size_t i = 0; i < answer->count; i++)
         offer_address(explanation, &answer->addresses[i]);
-    explanation->statuses[explanation->answered_count++] = answer->status;
-    if (explanation->answered_count == ARRAY_LENGTH(explanation->statuses))
+    judgement_answered(&explanation->judgement, answer->status);
+    if (judgement_is_complete(&explanation->judgement))
         conclude(explanation);
 }
 
 static void explain_name(struct explanation *explanation)
 {
-    struct verdict verdict = judge(explanation, NULL);
+    struct verdict verdict = judgement_of_name(&explanation->judgement);
 
     fprintf(explanation->out, "name     %s: ", explanation->question.target.host);
-    print_verdict(explanation->out, &verdict);
-    if (verdict.action != POLICY_CONTINUE) {
-        print_reports(explanation, &verdict);
-        explanation->is_denied = true;
-        explanation->denied = verdict;
+    print_step(explanation, &verdict);
+    if (explanation->judgement.is_denied) {
         conclude(explanation);
         return;
     }
@@ -255,43 +282,49 @@ static void explain_name(struct explanation *explanation)
     }
 }
 
-static void tell_time(struct policy_facts *facts)
+/* NULL: adit does not listen there. */
+static const struct ip_endpoint *find_listener(const struct explanation *explanation)
 {
-    time_t now = time(NULL);
-    struct tm local;
-
-    if (localtime_r(&now, &local) == NULL)
-        return;
-    facts->weekday = (uint8_t)local.tm_wday;
-    facts->minute = (uint16_t)(local.tm_hour * 60 + local.tm_min);
-}
-
-static void fill_facts(struct explanation *explanation)
-{
-    const struct options_question *question = &explanation->question;
+    const struct question *question = &explanation->question;
     const struct snapshot *snapshot = explanation->snapshot;
-    const struct authority *target = &question->target;
-    struct policy_facts *facts = &explanation->facts;
 
-    *facts = (struct policy_facts){
-        .client = &question->client,
-        .user = snapshot->users != NULL ? question->user : NULL,
-        .listener = &snapshot->listeners[0].written,
-        .host = target->address.family == IP_NONE ? target->host : NULL,
-        .host_length = target->host_length,
-        .port = target->port,
-        .is_inside_known = question->has_sni,
-        .protocol = question->has_sni ? "tls" : NULL,
-        .sni = question->has_sni ? question->sni.host : NULL,
-    };
-    tell_time(facts);
+    for (size_t i = 0; i < snapshot->listener_count; i++) {
+        const struct snapshot_listener *listener = &snapshot->listeners[i];
+
+        if (!listener->is_admin &&
+            (question->words[QUESTION_LISTENER] == NULL ||
+             (listener->written.port == question->listener.port &&
+              ip_address_equals(&listener->written.address, &question->listener.address))))
+            return &listener->written;
+    }
+    return NULL;
 }
 
-/* Whether the user there is may be judged at all. */
+static void begin(struct explanation *explanation, const struct ip_endpoint *listener)
+{
+    const struct question *question = &explanation->question;
+    const char *const *words = question->words;
+    const struct snapshot *snapshot = explanation->snapshot;
+    struct judgement *judgement = &explanation->judgement;
+
+    judgement_begin(judgement, snapshot->policy, &question->client,
+                    snapshot->users != NULL ? words[QUESTION_USER] : NULL, listener,
+                    &question->target);
+    if (words[QUESTION_TIME] != NULL)
+        judgement_set_time(judgement, question->weekday, question->minute);
+    else if (policy_needs_time(snapshot->policy))
+        judgement_stop_clock(judgement); /* so that it can be said */
+    if (words[QUESTION_SNI] != NULL || words[QUESTION_PROTOCOL] != NULL)
+        judgement_set_inside(judgement,
+                             words[QUESTION_PROTOCOL] != NULL ? words[QUESTION_PROTOCOL] : "tls",
+                             words[QUESTION_SNI] != NULL ? question->sni.host : NULL);
+}
+
+/* Whoever offers credentials must have the right ones, whatever the rules say. */
 static bool check_user(const struct explanation *explanation)
 {
     const struct auth_users *users = explanation->snapshot->users;
-    const char *user = explanation->question.user;
+    const char *user = explanation->question.words[QUESTION_USER];
 
     if (user == NULL)
         return true;
@@ -301,23 +334,50 @@ static bool check_user(const struct explanation *explanation)
     }
     if (auth_users_find(users, user, strlen(user)) != NULL)
         return true;
+    const struct tunnel_error_row *row = tunnel_error_row(TUNNEL_ERROR_AUTH_WRONG);
     fprintf(explanation->out,
             "user     %s is not in the users file\n"
-            "verdict: ask (407): wrong credentials\n",
-            user);
+            "verdict: ask (%u), %s: %s\n",
+            user, row->status, row->token, row->text);
     return false;
 }
 
-void explanation_start(struct explanation *explanation, const struct options_question *question,
-                       const struct snapshot *snapshot, struct resolver *resolver, FILE *out,
-                       void (*ended)(struct explanation *, enum explanation_outcome))
+static void fail_listener(struct explanation *explanation)
+{
+    const struct snapshot *snapshot = explanation->snapshot;
+    const char *before = "verdict: adit does not listen at ";
+
+    fputs(before, explanation->out);
+    print_endpoint(explanation->out, &explanation->question.listener);
+    before = "; it listens at ";
+    for (size_t i = 0; i < snapshot->listener_count; i++) {
+        if (snapshot->listeners[i].is_admin)
+            continue;
+        fputs(before, explanation->out);
+        print_endpoint(explanation->out, &snapshot->listeners[i].written);
+        before = ", ";
+    }
+    fputc('\n', explanation->out);
+    explanation->ended(explanation, EXPLANATION_FAILED);
+}
+
+void explanation_start(struct explanation *explanation, const struct question *question,
+                       const struct snapshot *snapshot, bool is_running, struct resolver *resolver,
+                       FILE *out, void (*ended)(struct explanation *, enum explanation_outcome))
 {
     *explanation = (struct explanation){.question = *question,
                                         .snapshot = snapshot,
                                         .resolver = resolver,
                                         .out = out,
                                         .ended = ended};
-    fill_facts(explanation);
+    const struct ip_endpoint *listener = find_listener(explanation);
+
+    print_policy(explanation, is_running);
+    if (listener == NULL) {
+        fail_listener(explanation);
+        return;
+    }
+    begin(explanation, listener);
     print_question(explanation);
     if (!check_user(explanation)) {
         ended(explanation, EXPLANATION_ASK);

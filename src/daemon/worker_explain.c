@@ -30,8 +30,8 @@ struct work {
     struct worker_explain *explain;
     struct explain_request *request;
     struct explanation explanation;
-    struct options_question question;
-    char user[BASIC_USER_MAX + 1];
+    struct question question;
+    char words[QUESTION_FIELD_COUNT][QUESTION_WORD_MAX + 1];
     struct snapshot *snapshot;
     enum explanation_outcome outcome;
     struct deadline patience;
@@ -105,33 +105,28 @@ static void patience_passed(struct deadline *deadline)
 
 /* -- the question */
 
-static int fail(const char **ret_problem, const char *problem)
-{
-    *ret_problem = problem;
-    return -EINVAL;
-}
-
 static int read_question(const struct explain_request *request, struct work *work,
                          const char **ret_problem)
 {
-    static const uint8_t loopback[4] = {127, 0, 0, 1};
-    struct options_question *question = &work->question;
-    const char *target = request->target != NULL ? request->target : "";
-    enum authority_error error = authority_parse(target, strlen(target), &question->target);
+    question_init(&work->question);
+    if (request->words[QUESTION_TARGET] == NULL) {
+        *ret_problem = "the target is missing; write HOST:PORT";
+        return -EINVAL;
+    }
+    for (size_t i = 0; i < QUESTION_FIELD_COUNT; i++) {
+        const char *word = request->words[i];
 
-    if (error != AUTHORITY_OK)
-        return fail(ret_problem, authority_error_text(error));
-    question->client = ip_address_from_v4(loopback);
-    if (request->client != NULL &&
-        ip_address_parse(request->client, strlen(request->client), &question->client) < 0)
-        return fail(ret_problem, "client: write an IP address, as in 192.0.2.7 or fd00::7");
-    if (request->user == NULL)
-        return 0;
-    size_t length = strlen(request->user);
-    if (length == 0 || length > BASIC_USER_MAX)
-        return fail(ret_problem, "user: write a name of 1 to 255 bytes");
-    memcpy(work->user, request->user, length + 1);
-    question->user = work->user;
+        if (word == NULL)
+            continue;
+        if (snprintf(work->words[i], sizeof(work->words[i]), "%s", word) > QUESTION_WORD_MAX) {
+            *ret_problem = "a word of the question is too long";
+            return -EINVAL;
+        }
+        int error =
+            question_set(&work->question, (enum question_field)i, work->words[i], ret_problem);
+        if (error < 0)
+            return error;
+    }
     return 0;
 }
 
@@ -173,7 +168,7 @@ static int start_work(struct work *work)
     deadline_init(&work->patience, patience_passed);
     task_init(&work->deliver, deliver);
     deadline_set(explain->loop, &work->patience, loop_now_ms(explain->loop) + PATIENCE_MS);
-    explanation_start(&work->explanation, &work->question, work->snapshot, explain->resolver,
+    explanation_start(&work->explanation, &work->question, work->snapshot, true, explain->resolver,
                       work->out, ended);
     return 0;
 }

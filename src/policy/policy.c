@@ -20,8 +20,6 @@
 
 #include <string.h>
 
-enum truth { FALSE, UNKNOWN, TRUE };
-
 static const char default_rule[] = "default";
 
 static const char *const action_names[] = {
@@ -116,9 +114,9 @@ static bool has_kind(const struct compiled_condition *condition, enum policy_val
     return condition->kinds >> kind & 1;
 }
 
-static enum truth truth_of(bool is_true)
+static enum policy_truth truth_of(bool is_true)
 {
-    return is_true ? TRUE : FALSE;
+    return is_true ? POLICY_TRUE : POLICY_FALSE;
 }
 
 /* But for POLICY_VALUE_SPECIAL, which `from` does not have. */
@@ -139,20 +137,20 @@ static bool matches_address(const struct compiled_condition *condition,
     return false;
 }
 
-static enum truth target_truth(const struct evaluation *evaluation,
-                               const struct compiled_condition *condition)
+static enum policy_truth target_truth(const struct evaluation *evaluation,
+                                      const struct compiled_condition *condition)
 {
     if (!condition->has_addresses)
-        return FALSE;
+        return POLICY_FALSE;
     if (evaluation->address_count == 0)
-        return UNKNOWN;
+        return POLICY_UNKNOWN;
     if (has_kind(condition, POLICY_VALUE_SPECIAL) && evaluation->is_special)
-        return TRUE;
+        return POLICY_TRUE;
     for (size_t i = 0; i < evaluation->address_count; i++) {
         if (matches_address(condition, &evaluation->addresses[i]))
-            return TRUE;
+            return POLICY_TRUE;
     }
-    return FALSE;
+    return POLICY_FALSE;
 }
 
 static bool matches_name(const struct compiled_condition *condition, const struct name_key *key)
@@ -167,17 +165,17 @@ static bool matches_name(const struct compiled_condition *condition, const struc
     return false;
 }
 
-static enum truth to_truth(const struct evaluation *evaluation,
-                           const struct compiled_condition *condition)
+static enum policy_truth to_truth(const struct evaluation *evaluation,
+                                  const struct compiled_condition *condition)
 {
     if (has_kind(condition, POLICY_VALUE_ANY) ||
         (evaluation->facts->host && matches_name(condition, &evaluation->host)))
-        return TRUE;
+        return POLICY_TRUE;
     return target_truth(evaluation, condition);
 }
 
-static enum truth from_truth(const struct evaluation *evaluation,
-                             const struct compiled_condition *condition)
+static enum policy_truth from_truth(const struct evaluation *evaluation,
+                                    const struct compiled_condition *condition)
 {
     return truth_of(has_kind(condition, POLICY_VALUE_ANY) ||
                     matches_address(condition, evaluation->facts->client));
@@ -188,18 +186,18 @@ static bool matches_text(const struct compiled_condition *condition, const char 
     return condition->names && name_set_contains(condition->names, text, strlen(text));
 }
 
-static enum truth user_truth(const struct evaluation *evaluation,
-                             const struct compiled_condition *condition)
+static enum policy_truth user_truth(const struct evaluation *evaluation,
+                                    const struct compiled_condition *condition)
 {
     const char *user = evaluation->facts->user;
 
     if (!user)
-        return evaluation_lacks_user(evaluation) ? UNKNOWN : FALSE;
+        return evaluation_lacks_user(evaluation) ? POLICY_UNKNOWN : POLICY_FALSE;
     return truth_of(has_kind(condition, POLICY_VALUE_ANY) || matches_text(condition, user));
 }
 
-static enum truth inside_truth(const struct evaluation *evaluation,
-                               const struct compiled_condition *condition)
+static enum policy_truth inside_truth(const struct evaluation *evaluation,
+                                      const struct compiled_condition *condition)
 {
     const struct policy_facts *facts = evaluation->facts;
     const char *text = condition->kind == POLICY_PROTOCOL ? facts->protocol
@@ -207,7 +205,7 @@ static enum truth inside_truth(const struct evaluation *evaluation,
                                                           : facts->ja4;
 
     if (!text)
-        return facts->is_inside_known ? FALSE : UNKNOWN;
+        return facts->is_inside_known ? POLICY_FALSE : POLICY_UNKNOWN;
     if (condition->kind == POLICY_SNI)
         return truth_of(matches_name(condition, &evaluation->sni));
     return truth_of(matches_text(condition, text));
@@ -242,18 +240,18 @@ static bool matches_value(const struct policy_value *value, const struct policy_
     }
 }
 
-static enum truth values_truth(const struct evaluation *evaluation,
-                               const struct compiled_condition *condition)
+static enum policy_truth values_truth(const struct evaluation *evaluation,
+                                      const struct compiled_condition *condition)
 {
     for (size_t i = 0; i < condition->value_count; i++) {
         if (matches_value(&condition->values[i], evaluation->facts))
-            return TRUE;
+            return POLICY_TRUE;
     }
-    return FALSE;
+    return POLICY_FALSE;
 }
 
-typedef enum truth truth_function(const struct evaluation *evaluation,
-                                  const struct compiled_condition *condition);
+typedef enum policy_truth truth_function(const struct evaluation *evaluation,
+                                         const struct compiled_condition *condition);
 
 static truth_function *const truth_functions[] = {
     [POLICY_FROM] = from_truth,   [POLICY_USER] = user_truth,
@@ -266,21 +264,27 @@ static_assert(ARRAY_LENGTH(truth_functions) == POLICY_CONDITION_COUNT, "one for 
 
 /* -- rules */
 
-static enum truth rule_truth(const struct evaluation *evaluation, const struct compiled_rule *rule,
-                             bool *ret_needs_user)
+static enum policy_truth condition_truth(const struct evaluation *evaluation,
+                                         const struct compiled_condition *condition)
 {
-    enum truth truth = TRUE;
+    enum policy_truth truth = truth_functions[condition->kind](evaluation, condition);
+
+    return condition->is_negated ? POLICY_TRUE - truth : truth;
+}
+
+static enum policy_truth rule_truth(const struct evaluation *evaluation,
+                                    const struct compiled_rule *rule, bool *ret_needs_user)
+{
+    enum policy_truth truth = POLICY_TRUE;
 
     *ret_needs_user = false;
     for (size_t i = 0; i < rule->condition_count; i++) {
         const struct compiled_condition *condition = &rule->conditions[i];
-        enum truth one = truth_functions[condition->kind](evaluation, condition);
+        enum policy_truth one = condition_truth(evaluation, condition);
 
-        if (condition->is_negated)
-            one = TRUE - one;
-        if (one == FALSE)
-            return FALSE;
-        if (one == UNKNOWN && condition->kind == POLICY_USER)
+        if (one == POLICY_FALSE)
+            return POLICY_FALSE;
+        if (one == POLICY_UNKNOWN && condition->kind == POLICY_USER)
             *ret_needs_user = true;
         if (one < truth)
             truth = one;
@@ -374,9 +378,9 @@ static void decide(const struct evaluation *evaluation, const struct passed *pas
 }
 
 /* A report rule never asks for credentials. */
-static void report(uint32_t rule, enum truth truth, struct verdict *verdict)
+static void report(uint32_t rule, enum policy_truth truth, struct verdict *verdict)
 {
-    if (truth == TRUE && verdict->report_count < POLICY_REPORTS_MAX)
+    if (truth == POLICY_TRUE && verdict->report_count < POLICY_REPORTS_MAX)
         verdict->reports[verdict->report_count++] = rule;
 }
 
@@ -391,9 +395,9 @@ static void walk(const struct evaluation *evaluation, struct verdict *verdict)
     while ((at = rule_cursor_next(&cursor)) != RULE_INDEX_END) {
         const struct compiled_rule *rule = &policy->rules[at];
         bool needs_user;
-        enum truth truth = rule_truth(evaluation, rule, &needs_user);
+        enum policy_truth truth = rule_truth(evaluation, rule, &needs_user);
 
-        if (truth == FALSE)
+        if (truth == POLICY_FALSE)
             continue;
         if (rule->is_allow && !reaches(evaluation, rule)) {
             if (!rule->is_report && passed.too_short == POLICY_NO_RULE)
@@ -403,7 +407,7 @@ static void walk(const struct evaluation *evaluation, struct verdict *verdict)
         } else if (needs_user) {
             set_verdict(evaluation, POLICY_ASK, POLICY_RULE, at, verdict);
             return;
-        } else if (truth == TRUE) {
+        } else if (truth == POLICY_TRUE) {
             decide(evaluation, &passed, at, verdict);
             return;
         } else {
@@ -452,4 +456,25 @@ void policy_evaluate(const struct policy *policy, const struct policy_facts *fac
         set_verdict(&evaluation, POLICY_DENY, POLICY_LOOP, POLICY_NO_RULE, ret_verdict);
     else
         walk(&evaluation, ret_verdict);
+}
+
+void policy_examine(const struct policy *policy, const struct policy_facts *facts, uint32_t rule,
+                    struct policy_finding *ret_finding)
+{
+    const struct compiled_rule *compiled = &policy->rules[rule];
+    const struct policy_rule_source *source = &policy->source->rules[rule];
+    struct evaluation evaluation;
+
+    evaluation_init(&evaluation, policy, facts);
+    *ret_finding = (struct policy_finding){.truth = POLICY_TRUE};
+    for (size_t i = 0; i < compiled->condition_count; i++) {
+        enum policy_truth truth = condition_truth(&evaluation, &compiled->conditions[i]);
+
+        if (truth >= ret_finding->truth)
+            continue;
+        ret_finding->truth = truth;
+        ret_finding->condition = &source->conditions[i];
+    }
+    ret_finding->is_short =
+        ret_finding->truth != POLICY_FALSE && compiled->is_allow && !reaches(&evaluation, compiled);
 }

@@ -83,6 +83,17 @@ void policy_destroy(struct policy *policy);
 void policy_evaluate(const struct policy *policy, const struct policy_facts *facts,
                      struct verdict *ret_verdict);
 
+/* How one rule takes the facts, whatever stands before it: for people who ask why. */
+enum policy_truth { POLICY_FALSE, POLICY_UNKNOWN, POLICY_TRUE };
+struct policy_finding {
+    enum policy_truth truth;
+    /* The first condition that is false, or, of an unknown rule, unknown; NULL when it is true. */
+    const struct policy_condition *condition;
+    bool is_short; /* an allow that does not reach the special-purpose address */
+};
+void policy_examine(const struct policy *policy, const struct policy_facts *facts, uint32_t rule,
+                    struct policy_finding *ret_finding);
+
 /* The rules in their order, for names of report rules and counters. */
 const struct policy_source *policy_rules(const struct policy *policy);
 /* True when a wildcard listener has the target's port: `is_local_address` is worth finding out. */

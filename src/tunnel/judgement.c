@@ -1,19 +1,53 @@
-/* What policy is asked about a tunnel, and how its answer reads to a client and in the log. */
+/* The name is judged before anything leaves the machine, then each address that would be dialled;
+ * a literal has no name. Of several denials the client is told of a loop, or else of the first: and
+ * of a denial rather than of a lookup that failed for the other family.
+ */
 #include "tunnel/judgement.h"
 
 #include "base/text.h"
 #include "net/local_address.h"
-#include "policy/policy.h"
-#include "tunnel/tunnel_env.h"
-#include "tunnel/tunnel_state.h"
 
-#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
-enum { REPORTS_SIZE = 256 }; /* of rule names in a log line */
-
 /* ---- facts ---- */
+
+/* What is inside a tunnel is not known yet: a rule that asks for it stays undecided, and undecided
+ * is denied. */
+void judgement_begin(struct judgement *judgement, const struct policy *policy,
+                     const struct ip_address *client, const char *user,
+                     const struct ip_endpoint *listener, const struct authority *target)
+{
+    *judgement = (struct judgement){
+        .policy = policy,
+        .facts =
+            {
+                .client = client,
+                .user = user,
+                .host = target->address.family == IP_NONE ? target->host : NULL,
+                .host_length = target->host_length,
+                .port = target->port,
+            },
+    };
+    if (listener == NULL)
+        return;
+    judgement->listener = *listener;
+    judgement->facts.listener = &judgement->listener;
+}
+
+void judgement_set_time(struct judgement *judgement, uint8_t weekday, uint16_t minute)
+{
+    judgement->has_time = true;
+    judgement->facts.weekday = weekday;
+    judgement->facts.minute = minute;
+}
+
+void judgement_set_inside(struct judgement *judgement, const char *protocol, const char *sni)
+{
+    judgement->facts.is_inside_known = true;
+    judgement->facts.protocol = protocol;
+    judgement->facts.sni = sni;
+}
 
 static void tell_time(struct policy_facts *facts)
 {
@@ -27,63 +61,83 @@ static void tell_time(struct policy_facts *facts)
     facts->minute = (uint16_t)(local.tm_hour * 60 + local.tm_min);
 }
 
-/* ---- reports ---- */
-
-/* Those of the last evaluation count: facts that come later add and remove. For want of memory they
- * are not told. */
-static void note_reports(struct tunnel *tunnel, const struct verdict *verdict)
+void judgement_stop_clock(struct judgement *judgement)
 {
-    const struct policy_source *source = policy_rules(tunnel->rules->policy);
-    char buffer[REPORTS_SIZE];
-    struct text names;
-
-    if (tunnel->extras != NULL) {
-        free(tunnel->extras->reports);
-        tunnel->extras->reports = NULL;
-    }
-    if (verdict->report_count == 0)
-        return;
-    text_init(&names, buffer, sizeof(buffer));
-    for (size_t i = 0; i < verdict->report_count; i++) {
-        text_add(&names, i > 0 ? "," : "");
-        text_add(&names, source->rules[verdict->reports[i]].name);
-    }
-    if (tunnel_extras(tunnel) != NULL)
-        tunnel->extras->reports = strdup(buffer);
+    tell_time(&judgement->facts);
+    judgement->has_time = true;
 }
 
-/* What is inside a tunnel is not looked at yet: it is "unknown" and has no SNI. */
-struct verdict judgement_of(struct tunnel *tunnel, const struct ip_address *address)
-{
-    const struct tunnel_env *env = tunnel->env;
-    const struct authority *authority = &tunnel->opening->authority;
-    struct verdict verdict;
-    struct policy_facts facts = {
-        .client = &tunnel->client.address,
-        .user = tunnel_user(tunnel),
-        .listener = tunnel->listener < env->listener_count
-                        ? &env->listeners_written[tunnel->listener]
-                        : NULL,
-        .host = authority->address.family == IP_NONE ? authority->host : NULL,
-        .host_length = authority->host_length,
-        .address = address,
-        .port = authority->port,
-        /* What is inside is not known yet: a rule that asks for it stays undecided, and undecided
-         * is denied. */
-    };
+/* ---- verdicts ---- */
 
-    if (address != NULL && policy_needs_local_check(tunnel->rules->policy, authority->port))
-        facts.is_local_address = local_address_contains(address);
-    if (policy_needs_time(tunnel->rules->policy))
-        tell_time(&facts);
-    policy_evaluate(tunnel->rules->policy, &facts, &verdict);
-    note_reports(tunnel, &verdict);
+static struct verdict judge(struct judgement *judgement, const struct ip_address *address,
+                            enum policy_action good)
+{
+    const struct policy *policy = judgement->policy;
+    struct policy_facts *facts = &judgement->facts;
+    struct verdict verdict;
+
+    facts->address = address;
+    facts->is_local_address = address != NULL && policy_needs_local_check(policy, facts->port) &&
+                              local_address_contains(address);
+    if (!judgement->has_time && policy_needs_time(policy))
+        tell_time(facts);
+    policy_evaluate(policy, facts, &verdict);
+    if (verdict.action != good) {
+        if (!judgement->is_denied || verdict.reason == POLICY_LOOP)
+            judgement->denied = verdict;
+        judgement->is_denied = true;
+    }
     return verdict;
 }
 
-/* ---- words ---- */
+struct verdict judgement_of_name(struct judgement *judgement)
+{
+    return judge(judgement, NULL, POLICY_CONTINUE);
+}
 
-enum tunnel_error judgement_error(const struct verdict *verdict)
+struct verdict judgement_of_address(struct judgement *judgement, const struct ip_address *address)
+{
+    struct verdict verdict = judge(judgement, address, POLICY_ALLOW);
+
+    judgement->allowed_count += verdict.action == POLICY_ALLOW;
+    return verdict;
+}
+
+void judgement_answered(struct judgement *judgement, enum resolver_status status)
+{
+    REQUIRE(!judgement_is_complete(judgement));
+    judgement->statuses[judgement->answered_count++] = status;
+}
+
+bool judgement_is_complete(const struct judgement *judgement)
+{
+    return judgement->answered_count == ARRAY_LENGTH(judgement->statuses);
+}
+
+/* ---- errors and words ---- */
+
+static bool has_status(const struct judgement *judgement, enum resolver_status status)
+{
+    for (size_t i = 0; i < judgement->answered_count; i++)
+        if (judgement->statuses[i] == status)
+            return true;
+    return false;
+}
+
+enum tunnel_error judgement_error(const struct judgement *judgement)
+{
+    if (judgement->is_denied)
+        return verdict_error(&judgement->denied);
+    if (has_status(judgement, RESOLVER_NXDOMAIN))
+        return TUNNEL_ERROR_NXDOMAIN;
+    if (has_status(judgement, RESOLVER_TIMEOUT))
+        return TUNNEL_ERROR_DNS_TIMEOUT;
+    if (has_status(judgement, RESOLVER_SERVFAIL) || has_status(judgement, RESOLVER_FAILED))
+        return TUNNEL_ERROR_DNS_FAILURE;
+    return TUNNEL_ERROR_NO_ADDRESS;
+}
+
+enum tunnel_error verdict_error(const struct verdict *verdict)
 {
     if (verdict->reason == POLICY_LOOP)
         return TUNNEL_ERROR_LOOP;
@@ -106,9 +160,9 @@ static void add_rule(struct text *out, const struct verdict *verdict)
     }
 }
 
-void judgement_print(struct text *out, const struct verdict *verdict)
+void verdict_print(struct text *out, const struct verdict *verdict)
 {
-    text_add(out, tunnel_error_row(judgement_error(verdict))->text);
+    text_add(out, tunnel_error_row(verdict_error(verdict))->text);
     if (verdict->reason == POLICY_DEFAULT) {
         text_add(out, ": no rule allows this; ask whoever runs this proxy");
     } else if (verdict->reason != POLICY_LOOP) {

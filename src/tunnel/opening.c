@@ -7,6 +7,7 @@
  */
 #include "tunnel/opening.h"
 
+#include "base/text.h"
 #include "net/stream.h"
 #include "tunnel/judgement.h"
 #include "tunnel/tunnel_env.h"
@@ -18,6 +19,8 @@
 
 /* A state has a deadline, the wait for a hash, too. */
 static const uint64_t auth_wait_ms = 10 * 1000;
+
+enum { REPORTS_SIZE = 256 }; /* of rule names in a log line */
 
 /* ---- authentication ---- */
 
@@ -47,34 +50,68 @@ enum auth_result opening_authenticate(struct tunnel *tunnel,
                             &tunnel->client.address, credentials, on_authenticated);
 }
 
-/* ---- resolving ---- */
+/* ---- judging ---- */
+
+/* Those of the last evaluation count: facts that come later add and remove. For want of memory they
+ * are not told. */
+static void note_reports(struct tunnel *tunnel, const struct verdict *verdict)
+{
+    const struct policy_source *source = policy_rules(tunnel->rules->policy);
+    char buffer[REPORTS_SIZE];
+    struct text names;
+
+    if (tunnel->extras != NULL) {
+        free(tunnel->extras->reports);
+        tunnel->extras->reports = NULL;
+    }
+    if (verdict->report_count == 0)
+        return;
+    text_init(&names, buffer, sizeof(buffer));
+    for (size_t i = 0; i < verdict->report_count; i++) {
+        text_add(&names, i > 0 ? "," : "");
+        text_add(&names, source->rules[verdict->reports[i]].name);
+    }
+    if (tunnel_extras(tunnel) != NULL)
+        tunnel->extras->reports = strdup(buffer);
+}
+
+bool opening_judge_name(struct tunnel *tunnel)
+{
+    const struct tunnel_env *env = tunnel->env;
+    struct opening *opening = tunnel->opening;
+    const struct ip_endpoint *listener =
+        tunnel->listener < env->listener_count ? &env->listeners_written[tunnel->listener] : NULL;
+
+    judgement_begin(&opening->judgement, tunnel->rules->policy, &tunnel->client.address,
+                    tunnel_user(tunnel), listener, &opening->authority);
+    if (opening->authority.address.family != IP_NONE)
+        return true;
+    struct verdict verdict = judgement_of_name(&opening->judgement);
+    note_reports(tunnel, &verdict);
+    tunnel->rule = verdict.rule;
+    return !opening->judgement.is_denied;
+}
 
 /* An address of the target became known. */
 static void offer_address(struct tunnel *tunnel, const struct ip_address *address)
 {
     struct opening *opening = tunnel->opening;
-    struct verdict verdict = judgement_of(tunnel, address);
+    struct verdict verdict = judgement_of_address(&opening->judgement, address);
 
-    if (verdict.action != POLICY_ALLOW) {
-        /* Of several denials a loop is the one to be told. */
-        if (!opening->is_denied || verdict.reason == POLICY_LOOP)
-            opening->verdict = verdict;
-        opening->is_denied = true;
+    note_reports(tunnel, &verdict);
+    if (verdict.action != POLICY_ALLOW)
         return;
-    }
     tunnel->rule = verdict.rule;
-    opening->allowed_count++;
     dial_add(opening->dial, address);
 }
+
+/* ---- resolving ---- */
 
 static void family_answered(struct tunnel *tunnel, enum ip_family family,
                             enum resolver_status status)
 {
-    struct opening *opening = tunnel->opening;
-
-    opening->statuses[family == IP_V6 ? 0 : 1] = status;
-    opening->answered_count++;
-    dial_family_done(opening->dial, family);
+    judgement_answered(&tunnel->opening->judgement, status);
+    dial_family_done(tunnel->opening->dial, family);
 }
 
 static void on_answer(struct resolver_query *query, const struct resolver_answer *answer)
@@ -86,22 +123,6 @@ static void on_answer(struct resolver_query *query, const struct resolver_answer
         offer_address(tunnel, &answer->addresses[i]);
     family_answered(tunnel, answer->family, answer->status);
     tunnel_drive(tunnel);
-}
-
-static bool has_status(const struct opening *opening, enum resolver_status status)
-{
-    return opening->statuses[0] == status || opening->statuses[1] == status;
-}
-
-enum tunnel_error opening_lookup_error(const struct opening *opening)
-{
-    if (has_status(opening, RESOLVER_NXDOMAIN))
-        return TUNNEL_ERROR_NXDOMAIN;
-    if (has_status(opening, RESOLVER_TIMEOUT))
-        return TUNNEL_ERROR_DNS_TIMEOUT;
-    if (has_status(opening, RESOLVER_SERVFAIL) || has_status(opening, RESOLVER_FAILED))
-        return TUNNEL_ERROR_DNS_FAILURE;
-    return TUNNEL_ERROR_NO_ADDRESS;
 }
 
 bool opening_resolve(struct tunnel *tunnel)

@@ -23,11 +23,11 @@ void opening_free(struct tunnel *tunnel);
 /* NULL: credentials that nobody can read. AUTH_PENDING: the driver is called later. */
 enum auth_result opening_authenticate(struct tunnel *tunnel,
                                       const struct basic_credentials *credentials);
+/* Gathers the facts and judges the name, if the target has one. False: it is denied. */
+bool opening_judge_name(struct tunnel *tunnel);
 /* Addresses are judged and offered to the dial as they come; a literal's before this returns. False
  * when there is no memory for the question. */
 bool opening_resolve(struct tunnel *tunnel);
-/* Why there is no address to be judged, once both families are answered. */
-enum tunnel_error opening_lookup_error(const struct opening *opening);
 /* Enters the line of those who want to dial; its time counts as dialling. 0, or -EAGAIN when the
  * client has too many in line, or another negative errno. */
 int opening_enter_gate(struct tunnel *tunnel);

@@ -12,7 +12,6 @@
 #include "net/room.h"
 #include "net/stream.h"
 #include "observe/counters.h"
-#include "tunnel/judgement.h"
 #include "tunnel/opening.h"
 #include "tunnel/tunnel_env.h"
 #include "tunnel/tunnel_filter.h"
@@ -119,15 +118,22 @@ static void refuse(struct tunnel *tunnel, enum tunnel_error error, const char *d
     ops->refused(self, &refusal);
 }
 
-static void refuse_by_verdict(struct tunnel *tunnel, const struct verdict *verdict)
+/* Nothing may be dialled. */
+static void refuse_by_judgement(struct tunnel *tunnel)
 {
+    const struct judgement *judgement = &tunnel->opening->judgement;
+    enum tunnel_error error = judgement_error(judgement);
     char buffer[448];
     struct text details;
 
-    tunnel->rule = verdict->rule;
+    if (!judgement->is_denied) {
+        refuse(tunnel, error, NULL);
+        return;
+    }
+    tunnel->rule = judgement->denied.rule;
     text_init(&details, buffer, sizeof(buffer));
-    judgement_print(&details, verdict);
-    refuse(tunnel, judgement_error(verdict), buffer);
+    verdict_print(&details, &judgement->denied);
+    refuse(tunnel, error, buffer);
 }
 
 static void target_ignored(struct stream *stream, void *observer)
@@ -218,35 +224,14 @@ static bool enter_limits(struct tunnel *tunnel)
 
 static bool step_judging(struct tunnel *tunnel)
 {
-    const struct opening *opening = tunnel->opening;
-
-    /* A literal has its only phase as an address. */
-    if (opening->authority.address.family == IP_NONE) {
-        struct verdict verdict = judgement_of(tunnel, NULL);
-
-        if (verdict.action != POLICY_CONTINUE) {
-            refuse_by_verdict(tunnel, &verdict);
-            return false;
-        }
-        tunnel->rule = verdict.rule;
+    if (!opening_judge_name(tunnel)) {
+        refuse_by_judgement(tunnel);
+        return false;
     }
     if (!enter_limits(tunnel))
         return false;
     move_to(tunnel, TUNNEL_RESOLVING);
     return true;
-}
-
-/* Both families are answered and no address may be dialled. */
-static void refuse_unresolved(struct tunnel *tunnel)
-{
-    const struct opening *opening = tunnel->opening;
-
-    if (opening->is_denied) {
-        struct verdict verdict = opening->verdict;
-        refuse_by_verdict(tunnel, &verdict);
-    } else {
-        refuse(tunnel, opening_lookup_error(opening), NULL);
-    }
 }
 
 static bool step_resolving(struct tunnel *tunnel)
@@ -257,7 +242,7 @@ static bool step_resolving(struct tunnel *tunnel)
         refuse(tunnel, TUNNEL_ERROR_NO_RESOURCES, NULL);
         return false;
     }
-    if (opening->allowed_count > 0) {
+    if (opening->judgement.allowed_count > 0) {
         int error = opening_enter_gate(tunnel);
 
         if (error < 0)
@@ -268,8 +253,8 @@ static bool step_resolving(struct tunnel *tunnel)
             move_to(tunnel, TUNNEL_QUEUED);
         return error == 0;
     }
-    if (opening->answered_count == 2)
-        refuse_unresolved(tunnel);
+    if (judgement_is_complete(&opening->judgement))
+        refuse_by_judgement(tunnel);
     return false;
 }
 
@@ -294,12 +279,10 @@ static void refuse_undialled(struct tunnel *tunnel)
 {
     const struct opening *opening = tunnel->opening;
 
-    if (opening->is_denied && opening->verdict.reason == POLICY_LOOP) {
-        struct verdict verdict = opening->verdict;
-        refuse_by_verdict(tunnel, &verdict);
-    } else {
+    if (opening->judgement.is_denied && opening->judgement.denied.reason == POLICY_LOOP)
+        refuse_by_judgement(tunnel);
+    else
         refuse(tunnel, tunnel_error_from_errno(opening->dial_error), NULL);
-    }
 }
 
 static bool step_dialling(struct tunnel *tunnel)

@@ -7,9 +7,9 @@
 #include "loop/loop.h"
 #include "loop/slab.h"
 #include "net/dialer.h"
-#include "policy/policy.h"
 #include "tunnel/auth.h"
 #include "tunnel/dial_gate.h"
+#include "tunnel/judgement.h"
 #include "tunnel/limits.h"
 #include "tunnel/relay.h"
 #include "tunnel/tunnel.h"
@@ -44,13 +44,9 @@ struct opening {
     struct dial_pass pass;
     struct dial *dial;
     struct stream *target; /* dialled */
-    struct verdict verdict;
+    struct judgement judgement;
     int64_t dns_began_ms, dial_began_ms; /* -1: not yet */
     uint64_t dial_deadline_ms;
-    enum resolver_status statuses[2]; /* by family, AAAA first; valid when answered */
-    unsigned answered_count;          /* families */
-    unsigned allowed_count;           /* addresses that passed */
-    bool is_denied;                   /* an address did not pass; `verdict` says why */
     bool is_asked;
     bool is_entered;
     bool is_queue_over; /* the deadline passed in line: for a hash, or to dial */

@@ -1,5 +1,5 @@
-"""`adit explain`: each phase, exit statuses, and that it reads what a start would read.
-(That it and the proxy never differ is test_policy.py's.)"""
+"""`adit explain`: each phase, exit statuses, what is told of each rule, and that it reads what a start
+would read, or asks the running adit. (That it and the proxy never differ is test_policy.py's.)"""
 
 import http.client
 import json
@@ -91,17 +91,114 @@ def test_the_proxy_itself(explain):
     assert "502" in last(done) and "proxy_loop_detected" in last(done)
 
 
+def lines_of_rules(done):
+    """What `--all` lists, a list for each step."""
+    steps = []
+    for line in done.stdout.splitlines():
+        if line.startswith(("name ", "address ")):
+            steps.append([])
+        elif line.startswith("  rule   "):
+            steps[-1].append(line.removeprefix("  rule   "))
+    return steps
+
+
+WHY_NOT = '''listen 127.0.0.1:10800
+listen 127.0.0.1:10801
+users file "htpasswd"
+deny to *.ads.example as "advertising"
+deny time Sat 20:00-24:00 port 80 as "weekend"
+report deny not port 80, 443
+allow listener 127.0.0.1:10801 user alice to any
+allow from loopback to *.example
+deny protocol not tls to 127.0.0.0/8 port 9
+allow to localhost, 127.0.0.0/8
+'''
+
+
+@pytest.fixture
+def why_not(tmp_path):
+    path = tmp_path / "adit.conf"
+    path.write_text(WHY_NOT)
+    (tmp_path / "htpasswd").write_text(htpasswd("alice"))
+    return lambda *words: run_adit("explain", "--all", "-c", path, "--time", "Mon 08:00", *words)
+
+
+def test_each_rule_with_its_first_false_condition(why_not):
+    done = why_not("127.0.0.1:22", "-f", "10.0.0.9")
+    assert done.returncode == 0
+    assert lines_of_rules(done) == [[
+        "deny advertising (adit.conf:4): false: to *.ads.example",
+        "deny weekend (adit.conf:5): false: time Sat 20:00-24:00",
+        "report deny adit.conf:6: true",
+        "allow adit.conf:7: false: listener 127.0.0.1:10801",
+        "allow adit.conf:8: false: from loopback",
+        "deny adit.conf:9: false: port 9",
+        "allow adit.conf:10: true  <- this one",
+    ]]
+
+
+def test_each_rule_in_each_phase(why_not):
+    name, *addresses = lines_of_rules(why_not("localhost:9"))
+    assert name[5:] == ["deny adit.conf:9: undecided: protocol not tls",
+                        "allow adit.conf:10: true  <- this one"]
+    assert len(addresses) == 2  # ::1 and 127.0.0.1
+    assert sorted(rules[5] for rules in addresses) == [
+        "deny adit.conf:9: false: to 127.0.0.0/8", "deny adit.conf:9: undecided: protocol not tls"]
+
+
+def test_a_rule_that_does_not_reach_a_special_address(why_not):
+    done = why_not("169.254.169.254:80", "--listener", "127.0.0.1:10801", "-u", "alice")
+    assert done.returncode == 3
+    assert ("allow adit.conf:7: true but for a special-purpose address, which must be named to be "
+            "reached  <- this one") in lines_of_rules(done)[0]
+
+
+def test_a_rule_that_waits_for_a_password(why_not):
+    done = why_not("a.test:80", "--listener", "127.0.0.1:10801")
+    assert "allow adit.conf:7: undecided: user alice  <- this one" in lines_of_rules(done)[0]
+    assert last(done) == "verdict: ask (407), http_request_denied: rule adit.conf:7"
+
+
+def test_at_another_time(why_not):
+    done = why_not("127.0.0.1:80", "--time", "sat 23:30")
+    assert done.returncode == 3
+    assert "rule weekend" in last(done)
+    assert ", Sat 23:30\n" in done.stdout
+    rules = lines_of_rules(done)[0]
+    assert rules[1] == "deny weekend (adit.conf:5): true  <- this one"
+    assert rules[6] == "allow adit.conf:10: true  (not reached)"
+    assert why_not("127.0.0.1:80", "--time", "Sun 00:00").returncode == 0
+
+
+def test_at_another_listener(why_not):
+    at = ["--listener", "127.0.0.1:10801"]
+    assert "at listener 127.0.0.1:10801" in why_not("a.example:80", *at).stdout
+    assert why_not("a.example:80", *at).returncode == 3
+    done = why_not("a.example:80", "--listener", "127.0.0.1:1")
+    assert done.returncode == 1
+    assert last(done) == ("verdict: adit does not listen at 127.0.0.1:1; "
+                          "it listens at 127.0.0.1:10800, 127.0.0.1:10801")
+
+
+def test_it_says_which_policy_was_asked(explain, tmp_path):
+    assert explain("127.0.0.1:80").stdout.startswith(f"policy   {tmp_path}/adit.conf\n")
+    assert run_adit("explain", "127.0.0.1:80").stdout.startswith("policy   the built-in one (-c FILE")
+
+
 def test_what_is_inside(tmp_path):
     path = tmp_path / "adit.conf"
     path.write_text("deny sni bad.example port 443\nallow from loopback to loopback port 443\n")
     words = ["explain", "-c", path, "127.0.0.1:443"]
     assert run_adit(*words, "--sni", "BAD.example").returncode == 3
     assert run_adit(*words, "--sni", "good.example").returncode == 0
+    assert run_adit(*words, "--protocol", "ssh").returncode == 0
 
 
 @pytest.mark.parametrize("words", [
     [], ["example.com"], ["example.com:"], ["example.com:0443"], ["127.1:80"], ["a..b:1"],
     ["example.com:443", "-f", "x"], ["example.com:443", "more:1"], ["example.com:99999"],
+    ["a.test:1", "--time", "Sat"], ["a.test:1", "--time", "Sat 24:00"], ["a.test:1", "--time", "23:30"],
+    ["a.test:1", "--listener", "10800"], ["a.test:1", "-s", "x", "-c", "y"], ["a.test:1", "-s", ""],
 ], ids=" ".join)
 def test_malformed_questions(words):
     done = run_adit("explain", *words)
@@ -173,7 +270,9 @@ def test_the_running_adit_says_the_same(running, tmp_path):
         done = run_adit("explain", "-c", tmp_path / "adit.conf", *words)
         status, answer = ask(proxy, **question)
         assert status == 200
-        assert (answer["exit"], answer["text"]) == (done.returncode, done.stdout), question
+        policy, _, text = answer["text"].partition("\n")
+        assert policy == f"policy   of the running adit: {tmp_path}/adit.conf"
+        assert (answer["exit"], text) == (done.returncode, done.stdout.partition("\n")[2]), question
         outcomes.add(answer["verdict"])
     assert outcomes == {"allow", "deny", "ask"}
 
@@ -186,6 +285,34 @@ def test_the_running_adit_explains_what_it_serves(running, tmp_path):
     assert "rule first" in ask(proxy, target="a.example:1")[1]["text"]
     assert proxy.control("reload").returncode == 0
     assert "rule second" in ask(proxy, target="a.example:1")[1]["text"]
+
+
+def test_the_control_socket_says_the_same(adit, tmp_path):
+    path = tmp_path / "adit.conf"
+    path.write_text(WHY_NOT.replace("10800", "0").replace("listen 127.0.0.1:10801\n", "")
+                    .replace("127.0.0.1:10801 user", "127.0.0.1:0 user"))
+    (tmp_path / "htpasswd").write_text(htpasswd("alice"))
+    proxy = adit("-c", path)
+    statuses = set()
+    for words in (["127.0.0.1:80"], ["localhost:9", "--all"], ["a.ads.example:443", "--all"],
+                  ["127.0.0.1:80", "--time", "Sat 20:00"], ["127.0.0.1:1", "-u", "mallory"],
+                  ["127.0.0.1:9", "--protocol", "ssh"], ["127.0.0.1:9", "--sni", "a.test", "-u", "alice"],
+                  ["127.0.0.1:80", "-f", "10.1.2.3"], ["127.0.0.1:1", "--listener", "127.0.0.1:1"]):
+        if "--time" not in words:
+            words += ["--time", "Mon 08:00"]
+        alone = run_adit("explain", "-c", path, *words)
+        asked = run_adit("explain", "-s", proxy.socket_path, *words)
+        assert asked.stdout.startswith(f"policy   of the running adit: {path}\n"), asked
+        assert asked.stdout.partition("\n")[2] == alone.stdout.partition("\n")[2], words
+        assert (asked.returncode, asked.stderr) == (alone.returncode, "")
+        statuses.add(asked.returncode)
+    assert statuses == {0, 1, 3}
+
+
+def test_nobody_answers_at_the_control_socket(tmp_path):
+    done = run_adit("explain", "-s", tmp_path / "none.sock", "127.0.0.1:80")
+    assert done.returncode == 1
+    assert "none.sock" in done.stderr and done.stdout == ""
 
 
 def test_the_running_adit_knows_its_hosts_file(running, etc):

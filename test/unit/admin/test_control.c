@@ -13,6 +13,7 @@
 #include "admin/views.h"
 #include "loop/loop.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -33,6 +34,8 @@ struct fixture {
     unsigned drain_count;
     unsigned note_count;
     char noted[256];
+    struct explain_request *explain; /* the last that was asked and not cancelled */
+    char question[128];
     bool is_late; /* tunnels and reloads are answered by the test, not at once */
     struct deadline tick;
 };
@@ -82,8 +85,37 @@ static void read_stats(void *self, struct stats *ret_stats)
     *ret_stats = (struct stats){.state = "serving", .reload = &good};
 }
 
-static const struct views_ops ops = {
-    .ask_tunnels = ask_tunnels, .cancel_tunnels = cancel_tunnels, .read_stats = read_stats};
+/* Answers with the question. */
+static int explain(void *self, struct explain_request *request, const char **ret_problem)
+{
+    struct fixture *fixture = self;
+
+    if (request->words[QUESTION_TARGET] == NULL) {
+        *ret_problem = "the target is missing";
+        return -EINVAL;
+    }
+    snprintf(fixture->question, sizeof(fixture->question), "%s for %s\n",
+             request->words[QUESTION_TARGET],
+             request->words[QUESTION_USER] != NULL ? request->words[QUESTION_USER] : "nobody");
+    request->work = fixture;
+    fixture->explain = request;
+    return 0;
+}
+
+static void cancel_explain(void *self, struct explain_request *request)
+{
+    struct fixture *fixture = self;
+
+    if (request->work != NULL)
+        fixture->explain = NULL;
+    request->work = NULL;
+}
+
+static const struct views_ops ops = {.ask_tunnels = ask_tunnels,
+                                     .cancel_tunnels = cancel_tunnels,
+                                     .read_stats = read_stats,
+                                     .explain = explain,
+                                     .cancel_explain = cancel_explain};
 
 /* Without the process id. */
 static void note(void *self, const char *words)
@@ -335,6 +367,40 @@ static void test_what_is_asked_of_tunnels(void **state)
     expect_answer(fd, "{\"ok\":true,\"tunnels\":3}\na\nb\nc\n");
 }
 
+static void test_a_question_to_the_policy(void **state)
+{
+    struct fixture *fixture = *state;
+    int fd = open_client(fixture);
+
+    say(fd, "explain {\"target\":\"a.test:1\",\"user\":\"al\\\"ice\",\"sni\":\"\"}\n");
+    turn(fixture);
+    assert_non_null(fixture->explain);
+    struct explain_request *request = fixture->explain;
+    const struct explain_answer answer = {.verdict = "deny",
+                                          .exit_status = 3,
+                                          .text = fixture->question,
+                                          .length = strlen(fixture->question)};
+    assert_null(request->words[QUESTION_SNI]);
+    request->work = NULL;
+    request->answered(request, &answer);
+    expect_answer(fd, "{\"ok\":true,\"verdict\":\"deny\",\"exit\":3,"
+                      "\"text\":\"a.test:1 for al\\\"ice\\n\"}\n");
+    turn(fixture);
+
+    fd = open_client(fixture);
+    say(fd, "explain\n");
+    turn(fixture);
+    expect_answer(fd, "{\"ok\":false,\"error\":\"the target is missing\"}\n");
+
+    fd = open_client(fixture);
+    say(fd, "explain {\"target\":\"a.test:1\"}\n");
+    turn(fixture);
+    assert_non_null(fixture->explain->work);
+    close(fd);
+    turn(fixture);
+    assert_null(fixture->explain);
+}
+
 /* Two reloads are asked for; the first answer is the first one's, though he has left. */
 static void test_reloads_are_answered_in_order(void **state)
 {
@@ -477,6 +543,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_a_request_that_is_too_long, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_query_is_taken_back, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_what_is_asked_of_tunnels, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_a_question_to_the_policy, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_reloads_are_answered_in_order, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_long_answer, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_idle_clients_give_way, set_up, tear_down),

@@ -108,6 +108,9 @@ static void test_malformed(void **state)
         "ps {\"min_bytes\":18446744073709551616}",
         "ps {\"min_bytes\":\"\"}",
         "ps {\"ps\":1}",
+        "explain {\"target\"}",
+        "explain {\"id\":\"1a\"}",
+        "explain x",
     };
 
     for (size_t i = 0; i < ARRAY_LENGTH(lines); i++) {

@@ -155,7 +155,7 @@ static void test_a_configuration(void **state)
 static void test_a_question(void **state)
 {
     struct options options;
-    struct options_question *question = &options.question;
+    struct question *question = &options.question;
     char address[IP_ENDPOINT_TEXT_SIZE];
     struct text text;
 
@@ -163,12 +163,12 @@ static void test_a_question(void **state)
     assert_int_equal(options.command, COMMAND_EXPLAIN);
     assert_string_equal(question->target.host, "www.example.com");
     assert_int_equal(question->target.port, 443);
-    assert_null(question->user);
-    assert_false(question->has_sni);
+    assert_null(question->words[QUESTION_USER]);
+    assert_null(question->words[QUESTION_SNI]);
     assert_true(ip_address_is_loopback(&question->client));
     expect_ok("explain [::1]:22 -u alice -f 10.1.2.3 --sni Git.Example -c f", &options);
     assert_int_equal(question->target.address.family, IP_V6);
-    assert_string_equal(question->user, "alice");
+    assert_string_equal(question->words[QUESTION_USER], "alice");
     assert_string_equal(question->sni.host, "git.example");
     text_init(&text, address, sizeof(address));
     ip_address_print(&text, &question->client);
@@ -196,15 +196,6 @@ static void test_refusals_say_what_is_right(void **state)
         {"--print", "option '--print' needs a command; see 'adit --help'"},
         {"check x y", "unexpected operand 'y'; see 'adit --help'"},
         {"stat", "unknown command 'stat'; did you mean 'stats'?"},
-        {"explain", "explain lacks its operand; write adit explain example.com:443"},
-        {"explain example.com",
-         "target 'example.com': the target has no port: write host:port, as in "
-         "example.com:443"},
-        {"explain -f x a.example:1", "-f 'x': not an IP address; write 192.0.2.7 or fd00::7"},
-        {"explain -u '' a.example:1", "-u '': a user name is needed"},
-        {"explain --sni 1.2.3.4 a.example:1", "--sni '1.2.3.4': not a host name"},
-        {"explain --sni a:b a.example:1", "--sni 'a:b': not a host name"},
-        {"explain a.example:1 b.example:2", "unexpected operand 'b.example:2'; see 'adit --help'"},
         {"relaod", "unknown command 'relaod'; did you mean 'reload'?"},
         {"''", "unknown command ''; see 'adit --help'"},
         {"-", "unknown command '-'; see 'adit --help'"},
@@ -245,6 +236,41 @@ static void test_refusals_say_what_is_right(void **state)
         {"--from any", "--from 'any': write 0.0.0.0/0 (and ::/0) for everybody"},
         {"--from=", "--from '': not a network; write 10.0.0.0/8, fd00::/8 or a single address"},
         {"\x1b[2J", "unknown command '\\u001b[2J'; see 'adit --help'"},
+    };
+    struct options options;
+    char message[OPTIONS_MESSAGE_SIZE];
+
+    for (size_t i = 0; i < ARRAY_LENGTH(rows); i++) {
+        assert_int_equal(parse(rows[i].line, &options, message), -EINVAL);
+        assert_string_equal(message, rows[i].message);
+    }
+}
+
+static void test_refusals_of_explain(void **state)
+{
+    static const struct {
+        const char *line;
+        const char *message;
+    } rows[] = {
+        {"explain", "explain lacks its operand; write adit explain example.com:443"},
+        {"explain example.com",
+         "target 'example.com': the target has no port: write host:port, as in "
+         "example.com:443"},
+        {"explain -f x a.example:1", "-f 'x': not an IP address; write 192.0.2.7 or fd00::7"},
+        {"explain -u '' a.example:1", "-u '': a user name is needed"},
+        {"explain --sni 1.2.3.4 a.example:1", "--sni '1.2.3.4': not a host name"},
+        {"explain --sni a:b a.example:1", "--sni 'a:b': not a host name"},
+        {"explain --listener 80 a.example:1",
+         "--listener '80': not a listener; write it as in its `listen`: 127.0.0.1:10800 or "
+         "[::1]:10800"},
+        {"explain --time Sat a.example:1",
+         "--time 'Sat': not a day and a time; write 'Sat 23:30', local time"},
+        {"explain --time Sat,24:00 a.example:1",
+         "--time 'Sat,24:00': not a day and a time; write 'Sat 23:30', local time"},
+        {"explain --protocol a,b a.example:1",
+         "--protocol 'a,b': not a protocol; write it as in a rule: tls, http"},
+        {"explain -c f -s s a.example:1", "-s asks the running adit, -c a file; write one of them"},
+        {"explain a.example:1 b.example:2", "unexpected operand 'b.example:2'; see 'adit --help'"},
     };
     struct options options;
     char message[OPTIONS_MESSAGE_SIZE];
@@ -365,7 +391,7 @@ static void test_help_is_aligned(void **state)
                 continue;
             const char *gap = strstr(line + 2, "  ");
             assert_non_null(gap);
-            assert_int_equal(gap + strspn(gap, " ") - line, 22);
+            assert_int_equal(gap + strspn(gap, " ") - line, 24);
         }
     }
 }
@@ -448,6 +474,7 @@ int main(void)
         cmocka_unit_test(test_a_configuration),
         cmocka_unit_test(test_a_question),
         cmocka_unit_test(test_refusals_say_what_is_right),
+        cmocka_unit_test(test_refusals_of_explain),
         cmocka_unit_test(test_refusals_of_ps_and_kill),
         cmocka_unit_test(test_long_words_are_cut),
         cmocka_unit_test(test_too_many),

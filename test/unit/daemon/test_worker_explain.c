@@ -27,7 +27,7 @@ struct fixture {
     struct file_text *files[WATCHED_FILE_COUNT];
 };
 
-struct question {
+struct asked {
     struct explain_request request;
     unsigned answered;
     int exit_status;
@@ -83,7 +83,7 @@ static int tear_down(void **state)
 
 static void answered(struct explain_request *request, const struct explain_answer *answer)
 {
-    struct question *question = container_of(request, struct question, request);
+    struct asked *question = container_of(request, struct asked, request);
 
     question->answered++;
     question->exit_status = answer->exit_status;
@@ -91,14 +91,14 @@ static void answered(struct explain_request *request, const struct explain_answe
     snprintf(question->text, sizeof(question->text), "%.*s", (int)answer->length, answer->text);
 }
 
-static int start(struct fixture *fixture, struct question *question, const char **ret_problem)
+static int start(struct fixture *fixture, struct asked *question, const char **ret_problem)
 {
     question->request.answered = answered;
     return worker_explain_start(fixture->explain, &question->request, fixture->snapshot,
                                 fixture->files, ret_problem);
 }
 
-static void ask(struct fixture *fixture, struct question *question)
+static void ask(struct fixture *fixture, struct asked *question)
 {
     const char *problem = NULL;
 
@@ -124,8 +124,8 @@ static void test_answers(void **state)
     struct fixture *fixture = *state;
 
     for (size_t i = 0; i < ARRAY_LENGTH(rows); i++) {
-        struct question question = {
-            .request = {.target = rows[i].target, .user = rows[i].user, .client = rows[i].client}};
+        struct asked question = {
+            .request = {.words = {rows[i].target, rows[i].user, rows[i].client}}};
 
         ask(fixture, &question);
         assert_string_equal(question.verdict, rows[i].verdict);
@@ -138,18 +138,18 @@ static void test_answers(void **state)
 static void test_malformed(void **state)
 {
     static const struct explain_request rows[] = {
-        {.target = NULL},
-        {.target = ""},
-        {.target = "example.com"},
-        {.target = "127.1:80"},
-        {.target = "a:80", .user = ""},
-        {.target = "a:80", .client = ""},
-        {.target = "a:80", .client = "localhost"},
+        {.words = {NULL}},
+        {.words = {""}},
+        {.words = {"example.com"}},
+        {.words = {"127.1:80"}},
+        {.words = {"a:80", ""}},
+        {.words = {"a:80", NULL, ""}},
+        {.words = {"a:80", NULL, "localhost"}},
     };
     struct fixture *fixture = *state;
 
     for (size_t i = 0; i < ARRAY_LENGTH(rows); i++) {
-        struct question question = {.request = rows[i]};
+        struct asked question = {.request = rows[i]};
         const char *problem = NULL;
 
         assert_int_equal(start(fixture, &question, &problem), -EINVAL);
@@ -160,11 +160,11 @@ static void test_malformed(void **state)
 static void test_bounded_and_taken_back(void **state)
 {
     struct fixture *fixture = *state;
-    struct question questions[5];
+    struct asked questions[5];
     const char *problem;
 
     for (int i = 0; i < 5; i++) {
-        questions[i] = (struct question){.request = {.target = "slow.example:80"}};
+        questions[i] = (struct asked){.request = {.words = {"slow.example:80"}}};
         assert_int_equal(start(fixture, &questions[i], &problem), i < 4 ? 0 : -EBUSY);
     }
     worker_explain_cancel(fixture->explain, &questions[4].request);
@@ -173,7 +173,7 @@ static void test_bounded_and_taken_back(void **state)
         worker_explain_cancel(fixture->explain, &questions[i].request);
         assert_int_equal(questions[i].answered, 0);
     }
-    struct question next = {.request = {.target = "127.0.0.1:80"}};
+    struct asked next = {.request = {.words = {"127.0.0.1:80"}}};
     ask(fixture, &next);
 }
 
@@ -181,8 +181,8 @@ static void test_bounded_and_taken_back(void **state)
 static void test_taken_back_at_the_last_moment(void **state)
 {
     struct fixture *fixture = *state;
-    struct question question = {.request = {.target = "127.0.0.1:80"}};
-    struct question next = {.request = {.target = "127.0.0.1:80"}};
+    struct asked question = {.request = {.words = {"127.0.0.1:80"}}};
+    struct asked next = {.request = {.words = {"127.0.0.1:80"}}};
     const char *problem;
 
     assert_int_equal(start(fixture, &question, &problem), 0);
@@ -194,8 +194,8 @@ static void test_taken_back_at_the_last_moment(void **state)
 static void test_files_that_changed(void **state)
 {
     struct fixture *fixture = *state;
-    struct question before = {.request = {.target = "known.example:80"}};
-    struct question after = before;
+    struct asked before = {.request = {.words = {"known.example:80"}}};
+    struct asked after = before;
 
     ask(fixture, &before);
     file_text_release(fixture->files[WATCHED_HOSTS]);

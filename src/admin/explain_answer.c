@@ -1,0 +1,34 @@
+/* One allocation that fits whatever the text holds. */
+#include "admin/explain_answer.h"
+
+#include "admin/json.h"
+#include "admin/views.h"
+#include "base/escape.h"
+#include "base/text.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { FRAME_SIZE = 128 };
+
+char *explain_answer_print(const struct explain_answer *answer, const char *head,
+                           size_t *ret_length)
+{
+    size_t size = strlen(head) + answer->length * ESCAPE_MAX + FRAME_SIZE;
+    char *buffer = malloc(size);
+    struct text text;
+
+    if (buffer == NULL)
+        return NULL;
+    text_init(&text, buffer, size);
+    text_add(&text, head);
+    text_add(&text, "\"verdict\":");
+    json_add_string(&text, answer->verdict);
+    text_add(&text, ",\"exit\":");
+    text_add_decimal(&text, (uint64_t)answer->exit_status);
+    text_add(&text, ",\"text\":");
+    json_add_string(&text, answer->text);
+    text_add(&text, "}\n");
+    *ret_length = text.length;
+    return buffer;
+}
