@@ -15,7 +15,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 enum { NAME_LENGTH_MAX = 253, ADDRESSES_MAX = 4, NAMES_CHECKED = 64 };
 
-/* `text` without comments, in lower case. */
+/* `text` without comments and without the byte order mark of a line, in lower case. */
 static char *simplify(const uint8_t *data, size_t size)
 {
     char *text = malloc(size + 1);
@@ -30,6 +30,9 @@ static char *simplify(const uint8_t *data, size_t size)
         if (text[i] >= 'A' && text[i] <= 'Z')
             text[i] = (char)(text[i] | 0x20);
     }
+    for (size_t i = 0; i + 3 <= size; i++)
+        if ((i == 0 || text[i - 1] == '\n') && memcmp(text + i, "\xef\xbb\xbf", 3) == 0)
+            memset(text + i, ' ', 3);
     text[size] = '\0';
     return text;
 }

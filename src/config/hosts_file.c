@@ -1,10 +1,11 @@
-/* Two passes: one counts lines and names, so that everything is allocated at once; one fills in.
+/* Two passes: one counts the names of each bucket, so that everything is allocated at once; one
+ * puts the entries there. So a bucket is a row of neighbours in the file's order, and its index is
+ * where it ends: it begins where the one before it ends. While entries are put there, that number
+ * is where the next one goes, and thus begins as the bucket's start.
  *
- * Every worker thread has a table of its own, and people keep lists of 100,000 blocked names in
- * this file, so an entry is 12 bytes: links are indexes, names are offsets into one lower-case copy
- * of the text, and consecutive lines with the same address share it.
- *
- * The surprise: entries enter their chains last to first, so that a chain is in the file's order.
+ * A name is an offset into the text as it was given, whose case is looked past. An address is an
+ * index; it is shared with the lines shortly before, since lists say 0.0.0.0 a million times, or
+ * 0.0.0.0 and :: in turn.
  */
 #include "config/hosts_file.h"
 
@@ -16,24 +17,24 @@
 #include <string.h>
 
 #define NAME_MAX_LENGTH 253
-#define NO_ENTRY UINT32_MAX
+#define ADDRESSES_MAX (1UL << 24)
+#define ADDRESSES_SHARED 4 /* lines back, so to speak */
 
 struct entry {
-    uint32_t next;         /* in the bucket's chain, or NO_ENTRY */
     uint32_t name_start;   /* in `text` */
     uint32_t address : 24; /* in `addresses` */
     uint32_t name_length : 8;
 };
-static_assert(HOSTS_FILE_NAMES_MAX < 1 << 24, "an address index has 24 bits");
+static_assert(HOSTS_FILE_SIZE_MAX <= UINT32_MAX, "an offset has 32 bits");
+static_assert(NAME_MAX_LENGTH <= UINT8_MAX, "a length has 8 bits");
 
 struct hosts_file {
-    char *text;
+    const char *text;
     struct entry *entries;
     struct ip_address *addresses;
-    uint32_t *buckets;
-    size_t entry_count;
-    size_t address_count;
+    uint32_t *bucket_ends; /* in `entries` */
     size_t bucket_mask;
+    size_t first_line_left_out;
 };
 
 struct word {
@@ -64,151 +65,164 @@ static bool next_word(const char **position, const char *line_end, struct word *
     return at > start;
 }
 
-static const char *line_end_of(const char *line, const char *end)
-{
-    const char *newline = memchr(line, '\n', (size_t)(end - line));
+/* -- the two passes */
 
-    return newline != NULL ? newline : end;
-}
-
-struct extent {
-    size_t length; /* what is read: whole lines within the limits */
-    size_t lines;
-    size_t names;
+struct pass {
+    struct hosts_file *hosts; /* without entries and addresses while it counts */
+    bool is_counting;
+    size_t name_count;
+    size_t address_count;
+    struct ip_address last[ADDRESSES_SHARED]; /* address n stands at n % ADDRESSES_SHARED */
 };
 
-static struct extent measure(const char *text, size_t length)
+static char lower(char byte)
 {
-    const char *end = text + length;
-    struct extent extent = {0};
-
-    for (const char *line = text; line < end;) {
-        const char *line_end = line_end_of(line, end);
-        const char *at = line;
-        size_t words = 0;
-        struct word word;
-
-        while (next_word(&at, line_end, &word))
-            words++;
-        size_t names = extent.names + (words > 1 ? words - 1 : 0);
-        if (names > HOSTS_FILE_NAMES_MAX || line_end - text > HOSTS_FILE_SIZE_MAX)
-            break;
-        line = line_end < end ? line_end + 1 : end;
-        extent = (struct extent){
-            .length = (size_t)(line - text),
-            .lines = extent.lines + 1,
-            .names = names,
-        };
-    }
-    return extent;
+    return byte >= 'A' && byte <= 'Z' ? (char)(byte + ('a' - 'A')) : byte;
 }
 
-static void lower_case(char *text, size_t length)
+static size_t bucket_of(const struct hosts_file *hosts, const char *name, size_t length)
 {
-    for (size_t i = 0; i < length; i++)
-        if (text[i] >= 'A' && text[i] <= 'Z')
-            text[i] = (char)(text[i] + ('a' - 'A'));
+    return hash_bytes(&no_seed, name, length) & hosts->bucket_mask;
 }
 
-static void add_name(struct hosts_file *hosts, struct word name)
+/* Of a name in whatever case. */
+static uint32_t *end_of_bucket(const struct hosts_file *hosts, struct word name)
 {
+    char lowered[NAME_MAX_LENGTH];
+
+    for (size_t i = 0; i < name.length; i++)
+        lowered[i] = lower(name.start[i]);
+    return &hosts->bucket_ends[bucket_of(hosts, lowered, name.length)];
+}
+
+static void add_name(struct pass *pass, struct word name, size_t address)
+{
+    struct hosts_file *hosts = pass->hosts;
+
     if (name.start[name.length - 1] == '.')
         name.length--;
     if (name.length == 0 || name.length > NAME_MAX_LENGTH)
         return;
-    hosts->entries[hosts->entry_count++] = (struct entry){
-        .name_start = (uint32_t)(name.start - hosts->text),
-        .name_length = (uint32_t)name.length & 0xff,
-        .address = (uint32_t)(hosts->address_count - 1) & 0xffffff,
-    };
+    uint32_t *end = end_of_bucket(hosts, name);
+    if (!pass->is_counting)
+        hosts->entries[*end] = (struct entry){
+            .name_start = (uint32_t)(name.start - hosts->text),
+            .name_length = (uint32_t)name.length & 0xff,
+            .address = (uint32_t)address & 0xffffff,
+        };
+    ++*end;
+    pass->name_count++;
 }
 
-static void add_address(struct hosts_file *hosts, const struct ip_address *address)
+static size_t add_address(struct pass *pass, const struct ip_address *address)
 {
-    size_t count = hosts->address_count;
+    size_t count = pass->address_count;
 
-    if (count == 0 || !ip_address_equals(&hosts->addresses[count - 1], address))
-        hosts->addresses[hosts->address_count++] = *address;
+    for (size_t i = count; i-- > 0 && i + ADDRESSES_SHARED >= count;)
+        if (ip_address_equals(&pass->last[i % ADDRESSES_SHARED], address))
+            return i;
+    if (count == ADDRESSES_MAX)
+        return count;
+    pass->last[count % ADDRESSES_SHARED] = *address;
+    if (!pass->is_counting)
+        pass->hosts->addresses[count] = *address;
+    return pass->address_count++;
 }
 
-static void add_line(struct hosts_file *hosts, const char *line, const char *line_end)
+/* False: there are too many addresses. */
+static bool read_line(struct pass *pass, const char *line, const char *line_end)
 {
     struct ip_address address;
     struct word word;
 
     if (!next_word(&line, line_end, &word) ||
         ip_address_parse(word.start, word.length, &address) < 0)
-        return;
+        return true;
     if (!next_word(&line, line_end, &word))
-        return;
-    add_address(hosts, &address);
+        return true;
+    size_t index = add_address(pass, &address);
+    if (index == ADDRESSES_MAX)
+        return false;
     do {
-        add_name(hosts, word);
+        add_name(pass, word, index);
     } while (next_word(&line, line_end, &word));
+    return true;
 }
 
-static uint32_t *bucket_of(const struct hosts_file *hosts, const char *name, size_t length)
+static void read_lines(struct pass *pass, size_t length)
 {
-    return &hosts->buckets[hash_bytes(&no_seed, name, length) & hosts->bucket_mask];
-}
+    const char *text = pass->hosts->text;
+    struct lines lines;
+    const char *line;
+    size_t line_length;
 
-static void link_entries(struct hosts_file *hosts)
-{
-    memset(hosts->buckets, 0xff, (hosts->bucket_mask + 1) * sizeof(*hosts->buckets));
-    for (size_t i = hosts->entry_count; i-- > 0;) {
-        struct entry *entry = &hosts->entries[i];
-        uint32_t *bucket = bucket_of(hosts, hosts->text + entry->name_start, entry->name_length);
+    lines_init(&lines, text, length);
+    while (lines_next(&lines, &line, &line_length)) {
+        const char *line_end = line + line_length;
 
-        entry->next = *bucket;
-        *bucket = (uint32_t)i;
+        if ((size_t)(line_end - text) > HOSTS_FILE_SIZE_MAX || !read_line(pass, line, line_end)) {
+            pass->hosts->first_line_left_out = lines.number;
+            return;
+        }
     }
 }
 
-static struct hosts_file *allocate(const struct extent *extent)
-{
-    struct hosts_file *hosts = calloc(1, sizeof(*hosts));
-    size_t buckets = 1;
+/* -- life */
 
-    if (hosts == NULL)
-        return NULL;
-    while (buckets < extent->names)
-        buckets *= 2;
-    hosts->bucket_mask = buckets - 1;
-    /* One more than needed: never a size of 0, whose result may be NULL. */
-    hosts->text = calloc(extent->length + 1, 1);
-    hosts->addresses = calloc(extent->lines + 1, sizeof(*hosts->addresses));
-    hosts->entries = calloc(extent->names + 1, sizeof(*hosts->entries));
-    hosts->buckets = calloc(buckets, sizeof(*hosts->buckets));
-    if (hosts->text == NULL || hosts->addresses == NULL || hosts->entries == NULL ||
-        hosts->buckets == NULL) {
-        hosts_file_destroy(hosts);
-        return NULL;
+/* Half as many as lines, which mostly have a name each; a power of two. */
+static size_t choose_bucket_count(const char *text, size_t length)
+{
+    struct lines lines;
+    const char *line;
+    size_t line_length;
+    size_t count = 1;
+
+    lines_init(&lines, text, length);
+    while (lines_next(&lines, &line, &line_length))
+        continue;
+    while (count < lines.number / 2)
+        count *= 2;
+    return count;
+}
+
+/* From the number of names in each to where each begins. */
+static void begin_buckets(struct hosts_file *hosts)
+{
+    uint32_t start = 0;
+
+    for (size_t i = 0; i <= hosts->bucket_mask; i++) {
+        uint32_t count = hosts->bucket_ends[i];
+
+        hosts->bucket_ends[i] = start;
+        start += count;
     }
-    return hosts;
 }
 
 int hosts_file_parse(const char *text, size_t length, struct hosts_file **ret_hosts)
 {
-    size_t mark = byte_order_mark_length(text, length);
-
-    text += mark;
-    length -= mark;
-    struct extent extent = measure(text, length);
-    struct hosts_file *hosts = allocate(&extent);
+    struct hosts_file *hosts = calloc(1, sizeof(*hosts));
+    size_t bucket_count = choose_bucket_count(text, length);
 
     if (hosts == NULL)
         return -ENOMEM;
-    if (extent.length > 0)
-        memcpy(hosts->text, text, extent.length);
-    lower_case(hosts->text, extent.length);
-    const char *end = hosts->text + extent.length;
-    for (const char *line = hosts->text; line < end;) {
-        const char *line_end = line_end_of(line, end);
-
-        add_line(hosts, line, line_end);
-        line = line_end < end ? line_end + 1 : end;
+    hosts->text = text;
+    hosts->bucket_mask = bucket_count - 1;
+    hosts->bucket_ends = calloc(bucket_count, sizeof(*hosts->bucket_ends));
+    struct pass counting = {.hosts = hosts, .is_counting = true};
+    if (hosts->bucket_ends != NULL) {
+        read_lines(&counting, length);
+        begin_buckets(hosts);
+        /* One more than needed: never a size of 0, whose result may be NULL. */
+        hosts->entries = calloc(counting.name_count + 1, sizeof(*hosts->entries));
+        hosts->addresses = calloc(counting.address_count + 1, sizeof(*hosts->addresses));
     }
-    link_entries(hosts);
+    if (hosts->entries == NULL || hosts->addresses == NULL) {
+        hosts_file_destroy(hosts);
+        return -ENOMEM;
+    }
+    struct pass placing = {.hosts = hosts};
+    read_lines(&placing, length);
+    ENSURE(placing.name_count == counting.name_count);
     *ret_hosts = hosts;
     return 0;
 }
@@ -217,26 +231,40 @@ void hosts_file_destroy(struct hosts_file *hosts)
 {
     if (hosts == NULL)
         return;
-    free(hosts->text);
     free(hosts->addresses);
     free(hosts->entries);
-    free(hosts->buckets);
+    free(hosts->bucket_ends);
     free(hosts);
+}
+
+size_t hosts_file_first_line_left_out(const struct hosts_file *hosts)
+{
+    return hosts->first_line_left_out;
+}
+
+/* `name` is in lower case, and as long as the word. */
+static bool is_same(const char *word, const char *name, size_t length)
+{
+    for (size_t i = 0; i < length; i++)
+        if (lower(word[i]) != name[i])
+            return false;
+    return true;
 }
 
 bool hosts_file_lookup(const struct hosts_file *hosts, const char *name, size_t length,
                        enum ip_family family, struct ip_address *ret_addresses, size_t limit,
                        size_t *ret_count)
 {
+    size_t bucket = bucket_of(hosts, name, length);
     bool is_found = false;
     size_t count = 0;
 
-    for (uint32_t i = *bucket_of(hosts, name, length); i != NO_ENTRY; i = hosts->entries[i].next) {
+    for (size_t i = bucket > 0 ? hosts->bucket_ends[bucket - 1] : 0; i < hosts->bucket_ends[bucket];
+         i++) {
         const struct entry *entry = &hosts->entries[i];
         const struct ip_address *address = &hosts->addresses[entry->address];
 
-        if (entry->name_length != length ||
-            memcmp(hosts->text + entry->name_start, name, length) != 0)
+        if (entry->name_length != length || !is_same(hosts->text + entry->name_start, name, length))
             continue;
         is_found = true;
         if (address->family == family && count < limit)
@@ -249,21 +277,10 @@ bool hosts_file_lookup(const struct hosts_file *hosts, const char *name, size_t 
 
 /* -- the machine's own name */
 
-static char lower(char byte)
-{
-    lower_case(&byte, 1);
-    return byte;
-}
-
 /* `name` is in lower case. */
 static bool begins_with(struct word word, const char *name, size_t length)
 {
-    if (word.length < length)
-        return false;
-    for (size_t i = 0; i < length; i++)
-        if (lower(word.start[i]) != name[i])
-            return false;
-    return true;
+    return word.length >= length && is_same(word.start, name, length);
 }
 
 /* What stands on the line: `own`, and a name that goes on behind it. */
@@ -293,18 +310,18 @@ static bool has_full_name(const char *line, const char *line_end, const char *ow
 bool hosts_file_find_full_name(const char *text, size_t length, const char *own, char *ret_name,
                                size_t size)
 {
-    const char *end = text + length;
+    struct lines lines;
+    const char *line;
+    size_t line_length;
     struct word full = {0};
 
-    for (const char *line = text; line < end;) {
-        const char *line_end = line_end_of(line, end);
-
-        if (has_full_name(line, line_end, own, &full) && full.length < size) {
-            memcpy(ret_name, full.start, full.length);
-            ret_name[full.length] = '\0';
-            return true;
-        }
-        line = line_end < end ? line_end + 1 : end;
+    lines_init(&lines, text, length);
+    while (lines_next(&lines, &line, &line_length)) {
+        if (!has_full_name(line, line + line_length, own, &full) || full.length >= size)
+            continue;
+        memcpy(ret_name, full.start, full.length);
+        ret_name[full.length] = '\0';
+        return true;
     }
     return false;
 }

@@ -22,6 +22,7 @@ struct explain {
     struct explanation explanation;
     struct loop *loop;
     struct resolver *resolver;
+    struct file_text *files[WATCHED_FILE_COUNT];
     bool is_ended;
     enum explanation_outcome outcome;
 };
@@ -35,25 +36,35 @@ static void ended(struct explanation *explanation, enum explanation_outcome outc
     loop_stop(explain->loop);
 }
 
+static struct file_text *read_file(enum watched_file file)
+{
+    int fd = watched_file_open(file);
+    struct file_text *text = file_text_read(fd);
+
+    if (fd >= 0)
+        close(fd);
+    if (text == NULL || (file == WATCHED_HOSTS && file_text_parse_hosts(text) < 0))
+        say("no memory for %s", watched_file_path(file));
+    return text;
+}
+
+/* NULL where there is no memory. */
 static void use_files(struct explain *explain, const struct config *config)
 {
-    for (size_t i = 0; i < WATCHED_FILE_COUNT; i++) {
-        int fd = watched_file_open((enum watched_file)i);
-        struct file_text *text = file_text_read(fd);
-
-        if (fd >= 0)
-            close(fd);
-        if (text == NULL)
-            continue;
-        if (i == WATCHED_HOSTS &&
-            resolver_set_hosts(explain->resolver, text->bytes, text->length) < 0)
-            say("no memory for /etc/hosts");
-        if (i == WATCHED_RESOLV_CONF && !config->has_resolver)
-            resolver_set_servers(explain->resolver, text->bytes, text->length);
-        file_text_release(text);
+    for (size_t i = 0; i < WATCHED_FILE_COUNT; i++)
+        explain->files[i] = read_file((enum watched_file)i);
+    const struct file_text *hosts = explain->files[WATCHED_HOSTS];
+    const struct file_text *servers = explain->files[WATCHED_RESOLV_CONF];
+    if (hosts != NULL && hosts->hosts != NULL) {
+        resolver_use_hosts(explain->resolver, hosts->hosts);
+        size_t line = hosts_file_first_line_left_out(hosts->hosts);
+        if (line > 0)
+            say(FILE_TEXT_LEFT_OUT, line);
     }
     if (config->has_resolver)
         resolver_use_servers(explain->resolver, &config->resolver);
+    else if (servers != NULL)
+        resolver_set_servers(explain->resolver, servers->bytes, servers->length);
 }
 
 /* 0 or -errno. */
@@ -72,6 +83,8 @@ static int ask(struct explain *explain, const struct question *question,
         error = loop_run(explain->loop);
     explanation_cancel(&explain->explanation);
     resolver_destroy(explain->resolver);
+    for (size_t i = 0; i < WATCHED_FILE_COUNT; i++)
+        file_text_release(explain->files[i]);
     return error;
 }
 

@@ -148,6 +148,11 @@ void file_watch_renew(struct file_watch *watch)
     memcpy(watch->watches, watches, sizeof(watches));
 }
 
+const char *watched_file_path(enum watched_file file)
+{
+    return file_paths[file];
+}
+
 int watched_file_open(enum watched_file file)
 {
     struct stat about;

@@ -22,6 +22,7 @@ bool file_watch_take(struct file_watch *watch);
 /* Watches what the names lead to now. To be called before the files are opened. */
 void file_watch_renew(struct file_watch *watch);
 
+const char *watched_file_path(enum watched_file file);
 /* Open for reading, a regular file, or -errno. */
 int watched_file_open(enum watched_file file) MUST_CHECK;
 

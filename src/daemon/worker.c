@@ -23,6 +23,7 @@
 #include "daemon/say.h"
 #include "daemon/snapshot.h"
 #include "daemon/worker_admin.h"
+#include "daemon/worker_files.h"
 #include "daemon/worker_notices.h"
 #include "daemon/worker_thread.h"
 #include "daemon/worker_views.h"
@@ -569,10 +570,8 @@ static void start_threads(struct worker *worker)
 
 static void take_file(struct worker *worker, enum watched_file file, int fd)
 {
-    struct file_text *text = file_text_read(fd);
+    struct file_text *text = worker_files_take(file, fd, worker->ring);
 
-    if (fd >= 0)
-        close(fd);
     if (text == NULL) {
         if (worker->state == WORKER_STARTING)
             fail_to_start(worker, "reading files", -ENOMEM);

@@ -134,11 +134,11 @@ static int read_question(const struct explain_request *request, struct work *wor
 
 static void use_hosts(struct worker_explain *explain, struct file_text *text)
 {
-    if (explain->files[WATCHED_HOSTS] == text ||
-        resolver_set_hosts(explain->resolver, text->bytes, text->length) < 0)
-        return;
-    file_text_release(explain->files[WATCHED_HOSTS]);
+    struct file_text *before = explain->files[WATCHED_HOSTS];
+
     explain->files[WATCHED_HOSTS] = file_text_hold(text);
+    resolver_use_hosts(explain->resolver, text->hosts);
+    file_text_release(before);
 }
 
 static void use_names(struct worker_explain *explain, const struct config *config,

@@ -78,7 +78,8 @@ struct worker_thread {
     struct event_feed events;
     _Alignas(CACHE_LINE) struct tunnel_env env;
     struct thread_rules *rules;
-    struct file_text *resolv_conf; /* for when the configuration names no servers */
+    struct file_text *files[WATCHED_FILE_COUNT]; /* that the resolver goes by; of resolv.conf only
+                                                    when the configuration names no servers */
     struct loop *loop;
     struct resolver *resolver;
     struct relay_env *relays;
@@ -217,23 +218,24 @@ static void use_name_servers(struct worker_thread *thread)
 {
     const struct config *config = thread->rules->snapshot->config;
 
+    const struct file_text *resolv_conf = thread->files[WATCHED_RESOLV_CONF];
+
     if (config->has_resolver)
         resolver_use_servers(thread->resolver, &config->resolver);
     else
-        resolver_set_servers(thread->resolver, thread->resolv_conf->bytes,
-                             thread->resolv_conf->length);
+        resolver_set_servers(thread->resolver, resolv_conf->bytes, resolv_conf->length);
 }
 
 static void use_file(struct worker_thread *thread, enum watched_file file, struct file_text *text)
 {
-    if (file == WATCHED_RESOLV_CONF) {
-        file_text_release(thread->resolv_conf);
-        thread->resolv_conf = file_text_hold(text);
+    struct file_text *before = thread->files[file];
+
+    thread->files[file] = file_text_hold(text);
+    if (file == WATCHED_RESOLV_CONF)
         use_name_servers(thread);
-    } else if (resolver_set_hosts(thread->resolver, text->bytes, text->length) < 0) {
-        log_notice(thread->env.log, LOG_TOPIC_DNS,
-                   "no memory for the new /etc/hosts; kept the old");
-    }
+    else
+        resolver_use_hosts(thread->resolver, text->hosts);
+    file_text_release(before);
 }
 
 /* -- the snapshot that the thread goes by */
@@ -683,7 +685,7 @@ static int use_plan(struct worker_thread *thread, const struct worker_thread_pla
 
     if (error < 0)
         return error;
-    thread->resolv_conf = file_text_hold(plan->files[WATCHED_RESOLV_CONF]);
+    thread->files[WATCHED_RESOLV_CONF] = file_text_hold(plan->files[WATCHED_RESOLV_CONF]);
     error = use_rules(thread, rules);
     use_file(thread, WATCHED_HOSTS, plan->files[WATCHED_HOSTS]);
     return error;
@@ -748,11 +750,12 @@ void worker_thread_destroy(struct worker_thread *thread)
         tunnel_rules_release(&thread->mailbox.next_rules->rules);
     if (thread->rules != NULL)
         tunnel_rules_release(&thread->rules->rules);
-    file_text_release(thread->resolv_conf);
     free(thread->mailbox.answer.lines);
     event_feed_finish(&thread->events);
-    for (size_t i = 0; i < WATCHED_FILE_COUNT; i++)
+    for (size_t i = 0; i < WATCHED_FILE_COUNT; i++) {
         file_text_release(thread->mailbox.files[i]);
+        file_text_release(thread->files[i]);
+    }
     pthread_mutex_destroy(&thread->mailbox.lock);
     free(thread);
 }

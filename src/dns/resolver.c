@@ -70,7 +70,7 @@ struct resolver {
     struct hash_seed seed;
     struct dns_channel channel;
     struct dns_cache cache;
-    struct hosts_file *hosts; /* NULL: none */
+    const struct hosts_file *hosts; /* NULL: none */
     struct resolv_conf servers;
     bool are_servers_set;
 
@@ -494,16 +494,9 @@ void resolver_set_timeout(struct resolver *resolver, uint64_t timeout_ms)
     resolver->timeout_ms = timeout_ms;
 }
 
-int resolver_set_hosts(struct resolver *resolver, const char *text, size_t length)
+void resolver_use_hosts(struct resolver *resolver, const struct hosts_file *hosts)
 {
-    struct hosts_file *hosts;
-    int error = hosts_file_parse(text, length, &hosts);
-
-    if (error < 0)
-        return error;
-    hosts_file_destroy(resolver->hosts);
     resolver->hosts = hosts;
-    return 0;
 }
 
 static void free_resolver(struct garbage *garbage)
@@ -554,7 +547,6 @@ void resolver_destroy(struct resolver *resolver)
     fair_line_finish(&resolver->line);
     task_cancel(&resolver->tell);
     dns_cache_flush(&resolver->cache);
-    hosts_file_destroy(resolver->hosts);
     /* Events of this turn may still name its sockets' watches. */
     loop_free_later(resolver->loop, &resolver->garbage, free_resolver);
 }

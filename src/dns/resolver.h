@@ -18,6 +18,7 @@
 #include <stdint.h>
 
 struct counters;
+struct hosts_file;
 struct loop;
 struct resolv_conf;
 struct resolver;
@@ -78,9 +79,9 @@ void resolver_use_servers(struct resolver *resolver, const struct resolv_conf *s
 /* For questions that are asked from now on; the pace of their tries stays that of resolver_create.
  */
 void resolver_set_timeout(struct resolver *resolver, uint64_t timeout_ms);
-/* Contents of hosts (config/hosts_file.h). Replaces what was known. 0 or -ENOMEM (the old contents
- * stay). */
-int resolver_set_hosts(struct resolver *resolver, const char *text, size_t length) MUST_CHECK;
+/* Replaces what was known; stays the caller's, for as long as the resolver goes by it. NULL: none.
+ */
+void resolver_use_hosts(struct resolver *resolver, const struct hosts_file *hosts);
 
 /* `name` is a normalised DNS name (wire/authority.h) of 1-253 bytes, copied as needed. Its
  * questions are asked when it is `client`'s turn (base/fair_line.h). On 0, `on_answer` comes once a

@@ -4,10 +4,13 @@ Names are asked of servers in a network namespace of the test's own, with an /et
 machine's resolver and files are neither used nor touched.
 """
 
+import os
+import subprocess
 import time
 
 import pytest
 
+from support.adit import binary, is_sanitized
 from support.checks import eventually
 from support.client import ESTABLISHED, Client, connect_head, open_tunnel, request
 from support.names import (NXDOMAIN, REFUSED, SERVFAIL, SILENT, Answer, Dnsmasq, ScriptedNames)
@@ -465,6 +468,39 @@ def test_hosts_file_is_read_again(world, change):
     eventually(lambda: world.answer(f"moving.test:{new.port}").error == "dns_error")
     world.etc.write("hosts", "127.0.0.7 moving.test\n")
     eventually(lambda: world.opens(f"moving.test:{old.port}"))
+
+
+def test_a_hosts_file_that_blocks_many_names(world):
+    """All of it is read, once for all threads."""
+    count, threads = 400_000, 4
+    world = world(args=["-w", threads])
+    server, before = world.start(Echo, host="127.0.0.7"), world.adit.rss_kb()
+    text = "".join(f"0.0.0.0 Name{i}.blocked.test\n" for i in range(count))
+    world.etc.write("hosts", text + "127.0.0.7 last.test\n")
+    eventually(lambda: world.opens(f"last.test:{server.port}"), timeout=30)
+    if not is_sanitized():  # what is allocated is touched there, and more than that
+        grown = (world.adit.rss_kb() - before) * 1024
+        assert grown < len(text) + 12 * count + 4 * 1024 * 1024
+    for number in (0, 199_999, count - 1):
+        assert world.answer(f"name{number}.blocked.test:443").status in (403, 502)
+    assert world.names.queries == [] or {query[1] for query in world.names.queries} == {"last.test"}
+    world.etc.write("hosts", "127.0.0.7 only.test\n")
+    eventually(lambda: world.opens(f"only.test:{server.port}"))
+
+
+def test_a_hosts_file_beyond_any_bound(world):
+    """What is in front is taken, and a warning names the first line that is not."""
+    world = world(hosts="127.0.0.7 first.test\n127.0.0.7 second.test\n")
+    server = world.start(Echo, host="127.0.0.7")
+    os.truncate(world.etc.folder / "hosts", 256 * 1024 * 1024 + 10)
+    eventually(lambda: "/etc/hosts is too large: line 3 and what follows is left out"
+               in world.adit.stderr(), timeout=30)
+    assert world.opens(f"second.test:{server.port}")
+    with world.namespace:
+        done = subprocess.run(world.etc.wrap([binary(), "explain", "first.test:1"]), text=True,
+                              capture_output=True, timeout=30)
+    assert "/etc/hosts is too large: line 3 and what follows is left out" in done.stderr
+    assert "127.0.0.7" in done.stdout
 
 
 @pytest.mark.parametrize("change", ["write", "rewrite"])

@@ -8,6 +8,7 @@
 #include "sim_ares.h"
 #include "sim_kernel.h"
 
+#include "config/hosts_file.h"
 #include "dns/resolver.h"
 #include "loop/loop.h"
 
@@ -172,6 +173,7 @@ static struct {
     const struct scenario *scenario;
     struct loop *loop;
     struct resolver *resolver;
+    struct hosts_file *hosts; /* NULL: none */
     uint64_t began_ms;
     struct asker askers[ASKS_MAX + CROWD];
     unsigned asker_count;
@@ -304,7 +306,9 @@ static int create_all(void)
     if (error == 0)
         error = resolver_create(world.loop, TIMEOUT_MS, NULL, &world.resolver);
     if (error == 0 && scenario->hosts != NULL)
-        error = resolver_set_hosts(world.resolver, scenario->hosts, strlen(scenario->hosts));
+        error = hosts_file_parse(scenario->hosts, strlen(scenario->hosts), &world.hosts);
+    if (error == 0)
+        resolver_use_hosts(world.resolver, world.hosts);
     if (error == 0 && scenario->servers != NULL)
         resolver_set_servers(world.resolver, scenario->servers, strlen(scenario->servers));
     return error;
@@ -380,6 +384,7 @@ static bool run_is_well(const struct scenario *scenario, const struct sim_plan *
             resolver_destroy(world.resolver);
         if (world.loop != NULL)
             loop_destroy(world.loop);
+        hosts_file_destroy(world.hosts);
         check_all();
     }
     sim_finish();

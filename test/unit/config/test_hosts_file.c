@@ -8,6 +8,7 @@
 
 #include <cmocka.h>
 
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -103,9 +104,9 @@ static void reads_every_prefix(void **state)
 
         memcpy(copy, small_file, length);
         assert_int_equal(hosts_file_parse(copy, length, &hosts), 0);
-        free(copy);
         expect(hosts, "commented.example", IP_V4, "no");
         hosts_file_destroy(hosts);
+        free(copy);
     }
     hosts_file_destroy(NULL);
 }
@@ -124,27 +125,59 @@ static void respects_the_callers_limit(void **state)
     hosts_file_destroy(hosts);
 }
 
-static void is_bounded_in_names(void **state)
+/* -- large files */
+
+/* A million names, each blocked in both families, as people's lists do. */
+static void takes_lists_of_a_million_names(void **state)
 {
-    size_t size = (HOSTS_FILE_NAMES_MAX + 10) * 10;
-    char *text = malloc(size);
+    enum { NAMES = 1000000, LINE_MAX_LENGTH = 48 };
+    char *text = malloc((size_t)NAMES * LINE_MAX_LENGTH);
     size_t length = 0;
     struct hosts_file *hosts;
+    char name[32];
 
-    length += (size_t)sprintf(text + length, "x x\n0.0.0.0 name\n");
-    for (unsigned i = 0; i < HOSTS_FILE_NAMES_MAX - 1; i++)
-        length += (size_t)sprintf(text + length, "::%x %x\n", i & 7, i);
-    assert_true(length < HOSTS_FILE_SIZE_MAX);
+    for (unsigned i = 0; i < NAMES; i += 2)
+        length += (size_t)sprintf(text + length, "0.0.0.0 Name%u.test\n:: Name%u.test\n", i, i);
+    size_t before = mallinfo2().uordblks + mallinfo2().hblkhd;
     assert_int_equal(hosts_file_parse(text, length, &hosts), 0);
-    expect(hosts, "name", IP_V4, "0.0.0.0");
-    expect(hosts, "0", IP_V6, "::");
-    expect(hosts, "1869d", IP_V6, "::5");
-    expect(hosts, "1869e", IP_V6, "no");
+    /* Nothing but the entries and their index. (A sanitizer's malloc counts nothing.) */
+    size_t taken = mallinfo2().uordblks + mallinfo2().hblkhd - before;
+    assert_in_range(taken, 0, (size_t)NAMES * 12 + 65536);
+    assert_int_equal(hosts_file_first_line_left_out(hosts), 0);
+    for (unsigned i = 0; i < NAMES; i += 1998) {
+        snprintf(name, sizeof(name), "name%u.test", i);
+        expect(hosts, name, IP_V4, "0.0.0.0");
+        expect(hosts, name, IP_V6, "::");
+    }
+    expect(hosts, "name999998.test", IP_V6, "::");
+    expect(hosts, "name1.test", IP_V6, "no");
+    expect(hosts, "name1000000.test", IP_V6, "no");
     hosts_file_destroy(hosts);
     free(text);
 }
 
-static void is_bounded_in_bytes(void **state)
+/* Whatever order addresses come in, each line has its own. */
+static void shares_addresses(void **state)
+{
+    static const char order[] = "0112034056012345543210010101";
+    char text[1024];
+    char name[8];
+    char address[16];
+    size_t length = 0;
+    struct hosts_file *hosts;
+
+    for (size_t i = 0; order[i] != '\0'; i++)
+        length += (size_t)sprintf(text + length, "192.0.2.%c n%zu\n", order[i], i);
+    assert_int_equal(hosts_file_parse(text, length, &hosts), 0);
+    for (size_t i = 0; order[i] != '\0'; i++) {
+        snprintf(name, sizeof(name), "n%zu", i);
+        snprintf(address, sizeof(address), "192.0.2.%c", order[i]);
+        expect(hosts, name, IP_V4, address);
+    }
+    hosts_file_destroy(hosts);
+}
+
+static void says_what_is_beyond_its_bound(void **state)
 {
     size_t size = HOSTS_FILE_SIZE_MAX + 1000;
     char *text = malloc(size);
@@ -154,10 +187,15 @@ static void is_bounded_in_bytes(void **state)
     memcpy(text, "::1 a\n", 6);
     memcpy(text + HOSTS_FILE_SIZE_MAX - 12, "\n::1 b\n::1 beyond\n::1 c\n", 24);
     assert_int_equal(hosts_file_parse(text, size, &hosts), 0);
+    assert_int_equal(hosts_file_first_line_left_out(hosts), 4);
     expect(hosts, "a", IP_V6, "::1");
     expect(hosts, "b", IP_V6, "::1");
     expect(hosts, "beyond", IP_V6, "no");
     expect(hosts, "c", IP_V6, "no");
+    hosts_file_destroy(hosts);
+    /* Up to the bound, nothing is left out; one byte more may belong to a name. */
+    assert_int_equal(hosts_file_parse(text, HOSTS_FILE_SIZE_MAX - 5, &hosts), 0);
+    assert_int_equal(hosts_file_first_line_left_out(hosts), 0);
     hosts_file_destroy(hosts);
     free(text);
 }
@@ -215,8 +253,9 @@ int main(void)
         cmocka_unit_test(reads_every_prefix),
         cmocka_unit_test(reads_over_a_byte_order_mark),
         cmocka_unit_test(respects_the_callers_limit),
-        cmocka_unit_test(is_bounded_in_names),
-        cmocka_unit_test(is_bounded_in_bytes),
+        cmocka_unit_test(takes_lists_of_a_million_names),
+        cmocka_unit_test(shares_addresses),
+        cmocka_unit_test(says_what_is_beyond_its_bound),
         cmocka_unit_test(leaves_out_long_names),
     };
 

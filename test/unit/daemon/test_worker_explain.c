@@ -44,6 +44,7 @@ static struct file_text *text_of(const char *bytes)
     struct file_text *text = file_text_read(fd);
     close(fd);
     assert_non_null(text);
+    assert_int_equal(file_text_parse_hosts(text), 0);
     return text;
 }
 

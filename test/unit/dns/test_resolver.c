@@ -1,5 +1,6 @@
 /* dns/resolver with real c-ares, real sockets and a scripted name server on the same loop. The
  * names tell the server what to do. */
+#include "config/hosts_file.h"
 #include "resolver_fixture.h"
 
 #include "base/contract.h"
@@ -264,13 +265,28 @@ static void reads_tcp_to_its_end(void **state)
     }
 }
 
+static struct hosts_file *use_hosts(const char *text)
+{
+    struct hosts_file *hosts;
+
+    assert_int_equal(hosts_file_parse(text, strlen(text), &hosts), 0);
+    resolver_use_hosts(fixture.resolver, hosts);
+    return hosts;
+}
+
+static void forget_hosts(struct hosts_file *hosts)
+{
+    resolver_use_hosts(fixture.resolver, NULL);
+    hosts_file_destroy(hosts);
+}
+
 static void never_asks_for_localhost(void **state)
 {
     static const char *const names[] = {"localhost", "a.localhost", "a.b.localhost"};
     static const char hosts[] = "192.0.2.66 localhost a.localhost\n";
+    struct hosts_file *table = use_hosts(hosts);
     struct asker asker;
 
-    assert_int_equal(resolver_set_hosts(fixture.resolver, hosts, strlen(hosts)), 0);
     for (size_t i = 0; i < ARRAY_LENGTH(names); i++) {
         fixture_ask(&fixture, &asker, names[i]);
         assert_told(&asker.v4, "ok 127.0.0.1");
@@ -279,23 +295,25 @@ static void never_asks_for_localhost(void **state)
     assert_int_equal(fixture_questions(&fixture), 0);
     fixture_ask_and_wait(&fixture, &asker, "notlocalhost");
     assert_told(&asker.v4, "ok 192.0.2.1");
+    forget_hosts(table);
 }
 
 static void answers_from_hosts(void **state)
 {
     static const char one[] = "192.0.2.7 known.example\n";
     static const char two[] = "2001:db8::7 known.example\n";
+    struct hosts_file *first = use_hosts(one);
     struct asker asker;
 
-    assert_int_equal(resolver_set_hosts(fixture.resolver, one, strlen(one)), 0);
     fixture_ask(&fixture, &asker, "known.example");
     assert_told(&asker.v4, "ok 192.0.2.7");
     assert_told(&asker.v6, "no_data");
-    assert_int_equal(resolver_set_hosts(fixture.resolver, two, strlen(two)), 0);
+    struct hosts_file *second = use_hosts(two);
+    hosts_file_destroy(first);
     fixture_ask(&fixture, &asker, "known.example");
     assert_told(&asker.v4, "no_data");
     assert_told(&asker.v6, "ok 2001:db8::7");
-    assert_int_equal(resolver_set_hosts(fixture.resolver, "", 0), 0);
+    forget_hosts(second);
     assert_int_equal(fixture_questions(&fixture), 0);
     fixture_ask_and_wait(&fixture, &asker, "known.example");
     assert_told(&asker.v4, "ok 192.0.2.1");

@@ -1,5 +1,6 @@
 /* dns/resolver with every allocation failing in turn, ours (linked with --wrap) and c-ares's: each
  * ask is refused with -ENOMEM or answered for both families, and everything is given back. */
+#include "config/hosts_file.h"
 #include "resolver_fixture.h"
 
 #include <setjmp.h>
@@ -109,13 +110,18 @@ static void run(struct resolver *resolver)
     static const char hosts[] = "192.0.2.7 known.example\n";
     struct asker askers[ARRAY_LENGTH(names)];
 
-    int error = resolver_set_hosts(resolver, hosts, strlen(hosts));
+    struct hosts_file *table = NULL;
+
+    int error = hosts_file_parse(hosts, strlen(hosts), &table);
     assert_true(error == 0 || (error == -ENOMEM && has_failed));
+    resolver_use_hosts(resolver, table);
     fixture.resolver = resolver;
     fixture_set_servers(&fixture, "");
     ask_all(resolver, askers, names, ARRAY_LENGTH(names));
     /* Once more, half of it from the cache. */
     ask_all(resolver, askers, names, ARRAY_LENGTH(names) - 1);
+    resolver_use_hosts(resolver, NULL);
+    hosts_file_destroy(table);
 }
 
 /* True while there is an n-th allocation. */
