@@ -9,7 +9,7 @@
  *  - Once a write to an end has failed, the kernel has told its error; reading then shows a plain
  * end. That end is a reset all the same.
  *  - A sink that can't be written is no reason to hang up: its source is read and dropped until the
- *    other direction is done.
+ *    other direction is done. If that is so already, the end that failed has reset.
  *  - A throttled half does not read before its time; no event tells of that, only the deadline.
  */
 #include "tunnel/relay.h"
@@ -46,6 +46,9 @@ void relay_sink_failed(struct relay *relay, unsigned from)
 
     half->is_sink_ended = true;
     half->is_sink_broken = true;
+    /* An end whose FIN was read has nothing more to tell us; this is how we learn of its reset. */
+    if (relay->halves[!from].is_source_ended)
+        relay->is_reset[!from] = true;
     drop_pending(relay, from);
 }
 

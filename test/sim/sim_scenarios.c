@@ -567,6 +567,22 @@ static const struct sim_scenario scenarios[] = {
         .not_after_ms = 18000,
     },
     {
+        /* After its FIN there is no end left to read: only writing tells that the client has gone,
+         * and nobody downloads for it any more. */
+        .name = "client-goes-after-its-fin",
+        .client = ACTS(TEXT(HEAD), ANSWER, SEND(100), SHUT, AWAIT_BYTES(1000), CLOSE),
+        .target = ACTS(PACED(KIB(20), 1000), END),
+        ONLY_V4,
+        DIRECT,
+        .status = 200,
+        .up = 100,
+        .down = KIB(20),
+        .may_lack = true,
+        .target_ending = ENDS_WITH_RESET,
+        .closed_by = "closed_by=client_eof",
+        .not_after_ms = 5000,
+    },
+    {
         .name = "client-resets-under-bulk",
         .client = ACTS(TEXT(HEAD), ANSWER, AWAIT_BYTES(300000), RESET),
         .target = ACTS(SEND(KIB(800)), END),
