@@ -442,15 +442,15 @@ def refuse_who_asks(world):
     world.denied(target, 407, rule="alice's")
     for name in ("alice", 'mallory" event=open', "a control\ncharacter"):
         guess_wrong(world, None if "\n" in name else name, name)
-    for _ in range(10):
-        guess_wrong(world, "bob", "bob", source="10.0.0.99")
+    for number in range(10):
+        guess_wrong(world, "bob", "bob", f"wrong{number}", source="10.0.0.99")
     world.failed(target, 429, "http_request_denied", fields=[basic("bob", "wrong")], user="bob",
                  verdict=None, rule=None, source="10.0.0.99")
 
 
-def guess_wrong(world, shown, name, **options):
+def guess_wrong(world, shown, name, password="wrong", **options):
     world.denied(world.guarded.authority, 407, event="auth_failure", verdict=None, rule=None,
-                 fields=[basic(name, "wrong")], user=shown, **options)
+                 fields=[basic(name, password)], user=shown, **options)
     world.count("adit_auth_failures_total")
 
 
