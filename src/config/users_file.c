@@ -16,6 +16,7 @@
 struct entry {
     struct user user;
     struct hash_link link;
+    unsigned line;
 };
 
 /* The table points to entries, so they stay where they are while the vector grows. */
@@ -28,6 +29,7 @@ struct users_file {
     struct vector entries; /* struct entry_link */
     struct hash_table table;
     size_t costliest;
+    bool is_mixed;
 };
 
 struct users_parse {
@@ -63,6 +65,13 @@ const char *user_hash_kind_name(enum user_hash_kind kind)
     return kind_names[kind];
 }
 
+static void add_quoted(struct text *out, const char *name)
+{
+    text_add_char(out, '\'');
+    text_add(out, name);
+    text_add_char(out, '\'');
+}
+
 static void report(struct users_parse *parse, bool is_warning, const char *name, const char *what)
 {
     struct config_place place = {.file = parse->file, .line = parse->lines.number, .column = 1};
@@ -71,9 +80,9 @@ static void report(struct users_parse *parse, bool is_warning, const char *name,
 
     text_init(&message, buffer, sizeof(buffer));
     if (name != NULL) {
-        text_add(&message, "user '");
-        text_add(&message, name);
-        text_add(&message, "': ");
+        text_add(&message, "user ");
+        add_quoted(&message, name);
+        text_add(&message, ": ");
     }
     text_add(&message, what);
     diagnostics_add(parse->diagnostics, is_warning, &place, buffer);
@@ -122,6 +131,30 @@ static uint64_t estimate_cost(const struct user *user)
         break;
     }
     return 500;
+}
+
+/* How long the part is that says how to hash, up to the salt. */
+static size_t parameters_length(const struct user *user)
+{
+    bool is_sha = user->kind == USER_HASH_SHA512 || user->kind == USER_HASH_SHA256;
+    bool has_parameters =
+        is_sha ? strncmp(user->hash + 3, "rounds=", 7) == 0 : user->kind != USER_HASH_APR1;
+    const char *end = strchr(user->hash + 1, '$') + 1;
+
+    if (has_parameters)
+        end = strchr(end, '$') + 1;
+    return (size_t)(end - user->hash);
+}
+
+/* The same method, parameters and length of salt: the same time for the same password. */
+static bool costs_the_same(const struct user *a, const struct user *b)
+{
+    size_t length = parameters_length(a);
+
+    if (a->kind == USER_HASH_BCRYPT && b->kind == USER_HASH_BCRYPT)
+        return estimate_cost(a) == estimate_cost(b); /* $2a$, $2b$ and $2y$ differ in name only */
+    return parameters_length(b) == length && memcmp(a->hash, b->hash, length) == 0 &&
+           strlen(a->hash) == strlen(b->hash);
 }
 
 /* -- hashes */
@@ -223,8 +256,10 @@ static int add_user(struct users_parse *parse, const struct user *user)
         return -ENOMEM;
     item->entry = entry;
     entry->user = *user;
+    entry->line = parse->lines.number;
     hash_table_insert(&users->table, &entry->link,
                       hash_bytes(&seed, user->name, strlen(user->name)));
+    users->is_mixed |= !costs_the_same(user, users_file_at(users, 0));
     if (estimate_cost(user) > estimate_cost(users_file_at(users, users->costliest)))
         users->costliest = users->entries.count - 1;
     return 0;
@@ -301,6 +336,63 @@ static int prepare_table(struct users_file *users, const char *text, size_t leng
     return 0;
 }
 
+enum { NAMED_MAX = 5 };
+
+/* Ten percent are no matter: estimates are rough. */
+static bool is_quicker(const struct user *user, const struct user *costliest)
+{
+    return estimate_cost(user) < estimate_cost(costliest) / 10 * 9;
+}
+
+/* The users to hash anew, and how many more; 0: none. `*ret_line` is the first one's. */
+static size_t list_quicker(const struct users_file *users, struct text *names, unsigned *ret_line)
+{
+    const struct user *costliest = users_file_costliest(users);
+    size_t count = 0;
+
+    for (size_t i = 0; i < users->entries.count; i++) {
+        const struct entry *entry = ((const struct entry_link *)users->entries.items)[i].entry;
+
+        if (!is_quicker(&entry->user, costliest) || count++ >= NAMED_MAX)
+            continue;
+        if (count == 1)
+            *ret_line = entry->line;
+        text_add(names, count > 1 ? ", " : "");
+        add_quoted(names, entry->user.name);
+    }
+    if (count > NAMED_MAX) {
+        text_add(names, " and ");
+        text_add_decimal(names, count - NAMED_MAX);
+        text_add(names, " more");
+    }
+    return count;
+}
+
+/* What is quicker to compute is quicker to guess, too. */
+static void report_quicker(struct users_parse *parse)
+{
+    struct config_place place = {.file = parse->file, .column = 1};
+    char names_buffer[NAMED_MAX * (USER_NAME_MAX + 4) + 32];
+    char buffer[sizeof(names_buffer) + USER_NAME_MAX + 256];
+    struct text names;
+    struct text message;
+
+    text_init(&names, names_buffer, sizeof(names_buffer));
+    if (list_quicker(parse->users, &names, &place.line) == 0)
+        return;
+    const struct user *costliest = users_file_costliest(parse->users);
+    text_init(&message, buffer, sizeof(buffer));
+    text_add(&message, "hashes quicker to guess than that of ");
+    add_quoted(&message, costliest->name);
+    text_add(&message, " (");
+    text_add(&message, user_hash_kind_name(costliest->kind));
+    text_add(&message, "): ");
+    text_add(&message, names_buffer);
+    text_add(&message, "; hash these passwords anew, in the same way; until then every wrong "
+                       "password is answered as late as the slowest hash takes");
+    diagnostics_add(parse->diagnostics, true, &place, buffer);
+}
+
 int users_file_parse(const char *text, size_t length, const char *file,
                      struct diagnostics *diagnostics, struct users_file **ret_users)
 {
@@ -315,11 +407,13 @@ int users_file_parse(const char *text, size_t length, const char *file,
         error = parse_lines(&parse, text, length);
     if (error == 0 && parse.is_bad)
         error = -EINVAL;
-    if (error == 0)
-        *ret_users = parse.users;
-    else
+    if (error < 0) {
         users_file_destroy(parse.users);
-    return error;
+        return error;
+    }
+    report_quicker(&parse);
+    *ret_users = parse.users;
+    return 0;
 }
 
 void users_file_destroy(struct users_file *users)
@@ -358,4 +452,9 @@ const struct user *users_file_find(const struct users_file *users, const char *n
 const struct user *users_file_costliest(const struct users_file *users)
 {
     return users->entries.count > 0 ? users_file_at(users, users->costliest) : NULL;
+}
+
+bool users_file_is_mixed(const struct users_file *users)
+{
+    return users->is_mixed;
 }

@@ -10,6 +10,7 @@
 #include "base/contract.h"
 #include "config/diagnostics.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -44,6 +45,9 @@ const struct user *users_file_at(const struct users_file *users, size_t index);
 const struct user *users_file_find(const struct users_file *users, const char *name, size_t length);
 /* The user whose hash takes longest to compute: what an unknown user must cost. NULL when empty. */
 const struct user *users_file_costliest(const struct users_file *users);
+
+/* Some hash takes longer to compute than another. */
+bool users_file_is_mixed(const struct users_file *users);
 
 const char *user_hash_kind_name(enum user_hash_kind kind); /* "yescrypt" */
 

@@ -49,7 +49,8 @@ static int make_users(struct snapshot *snapshot)
         if (user == users_file_costliest(file))
             costliest = i;
     }
-    int error = auth_users_create(users, count, costliest, &snapshot->users);
+    int error = auth_users_create(users, count, costliest,
+                                  file != NULL && users_file_is_mixed(file), &snapshot->users);
     free(users);
     return error;
 }

@@ -18,6 +18,7 @@
 #include "observe/counters.h"
 #include "tunnel/auth_hash.h"
 #include "tunnel/auth_memory.h"
+#include "tunnel/auth_pace.h"
 
 #include <errno.h>
 #include <openssl/evp.h>
@@ -52,6 +53,7 @@ struct auth_job {
     const char *hash; /* in `users` */
     bool is_user_known;
     bool is_taken; /* by a helper */
+    uint64_t began_ms;
     char password[BASIC_PASSWORD_MAX + 1];
 };
 
@@ -160,6 +162,23 @@ static void job_drop(struct auth *auth, struct auth_job *job)
     job_free(job);
 }
 
+static uint64_t hold_ms(struct auth_users *users)
+{
+    const struct auth_pace *pace = auth_users_pace(users);
+
+    return pace != NULL ? auth_pace_hold_ms(pace) : 0;
+}
+
+/* Held back from when hashing began, or from when it was asked, if that was later: whoever asks
+ * while another's hash runs must not see its end. */
+static void check_was_wrong(struct auth *auth, struct auth_check *check, struct auth_job *job)
+{
+    uint64_t since_ms = check->asked_ms > job->began_ms ? check->asked_ms : job->began_ms;
+
+    check->due_ms = since_ms + hold_ms(job->users);
+    auth_failure_add(&auth->failures, &check->client, job->digest, clock_monotonic_ms());
+}
+
 /* Tells everybody who waits, and is no more. Who hears of it may count on the password's being
  * wiped. */
 static void job_finish(struct auth *auth, struct auth_job *job, enum auth_result result)
@@ -180,7 +199,7 @@ static void job_finish(struct auth *auth, struct auth_job *job, enum auth_result
         check->job = NULL;
         check->result = (uint8_t)result;
         if (result == AUTH_WRONG)
-            auth_failure_add(&auth->failures, &check->client, job->digest, at_ms);
+            check_was_wrong(auth, check, job);
         letter_post(check->loop, &check->letter);
     }
     job_free(job);
@@ -188,15 +207,41 @@ static void job_finish(struct auth *auth, struct auth_job *job, enum auth_result
 
 /* ---- the helpers ---- */
 
-/* Contract: the lock is held, and given up while hashing. */
+/* How long the costliest hash takes with the longest password. */
+static uint64_t measure_us(const struct auth_job *job, struct auth_hasher *hasher)
+{
+    char password[BASIC_PASSWORD_MAX + 1];
+    uint64_t began_us = clock_monotonic_us();
+
+    memset(password, 'x', BASIC_PASSWORD_MAX);
+    password[BASIC_PASSWORD_MAX] = '\0';
+    bool is_ignored = auth_hash_is_of(hasher, auth_users_costliest(job->users), password);
+    (void)is_ignored;
+    return clock_monotonic_us() - began_us;
+}
+
+/* Contract: the lock is held, and given up while hashing. Whether to measure depends on nothing
+ * that the job asks. */
 static enum auth_result job_run(struct auth *auth, struct auth_job *job, struct auth_hasher *hasher)
 {
-    if (auth_failures_are_many(&auth->failures, &job->client, clock_monotonic_ms()))
+    struct auth_pace *pace = auth_users_pace(job->users);
+    uint64_t at_ms = clock_monotonic_ms();
+    bool is_measured = pace != NULL && auth_pace_is_stale(pace, at_ms);
+
+    if (auth_failures_are_many(&auth->failures, &job->client, at_ms))
         return AUTH_THROTTLED;
     counter_add(&auth->counters, COUNTER_AUTH_HASHES, 1);
     pthread_mutex_unlock(&auth->lock);
+    uint64_t measured_us = is_measured ? measure_us(job, hasher) : 0;
+    uint64_t began_us = clock_monotonic_us();
     bool is_right = auth_hash_is_of(hasher, job->hash, job->password);
+    uint64_t took_us = clock_monotonic_us() - began_us;
     pthread_mutex_lock(&auth->lock);
+    job->began_ms = began_us / 1000;
+    if (is_measured)
+        auth_pace_measured(pace, measured_us, job->began_ms);
+    if (pace != NULL)
+        auth_pace_note(pace, took_us);
     return is_right && job->is_user_known ? AUTH_GRANTED : AUTH_WRONG;
 }
 
@@ -322,27 +367,55 @@ static bool make_digest(const struct auth *auth, const struct basic_credentials 
     return is_made;
 }
 
-static void checked(struct letter *letter)
+static void tell(struct auth_check *check)
 {
-    struct auth_check *check = container_of(letter, struct auth_check, letter);
-
     check->auth = NULL;
     check->on_checked(check);
 }
 
+static void was_held_back(struct deadline *deadline)
+{
+    tell(container_of(deadline, struct auth_check, deadline));
+}
+
+static void checked(struct letter *letter)
+{
+    struct auth_check *check = container_of(letter, struct auth_check, letter);
+
+    if (check->due_ms > loop_now_ms(check->loop))
+        deadline_set(check->loop, &check->deadline, check->due_ms);
+    else
+        tell(check);
+}
+
+/* The client guessed so before: as late as if it were hashed. */
+static enum auth_result answer_wrong_again(struct auth *auth, struct auth_check *check,
+                                           struct auth_users *users)
+{
+    uint64_t hold = hold_ms(users);
+
+    if (hold == 0)
+        return AUTH_WRONG;
+    check->auth = auth;
+    check->result = AUTH_WRONG;
+    deadline_set(check->loop, &check->deadline, check->asked_ms + hold);
+    return AUTH_PENDING;
+}
+
 /* Contract: the lock is held. */
 static enum auth_result answer_or_wait(struct auth *auth, struct auth_check *check,
+                                       struct auth_users *users,
                                        const uint8_t digest[AUTH_DIGEST_SIZE],
                                        struct auth_job **ret_new_job)
 {
-    uint64_t at_ms = clock_monotonic_ms();
+    uint64_t at_ms = check->asked_ms;
 
     if (auth_success_use(&auth->successes, digest, at_ms))
         return AUTH_GRANTED;
     if (auth_failures_are_many(&auth->failures, &check->client, at_ms))
         return AUTH_THROTTLED;
     if (auth_failure_is_known(&auth->failures, &check->client, digest, at_ms))
-        return AUTH_WRONG;
+        return answer_wrong_again(auth, check, users);
     struct auth_job *job = job_find(auth, digest);
     if (job == NULL) {
         if (auth->waiting_count >= QUEUE_MAX)
@@ -375,8 +448,12 @@ enum auth_result auth_check_start(struct auth_check *check, struct auth *auth,
     uint8_t digest[AUTH_DIGEST_SIZE];
     struct auth_job *job = NULL;
 
-    *check = (struct auth_check){.loop = loop, .client = *client, .on_checked = on_checked};
+    *check = (struct auth_check){.loop = loop,
+                                 .client = *client,
+                                 .asked_ms = clock_monotonic_ms(),
+                                 .on_checked = on_checked};
     letter_init(&check->letter, checked);
+    deadline_init(&check->deadline, was_held_back);
     list_init(&check->link);
     if (hash == NULL || has_nul(credentials))
         return AUTH_WRONG;
@@ -384,7 +461,7 @@ enum auth_result auth_check_start(struct auth_check *check, struct auth *auth,
         return AUTH_BUSY;
 
     pthread_mutex_lock(&auth->lock);
-    enum auth_result result = answer_or_wait(auth, check, digest, &job);
+    enum auth_result result = answer_or_wait(auth, check, users, digest, &job);
     if (job != NULL) {
         job->users = auth_users_hold(users);
         job->hash = hash;
@@ -406,6 +483,7 @@ void auth_check_cancel(struct auth_check *check)
 
     if (job == NULL) {
         letter_take_back(check->loop, &check->letter);
+        deadline_cancel(check->loop, &check->deadline);
     } else {
         list_remove(&check->link);
         if (list_is_empty(&job->checks) && !job->is_taken)

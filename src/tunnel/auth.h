@@ -8,6 +8,7 @@
  * guesses of a client within a minute: it is throttled, but successes that are remembered pass. A
  * guess that the client made in that minute already is wrong again without a hash, and is no new
  * one.
+ * Where hashes of different cost stand in one file, a wrong answer is held back (auth_pace.h).
  */
 #ifndef TUNNEL_AUTH_H
 #define TUNNEL_AUTH_H
@@ -41,6 +42,8 @@ struct auth_check {
     struct auth *auth; /* NULL: not under way */
     struct auth_job *job;
     struct ip_address client;
+    struct deadline deadline; /* until when a wrong answer is held back */
+    uint64_t asked_ms, due_ms;
     uint8_t result; /* enum auth_result; valid in on_checked */
     void (*on_checked)(struct auth_check *check);
 };

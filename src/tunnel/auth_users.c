@@ -4,6 +4,7 @@
 #include "tunnel/auth_users.h"
 
 #include "base/hash.h"
+#include "tunnel/auth_pace.h"
 
 #include <errno.h>
 #include <stdatomic.h>
@@ -25,6 +26,8 @@ struct auth_users {
     struct entry *entries;
     char *texts;
     const char *costliest;
+    bool is_mixed;
+    struct auth_pace pace;
 };
 
 static void destroy(struct auth_users *users)
@@ -79,7 +82,7 @@ static void fill(struct auth_users *users, const struct auth_user *from, size_t 
     }
 }
 
-int auth_users_create(const struct auth_user *users, size_t count, size_t costliest,
+int auth_users_create(const struct auth_user *users, size_t count, size_t costliest, bool is_mixed,
                       struct auth_users **ret_users)
 {
     struct auth_users *made = calloc(1, sizeof(*made));
@@ -96,6 +99,7 @@ int auth_users_create(const struct auth_user *users, size_t count, size_t costli
     }
     fill(made, users, count);
     made->costliest = count > 0 ? made->entries[costliest].hash : NULL;
+    made->is_mixed = is_mixed;
     atomic_init(&made->references, 1);
     *ret_users = made;
     return 0;
@@ -131,4 +135,9 @@ const char *auth_users_find(const struct auth_users *users, const char *name, si
 const char *auth_users_costliest(const struct auth_users *users)
 {
     return users->costliest;
+}
+
+struct auth_pace *auth_users_pace(struct auth_users *users)
+{
+    return users->is_mixed ? &users->pace : NULL;
 }

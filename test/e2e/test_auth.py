@@ -2,9 +2,11 @@
 
 import base64
 import subprocess
+import time
 
 import pytest
 
+from support.adit import run_adit
 from support.checks import echoes
 from support.client import ESTABLISHED, Client, connect_head, request
 from support.https import HttpsOrigin
@@ -278,6 +280,24 @@ def test_a_flood_of_guesses_delays_nobody_for_long(gate, origin):
     for client in flood:
         assert client.read_response().status in (407, 503)
         client.close()
+
+
+def test_the_time_of_an_answer_tells_nobody_who_exists(gate, origin):
+    """The least of several times: a busy machine makes none less."""
+    gate, server = gate(users=htpasswd("alice", "slow")), origin(Recorder)
+    least = {"alice": 9.0, "slow": 9.0, "mallory": 9.0}
+    for number in range(1, 7):
+        for name in least:
+            began = time.monotonic()
+            field, source = basic(name, f"guess {number}"), f"10.0.5.{number}"
+            assert gate.status(server.authority, field, source=source) == 407
+            least[name] = min(least[name], time.monotonic() - began)
+    assert min(least.values()) > 0.9 * max(least["slow"], least["mallory"]), least
+    assert gate.hashes() == 18
+    checked = run_adit("check", "-c", gate.config)
+    assert checked.returncode == 0
+    assert "htpasswd:1:1: warning: hashes quicker to guess than that of 'slow' (yescrypt): 'alice'" \
+        in checked.stdout + checked.stderr
 
 
 # -- where passwords may not be

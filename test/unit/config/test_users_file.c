@@ -65,6 +65,47 @@ static void takes_good_hashes(void **state)
     }
 }
 
+/* Whether wrong answers must be held back, and whom `check` names. */
+static void knows_hashes_of_different_cost(void **state)
+{
+    static const struct {
+        const char *text;
+        bool is_mixed;
+        const char *message; /* "": nothing is said */
+    } rows[] = {
+        {"", false, ""},
+        {"a:" BCRYPT, false, ""},
+        {"a:" BCRYPT "\nb:" BCRYPT, false, ""},
+        {"a:$2a$10$" X53 "\nb:$2y$10$" X53 "\nc:" BCRYPT, false, ""},
+        {"a:" SHA512 "\nb:$6$rounds=5000$salt$" X86, true, ""},
+        {"a:$5$salt$" X43 "\nb:$5$saltsaltsalt$" X43, true, ""},
+        {"a:$y$j9T$salt$" X43 "\nb:$y$j9/$salt$" X43, true, ""},
+        {"a:" SHA512 "\n\nb:" BCRYPT "\nc:" SHA256, true,
+         "htpasswd:1:1: warning: hashes quicker to guess than that of 'b' (bcrypt): 'a', 'c'; hash "
+         "these passwords anew, in the same way; until then every wrong password is answered as "
+         "late as the slowest hash takes"},
+        {"a:" BCRYPT "\nb:$2b$12$" X53, true,
+         "htpasswd:1:1: warning: hashes quicker to guess than that of 'b' (bcrypt): 'a'; hash"},
+        {"z:" YESCRYPT "\na:" SHA512 "\nb:" SHA512 "\nc:" SHA512 "\nd:" SHA512 "\ne:" SHA512
+         "\nf:" SHA512 "\ng:" SHA512,
+         true,
+         "htpasswd:2:1: warning: hashes quicker to guess than that of 'z' (yescrypt): 'a', 'b', "
+         "'c', 'd', 'e' and 2 more; hash"},
+    };
+
+    for (size_t i = 0; i < ARRAY_LENGTH(rows); i++) {
+        char output[OUTPUT_SIZE];
+        struct users_file *users = NULL;
+
+        assert_int_equal(parse(rows[i].text, output, &users), 0);
+        assert_int_equal(users_file_is_mixed(users), rows[i].is_mixed);
+        if (rows[i].message[0] == '\0' ? output[0] != '\0'
+                                       : strstr(output, rows[i].message) == NULL)
+            fail_msg("%s: %s", rows[i].text, output);
+        users_file_destroy(users);
+    }
+}
+
 /* Editors and people put a byte order mark in front, and blanks anywhere. */
 static void reads_over_marks_and_blanks(void **state)
 {
@@ -230,10 +271,15 @@ static void knows_the_costliest(void **state)
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
-        cmocka_unit_test(takes_good_hashes),    cmocka_unit_test(refuses_the_rest),
-        cmocka_unit_test(warns_of_apr1),        cmocka_unit_test(finds_users),
-        cmocka_unit_test(knows_the_costliest),  cmocka_unit_test(reads_over_marks_and_blanks),
-        cmocka_unit_test(blanks_make_no_names), cmocka_unit_test(keeps_blanks_inside_a_name),
+        cmocka_unit_test(takes_good_hashes),
+        cmocka_unit_test(refuses_the_rest),
+        cmocka_unit_test(warns_of_apr1),
+        cmocka_unit_test(finds_users),
+        cmocka_unit_test(knows_the_costliest),
+        cmocka_unit_test(reads_over_marks_and_blanks),
+        cmocka_unit_test(knows_hashes_of_different_cost),
+        cmocka_unit_test(blanks_make_no_names),
+        cmocka_unit_test(keeps_blanks_inside_a_name),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -2,6 +2,7 @@
  * queue's bound, leaving at every stage, and many threads at once (for the thread sanitizer). */
 #include "tunnel/auth.h"
 
+#include "loop/clock.h"
 #include "observe/counters.h"
 
 #include <pthread.h>
@@ -39,7 +40,7 @@ static int set_up(void **state)
     answered = 0;
     if (loop_create(&loop) < 0 || auth_create(&auth) < 0)
         return -1;
-    return auth_users_create(user_rows, ARRAY_LENGTH(user_rows), 2, &users);
+    return auth_users_create(user_rows, ARRAY_LENGTH(user_rows), 2, true, &users);
 }
 
 static int tear_down(void **state)
@@ -188,7 +189,7 @@ static void the_memory_knows_where_the_name_ends(void **state)
 
     (void)state;
     auth_users_release(users);
-    assert_int_equal(auth_users_create(rows, 2, 0, &users), 0);
+    assert_int_equal(auth_users_create(rows, 2, 0, false, &users), 0);
     assert_int_equal(ask(1, "ab", "right"), AUTH_GRANTED);
     assert_int_equal(ask(1, "a", "bright"), AUTH_WRONG);
 }
@@ -201,14 +202,14 @@ static void a_changed_file_forgets(void **state)
     assert_int_equal(ask(1, "alice", "right"), AUTH_GRANTED);
     assert_int_equal(ask(1, "bob", "right"), AUTH_GRANTED);
     auth_users_release(users);
-    assert_int_equal(auth_users_create(rows, 2, 1, &users), 0);
+    assert_int_equal(auth_users_create(rows, 2, 1, true, &users), 0);
     assert_int_equal(ask(1, "bob", "right"), AUTH_GRANTED);
     assert_int_equal(hashes(), 2);
     assert_int_equal(ask(1, "alice", "right"), AUTH_GRANTED);
     assert_int_equal(hashes(), 3);
 
     auth_users_release(users);
-    assert_int_equal(auth_users_create(rows, 1, 0, &users), 0);
+    assert_int_equal(auth_users_create(rows, 1, 0, false, &users), 0);
     assert_int_equal(ask(1, "alice", "right"), AUTH_WRONG);
 }
 
@@ -216,7 +217,7 @@ static void without_users_nobody_enters(void **state)
 {
     (void)state;
     auth_users_release(users);
-    assert_int_equal(auth_users_create(NULL, 0, 0, &users), 0);
+    assert_int_equal(auth_users_create(NULL, 0, 0, false, &users), 0);
     assert_int_equal(ask(1, "alice", "right"), AUTH_WRONG);
     assert_int_equal(hashes(), 0);
 }
@@ -311,7 +312,7 @@ static void a_client_has_a_line_of_its_own(void **state)
     }
     rows[count] = (struct auth_user){"alice", QUICK};
     auth_users_release(users);
-    assert_int_equal(auth_users_create(rows, count + 1, 0, &users), 0);
+    assert_int_equal(auth_users_create(rows, count + 1, 0, true, &users), 0);
     for (unsigned i = 1; i <= count; i++)
         assert_int_equal(start(i, 1, names[i - 1], "right"), AUTH_PENDING);
     assert_int_equal(start(0, 2, "alice", "right"), AUTH_PENDING);
@@ -370,6 +371,77 @@ static void whoever_was_just_answered_may_leave(void **state)
     auth_check_cancel(&checks[1]);
     auth_check_cancel(&checks[1]);
     assert_int_equal(ask(1, "bob", "right"), AUTH_GRANTED);
+    assert_int_equal(answered, 1);
+}
+
+/* ---- what the time of an answer tells ---- */
+
+static uint64_t answer_us(uint8_t last, const char *user, const char *password,
+                          enum auth_result expected)
+{
+    uint64_t began_us = clock_monotonic_us();
+
+    assert_int_equal(ask(last, user, password), expected);
+    return clock_monotonic_us() - began_us;
+}
+
+/* The least of some, which a busy machine makes no less. */
+static uint64_t costliest_us(void)
+{
+    uint64_t least_us = UINT64_MAX;
+
+    for (uint8_t i = 0; i < 5; i++) {
+        uint64_t took_us = answer_us((uint8_t)(100 + i), "nobody", guess(i), AUTH_WRONG);
+
+        least_us = took_us < least_us ? took_us : least_us;
+    }
+    return least_us;
+}
+
+static void a_wrong_answer_comes_as_late_as_the_costliest(void **state)
+{
+    uint64_t least_us = costliest_us() * 9 / 10;
+
+    (void)state;
+    for (uint8_t i = 0; i < 5; i++) {
+        assert_true(answer_us(i, "alice", "wrong", AUTH_WRONG) >= least_us);
+        assert_true(answer_us(i, "alice", "wrong", AUTH_WRONG) >= least_us); /* remembered */
+        assert_true(answer_us(i, "nobody", "wrong", AUTH_WRONG) >= least_us);
+    }
+}
+
+/* Whoever asks the same meanwhile does not see the end of the hash. */
+static void a_second_question_is_held_back_from_its_own_start(void **state)
+{
+    uint64_t least_us = costliest_us() * 9 / 10;
+    uint64_t began_us;
+
+    (void)state;
+    unsigned before = hashes();
+    assert_int_equal(start(1, 1, "alice", "wrong"), AUTH_PENDING);
+    while (hashes() == before)
+        usleep(100);
+    usleep(3000); /* her hash is done, most likely */
+    began_us = clock_monotonic_us();
+    assert_int_equal(start(2, 2, "alice", "wrong"), AUTH_PENDING);
+    answered = 0;
+    while (checks[2].auth != NULL)
+        assert_int_equal(loop_turn(loop), 0);
+    assert_true(clock_monotonic_us() - began_us >= least_us);
+}
+
+static void whoever_is_held_back_may_leave(void **state)
+{
+    (void)state;
+    costliest_us();
+    answered = 0;
+    assert_int_equal(start(1, 1, "alice", "wrong"), AUTH_PENDING);
+    while (!deadline_is_set(&checks[1].deadline))
+        assert_int_equal(loop_turn(loop), 0);
+    auth_check_cancel(&checks[1]);
+    assert_int_equal(start(1, 1, "alice", "wrong"), AUTH_PENDING); /* remembered */
+    auth_check_cancel(&checks[1]);
+    assert_int_equal(ask(1, "alice", "right"), AUTH_GRANTED);
     assert_int_equal(answered, 1);
 }
 
@@ -466,6 +538,9 @@ int main(void)
         AUTH_TEST(whoever_leaves_the_queue_costs_nothing),
         AUTH_TEST(leaving_early_is_no_free_guess),
         AUTH_TEST(whoever_was_just_answered_may_leave),
+        AUTH_TEST(a_wrong_answer_comes_as_late_as_the_costliest),
+        AUTH_TEST(a_second_question_is_held_back_from_its_own_start),
+        AUTH_TEST(whoever_is_held_back_may_leave),
         AUTH_TEST(threads_do_not_meet),
     };
 
