@@ -224,8 +224,12 @@ static enum explanation_outcome print_conclusion(const struct explanation *expla
     }
     const struct tunnel_error_row *row = tunnel_error_row(judgement_error(judgement));
     if (!judgement->is_denied) {
-        fprintf(out, "verdict: the lookup failed (%u), %s: %s\n", row->status, row->token,
-                row->text);
+        char buffer[192];
+        struct text reason;
+
+        text_init(&reason, buffer, sizeof(buffer));
+        judgement_print(&reason, judgement);
+        fprintf(out, "verdict: the lookup failed (%u), %s: %s\n", row->status, row->token, buffer);
         return EXPLANATION_FAILED;
     }
     bool is_ask = judgement->denied.action == POLICY_ASK;

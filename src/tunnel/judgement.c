@@ -160,7 +160,7 @@ static void add_rule(struct text *out, const struct verdict *verdict)
     }
 }
 
-void verdict_print(struct text *out, const struct verdict *verdict)
+static void print_denial(struct text *out, const struct verdict *verdict)
 {
     text_add(out, tunnel_error_row(verdict_error(verdict))->text);
     if (verdict->reason == POLICY_DEFAULT) {
@@ -170,4 +170,21 @@ void verdict_print(struct text *out, const struct verdict *verdict)
         add_rule(out, verdict);
         text_add(out, ")");
     }
+}
+
+void judgement_print(struct text *out, const struct judgement *judgement)
+{
+    const struct policy_facts *facts = &judgement->facts;
+    enum tunnel_error error = judgement_error(judgement);
+
+    if (judgement->is_denied) {
+        print_denial(out, &judgement->denied);
+        return;
+    }
+    text_add(out, tunnel_error_row(error)->text);
+    /* Such names work in a browser or shell that adds a search domain; the proxy's would be another
+     * one. A name server that only knows whole names says NXDOMAIN, no data, or SERVFAIL. */
+    if (error != TUNNEL_ERROR_DNS_TIMEOUT && facts->host != NULL &&
+        memchr(facts->host, '.', facts->host_length) == NULL)
+        text_add(out, "; a name without a dot is looked up as it is: write it with its domain");
 }

@@ -50,10 +50,11 @@ bool judgement_is_complete(const struct judgement *judgement); /* both families 
 
 /* Nothing may be dialled: why. */
 enum tunnel_error judgement_error(const struct judgement *judgement);
+/* The same as one line for a client: what was refused, and by which rule; or how the lookup failed.
+ */
+void judgement_print(struct text *out, const struct judgement *judgement);
 
 /* Of a verdict that refuses. */
 enum tunnel_error verdict_error(const struct verdict *verdict);
-/* One line for a client: what was refused, and by which rule. */
-void verdict_print(struct text *out, const struct verdict *verdict);
 
 #endif

@@ -126,13 +126,10 @@ static void refuse_by_judgement(struct tunnel *tunnel)
     char buffer[448];
     struct text details;
 
-    if (!judgement->is_denied) {
-        refuse(tunnel, error, NULL);
-        return;
-    }
-    tunnel->rule = judgement->denied.rule;
+    if (judgement->is_denied)
+        tunnel->rule = judgement->denied.rule;
     text_init(&details, buffer, sizeof(buffer));
-    verdict_print(&details, &judgement->denied);
+    judgement_print(&details, judgement);
     refuse(tunnel, error, buffer);
 }
 

@@ -16,15 +16,18 @@ static const char *const error_texts[] = {
     [AUTHORITY_NO_PORT] = "the target has no port: write host:port, as in example.com:443",
     [AUTHORITY_BAD_PORT] =
         "the target must be host:port with a port of 1 to 65535 in plain digits, "
-        "without a sign, leading zeros or anything behind it",
+        "and nothing behind it",
     [AUTHORITY_USERINFO] = "the target must be host:port without a user name: "
                            "credentials go into Proxy-Authorization",
     [AUTHORITY_BARE_IPV6] = "an IPv6 address in the target needs brackets, as in [2001:db8::1]:443",
     [AUTHORITY_ZONE_ID] = "an IPv6 address in the target can't have a zone id (%...): leave it out",
     [AUTHORITY_BAD_IPV6] = "what stands in the target's brackets is not an IPv6 address, "
                            "or something other than :port follows them",
-    [AUTHORITY_NUMERIC_NAME] = "the target's host looks like a number but is not an IPv4 address: "
-                               "write four decimal parts without leading zeros, as in 192.0.2.1",
+    [AUTHORITY_NUMERIC_NAME] = "the target's host looks like a number but is no IPv4 address: "
+                               "write four decimal parts, as in 192.0.2.1",
+    [AUTHORITY_NOT_ASCII] = "the target's host is not ASCII: write a name in its encoded form, as "
+                            "in xn--bcher-kva.example",
+    [AUTHORITY_URL] = "the target is a URL: write host:port alone, as in example.com:443",
     [AUTHORITY_BAD_NAME] =
         "the target's host is not a DNS name: letters, digits, - and _ in labels "
         "of 1 to 63 bytes, 253 bytes in all",
@@ -84,6 +87,16 @@ static bool label_is_number(const char *label, size_t length)
 
     for (size_t i = is_hex ? 2 : 0; i < length; i++) {
         if (!is_digit(label[i]) && !(is_hex && label[i] >= 'a' && label[i] <= 'f'))
+            return false;
+    }
+    return true;
+}
+
+/* Of UTF-8, most likely, though that is not looked at. */
+static bool is_ascii(const char *text, size_t length)
+{
+    for (size_t i = 0; i < length; i++) {
+        if ((unsigned char)text[i] >= 0x80)
             return false;
     }
     return true;
@@ -184,6 +197,13 @@ static enum authority_error parse_plain(const char *text, size_t length,
     return AUTHORITY_OK;
 }
 
+static bool is_url(const char *text, size_t length)
+{
+    const char *colon = length > 0 ? memchr(text, ':', length) : NULL;
+
+    return colon != NULL && text + length - colon >= 3 && memcmp(colon, "://", 3) == 0;
+}
+
 enum authority_error authority_parse(const char *text, size_t length,
                                      struct authority *ret_authority)
 {
@@ -194,6 +214,10 @@ enum authority_error authority_parse(const char *text, size_t length,
 
     if (has_byte(text, length, '@'))
         return AUTHORITY_USERINFO;
+    if (is_url(text, length))
+        return AUTHORITY_URL;
+    if (!is_ascii(text, length))
+        return AUTHORITY_NOT_ASCII;
     if (length > 0 && text[0] == '[')
         error = parse_bracketed(text, length, &authority);
     else

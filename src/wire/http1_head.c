@@ -87,6 +87,7 @@ static const char *const result_names[] = {
     [HTTP1_MORE] = "more",
     [HTTP1_BAD] = "bad",
     [HTTP1_METHOD_NOT_ALLOWED] = "method-not-allowed",
+    [HTTP1_TUNNEL_WANTED] = "tunnel-wanted",
     [HTTP1_METHOD_UNKNOWN] = "method-unknown",
     [HTTP1_TARGET_TOO_LONG] = "target-too-long",
     [HTTP1_HEAD_TOO_LARGE] = "head-too-large",
@@ -129,11 +130,24 @@ static bool split_request_line(struct view line, struct request_line *parts)
     return true;
 }
 
+static bool starts_with(struct view text, const char *prefix)
+{
+    size_t length = strlen(prefix);
+
+    return text.length >= length && memcmp(text.start, prefix, length) == 0;
+}
+
+static const char proxy_protocol_problem[] =
+    "this is a PROXY protocol head, which is not taken here: turn it off at the load balancer "
+    "(HAProxy: send-proxy)";
+
 /* Of its bytes one by one it is known that they are of TARGET or a space. */
 static const char *request_line_problem(struct view line)
 {
     struct request_line parts;
 
+    if (starts_with(line, "PROXY TCP") || starts_with(line, "PROXY UNKNOWN"))
+        return proxy_protocol_problem;
     if (!split_request_line(line, &parts) || span(parts.method, TOKEN) < parts.method.length)
         return "the request line must be: CONNECT host:port HTTP/1.1";
     struct view version = parts.version;
@@ -189,15 +203,43 @@ static bool is_behind_return(const struct http1_scan *scan, const char *bytes)
     return scan->offset > scan->line_start && bytes[scan->offset - 1] == '\r';
 }
 
-/* What is wrong with the byte at scan->offset, by itself and the one before it. */
-static const char *byte_problem(const struct http1_scan *scan, const char *bytes)
+/* NULL: the byte at scan->offset begins, or tells, no other protocol that people point at a proxy.
+ */
+static const char *other_protocol(const struct http1_scan *scan, const char *bytes)
 {
+    static const char proxy_v2[] = "\r\n\r\n"; /* and a NUL: the beginning of its signature */
     uint32_t offset = scan->offset;
     char byte = bytes[offset];
 
     if (offset == 0 && byte == 0x16)
         return "this is a TLS hello on a plain HTTP port: write http://, not https://, in the "
                "proxy's address";
+    if (offset == 0 && (byte == 4 || byte == 5))
+        return "this is SOCKS on an HTTP proxy's port: write http://, not socks://, in the "
+               "proxy's address";
+    if (byte == '\0' && offset == strlen(proxy_v2) && memcmp(bytes, proxy_v2, offset) == 0)
+        return proxy_protocol_problem;
+    return NULL;
+}
+
+/* In the request line, outside of printable ASCII. */
+static const char *request_byte_problem(const struct http1_scan *scan, const char *bytes)
+{
+    struct view line = {bytes + scan->line_start, scan->offset - scan->line_start};
+
+    if ((uint8_t)bytes[scan->offset] >= 0x80 && starts_with(line, "CONNECT "))
+        return authority_error_text(AUTHORITY_NOT_ASCII);
+    return "the request line holds a character that is not printable ASCII";
+}
+
+/* What is wrong with the byte at scan->offset, by itself and the one before it. */
+static const char *byte_problem(const struct http1_scan *scan, const char *bytes)
+{
+    char byte = bytes[scan->offset];
+    const char *problem = scan->line_count == 0 ? other_protocol(scan, bytes) : NULL;
+
+    if (problem != NULL)
+        return problem;
     if (byte == '\n')
         return NULL;
     if (is_behind_return(scan, bytes))
@@ -208,7 +250,7 @@ static const char *byte_problem(const struct http1_scan *scan, const char *bytes
         return is_class(byte, VALUE) ? NULL : "a field holds a NUL or control character";
     if (is_class(byte, TARGET) || byte == ' ')
         return NULL;
-    return "the request line holds a character that is not printable ASCII";
+    return request_byte_problem(scan, bytes);
 }
 
 /* A line ended: scan->offset is behind its LF. HTTP1_MORE: the head goes on. */
@@ -259,19 +301,27 @@ enum http1_result http1_scan(struct http1_scan *scan, const char *bytes, size_t 
 
 /* -- meaning */
 
-/* Field names are case-insensitive; `name` is in lower case. */
-static bool name_is(struct view text, const char *name)
+/* `prefix` is in lower case; the text's case does not matter. */
+static bool starts_with_any_case(struct view text, const char *prefix)
 {
-    if (text.length != strlen(name))
+    size_t length = strlen(prefix);
+
+    if (text.length < length)
         return false;
-    for (size_t i = 0; i < text.length; i++) {
+    for (size_t i = 0; i < length; i++) {
         char byte = text.start[i];
         if (byte >= 'A' && byte <= 'Z')
             byte = (char)(byte + ('a' - 'A'));
-        if (byte != name[i])
+        if (byte != prefix[i])
             return false;
     }
     return true;
+}
+
+/* Field names are case-insensitive; `name` is in lower case. */
+static bool name_is(struct view text, const char *name)
+{
+    return text.length == strlen(name) && starts_with_any_case(text, name);
 }
 
 static bool is_known_method(struct view method)
@@ -307,20 +357,19 @@ static bool next_line(struct view *rest, struct view *ret_line)
     return ret_line->length > 0;
 }
 
-static const char *content_length_problem(struct view value)
+/* The number without its leading zeros: empty for 0. False: it is none (RFC 9110 8.6). */
+static bool read_content_length(struct view value, struct view *ret_number)
 {
-    if (value.length == 0)
-        return "Content-Length is empty: CONNECT has no body, leave the field out";
     for (size_t i = 0; i < value.length; i++) {
         if (value.start[i] < '0' || value.start[i] > '9')
-            return "Content-Length is not a number: CONNECT has no body, leave the field out";
+            return false;
     }
-    /* Only 0 is left, so two of them can't differ. */
-    for (size_t i = 0; i < value.length; i++) {
-        if (value.start[i] != '0')
-            return "CONNECT has no body: Content-Length must be 0 or absent";
-    }
-    return NULL;
+    if (value.length == 0)
+        return false;
+    while (value.length > 0 && value.start[0] == '0')
+        value = view_behind(value, 1);
+    *ret_number = value;
+    return true;
 }
 
 /* The next field of the head; false at its end. */
@@ -335,9 +384,27 @@ static bool next_field(struct view *rest, struct view *ret_name, struct view *re
     return true;
 }
 
+/* On a CONNECT it means nothing (RFC 9110 9.3.6); but where it is malformed, or two differ,
+ * somebody between the client and us may have read another request than we do. `*seen` is the one
+ * before. */
+static const char *content_length_problem(struct view value, struct view *seen)
+{
+    struct view number;
+
+    if (!read_content_length(value, &number))
+        return "Content-Length is not a number: CONNECT has no content, leave the field out";
+    bool is_same = seen->length == number.length &&
+                   (number.length == 0 || memcmp(seen->start, number.start, number.length) == 0);
+    if (seen->start != NULL && !is_same)
+        return "two Content-Length fields differ: CONNECT has no content, leave them out";
+    *seen = number;
+    return NULL;
+}
+
 /* Fields that matter to CONNECT; all others are none of our business. */
 static const char *read_fields(struct view rest, struct http1_head *head)
 {
+    struct view content_length = {NULL, 0};
     struct view name;
     struct view value;
     unsigned host_count = 0;
@@ -348,9 +415,9 @@ static const char *read_fields(struct view rest, struct http1_head *head)
         if (name_is(name, "host") && ++host_count > 1)
             problem = "two Host fields: send one";
         else if (name_is(name, "content-length"))
-            problem = content_length_problem(value);
+            problem = content_length_problem(value, &content_length);
         else if (name_is(name, "transfer-encoding"))
-            problem = "CONNECT has no body: Transfer-Encoding must be absent";
+            problem = "CONNECT has no content: Transfer-Encoding must be absent";
         else if (name_is(name, "proxy-authorization") && head->proxy_authorization.length == 0)
             head->proxy_authorization = value; /* the first one counts */
         if (problem)
@@ -370,6 +437,12 @@ static enum http1_result read_connect(struct view fields, struct http1_head *hea
         return HTTP1_OK;
     head->problem = authority_error_text(error);
     return HTTP1_BAD;
+}
+
+/* A client that asks the proxy itself to speak TLS with the target. */
+static bool is_tunnel_wanted(struct view target)
+{
+    return starts_with_any_case(target, "https://") || starts_with_any_case(target, "wss://");
 }
 
 /* Behind leading empty lines; `rest` is left at the first field. */
@@ -404,7 +477,7 @@ enum http1_result http1_head_parse(const char *bytes, size_t length, struct http
         return read_connect(rest, ret_head);
     if (is_known_method(parts.method)) {
         ret_head->problem = "this proxy only opens tunnels: the method must be CONNECT";
-        return HTTP1_METHOD_NOT_ALLOWED;
+        return is_tunnel_wanted(parts.target) ? HTTP1_TUNNEL_WANTED : HTTP1_METHOD_NOT_ALLOWED;
     }
     ret_head->problem = "the method is unknown: it must be CONNECT";
     return HTTP1_METHOD_UNKNOWN;
@@ -419,10 +492,13 @@ static const char *read_request_fields(struct view rest, struct http1_request *r
                                    &request->x_adit};
     struct view name;
     struct view value;
+    struct view number;
 
     while (next_field(&rest, &name, &value)) {
-        if (name_is(name, "transfer-encoding") ||
-            (name_is(name, "content-length") && content_length_problem(value) != NULL))
+        bool has_content = name_is(name, "content-length") &&
+                           (!read_content_length(value, &number) || number.length > 0);
+
+        if (name_is(name, "transfer-encoding") || has_content)
             return "this server takes no body: leave out Content-Length and Transfer-Encoding";
         for (size_t i = 0; i < ARRAY_LENGTH(once); i++) {
             if (!name_is(name, once[i]))

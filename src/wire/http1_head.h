@@ -2,7 +2,7 @@
  *
  * Two steps, so that a head split at any byte costs linear time: `http1_scan` looks at new bytes
  * only and finds the end of the head, and refuses what can never become a head (controls, bare CR,
- * a TLS hello); `http1_head_parse` then reads the complete head once.
+ * another protocol's hello); `http1_head_parse` then reads the complete head once.
  * All syntax is the scan's: a bad line is refused as soon as it has ended. Contract: only a head
  * whose scan said HTTP1_OK may be parsed.
  */
@@ -35,6 +35,7 @@ enum http1_result {
     HTTP1_MORE,               /* scan only: give it more bytes */
     HTTP1_BAD,                /* 400 */
     HTTP1_METHOD_NOT_ALLOWED, /* 405: a method that HTTP knows, not CONNECT */
+    HTTP1_TUNNEL_WANTED,      /* 405: the same for https://, which only a tunnel can carry */
     HTTP1_METHOD_UNKNOWN,     /* 501 */
     HTTP1_TARGET_TOO_LONG,    /* 414: no line end within HTTP1_HEAD_MAX */
     HTTP1_HEAD_TOO_LARGE,     /* 431: over HTTP1_HEAD_MAX bytes or HTTP1_FIELDS_MAX fields */

@@ -83,6 +83,15 @@ def test_a_lookup_that_fails(explain, namespace):
         done = explain("nosuch.example:443")
     assert done.returncode == 1
     assert "the lookup failed (50" in last(done)
+    assert "without a dot" not in last(done)
+
+
+def test_a_lookup_of_a_name_without_a_dot(tmp_path, namespace):
+    path = tmp_path / "adit.conf"
+    path.write_text("allow from loopback to any, special\n")
+    with namespace():
+        done = run_adit("explain", "-c", path, "intranet:443")
+    assert "the lookup failed (50" in last(done) and "a name without a dot" in last(done)
 
 
 def test_the_proxy_itself(explain):

@@ -231,6 +231,36 @@ def test_early_bytes_that_look_like_a_request(adit, origin):
     assert other.accepted == 0
 
 
+@pytest.mark.parametrize("length", [5, 3, 0, 10**30])
+def test_bytes_behind_a_content_length_belong_to_the_tunnel(adit, origin, length):
+    """On a CONNECT the field means nothing (RFC 9110 9.3.6); the SDKs of Azure and AWS send it."""
+    server = origin(Echo)
+    with Client(adit().address) as client:
+        client.send(connect_head(server.authority, f"Content-Length: {length}") + b"hello")
+        assert client.read_exact(39 + 5) == ESTABLISHED + b"hello"
+
+
+@pytest.mark.parametrize("head, words", [
+    (b"GET https://a.test/ HTTP/1.1\r\n\r\n", "the client must send CONNECT for https://"),
+    (b"POST HTTPS://a.test/ HTTP/1.1\r\nContent-Length: 3\r\n\r\nabc", "the client must send CONNECT"),
+    (b"GET wss://a.test/ HTTP/1.1\r\n\r\n", "the client must send CONNECT"),
+    (b"GET http://a.test/ HTTP/1.1\r\n\r\n", "use https://"),
+    (b"\x05\x02\x00\x02", "this is SOCKS"),
+    (b"\x04\x01\x00\x50\x00\x00\x00\x01\x00a.test\x00", "this is SOCKS"),
+    (b"PROXY TCP4 192.0.2.1 192.0.2.2 5000 3128\r\n", "this is a PROXY protocol head"),
+    (b"\r\n\r\n\x00\r\nQUIT\n\x20\x00\x00\x00", "this is a PROXY protocol head"),
+    ("CONNECT bücher.example:443 HTTP/1.1\r\n\r\n".encode(), "as in xn--"),
+    (b"CONNECT https://a.test:443 HTTP/1.1\r\n\r\n", "is a URL: write host:port"),
+])
+def test_common_mistakes_have_words_of_their_own(adit, head, words):
+    proxy = adit()
+    response, _, _ = request(proxy.address, head)
+    check_refusal(response, response.status, "http_request_error")
+    assert words in response.reason
+    assert ("use https://" in response.reason) == ("use https://" in words)
+    assert words in proxy.wait_for_log(event="deny")["reason"]
+
+
 def test_fin_behind_a_complete_head(adit, origin):
     server = origin(Echo)
     with Client(adit().address) as client:
@@ -319,7 +349,7 @@ REFUSED_FIRST = {
     "405-keep-alive": b"GET / HTTP/1.1\r\nHost: x\r\nConnection: keep-alive\r\n\r\n",
     "501": b"BREW / HTTP/1.1\r\nHost: x\r\n\r\n",
     "505": b"CONNECT a:1 HTTP/3.0\r\nHost: x\r\n\r\n",
-    "502": None,
+    "502": b"CONNECT {} HTTP/1.1\r\n\r\n",
     "content": b"CONNECT {} HTTP/1.1\r\nContent-Length: 60\r\n\r\n",
 }
 
@@ -329,8 +359,7 @@ REFUSED_FIRST = {
 def test_second_request_is_never_carried_out(adit, origin, first, pause):
     """RFC 9931: a refused CONNECT closes, whatever stands behind it, in one segment or later."""
     server = origin(Recorder)
-    head = REFUSED_FIRST[first] or connect_head(f"127.0.0.1:{closed_port()}")
-    head = head.replace(b"{}", server.authority.encode())
+    head = REFUSED_FIRST[first].replace(b"{}", f"127.0.0.1:{closed_port()}".encode())
     with Client(adit().address) as client:
         client.send(head + (b"" if pause else connect_head(server.authority)))
         if pause:

@@ -20,6 +20,8 @@ static const char *const error_names[] = {
     [AUTHORITY_ZONE_ID] = "zone-id",
     [AUTHORITY_BAD_IPV6] = "bad-ipv6",
     [AUTHORITY_NUMERIC_NAME] = "numeric-name",
+    [AUTHORITY_NOT_ASCII] = "not-ascii",
+    [AUTHORITY_URL] = "url",
     [AUTHORITY_BAD_NAME] = "bad-name",
 };
 static_assert(ARRAY_LENGTH(error_names) == AUTHORITY_ERROR_COUNT, "a name for every error");

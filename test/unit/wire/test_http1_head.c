@@ -3,6 +3,7 @@
 #include "wire/http1_head.h"
 
 #include "support/cases.h"
+#include "wire/http1_reply.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -65,6 +66,7 @@ static const char *status_of(enum http1_result result)
         [HTTP1_MORE] = "408",
         [HTTP1_BAD] = "400",
         [HTTP1_METHOD_NOT_ALLOWED] = "405",
+        [HTTP1_TUNNEL_WANTED] = "405",
         [HTTP1_METHOD_UNKNOWN] = "501",
         [HTTP1_TARGET_TOO_LONG] = "414",
         [HTTP1_HEAD_TOO_LARGE] = "431",
@@ -85,7 +87,7 @@ static void check_problem(struct case_row *row, const struct outcome *outcome)
     if (!problem)
         return;
     size_t length = strlen(problem);
-    if (length < 10 || length > 300 || problem[length - 1] == '.')
+    if (length < 10 || length > HTTP1_PHRASE_MAX || problem[length - 1] == '.')
         case_fail(row, "problem is not one line: %s", problem);
     for (size_t i = 0; i < length; i++) {
         if (problem[i] < ' ' || problem[i] > '~')
