@@ -34,6 +34,17 @@ void process_open_standard_descriptors(void)
         close(fd);
 }
 
+void process_widen_descriptors(uint64_t descriptors)
+{
+    /* 512 KiB of the kernel's memory; beyond, four more doublings reach a million. */
+    enum { WIDTH_MAX = 65536 };
+    uint64_t width = descriptors < WIDTH_MAX ? descriptors : WIDTH_MAX;
+    int fd = width > 0 ? fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, (int)(width - 1)) : -1;
+
+    if (fd >= 0)
+        close(fd); /* the table does not shrink */
+}
+
 static uint64_t reserve_of(uint64_t descriptors)
 {
     return descriptors / 2 < RESERVE_MAX ? descriptors / 2 : RESERVE_MAX;

@@ -13,6 +13,10 @@ struct process_limits {
 
 /* Makes sure that 0, 1 and 2 are open, so that no socket ever becomes stdin or stderr. */
 void process_open_standard_descriptors(void);
+/* Makes room in the kernel's table of this process's descriptors, as many as there may be, up to
+ * 65,536. Before there are threads: a table that grows under several of them waits for every
+ * processor (20 ms at 64, 128, 256 ... descriptors), and all tunnels with it. */
+void process_widen_descriptors(uint64_t descriptors);
 /* Raises RLIMIT_NOFILE to the hard limit, reads what concerns us. Opens a file: before confinement.
  */
 void process_limits_read(struct process_limits *ret_limits);

@@ -750,6 +750,7 @@ int worker_run(const struct worker_plan *plan)
     worker.plan = plan;
     worker.channel.fd = -1;
     deadline_init(&worker.drain_over, drain_time_is_over);
+    process_widen_descriptors(plan->limits.descriptors);
     int error = create_shared_parts(&worker);
     if (error < 0) {
         say("the worker can't start: %s; see 'ulimit -a' and the machine's memory",

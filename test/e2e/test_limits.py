@@ -190,3 +190,19 @@ def test_64_local_ports_and_200_tunnels_to_one_target(adit, namespace, keep):
         for client in clients:
             client.reset()  # no TIME_WAIT
         eventually(lambda: answers_200(proxy, server, source="127.0.2.1"))
+
+
+def descriptor_table(pid):
+    return int(re.search(r"^FDSize:\s+(\d+)", Path(f"/proc/{pid}/status").read_text(),
+                         re.MULTILINE).group(1))
+
+
+@pytest.mark.parametrize("limit,size", [(64, 64), (4096, 4096)])
+def test_descriptor_table_never_grows_while_serving(adit, origin, keep, limit, size):
+    """A table that grows under several threads halts all of them for 20 ms, at 64, 128, 256 ..."""
+    server = origin(Echo)
+    proxy = adit(prefix=["prlimit", f"--nofile={limit}:{limit}"])
+    eventually(lambda: descriptor_table(proxy.worker_pid) >= size)
+    for _ in range(min(200, limit // 8)):
+        assert echoes(keep(open_tunnel(proxy.address, server.authority)))
+    assert descriptor_table(proxy.worker_pid) == size
