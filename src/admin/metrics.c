@@ -111,7 +111,8 @@ static void print_all_denied(FILE *out, const char *name, const struct stats *st
         if (rule != NULL)
             print_denied(out, name, rule, stats->denied[i]);
     }
-    if (stats->denied[RULE_NAMES_MAX] > 0)
+    bool is_full = stats->rules != NULL && rule_names_at(stats->rules, RULE_NAMES_MAX - 1) != NULL;
+    if (is_full || stats->denied[RULE_NAMES_MAX] > 0)
         print_denied(out, name, "other", stats->denied[RULE_NAMES_MAX]);
 }
 

@@ -384,6 +384,7 @@ void build_finish(struct config_builder *builder, const struct config_overrides 
             "@group` and a `users` file into the configuration",
             NULL);
     check_admin(builder, overrides->admin != NULL);
+    build_name_rules(builder);
     finish_policy(builder);
     config->sources = builder->owner->sources.items;
     config->source_count = builder->owner->sources.count;

@@ -346,38 +346,22 @@ void build_condition(struct config_builder *builder, enum policy_condition_kind 
                      NULL);
 }
 
-/* `FILE:LINE` */
-static const char *make_place(struct config_builder *builder, const struct config_place *place)
-{
-    char buffer[MESSAGE_MAX];
-    struct text text;
-    const char *slash = memrchr(place->file, '/', strlen(place->file));
-
-    text_init(&text, buffer, sizeof(buffer));
-    text_add(&text, slash != NULL ? slash + 1 : place->file);
-    text_add_char(&text, ':');
-    text_add_decimal(&text, place->line);
-    return arena_copy(&builder->owner->arena, buffer, text.length);
-}
-
 void build_rule(struct config_builder *builder, const struct config_place *place, bool is_report,
                 bool is_allow, const struct config_word *name)
 {
     struct config_owner *owner = builder->owner;
     struct rule_draft *rule = vector_push(&owner->arena, &owner->rules, sizeof(*rule));
-    const char *where = make_place(builder, place);
 
-    if (rule == NULL || where == NULL)
+    if (rule == NULL)
         return;
-    if (name != NULL && (name->length == 0 || name->length > CONFIG_RULE_NAME_MAX))
-        builder_error(builder, &name->place, "a rule's name has 1 to 63 bytes", NULL);
+    if (name != NULL)
+        build_check_name(builder, name);
     rule->place = *place;
-    rule->is_named = name != NULL;
+    rule->is_named = name != NULL && !build_is_reserved_name(name->text);
     rule->source = (struct policy_rule_source){
         .is_allow = is_allow,
         .is_report = is_report,
-        .name = name != NULL ? name->text : where,
-        .place = where,
+        .name = name != NULL ? name->text : NULL, /* build_name_rules has the rest */
         .conditions = builder->conditions.items,
         .condition_count = builder->conditions.count,
     };

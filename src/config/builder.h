@@ -40,7 +40,7 @@ struct group_draft {
 
 struct rule_draft {
     struct policy_rule_source source;
-    bool is_named; /* by `as` */
+    bool is_named; /* by `as`, and not by us */
     struct config_place place;
 };
 
@@ -172,6 +172,12 @@ size_t build_entry_values(struct config_builder *builder, const struct list_entr
 /* For admin's `user` and `from`. */
 bool build_values(struct config_builder *builder, enum policy_condition_kind kind,
                   const struct vector *words, struct policy_condition *ret_condition);
+
+/* -- build_names.c */
+void build_check_name(struct config_builder *builder, const struct config_word *name);
+bool build_is_reserved_name(const char *name);
+/* When all files are read: the places of all rules, and names for those that have none. */
+void build_name_rules(struct config_builder *builder);
 
 /* -- build_check.c: when everything is read */
 void build_finish(struct config_builder *builder, const struct config_overrides *overrides);

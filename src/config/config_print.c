@@ -372,7 +372,7 @@ static void put_rule(struct printer *printer, const struct rule_draft *rule)
     if (rule->is_named)
         put_quoted(printer, rule->source.name);
     else
-        put(printer, rule->source.place);
+        put(printer, rule->source.name);
     put(printer, "\n");
 }
 

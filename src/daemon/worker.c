@@ -34,6 +34,7 @@
 #include "observe/log.h"
 #include "observe/process_figures.h"
 #include "observe/rule_names.h"
+#include "policy/policy.h"
 #include "tunnel/auth.h"
 #include "tunnel/dial_gate.h"
 #include "tunnel/limits.h"
@@ -339,6 +340,17 @@ static void use_log(struct worker *worker, const struct config *config, int log_
         log_set_sink(worker->log, log_fd);
 }
 
+/* So that their counts begin with a zero, from which a first denial can be told. */
+static void announce_rules(struct worker *worker, const struct snapshot *snapshot)
+{
+    const struct policy_source *source = &snapshot->config->policy;
+
+    rule_names_announce(worker->rules, POLICY_DEFAULT_RULE);
+    for (size_t i = 0; i < source->rule_count; i++)
+        if (!source->rules[i].is_report)
+            rule_names_announce(worker->rules, source->rules[i].name);
+}
+
 static void use_admin(struct worker *worker)
 {
     bool is_there = worker_admin_use(worker->admin, worker->snapshot, worker->files[WATCHED_HOSTS]);
@@ -417,6 +429,7 @@ static void apply_snapshot(struct worker *worker, struct snapshot *snapshot, int
     worker->apply_error = 0;
     worker->applying_count = worker->thread_count;
     use_log(worker, snapshot->config, log_fd);
+    announce_rules(worker, snapshot);
     use_admin(worker);
     for (unsigned i = 0; i < worker->thread_count; i++) {
         int error = worker_thread_apply(worker->threads[i], snapshot);
@@ -440,6 +453,7 @@ static void take_config(struct worker *worker, struct channel_message *message)
     } else if (worker->state == WORKER_STARTING) {
         worker->snapshot = snapshot;
         use_log(worker, snapshot->config, log_fd);
+        announce_rules(worker, snapshot);
         start_if_complete(worker);
     } else if (error == 0 && worker->state == WORKER_SERVING) {
         apply_snapshot(worker, snapshot, log_fd);

@@ -90,6 +90,13 @@ size_t rule_names_find(struct rule_names *names, const char *text)
     return name != NULL ? name->number : RULE_NAMES_MAX;
 }
 
+void rule_names_announce(struct rule_names *names, const char *text)
+{
+    /* Somebody's denial at the same moment may take one of that half: no harm. */
+    if (names->count < RULE_NAMES_MAX / 2)
+        rule_names_find(names, text);
+}
+
 const char *rule_names_at(const struct rule_names *names, size_t number)
 {
     REQUIRE(number < RULE_NAMES_MAX);

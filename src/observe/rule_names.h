@@ -1,4 +1,5 @@
-/* The names of rules that denied something, each with a number for as long as the process lives.
+/* The names of rules that deny or may deny something, each with a number for as long as the process
+ * lives.
  *
  * Rules come and go with reloads, so the table outlives every configuration, and is bounded: the
  * first RULE_NAMES_MAX names have a number, all others share one. Any thread may ask.
@@ -19,6 +20,8 @@ void rule_names_destroy(struct rule_names *names);
 
 /* Below RULE_NAMES_MAX, or RULE_NAMES_MAX itself: it is one of the others, or no memory is left. */
 size_t rule_names_find(struct rule_names *names, const char *text);
+/* Of a rule that may deny something later. Half of the numbers are kept for those that do. */
+void rule_names_announce(struct rule_names *names, const char *text);
 /* NULL: the number has no name yet. The text lives as long as the table. */
 const char *rule_names_at(const struct rule_names *names, size_t number);
 

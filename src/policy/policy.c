@@ -20,7 +20,7 @@
 
 #include <string.h>
 
-static const char default_rule[] = "default";
+static const char default_rule[] = POLICY_DEFAULT_RULE;
 
 static const char *const action_names[] = {
     [POLICY_DENY] = "deny",

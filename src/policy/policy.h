@@ -21,6 +21,7 @@
 
 #define POLICY_REPORTS_MAX 16
 #define POLICY_NO_RULE UINT32_MAX
+#define POLICY_DEFAULT_RULE "default" /* what is named when no rule decided */
 
 struct policy; /* created with policy_compile, const from then on */
 
@@ -65,8 +66,8 @@ enum policy_reason {
 struct verdict {
     enum policy_action action;
     enum policy_reason reason;
-    const char *rule;    /* the rule's name, or "default"; lives as long as the policy */
-    const char *place;   /* "FILE:LINE", or "default" */
+    const char *rule;    /* the rule's name, or POLICY_DEFAULT_RULE; lives as long as the policy */
+    const char *place;   /* "FILE:LINE", or POLICY_DEFAULT_RULE */
     uint32_t rule_index; /* into policy_source.rules, or POLICY_NO_RULE */
     /* Report rules that are true and stand before what decided, in order; more than fit are not
      * listed. Those of the last evaluation count: facts that come later can add and remove. */

@@ -138,8 +138,11 @@ bool opening_resolve(struct tunnel *tunnel)
         return true;
     }
     opening->dns_began_ms = (int64_t)loop_now_ms(tunnel->env->loop);
-    return resolver_ask(tunnel->env->resolver, &opening->query, authority->host,
-                        &tunnel->client.address, on_answer) == 0;
+    if (resolver_ask(tunnel->env->resolver, &opening->query, authority->host,
+                     &tunnel->client.address, on_answer) == 0)
+        return true;
+    opening->dns_began_ms = -1;
+    return false;
 }
 
 /* ---- dialling ---- */
@@ -172,7 +175,6 @@ int opening_enter_gate(struct tunnel *tunnel)
 
     if (opening->dns_began_ms >= 0)
         tunnel->dns_ms = (int32_t)((int64_t)now_ms - opening->dns_began_ms);
-    opening->dial_began_ms = (int64_t)now_ms;
     opening->dial_deadline_ms = now_ms + tunnel->env->timeouts.dial_ms;
     int error = dial_gate_enter(tunnel->env->dial_gate, &opening->pass, loop,
                                 &tunnel->client.address, on_entered);
@@ -182,6 +184,7 @@ int opening_enter_gate(struct tunnel *tunnel)
         deadline_set(loop, &opening->queue_deadline, opening->dial_deadline_ms);
     else
         return error;
+    opening->dial_began_ms = (int64_t)now_ms;
     return 0;
 }
 
@@ -214,6 +217,7 @@ struct opening *opening_create(struct tunnel *tunnel, const struct tunnel_reques
     opening->began_ms = loop_now_ms(loop);
     opening->authority = *request->authority;
     opening->dns_began_ms = -1;
+    opening->dial_began_ms = -1;
     deadline_init(&opening->queue_deadline, queue_passed);
     return opening;
 }

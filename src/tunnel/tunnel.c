@@ -103,6 +103,18 @@ static void tunnel_close(struct tunnel *tunnel)
     loop_free_later(tunnel->env->loop, &tunnel->garbage, tunnel_free);
 }
 
+/* What it has waited for so far, in vain or not, is told as well. */
+static void note_waits(struct tunnel *tunnel)
+{
+    const struct opening *opening = tunnel->opening;
+    int64_t now_ms = (int64_t)loop_now_ms(tunnel->env->loop);
+
+    if (tunnel->dns_ms < 0 && opening->dns_began_ms >= 0)
+        tunnel->dns_ms = (int32_t)(now_ms - opening->dns_began_ms);
+    if (tunnel->dial_ms < 0 && opening->dial_began_ms >= 0)
+        tunnel->dial_ms = (int32_t)(now_ms - opening->dial_began_ms);
+}
+
 static void refuse(struct tunnel *tunnel, enum tunnel_error error, const char *details)
 {
     const struct tunnel_ops *ops = tunnel->opening->ops;
@@ -113,6 +125,7 @@ static void refuse(struct tunnel *tunnel, enum tunnel_error error, const char *d
         .details = details != NULL ? details : tunnel_error_row(error)->text,
     };
 
+    note_waits(tunnel);
     tunnel_log_refused(tunnel, error, refusal.details);
     tunnel_close(tunnel);
     ops->refused(self, &refusal);
@@ -400,6 +413,7 @@ void tunnel_open(struct tunnel_env *env, const struct tunnel_request *request,
 
 void tunnel_cancel(struct tunnel *tunnel)
 {
+    note_waits(tunnel);
     tunnel_log_cancelled(tunnel);
     tunnel_close(tunnel);
 }

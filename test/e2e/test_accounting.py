@@ -229,6 +229,10 @@ class World:
         assert metrics.get("adit_tunnel_seconds_count") == len(closed)
         assert metrics.get("adit_tunnels_total") + metrics.get(
             "adit_requests_refused_total") == len(lines) - len(closed)
+        for family, field in (("adit_dns_seconds", "dns_ms"), ("adit_dial_seconds", "dial_ms")):
+            waits = [line[field] for line in lines if field in line and line["event"] != "close"]
+            assert metrics.get(family + "_count") == len(waits)
+            assert round(1000 * metrics.get(family + "_sum")) == sum(waits)
         for name, label, tally in (
                 ("adit_errors_total", "error", Counter(
                     line["error"] for line in lines if "error" in line)),
@@ -265,6 +269,8 @@ def check_loose_fields(line):
     assert ("duration_ms" in line) == (line["event"] == "close")
     if line["event"] in ("open", "close"):
         assert "dial_ms" in line
+        assert ("dns_ms" in line) == is_name, line
+    elif line.get("error", "").startswith(("dns_", "destination_")):
         assert ("dns_ms" in line) == is_name, line
 
 

@@ -241,7 +241,7 @@ def test_check_without_a_file_is_about_the_built_in_one():
     done = run_adit("check", "--print")
     assert done.returncode == 0
     assert "listen 127.0.0.1:10800" in done.stdout
-    assert 'allow from loopback to any, special as "built-in"' in done.stdout
+    assert "allow from loopback to any, special # built-in\n" in done.stdout
 
 
 def test_check_warns_of_port_25(config):

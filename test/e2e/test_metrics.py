@@ -38,8 +38,8 @@ def use(proxy, server, count=1, data=b"ping"):
 
 
 def test_every_family_has_help_and_type(adit):
-    """And series from the first scrape on, so that a rate has a zero to begin with; only rules have
-    none before they deny. Metrics() is strict about the form."""
+    """And series from the first scrape on, so that a rate has a zero to begin with. Metrics() is
+    strict about the form."""
     metrics = scrape(adit(admin=True))
     assert set(metrics.kinds) == set(metrics.helps)
     for family, kind in metrics.kinds.items():
@@ -54,6 +54,7 @@ def test_every_family_has_help_and_type(adit):
     errors = metrics.by("adit_errors_total", "error")
     assert set(errors.values()) == {0}
     assert {"dns_error", "connection_limit_reached", "http_request_denied"} <= set(errors)
+    assert metrics.by("adit_denied_total", "rule") == {"default": 0, "built-in": 0}
 
 
 def test_it_says_what_stats_says(adit, origin):
@@ -121,6 +122,22 @@ def test_denials_are_counted_by_rule(config):
     assert {rule: count for rule, count in found.items() if count} == expected
     logged = [line["rule"] for line in proxy.log_lines(event="deny")]
     assert {rule: logged.count(rule) for rule in logged} == expected
+
+
+def test_rules_are_counted_from_zero(config, tmp_path):
+    """Each that can decide has a zero before it denies anything, those of a reload too; files of
+    the same name are two."""
+    for folder in ("a", "b"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "rules.conf").write_text("deny port 25\n")
+    proxy = config('include "a/rules.conf"\ninclude "b/rules.conf"\nreport deny port 26 as "r"\n'
+                   'allow from loopback as "ours"\n')
+    rules = {"a/rules.conf:1", "b/rules.conf:1", "ours", "default"}
+    assert scrape(proxy).by("adit_denied_total", "rule") == dict.fromkeys(rules, 0)
+    with (tmp_path / "adit.conf").open("a") as file:
+        file.write('deny port 27 as "new"\n')
+    assert proxy.control("reload").returncode == 0
+    assert scrape(proxy).by("adit_denied_total", "rule") == dict.fromkeys(rules | {"new"}, 0)
 
 
 def test_outsiders_cannot_add_series(config, tmp_path):

@@ -293,6 +293,43 @@ static void prints_what_parses_to_the_same(void **state)
     destroy(second);
 }
 
+/* Unnamed rules of files with the same name are told apart, by no more of the path than that
+ * takes. */
+static void tells_files_of_one_name_apart(void **state)
+{
+    static const struct memory_file files[] = {
+        {"/etc/adit/adit.conf", "include \"conf.d/*\"\ndeny port 25\ninclude \"/rules.conf\"\n", 0,
+         0},
+        {"/etc/adit/conf.d/a/rules.conf", "deny port 26\n", 0, 0},
+        {"/etc/adit/conf.d/b/rules.conf", "deny port 27\nallow from loopback as \"named\"\n", 0, 0},
+        {"/etc/adit/conf.d/b/conf.d/a/rules.conf", "deny port 28\n", 0, 0},
+        {"/etc/adit/conf.d/mine-rules.conf", "\ndeny port 29\n", 0, 0},
+        {"/rules.conf", "deny port 30\n", 0, 0},
+    };
+    /* As glob_files has them; with the name and the place of the named one. */
+    static const char *const places[] = {
+        "adit/conf.d/a/rules.conf:1",
+        "b/conf.d/a/rules.conf:1",
+        "b/rules.conf:1",
+        "b/rules.conf:2",
+        "mine-rules.conf:2",
+        "adit.conf:2",
+        "/rules.conf:1",
+    };
+    struct result *result = calloc(1, sizeof(*result));
+
+    parse_files(result, files, ARRAY_LENGTH(files), NULL);
+    assert_int_equal(result->error, 0);
+    assert_int_equal(result->config->policy.rule_count, ARRAY_LENGTH(places));
+    for (size_t i = 0; i < ARRAY_LENGTH(places); i++) {
+        const struct policy_rule_source *rule = &result->config->policy.rules[i];
+
+        assert_string_equal(rule->place, places[i]);
+        assert_string_equal(rule->name, i == 3 ? "named" : places[i]);
+    }
+    destroy(result);
+}
+
 /* -- the built-in configuration and the command line */
 
 static void has_a_configuration_built_in(void **state)
@@ -634,6 +671,7 @@ int main(void)
         cmocka_unit_test(does_what_the_table_says),
         cmocka_unit_test(reads_values),
         cmocka_unit_test(prints_what_parses_to_the_same),
+        cmocka_unit_test(tells_files_of_one_name_apart),
         cmocka_unit_test(has_a_configuration_built_in),
         cmocka_unit_test(has_the_admin_page_where_the_command_line_says),
         cmocka_unit_test(refuses_an_open_listener_of_the_command_line),

@@ -113,6 +113,24 @@ static void test_rule_names_are_bounded(void **state)
     rule_names_destroy(names);
 }
 
+/* Rules that have denied nothing leave room for those that do, and once there is none, a denial can
+ * only be another's. */
+static void test_announced_rules_take_half(void **state)
+{
+    struct rule_names *names = rule_names_create();
+    char name[32];
+
+    assert_non_null(names);
+    for (size_t i = 0; i < 5000; i++) {
+        snprintf(name, sizeof(name), "file.conf:%zu", i);
+        rule_names_announce(names, name);
+    }
+    assert_string_equal(rule_names_at(names, RULE_NAMES_MAX / 2 - 1), "file.conf:511");
+    assert_null(rule_names_at(names, RULE_NAMES_MAX / 2));
+    assert_int_equal(rule_names_find(names, "file.conf:4999"), RULE_NAMES_MAX / 2);
+    rule_names_destroy(names);
+}
+
 enum { FINDERS = 4, FOUND = 900 };
 
 static void *find_all(void *argument)
@@ -156,6 +174,7 @@ int main(void)
         cmocka_unit_test(test_gauges_of_threads_add_up),
         cmocka_unit_test(test_histograms_count_by_bound),
         cmocka_unit_test(test_rule_names_are_bounded),
+        cmocka_unit_test(test_announced_rules_take_half),
         cmocka_unit_test(test_threads_agree_on_rules),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,143 @@
+/* What rules are called in the log. One with a name has that; another one is FILE:LINE, where the
+ * file is told by as little of the end of its path as tells it from all others of the
+ * configuration: mostly that is its base name.
+ */
+#include "config/builder.h"
+
+#include "policy/policy.h"
+
+#include <string.h>
+
+enum { MESSAGE_MAX = 512, LINE_DIGITS_MAX = 10 };
+
+/* What stands for something else, where rules are named. */
+static const struct {
+    const char *name;
+    const char *means;
+} reserved[] = {
+    {POLICY_DEFAULT_RULE, "that no rule matched"},
+    {"built-in", "that adit runs without a configuration"},
+    {"other", "all rules beyond the first 1024, in the metrics"},
+};
+
+/* Its place in `reserved`, or behind it. */
+static size_t find_reserved(const char *name)
+{
+    size_t i = 0;
+
+    while (i < ARRAY_LENGTH(reserved) && strcmp(reserved[i].name, name) != 0)
+        i++;
+    return i;
+}
+
+bool build_is_reserved_name(const char *name)
+{
+    return find_reserved(name) < ARRAY_LENGTH(reserved);
+}
+
+void build_check_name(struct config_builder *builder, const struct config_word *name)
+{
+    bool is_built_in = builder->depth == 0; /* of no file: our own text */
+    size_t i = find_reserved(name->text);
+
+    if (name->length == 0 || name->length > CONFIG_RULE_NAME_MAX)
+        builder_error(builder, &name->place, "a rule's name has 1 to 63 bytes", NULL);
+    if (i < ARRAY_LENGTH(reserved) && !is_built_in)
+        builder_error(builder, &name->place, "a rule can't be called '", name->text,
+                      "': the name means ", reserved[i].means, "; choose another", NULL);
+}
+
+/* -- FILE:LINE */
+
+static bool ends_with(const char *path, const char *tail)
+{
+    size_t length = strlen(path);
+    size_t tail_length = strlen(tail);
+
+    if (tail_length > length || strcmp(path + length - tail_length, tail) != 0)
+        return false;
+    return tail_length == length || path[length - tail_length - 1] == '/';
+}
+
+/* Another file's path ends like that, too. */
+static bool is_shared(const struct config_owner *owner, const char *file, const char *tail)
+{
+    const struct config_source *sources = owner->sources.items;
+
+    for (size_t i = 0; i < owner->sources.count; i++)
+        if (sources[i].kind == CONFIG_SOURCE_STATEMENTS && strcmp(sources[i].path, file) != 0 &&
+            ends_with(sources[i].path, tail))
+            return true;
+    return false;
+}
+
+/* The end of the path, from a component on. */
+static const char *find_tail(const struct config_owner *owner, const char *file)
+{
+    const char *tail = file + strlen(file);
+
+    do {
+        tail -= tail > file;
+        while (tail > file && tail[-1] != '/')
+            tail--;
+    } while (tail > file && is_shared(owner, file, tail));
+    return tail;
+}
+
+static const char *make_place(struct arena *arena, const char *tail, unsigned line)
+{
+    size_t size = strlen(tail) + 1 + LINE_DIGITS_MAX + 1;
+    char *buffer = arena_allocate(arena, size);
+    struct text text;
+
+    if (buffer == NULL)
+        return NULL;
+    text_init(&text, buffer, size);
+    text_add(&text, tail);
+    text_add_char(&text, ':');
+    text_add_decimal(&text, line);
+    return buffer;
+}
+
+static void name_places(struct config_owner *owner)
+{
+    struct rule_draft *rules = owner->rules.items;
+    const char *file = NULL;
+    const char *tail = NULL;
+
+    for (size_t i = 0; i < owner->rules.count; i++) {
+        struct rule_draft *rule = &rules[i];
+
+        if (rule->place.file != file) {
+            file = rule->place.file;
+            tail = find_tail(owner, file);
+        }
+        rule->source.place = make_place(&owner->arena, tail, rule->place.line);
+        if (rule->source.name == NULL)
+            rule->source.name = rule->source.place;
+    }
+}
+
+/* -- a name that another rule's place is */
+
+static void check_against_places(struct config_builder *builder, const struct rule_draft *named)
+{
+    const struct rule_draft *rules = builder->owner->rules.items;
+
+    for (size_t i = 0; i < builder->owner->rules.count; i++)
+        if (!rules[i].is_named && strcmp(rules[i].source.name, named->source.name) == 0)
+            builder_error(builder, &named->place, "'", named->source.name,
+                          "' is what the log calls a rule that has no name; choose another", NULL);
+}
+
+void build_name_rules(struct config_builder *builder)
+{
+    const struct rule_draft *rules = builder->owner->rules.items;
+
+    name_places(builder->owner);
+    if (builder->owner->arena.is_exhausted)
+        return;
+    for (size_t i = 0; i < builder->owner->rules.count; i++)
+        if (rules[i].is_named && strchr(rules[i].source.name, ':') != NULL)
+            check_against_places(builder, &rules[i]);
+}
