@@ -316,8 +316,6 @@ static void begin(struct explanation *explanation, const struct ip_endpoint *lis
                     &question->target);
     if (words[QUESTION_TIME] != NULL)
         judgement_set_time(judgement, question->weekday, question->minute);
-    else if (policy_needs_time(snapshot->policy))
-        judgement_stop_clock(judgement); /* so that it can be said */
     if (words[QUESTION_SNI] != NULL || words[QUESTION_PROTOCOL] != NULL)
         judgement_set_inside(judgement,
                              words[QUESTION_PROTOCOL] != NULL ? words[QUESTION_PROTOCOL] : "tls",

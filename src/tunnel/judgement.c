@@ -12,6 +12,18 @@
 
 /* ---- facts ---- */
 
+static void tell_time(struct policy_facts *facts)
+{
+    struct timespec now;
+    struct tm local;
+
+    clock_gettime(CLOCK_REALTIME, &now);
+    if (localtime_r(&now.tv_sec, &local) == NULL)
+        return;
+    facts->weekday = (uint8_t)local.tm_wday;
+    facts->minute = (uint16_t)(local.tm_hour * 60 + local.tm_min);
+}
+
 /* What is inside a tunnel is not known yet: a rule that asks for it stays undecided, and undecided
  * is denied. */
 void judgement_begin(struct judgement *judgement, const struct policy *policy,
@@ -29,10 +41,13 @@ void judgement_begin(struct judgement *judgement, const struct policy *policy,
                 .port = target->port,
             },
     };
-    if (listener == NULL)
-        return;
-    judgement->listener = *listener;
-    judgement->facts.listener = &judgement->listener;
+    if (listener != NULL) {
+        judgement->listener = *listener;
+        judgement->facts.listener = &judgement->listener;
+    }
+    judgement->has_time = policy_needs_time(policy);
+    if (judgement->has_time)
+        tell_time(&judgement->facts);
 }
 
 void judgement_set_time(struct judgement *judgement, uint8_t weekday, uint16_t minute)
@@ -49,28 +64,9 @@ void judgement_set_inside(struct judgement *judgement, const char *protocol, con
     judgement->facts.sni = sni;
 }
 
-static void tell_time(struct policy_facts *facts)
-{
-    struct timespec now;
-    struct tm local;
-
-    clock_gettime(CLOCK_REALTIME, &now);
-    if (localtime_r(&now.tv_sec, &local) == NULL)
-        return;
-    facts->weekday = (uint8_t)local.tm_wday;
-    facts->minute = (uint16_t)(local.tm_hour * 60 + local.tm_min);
-}
-
-void judgement_stop_clock(struct judgement *judgement)
-{
-    tell_time(&judgement->facts);
-    judgement->has_time = true;
-}
-
 /* ---- verdicts ---- */
 
-static struct verdict judge(struct judgement *judgement, const struct ip_address *address,
-                            enum policy_action good)
+static struct verdict evaluate(struct judgement *judgement, const struct ip_address *address)
 {
     const struct policy *policy = judgement->policy;
     struct policy_facts *facts = &judgement->facts;
@@ -79,9 +75,15 @@ static struct verdict judge(struct judgement *judgement, const struct ip_address
     facts->address = address;
     facts->is_local_address = address != NULL && policy_needs_local_check(policy, facts->port) &&
                               local_address_contains(address);
-    if (!judgement->has_time && policy_needs_time(policy))
-        tell_time(facts);
     policy_evaluate(policy, facts, &verdict);
+    return verdict;
+}
+
+static struct verdict judge(struct judgement *judgement, const struct ip_address *address,
+                            enum policy_action good)
+{
+    struct verdict verdict = evaluate(judgement, address);
+
     if (verdict.action != good) {
         if (!judgement->is_denied || verdict.reason == POLICY_LOOP)
             judgement->denied = verdict;
@@ -101,6 +103,11 @@ struct verdict judgement_of_address(struct judgement *judgement, const struct ip
 
     judgement->allowed_count += verdict.action == POLICY_ALLOW;
     return verdict;
+}
+
+struct verdict judgement_recall(struct judgement *judgement, const struct ip_address *address)
+{
+    return evaluate(judgement, address);
 }
 
 void judgement_answered(struct judgement *judgement, enum resolver_status status)

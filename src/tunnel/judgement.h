@@ -19,7 +19,7 @@ struct judgement {
     const struct policy *policy;
     struct policy_facts facts; /* of the last verdict */
     struct ip_endpoint listener;
-    bool has_time;                    /* it was set, and does not pass */
+    bool has_time;                    /* a rule needs it, or it was set; it does not pass */
     enum resolver_status statuses[2]; /* of the families that are answered */
     unsigned answered_count;
     unsigned allowed_count; /* addresses that may be dialled */
@@ -35,8 +35,6 @@ void judgement_begin(struct judgement *judgement, const struct policy *policy,
                      const struct ip_endpoint *listener, const struct authority *target);
 /* Instead of now. 0 is Sunday; minute of the day, local. */
 void judgement_set_time(struct judgement *judgement, uint8_t weekday, uint16_t minute);
-/* It is now, until the end. */
-void judgement_stop_clock(struct judgement *judgement);
 /* Instead of nothing. NULL: there is none. */
 void judgement_set_inside(struct judgement *judgement, const char *protocol, const char *sni);
 
@@ -44,6 +42,8 @@ void judgement_set_inside(struct judgement *judgement, const char *protocol, con
 struct verdict judgement_of_name(struct judgement *judgement);
 /* POLICY_ALLOW: it may be dialled; else denied. */
 struct verdict judgement_of_address(struct judgement *judgement, const struct ip_address *address);
+/* What was said of an address that was judged before: the facts are still the same. */
+struct verdict judgement_recall(struct judgement *judgement, const struct ip_address *address);
 /* A family is answered, and each of its addresses was judged. */
 void judgement_answered(struct judgement *judgement, enum resolver_status status);
 bool judgement_is_complete(const struct judgement *judgement); /* both families are */

@@ -52,14 +52,14 @@ enum auth_result opening_authenticate(struct tunnel *tunnel,
 
 /* ---- judging ---- */
 
-/* Those of the last evaluation count: facts that come later add and remove. For want of memory they
- * are not told. */
-static void note_reports(struct tunnel *tunnel, const struct verdict *verdict)
+/* For want of memory the reports are not told. */
+void opening_note(struct tunnel *tunnel, const struct verdict *verdict)
 {
     const struct policy_source *source = policy_rules(tunnel->rules->policy);
     char buffer[REPORTS_SIZE];
     struct text names;
 
+    tunnel->rule = verdict->rule;
     if (tunnel->extras != NULL) {
         free(tunnel->extras->reports);
         tunnel->extras->reports = NULL;
@@ -87,21 +87,21 @@ bool opening_judge_name(struct tunnel *tunnel)
     if (opening->authority.address.family != IP_NONE)
         return true;
     struct verdict verdict = judgement_of_name(&opening->judgement);
-    note_reports(tunnel, &verdict);
-    tunnel->rule = verdict.rule;
+    opening_note(tunnel, &verdict);
     return !opening->judgement.is_denied;
 }
 
-/* An address of the target became known. */
+/* An address of the target became known. Until it is known which one is dialled, the first that may
+ * be stands for all. */
 static void offer_address(struct tunnel *tunnel, const struct ip_address *address)
 {
     struct opening *opening = tunnel->opening;
     struct verdict verdict = judgement_of_address(&opening->judgement, address);
 
-    note_reports(tunnel, &verdict);
     if (verdict.action != POLICY_ALLOW)
         return;
-    tunnel->rule = verdict.rule;
+    if (opening->judgement.allowed_count == 1)
+        opening_note(tunnel, &verdict);
     dial_add(opening->dial, address);
 }
 
@@ -155,6 +155,18 @@ static void on_entered(struct dial_pass *pass)
     tunnel_drive(opening->tunnel);
 }
 
+/* Each address may have another rule. */
+static void note_dialled(struct tunnel *tunnel, const struct ip_endpoint *endpoint)
+{
+    struct judgement *judgement = &tunnel->opening->judgement;
+
+    tunnel->address = *endpoint;
+    if (judgement->allowed_count == 1 || endpoint->address.family == IP_NONE)
+        return;
+    struct verdict verdict = judgement_recall(judgement, &endpoint->address);
+    opening_note(tunnel, &verdict);
+}
+
 static void on_dialled(void *owner, const struct dial_result *result)
 {
     struct tunnel *tunnel = owner;
@@ -163,7 +175,7 @@ static void on_dialled(void *owner, const struct dial_result *result)
     opening->is_dialled = true;
     opening->dial_error = result->error;
     opening->target = result->stream;
-    tunnel->address = result->endpoint;
+    note_dialled(tunnel, &result->endpoint);
     tunnel_drive(tunnel);
 }
 

@@ -11,6 +11,7 @@
 #include <stdbool.h>
 
 struct opening;
+struct verdict;
 
 /* NULL for want of memory. */
 struct opening *opening_create(struct tunnel *tunnel, const struct tunnel_request *request,
@@ -25,6 +26,8 @@ enum auth_result opening_authenticate(struct tunnel *tunnel,
                                       const struct basic_credentials *credentials);
 /* Gathers the facts and judges the name, if the target has one. False: it is denied. */
 bool opening_judge_name(struct tunnel *tunnel);
+/* This verdict is the one that counts: its rule, and the report rules that are true with it. */
+void opening_note(struct tunnel *tunnel, const struct verdict *verdict);
 /* Addresses are judged and offered to the dial as they come; a literal's before this returns. False
  * when there is no memory for the question. */
 bool opening_resolve(struct tunnel *tunnel);

@@ -140,7 +140,7 @@ static void refuse_by_judgement(struct tunnel *tunnel)
     struct text details;
 
     if (judgement->is_denied)
-        tunnel->rule = judgement->denied.rule;
+        opening_note(tunnel, &judgement->denied);
     text_init(&details, buffer, sizeof(buffer));
     judgement_print(&details, judgement);
     refuse(tunnel, error, buffer);
@@ -289,10 +289,12 @@ static void refuse_undialled(struct tunnel *tunnel)
 {
     const struct opening *opening = tunnel->opening;
 
-    if (opening->judgement.is_denied && opening->judgement.denied.reason == POLICY_LOOP)
+    if (opening->judgement.is_denied && opening->judgement.denied.reason == POLICY_LOOP) {
+        tunnel->address = (struct ip_endpoint){0}; /* it is not what is refused */
         refuse_by_judgement(tunnel);
-    else
+    } else {
         refuse(tunnel, tunnel_error_from_errno(opening->dial_error), NULL);
+    }
 }
 
 static bool step_dialling(struct tunnel *tunnel)

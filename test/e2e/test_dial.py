@@ -4,6 +4,7 @@ Names are asked of servers in a network namespace of the test's own, with an /et
 machine's resolver and files are neither used nor touched.
 """
 
+import json
 import os
 import subprocess
 import time
@@ -287,6 +288,72 @@ def test_dials_leave_descriptors_to_others(world):
             time.sleep(0.1)  # attempts begin 250 ms apart
             open_tunnel(world.adit.listeners[1], server.authority).close()
     assert "can't accept" not in world.adit.stderr()
+
+
+# -- the rule of the address
+
+RULE_OF_EACH = """
+report deny to 127.0.0.0/8 as "old"
+report deny to ::1 as "new"
+deny to 127.0.0.3 as "not three"
+allow to 127.0.0.1 as "four"
+allow to ::1 as "six"
+allow to 127.0.0.2 as "two"
+deny to any as "the rest"
+"""
+
+
+@pytest.fixture
+def ruled(world, tmp_path):
+    path = tmp_path / "adit.conf"
+    path.write_text("log stderr\n" + RULE_OF_EACH)
+    answers = {"both.test": Answer("127.0.0.1", "::1"), "four.test": Answer("127.0.0.2", "127.0.0.1"),
+               "new.test": Answer("127.0.0.3", "::1"), "old.test": Answer("127.0.0.1", "::2"),
+               "none.test": Answer("127.0.0.3", "::2")}
+    return world(answers, args=("-c", path))
+
+
+@pytest.mark.parametrize("name, host, rule, report", [
+    ("both.test", "::1", "six", "new"),          # though IPv4 is judged too
+    ("both.test", "127.0.0.1", "four", "old"),   # though IPv6 was dialled first
+    ("four.test", "127.0.0.1", "four", "old"),   # though 127.0.0.2 was judged as well
+    ("four.test", "127.0.0.2", "two", "old"),
+    ("new.test", "::1", "six", "new"),           # though another address is denied
+    ("old.test", "127.0.0.1", "four", "old"),
+])
+def test_the_rule_in_the_log_is_that_of_the_address_dialled(ruled, name, host, rule, report):
+    server = ruled.start(Echo, host=host)
+    client = ruled.client(f"{name}:{server.port}")
+    assert client.read_until(b"\r\n\r\n") == ESTABLISHED
+    line = ruled.adit.wait_for_log(event="open")
+    bare = line["address"].rpartition(":")[0].strip("[]")
+    assert (bare, line["rule"], line["report"]) == (host, rule, report)
+    ps = json.loads(ruled.adit.control("ps", "--json").stdout)
+    assert (ps["rule"], ps["report"]) == (rule, report)
+    client.close()
+    line = ruled.adit.wait_for_log(event="close")
+    assert (line["rule"], line["report"]) == (rule, report)
+
+
+@pytest.mark.parametrize("name, rules", [("both.test", {"::1": "six", "127.0.0.1": "four"}),
+                                         ("new.test", {"::1": "six"})])
+def test_the_rule_of_a_dial_that_failed(ruled, name, rules):
+    with ruled.namespace:
+        port = closed_port()
+    assert ruled.answer(f"{name}:{port}").error == "connection_refused"
+    line = ruled.adit.wait_for_log(event="deny")
+    bare = line["address"].rpartition(":")[0].strip("[]")
+    assert line["rule"] == rules[bare]
+    assert line["report"] == {"six": "new", "four": "old"}[line["rule"]]
+
+
+def test_the_rule_of_a_denial(ruled):
+    """What the client hears, and the reports in front of that."""
+    response = ruled.answer("none.test:1")
+    line = ruled.adit.wait_for_log(event="deny")
+    assert response.status_line == f"HTTP/1.1 403 denied by policy (rule {line['rule']})"
+    assert "address" not in line
+    assert (line["rule"], line.get("report")) in (("not three", "old"), ("the rest", None))
 
 
 # -- DNS
