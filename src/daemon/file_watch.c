@@ -1,17 +1,21 @@
-/* inotify watches inodes, and a name may come to mean another inode in many ways. So for each file
- * three things are watched: the folder /etc (the name is made, renamed over, removed), the folder
- * of what the name leads to (a resolver that rewrites /run/.../resolv.conf), and that file itself
- * (a container's file that is bind-mounted over the name and written from outside).
+/* inotify watches inodes, and a name may come to mean another inode in many ways: any folder on the
+ * way to it may be made anew, any link set anew, and none need exist yet. So the way is walked as
+ * the kernel walks it, a name at a time, through what links name, and every step is watched: the
+ * folder that was looked into, for the one name that was looked up there. At the end the file
+ * itself is watched (a container's file that is bind-mounted over the name and written from
+ * outside). The way may end early, at a name that does not exist: its folder tells when it does.
  *
- * Adding a watch for an inode that has one returns the same number, so renewing is adding all
- * again; what is no longer meant is removed. A link that leads into a folder that does not exist
- * yet is noticed with the next change in /etc only.
+ * A step is watched before it is looked at, so nothing slips in between. Whatever concerns a step
+ * makes the owner renew, and the whole way is walked again. Adding a watch for an inode that has
+ * one returns the same number; what no step needs any more is removed.
  */
 #include "daemon/file_watch.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/inotify.h>
@@ -22,19 +26,22 @@ static const char *const file_paths[] = {"/etc/hosts", "/etc/resolv.conf"};
 static_assert(ARRAY_LENGTH(file_paths) == WATCHED_FILE_COUNT, "a path for every file");
 
 enum {
-    FOLDER_EVENTS =
-        IN_CREATE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE | IN_CLOSE_WRITE | IN_MODIFY,
+    FOLDER_EVENTS = IN_CREATE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE | IN_ATTRIB | IN_ONLYDIR,
     FILE_EVENTS = IN_CLOSE_WRITE | IN_MODIFY | IN_ATTRIB | IN_DELETE_SELF | IN_MOVE_SELF,
-    /* /etc, and for each file the folder and the inode that its name leads to */
-    WATCHES_MAX = 1 + 2 * WATCHED_FILE_COUNT,
+    STEPS_MAX = 64, /* of all ways together; three links deep they have about twenty */
+    LINKS_MAX = 40, /* on one way, as in the kernel */
     EVENTS_BYTES = 4096,
+};
+
+struct step {
+    int number;              /* inotify's */
+    char name[NAME_MAX + 1]; /* in that folder; "": the file itself */
 };
 
 struct file_watch {
     int fd;
-    int watches[WATCHES_MAX]; /* inotify's numbers; -1: none */
-    /* What the names lead to now: of a folder's events only these names matter. */
-    char target_names[WATCHED_FILE_COUNT][NAME_MAX + 1];
+    struct step steps[STEPS_MAX];
+    size_t step_count;
 };
 
 int file_watch_create(struct file_watch **ret_watch)
@@ -49,8 +56,6 @@ int file_watch_create(struct file_watch **ret_watch)
         free(watch);
         return error;
     }
-    for (size_t i = 0; i < WATCHES_MAX; i++)
-        watch->watches[i] = -1;
     *ret_watch = watch;
     return 0;
 }
@@ -66,22 +71,16 @@ int file_watch_fd(const struct file_watch *watch)
     return watch->fd;
 }
 
-static const char *base_name(const char *path)
-{
-    return strrchr(path, '/') + 1;
-}
-
 static bool concerns_us(const struct file_watch *watch, const struct inotify_event *event)
 {
-    if (event->mask & IN_IGNORED)
+    if (event->mask & IN_IGNORED) /* told before: a deletion, an unmount */
         return false;
-    if (event->len == 0) /* of a file itself, or the queue ran over */
+    if (event->mask & (IN_Q_OVERFLOW | IN_UNMOUNT))
         return true;
-    for (size_t i = 0; i < WATCHED_FILE_COUNT; i++) {
-        if (strcmp(event->name, base_name(file_paths[i])) == 0 ||
-            strcmp(event->name, watch->target_names[i]) == 0)
+    for (size_t i = 0; i < watch->step_count; i++)
+        if (watch->steps[i].number == event->wd &&
+            strcmp(watch->steps[i].name, event->len > 0 ? event->name : "") == 0)
             return true;
-    }
     return false;
 }
 
@@ -104,48 +103,143 @@ bool file_watch_take(struct file_watch *watch)
     }
 }
 
-static void watch_target(struct file_watch *watch, enum watched_file file, int ret_watches[2])
-{
-    char *target = realpath(file_paths[file], NULL);
+/* -- walking */
 
-    ret_watches[0] = -1;
-    ret_watches[1] = -1;
-    watch->target_names[file][0] = '\0';
-    if (target == NULL)
+struct walk {
+    struct file_watch *watch;
+    struct watch_problem *problem;
+    char folder[PATH_MAX]; /* without links in it; "" is the root */
+    char rest[PATH_MAX];   /* what is still to be looked up from there */
+    unsigned links;
+};
+
+static void report(struct walk *walk, const char *path, int error)
+{
+    if (walk->problem->error != 0)
         return;
-    /* IN_MASK_ADD: both files may lead to one inode or folder. */
-    ret_watches[0] = inotify_add_watch(watch->fd, target, FILE_EVENTS | IN_MASK_ADD);
-    char *name = strrchr(target, '/') + 1;
-    strncpy(watch->target_names[file], name, NAME_MAX);
-    *name = '\0'; /* leaves the folder */
-    ret_watches[1] = inotify_add_watch(watch->fd, target, FOLDER_EVENTS | IN_MASK_ADD);
-    free(target);
+    walk->problem->error = error;
+    snprintf(walk->problem->path, sizeof(walk->problem->path), "%s", path);
 }
 
-static bool contains(const int *numbers, size_t count, int number)
+/* `name` "": the file itself. */
+static void add_step(struct walk *walk, const char *path, const char *name)
 {
-    for (size_t i = 0; i < count; i++) {
-        if (numbers[i] == number)
-            return true;
+    struct file_watch *watch = walk->watch;
+    uint32_t events = name[0] != '\0' ? FOLDER_EVENTS : FILE_EVENTS;
+
+    if (watch->step_count == STEPS_MAX) {
+        report(walk, path, -ELOOP);
+        return;
     }
+    /* IN_MASK_ADD: both files may lead over one folder, or to one inode. */
+    int number = inotify_add_watch(watch->fd, path, events | IN_MASK_ADD);
+    if (number < 0) {
+        if (errno != ENOENT && errno != ENOTDIR) /* gone meanwhile: the step before tells */
+            report(walk, path, -errno);
+        return;
+    }
+    struct step *step = &watch->steps[watch->step_count++];
+    step->number = number;
+    snprintf(step->name, sizeof(step->name), "%s", name);
+}
+
+/* False: there is none left. */
+static bool take_name(struct walk *walk, char name[NAME_MAX + 1])
+{
+    const char *start = walk->rest + strspn(walk->rest, "/");
+    size_t length = strcspn(start, "/");
+
+    if (length == 0 || length > NAME_MAX)
+        return false;
+    memcpy(name, start, length);
+    name[length] = '\0';
+    memmove(walk->rest, start + length, strlen(start + length) + 1);
+    return true;
+}
+
+static void leave_folder(struct walk *walk)
+{
+    char *slash = strrchr(walk->folder, '/');
+
+    if (slash != NULL)
+        *slash = '\0';
+}
+
+/* The way goes on where the link leads. False: too long. */
+static bool follow(struct walk *walk, const char *target)
+{
+    char rest[PATH_MAX];
+    int length = snprintf(rest, sizeof(rest), "%s/%s", target, walk->rest);
+
+    if (length >= PATH_MAX || ++walk->links > LINKS_MAX)
+        return false;
+    memcpy(walk->rest, rest, (size_t)length + 1);
+    if (target[0] == '/')
+        walk->folder[0] = '\0';
+    return true;
+}
+
+/* One name further. False: the way ends here. */
+static bool walk_step(struct walk *walk)
+{
+    char name[NAME_MAX + 1];
+    char path[PATH_MAX];
+    char target[PATH_MAX];
+
+    if (!take_name(walk, name))
+        return false;
+    if (strcmp(name, ".") == 0)
+        return true;
+    if (strcmp(name, "..") == 0) {
+        leave_folder(walk);
+        return true;
+    }
+    add_step(walk, walk->folder[0] != '\0' ? walk->folder : "/", name);
+    if (snprintf(path, sizeof(path), "%s/%s", walk->folder, name) >= PATH_MAX)
+        return false;
+    ssize_t length = readlink(path, target, sizeof(target) - 1);
+    if (length >= 0) {
+        target[length] = '\0';
+        return follow(walk, target);
+    }
+    if (errno != EINVAL) /* it is not there, or we may not look */
+        return false;
+    if (walk->rest[strspn(walk->rest, "/")] == '\0') {
+        add_step(walk, path, "");
+        return false;
+    }
+    memcpy(walk->folder, path, strlen(path) + 1);
+    return true;
+}
+
+static bool is_needed(const struct file_watch *watch, int number)
+{
+    for (size_t i = 0; i < watch->step_count; i++)
+        if (watch->steps[i].number == number)
+            return true;
     return false;
 }
 
-void file_watch_renew(struct file_watch *watch)
+void file_watch_renew(struct file_watch *watch, struct watch_problem *ret_problem)
 {
-    int watches[WATCHES_MAX];
+    int before[STEPS_MAX];
+    size_t before_count = watch->step_count;
 
-    watches[0] = inotify_add_watch(watch->fd, "/etc", FOLDER_EVENTS | IN_MASK_ADD);
-    for (size_t i = 0; i < WATCHED_FILE_COUNT; i++)
-        watch_target(watch, (enum watched_file)i, watches + 1 + 2 * i);
-    for (size_t i = 0; i < WATCHES_MAX; i++) {
-        int old = watch->watches[i];
+    for (size_t i = 0; i < before_count; i++)
+        before[i] = watch->steps[i].number;
+    ret_problem->error = 0;
+    watch->step_count = 0;
+    for (size_t i = 0; i < WATCHED_FILE_COUNT; i++) {
+        struct walk walk = {.watch = watch, .problem = ret_problem};
 
-        /* The kernel has removed those of deleted inodes itself; the error then says so. */
-        if (old >= 0 && !contains(watches, WATCHES_MAX, old))
-            inotify_rm_watch(watch->fd, old);
+        snprintf(walk.rest, sizeof(walk.rest), "%s", file_paths[i]);
+        while (walk_step(&walk))
+            continue;
     }
-    memcpy(watch->watches, watches, sizeof(watches));
+    for (size_t i = 0; i < before_count; i++)
+        /* The kernel has removed those of deleted inodes itself; the error then says so. */
+        if (!is_needed(watch, before[i]))
+            inotify_rm_watch(watch->fd, before[i]);
 }
 
 const char *watched_file_path(enum watched_file file)

@@ -1,11 +1,13 @@
 /* Notices that /etc/hosts or /etc/resolv.conf changed, however it was done: written in place,
- * renamed over, removed, made again, a symbolic link set anew, or the file behind the link changed.
+ * renamed over, removed, made again, a symbolic link set anew, or anything on the way that a link
+ * leads, be it there already or not. (What is mounted over a name tells nobody.)
  */
 #ifndef DAEMON_FILE_WATCH_H
 #define DAEMON_FILE_WATCH_H
 
 #include "base/contract.h"
 
+#include <limits.h>
 #include <stdbool.h>
 
 struct file_watch;
@@ -19,8 +21,15 @@ void file_watch_destroy(struct file_watch *watch);
 int file_watch_fd(const struct file_watch *watch);
 /* Takes what happened; true if it may concern one of the files. */
 bool file_watch_take(struct file_watch *watch);
-/* Watches what the names lead to now. To be called before the files are opened. */
-void file_watch_renew(struct file_watch *watch);
+/* Why something can't be watched. */
+struct watch_problem {
+    int error; /* 0: nothing is wrong; -ENOSPC: the user's watches are used up */
+    char path[PATH_MAX];
+};
+
+/* Watches what the names lead to now. To be called before the files are opened. The first problem;
+ * the rest is watched all the same. */
+void file_watch_renew(struct file_watch *watch, struct watch_problem *ret_problem);
 
 const char *watched_file_path(enum watched_file file);
 /* Open for reading, a regular file, or -errno. */

@@ -20,8 +20,8 @@
 #include "admin/control_socket.h"
 #include "daemon/channel.h"
 #include "daemon/configuration.h"
-#include "daemon/file_watch.h"
 #include "daemon/log_file.h"
+#include "daemon/machine_files.h"
 #include "daemon/reload_result.h"
 #include "daemon/say.h"
 #include "daemon/worker.h"
@@ -40,8 +40,6 @@
 #include <unistd.h>
 
 enum {
-    SETTLE_MS = 100,      /* from the first sign of a change: editors write in several steps */
-    SEND_AGAIN_MS = 1000, /* a worker that does not read its channel */
     SHORT_LIFE_MS = 1000, /* a worker that dies younger is replaced at this age */
     KILL_AFTER_MS = 1000, /* beyond the drain time, or the second signal */
     MESSAGE_BYTES = 512,
@@ -78,7 +76,7 @@ struct supervisor {
     struct reload_report report;
     char *message; /* CHANNEL_TEXT_MAX; its diagnostics */
     struct control_socket control;
-    struct file_watch *files; /* NULL: changes are not noticed */
+    struct machine_files files;
     struct process_limits limits;
     enum relay_mode relay_mode;
     unsigned threads;
@@ -86,7 +84,6 @@ struct supervisor {
     struct worker_process worker;
     uint64_t started_ms;
     uint64_t restarts;
-    uint64_t send_files_at_ms;
     uint64_t start_worker_at_ms;
     uint64_t kill_worker_at_ms;
 };
@@ -98,26 +95,6 @@ static void end(struct supervisor *supervisor, int exit_status)
 }
 
 /* -- the worker */
-
-static void send_files(struct supervisor *supervisor)
-{
-    static const enum channel_kind kinds[] = {CHANNEL_HOSTS, CHANNEL_RESOLV_CONF};
-    static_assert(ARRAY_LENGTH(kinds) == WATCHED_FILE_COUNT, "a message for every file");
-
-    supervisor->send_files_at_ms = NEVER;
-    if (supervisor->files != NULL)
-        file_watch_renew(supervisor->files);
-    for (size_t i = 0; i < WATCHED_FILE_COUNT && supervisor->worker.channel_fd >= 0; i++) {
-        /* A file that can't be opened has no contents. */
-        int fd = watched_file_open((enum watched_file)i);
-        int error = channel_send(supervisor->worker.channel_fd, kinds[i], fd);
-
-        if (fd >= 0)
-            close(fd);
-        if (error == -EAGAIN)
-            supervisor->send_files_at_ms = clock_monotonic_ms() + SEND_AGAIN_MS;
-    }
-}
 
 /* In the child; does not return. */
 static void become_worker(void *self, int channel_fd)
@@ -140,9 +117,7 @@ static void become_worker(void *self, int channel_fd)
     for (size_t i = 0; i < ARRAY_LENGTH(ignored_signals); i++)
         signal(ignored_signals[i], SIG_IGN);
     close(supervisor->signal_fd);
-    if (supervisor->files != NULL)
-        file_watch_destroy(supervisor->files);
-    supervisor->files = NULL;
+    machine_files_close(&supervisor->files);
     /* What the worker needs of it comes through the channel. */
     configuration_drop(&supervisor->current, NULL);
     free(supervisor->message);
@@ -159,7 +134,7 @@ static int start_worker(struct supervisor *supervisor)
     error = configuration_send(&supervisor->current, supervisor->worker.channel_fd);
     if (error < 0)
         return error;
-    send_files(supervisor);
+    machine_files_send(&supervisor->files, supervisor->worker.channel_fd);
     return 0;
 }
 
@@ -339,6 +314,8 @@ static void reload(struct supervisor *supervisor)
     supervisor->is_reload_wanted = false;
     supervisor->current_asks = supervisor->asks;
     supervisor->asks = 0;
+    /* Whatever comes of the rest, and watched or not. */
+    machine_files_send(&supervisor->files, supervisor->worker.channel_fd);
     text_init(&message, supervisor->message, CHANNEL_TEXT_MAX);
     int error =
         configuration_load(&supervisor->next, supervisor->settings, &supervisor->current, &message);
@@ -540,12 +517,6 @@ static void hear_signals(struct supervisor *supervisor)
     }
 }
 
-static void hear_files(struct supervisor *supervisor)
-{
-    if (file_watch_take(supervisor->files) && supervisor->send_files_at_ms == NEVER)
-        supervisor->send_files_at_ms = clock_monotonic_ms() + SETTLE_MS;
-}
-
 static void kill_late_worker(struct supervisor *supervisor)
 {
     say("worker %d does not end in time; killed it", (int)supervisor->worker.pid);
@@ -564,8 +535,8 @@ static void do_what_is_due(struct supervisor *supervisor)
 
     if (supervisor->start_worker_at_ms <= now)
         replace_worker(supervisor);
-    if (supervisor->send_files_at_ms <= now)
-        send_files(supervisor);
+    if (supervisor->files.send_at_ms <= now)
+        machine_files_send(&supervisor->files, supervisor->worker.channel_fd);
     if (supervisor->kill_worker_at_ms <= now)
         kill_late_worker(supervisor);
 }
@@ -578,7 +549,7 @@ static uint64_t earlier(uint64_t a, uint64_t b)
 static int wait_ms(const struct supervisor *supervisor)
 {
     uint64_t at = earlier(supervisor->kill_worker_at_ms,
-                          earlier(supervisor->send_files_at_ms, supervisor->start_worker_at_ms));
+                          earlier(supervisor->files.send_at_ms, supervisor->start_worker_at_ms));
     uint64_t now = clock_monotonic_ms();
 
     if (at == NEVER)
@@ -592,15 +563,14 @@ static void serve(struct supervisor *supervisor)
         struct pollfd fds[] = {
             {.fd = supervisor->signal_fd, .events = POLLIN},
             {.fd = worker_process_poll_fd(&supervisor->worker), .events = POLLIN},
-            {.fd = supervisor->files != NULL ? file_watch_fd(supervisor->files) : -1,
-             .events = POLLIN},
+            {.fd = machine_files_poll_fd(&supervisor->files), .events = POLLIN},
         };
 
         if (poll(fds, ARRAY_LENGTH(fds), wait_ms(supervisor)) > 0) {
             if (fds[1].revents != 0)
                 hear_worker(supervisor);
             if (fds[2].revents != 0)
-                hear_files(supervisor);
+                machine_files_hear(&supervisor->files);
             if (fds[0].revents != 0)
                 hear_signals(supervisor);
         }
@@ -713,10 +683,7 @@ static int open_all(struct supervisor *supervisor)
     error = open_control(supervisor);
     if (error < 0)
         return error;
-    error = file_watch_create(&supervisor->files);
-    if (error < 0)
-        say("warning: can't watch /etc: %s; changes of hosts and resolv.conf need a restart",
-            strerror(-error));
+    machine_files_open(&supervisor->files);
     return 0;
 }
 
@@ -728,8 +695,7 @@ static void close_all(struct supervisor *supervisor)
     configuration_drop(&supervisor->current, NULL);
     free(supervisor->message);
     control_socket_close(&supervisor->control);
-    if (supervisor->files != NULL)
-        file_watch_destroy(supervisor->files);
+    machine_files_close(&supervisor->files);
     if (supervisor->signal_fd >= 0)
         close(supervisor->signal_fd);
 }
@@ -743,7 +709,6 @@ int supervisor_run(const struct settings *settings)
         .signal_fd = -1,
         .threads = settings->workers > 0 ? settings->workers : process_count_cores(),
         .started_ms = clock_monotonic_ms(),
-        .send_files_at_ms = NEVER,
         .start_worker_at_ms = NEVER,
         .kill_worker_at_ms = NEVER,
     };

@@ -6,6 +6,7 @@ machine's resolver and files are neither used nor touched.
 
 import json
 import os
+import shutil
 import subprocess
 import time
 
@@ -28,12 +29,13 @@ class World:
     """
 
     def __init__(self, namespace, keep, adit, etc, zone, hosts="127.0.0.1 localhost\n",
-                 resolv_conf=None, args=(), **options):
+                 resolv_conf=None, args=(), prepare=lambda etc: None, **options):
         self.namespace = namespace
         self.keep = keep
         with namespace:
             self.names = keep(ScriptedNames(zone))
             self.etc = etc(resolv_conf=resolv_conf or self.names.resolv_conf, hosts=hosts)
+            prepare(self.etc.folder)
             self.adit = adit(*args, etc=self.etc, **options)
 
     def start(self, kind, *args, **options):
@@ -594,6 +596,111 @@ def test_resolv_conf_is_read_again(world, change):
     assert world.answer(f"name.test:{server.port}").error == "dns_error"
     getattr(world.etc, change)("resolv.conf", other.resolv_conf)
     eventually(lambda: world.opens(f"other.test:{server.port}"), timeout=40)
+
+
+class Links:
+    """/etc/hosts as it may be: a link to a link into a folder elsewhere."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        self.run = folder / "run" / "names"
+        self.write("192.0.2.1 other.test\n")
+
+    def link(self, etc):
+        """hosts -> (etc) links/hosts -> elsewhere/link -> run/names/hosts"""
+        (etc / "links").mkdir()
+        (etc / "hosts").symlink_to("links//./hosts")
+        (etc / "links" / "hosts").symlink_to(f"/etc/..{self.folder}/link")
+        (self.folder / "link").symlink_to("run/names/hosts")
+
+    def write(self, text):
+        self.run.mkdir(parents=True, exist_ok=True)
+        (self.run / "hosts").write_text(text)
+
+    def write_as_an_editor(self, text):
+        (self.run / "new").write_text(text)
+        (self.run / "new").rename(self.run / "hosts")
+
+    def make_folder_anew(self, text):
+        self.run.rename(self.folder / "run" / "old")
+        self.write(text)
+
+    def make_all_anew(self, text):
+        """In steps, as a boot would do it: what each step tells has been heard."""
+        (self.folder / "run").rename(self.folder / "gone")
+        time.sleep(0.3)
+        (self.folder / "run").mkdir()
+        time.sleep(0.3)
+        self.run.mkdir()
+        time.sleep(0.3)
+        self.write(text)
+
+    def set_the_last_link_anew(self, text):
+        (self.folder / "third").write_text(text)
+        (self.folder / "link").unlink()
+        (self.folder / "link").symlink_to("third")
+
+    def remove(self, text):
+        (self.run / "hosts").unlink()
+        time.sleep(0.3)
+        self.write(text)
+
+
+@pytest.mark.parametrize("change", ["write", "write_as_an_editor", "make_folder_anew",
+                                    "make_all_anew", "set_the_last_link_anew", "remove"])
+@pytest.mark.parametrize("is_dangling", [False, True], ids=["", "dangling"])
+def test_links_are_followed_step_by_step(world, tmp_path, change, is_dangling):
+    """And again after what was done first, as the way is another one then."""
+    (tmp_path / "elsewhere").mkdir()
+    links = Links(tmp_path / "elsewhere")
+    if is_dangling:
+        shutil.rmtree(links.folder / "run")
+    world = world(hosts=None, prepare=links.link)
+    server = world.start(Echo, host="127.0.0.7")
+    if is_dangling:
+        links.write("127.0.0.7 first.test\n")
+        eventually(lambda: world.opens(f"first.test:{server.port}"))
+    getattr(links, change)("127.0.0.7 second.test\n")
+    eventually(lambda: world.opens(f"second.test:{server.port}"))
+    links.folder.joinpath("link").resolve().write_text("127.0.0.7 third.test\n")
+    eventually(lambda: world.opens(f"third.test:{server.port}"))
+    assert "can't watch" not in world.adit.stderr()
+
+
+def test_a_resolv_conf_that_comes_late(world, tmp_path):
+    """The link of systemd-resolved, NetworkManager and resolvconf, before they run."""
+    late = tmp_path / "run" / "resolve" / "resolv.conf"
+    world = world({"name.test": Answer("127.0.0.1")}, resolv_conf="nameserver 127.0.0.98\n",
+                  prepare=lambda etc: ((etc / "resolv.conf").unlink(),
+                                       (etc / "resolv.conf").symlink_to(late)))
+    late.parent.mkdir(parents=True)
+    late.write_text(world.names.resolv_conf)
+    server = world.start(Echo)
+    eventually(lambda: world.opens(f"name.test:{server.port}"), timeout=30)
+
+
+@pytest.mark.parametrize("limit,what", [("max_inotify_watches", "watches"),
+                                        ("max_inotify_instances", "instances")])
+def test_without_watches_a_reload_reads_again(world, tmp_path, limit, what):
+    """And it is said at the start. The files are read whatever becomes of the configuration."""
+    config = tmp_path / "adit.conf"
+    config.write_text("listen 127.0.0.1:0\nallow from loopback to any, special\n")
+    script = f'echo 0 >/proc/sys/user/{limit} && exec "$@"'
+    world = world(hosts="127.0.0.7 first.test\n", args=["-c", config],
+                  prefix=["unshare", "--user", "--map-root-user", "sh", "-c", script, "sh"])
+    server = world.start(Echo, host="127.0.0.7")
+    assert world.opens(f"first.test:{server.port}")
+    lines = [line for line in world.adit.stderr().splitlines() if "can't watch" in line]
+    assert len(lines) == 1
+    assert f"no inotify {what} are left" in lines[0] and "`adit reload`" in lines[0]
+    world.etc.write("hosts", "127.0.0.7 second.test\n")
+    assert world.adit.control("reload").returncode == 0
+    assert world.opens(f"second.test:{server.port}")
+    world.etc.write("hosts", "127.0.0.7 third.test\n")
+    config.write_text("nonsense\n")
+    assert world.adit.control("reload").returncode == 1
+    eventually(lambda: world.opens(f"third.test:{server.port}"))
+    assert world.adit.stderr().count("can't watch") == 1
 
 
 def test_localhost_is_never_asked_for(world):

@@ -1,0 +1,93 @@
+/* A change is followed by a pause, since editors write in several steps; then both files are sent,
+ * for telling them apart would save nothing.
+ *
+ * What can't be watched is said once, and again when it is something else.
+ */
+#include "daemon/machine_files.h"
+
+#include "daemon/channel.h"
+#include "daemon/say.h"
+#include "loop/clock.h"
+
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+enum {
+    SETTLE_MS = 100,      /* from the first sign of a change */
+    SEND_AGAIN_MS = 1000, /* to a worker that does not read its channel */
+};
+
+#define NEVER UINT64_MAX
+
+static void warn(const char *path, int error)
+{
+    const char *why = strerror(-error);
+
+    if (error == -ENOSPC)
+        why = "no inotify watches are left (sysctl fs.inotify.max_user_watches)";
+    else if (error == -EMFILE)
+        why =
+            "no inotify instances are left (sysctl fs.inotify.max_user_instances), or descriptors";
+    say("warning: can't watch %s: %s; after a change of /etc/hosts or /etc/resolv.conf run "
+        "`adit reload`",
+        path, why);
+}
+
+void machine_files_open(struct machine_files *files)
+{
+    *files = (struct machine_files){.send_at_ms = NEVER};
+    int error = file_watch_create(&files->watch);
+    if (error < 0)
+        warn("/etc", error);
+}
+
+void machine_files_close(struct machine_files *files)
+{
+    if (files->watch != NULL)
+        file_watch_destroy(files->watch);
+    files->watch = NULL;
+}
+
+int machine_files_poll_fd(const struct machine_files *files)
+{
+    return files->watch != NULL ? file_watch_fd(files->watch) : -1;
+}
+
+void machine_files_hear(struct machine_files *files)
+{
+    if (file_watch_take(files->watch) && files->send_at_ms == NEVER)
+        files->send_at_ms = clock_monotonic_ms() + SETTLE_MS;
+}
+
+static void renew(struct machine_files *files)
+{
+    struct watch_problem problem;
+
+    file_watch_renew(files->watch, &problem);
+    bool is_told =
+        problem.error == files->told.error && strcmp(problem.path, files->told.path) == 0;
+    if (problem.error < 0 && !is_told)
+        warn(problem.path, problem.error);
+    files->told = problem;
+}
+
+void machine_files_send(struct machine_files *files, int channel_fd)
+{
+    static const enum channel_kind kinds[] = {CHANNEL_HOSTS, CHANNEL_RESOLV_CONF};
+    static_assert(ARRAY_LENGTH(kinds) == WATCHED_FILE_COUNT, "a message for every file");
+
+    files->send_at_ms = NEVER;
+    if (files->watch != NULL)
+        renew(files);
+    for (size_t i = 0; i < WATCHED_FILE_COUNT && channel_fd >= 0; i++) {
+        /* A file that can't be opened has no contents. */
+        int fd = watched_file_open((enum watched_file)i);
+        int error = channel_send(channel_fd, kinds[i], fd);
+
+        if (fd >= 0)
+            close(fd);
+        if (error == -EAGAIN)
+            files->send_at_ms = clock_monotonic_ms() + SEND_AGAIN_MS;
+    }
+}

@@ -1,0 +1,27 @@
+/* /etc/hosts and /etc/resolv.conf as the supervisor has them: watched, and sent to the worker,
+ * which opens no file. */
+#ifndef DAEMON_MACHINE_FILES_H
+#define DAEMON_MACHINE_FILES_H
+
+#include "daemon/file_watch.h"
+
+#include <stdint.h>
+
+struct machine_files {
+    struct file_watch *watch; /* NULL: changes are not noticed */
+    uint64_t send_at_ms;      /* when they are to be sent; UINT64_MAX: they need not */
+    struct watch_problem told;
+};
+
+/* Works without a watch, too; says so then. */
+void machine_files_open(struct machine_files *files);
+void machine_files_close(struct machine_files *files);
+/* -1: nothing to wait for. */
+int machine_files_poll_fd(const struct machine_files *files);
+/* Something happened: sets the time at which they are sent. */
+void machine_files_hear(struct machine_files *files);
+/* Looks anew where they are, and sends them as they are. A worker that does not read is sent them
+ * again later; `channel_fd` -1: there is none, nothing is sent. */
+void machine_files_send(struct machine_files *files, int channel_fd);
+
+#endif
