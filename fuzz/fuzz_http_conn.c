@@ -175,6 +175,7 @@ static const struct views_ops ops = {
     .explain = explain,
     .cancel_explain = cancel_explain,
     .print_history = print_history,
+    .print_toplists = print_history,
     .subscribe = subscribe,
     .unsubscribe = unsubscribe,
 };

@@ -22,11 +22,24 @@ static const struct {
     {"auth_failures", COUNTER_AUTH_FAILURES}, {"bytes_up", COUNTER_BYTES_UP},
     {"bytes_down", COUNTER_BYTES_DOWN},
 };
-enum { COLUMN_COUNT = ARRAY_LENGTH(columns), PIECE_SIZE = 512 };
+enum { COLUMN_COUNT = ARRAY_LENGTH(columns) };
+
+/* Whose whole distribution is kept, so that whoever draws it can say how long a share of them took.
+ */
+static const struct {
+    const char *name;
+    enum counters_histogram histogram;
+} waits[] = {{"dial", HISTOGRAM_DIAL}, {"dns", HISTOGRAM_DNS}};
+enum { WAIT_COUNT = ARRAY_LENGTH(waits) };
+
+struct figures {
+    uint64_t values[COLUMN_COUNT];
+    uint64_t waits[WAIT_COUNT][HISTOGRAM_BUCKETS];
+};
 
 struct sample {
     uint64_t time_ms;
-    uint64_t values[COLUMN_COUNT];
+    struct figures figures;
 };
 
 struct history {
@@ -60,7 +73,10 @@ static struct sample sample_of(const struct stats *stats, uint64_t wall_ms)
     struct sample sample = {.time_ms = wall_ms};
 
     for (size_t i = 0; i < COLUMN_COUNT; i++)
-        sample.values[i] = stats->counters[columns[i].counter];
+        sample.figures.values[i] = stats->counters[columns[i].counter];
+    for (size_t i = 0; i < WAIT_COUNT; i++)
+        memcpy(sample.figures.waits[i], stats->histograms[waits[i].histogram].buckets,
+               sizeof(sample.figures.waits[i]));
     return sample;
 }
 
@@ -89,7 +105,7 @@ bool history_is_current(const struct history *history, const struct stats *stats
     const struct sample *last = last_sample(history);
     struct sample now = sample_of(stats, 0);
 
-    return last != NULL && memcmp(last->values, now.values, sizeof(now.values)) == 0;
+    return last != NULL && memcmp(&last->figures, &now.figures, sizeof(now.figures)) == 0;
 }
 
 void history_repeat(struct history *history, uint64_t wall_ms)
@@ -121,19 +137,23 @@ void history_add_deny(struct history *history, const char *line, size_t length)
 
 /* -- printing */
 
-/* Of any length. */
-static void print_string(FILE *out, const char *string)
+/* Of each bucket, not cumulative. */
+static void print_wait(FILE *out, const uint64_t buckets[HISTOGRAM_BUCKETS])
 {
-    char buffer[PIECE_SIZE];
-    struct text text;
+    for (size_t i = 0; i < HISTOGRAM_BUCKETS; i++)
+        fprintf(out, "%s%" PRIu64, i > 0 ? "," : ",[", buckets[i]);
+    fputc(']', out);
+}
 
-    fputc('"', out);
-    while (*string != '\0') {
-        text_init(&text, buffer, sizeof(buffer));
-        string = json_add_escaped(&text, string);
-        fputs(buffer, out);
-    }
-    fputc('"', out);
+/* What the buckets of waits hold at most, in ms; the last one has no bound. */
+static void print_bounds(FILE *out)
+{
+    const struct histogram_bounds *bounds = histogram_bounds(HISTOGRAM_SCALE_LATENCY);
+
+    fputs("\"waits_ms\":[", out);
+    for (size_t i = 0; i + 1 < HISTOGRAM_BUCKETS; i++)
+        fprintf(out, "%s%" PRIu64, i > 0 ? "," : "", bounds->values[i]);
+    fputs("],", out);
 }
 
 static void print_samples(FILE *out, const struct history *history)
@@ -143,13 +163,17 @@ static void print_samples(FILE *out, const struct history *history)
     fputs("\"columns\":[\"time_ms\"", out);
     for (size_t i = 0; i < COLUMN_COUNT; i++)
         fprintf(out, ",\"%s\"", columns[i].name);
+    for (size_t i = 0; i < WAIT_COUNT; i++)
+        fprintf(out, ",\"%s\"", waits[i].name);
     fputs("],\"samples\":[", out);
     for (size_t i = history->sample_count - kept; i < history->sample_count; i++) {
         const struct sample *sample = &history->samples[i % HISTORY_SAMPLES];
 
         fprintf(out, "%s[%" PRIu64, i > history->sample_count - kept ? "," : "", sample->time_ms);
         for (size_t column = 0; column < COLUMN_COUNT; column++)
-            fprintf(out, ",%" PRIu64, sample->values[column]);
+            fprintf(out, ",%" PRIu64, sample->figures.values[column]);
+        for (size_t wait = 0; wait < WAIT_COUNT; wait++)
+            print_wait(out, sample->figures.waits[wait]);
         fputc(']', out);
     }
     fputc(']', out);
@@ -173,13 +197,10 @@ static void print_rules(FILE *out, const struct stats *now)
 
     fputs("\"denied_rules\":{", out);
     for (size_t i = 0; i <= RULE_NAMES_MAX; i++) {
-        const char *rule =
-            i < RULE_NAMES_MAX && now->rules != NULL ? rule_names_at(now->rules, i) : NULL;
-
         if (now->denied[i] == 0)
             continue;
         fputs(comma, out);
-        print_string(out, rule != NULL ? rule : "other");
+        json_write_string(out, rule_names_or_other(now->rules, i));
         fprintf(out, ":%" PRIu64, now->denied[i]);
         comma = ",";
     }
@@ -212,6 +233,7 @@ char *history_print(const struct history *history, const struct stats *now,
             now->state, now->uptime_s);
     print_listeners(out, listeners, listener_count);
     fprintf(out, "\"interval_s\":%d,", HISTORY_INTERVAL_MS / 1000);
+    print_bounds(out);
     print_samples(out, history);
     fputc(',', out);
     print_denies(out, history);

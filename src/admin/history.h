@@ -33,7 +33,8 @@ void history_add_deny(struct history *history, const char *line, size_t length);
 /* As one JSON object, with what is so `now`, and where tunnels may be asked for; the caller frees.
  * NULL: no memory.
  * {"version":"..","state":"..","uptime_s":N,"listeners":["127.0.0.1:10800",..],"interval_s":1,
- *  "columns":[..],"samples":[[..],..],"denies":[{..},..],"denied_rules":{"rule":N,..}} */
+ *  "waits_ms":[..],"columns":[..],"samples":[[..],..],"denies":[{..},..],"denied_rules":{"rule":N,..}}
+ */
 char *history_print(const struct history *history, const struct stats *now,
                     const struct ip_endpoint *listeners, size_t listener_count, size_t *ret_length);
 

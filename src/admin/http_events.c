@@ -12,7 +12,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
-enum { STATUS_SIZE = 1024 + ESCAPE_MAX * RELOAD_ERROR_SIZE, SECOND_MS = 1000 };
+enum { STATUS_SIZE = 2048 + ESCAPE_MAX * RELOAD_ERROR_SIZE, SECOND_MS = 1000 };
 
 static void set_patience(struct http_conn *conn)
 {
@@ -74,6 +74,31 @@ static void add_number(struct text *text, const char *name, uint64_t number)
     text_add_decimal(text, number);
 }
 
+/* How much of how much is taken. */
+static void add_room(struct text *text, const struct stats *stats)
+{
+    struct process_figures process = {0};
+
+    if (stats->meter != NULL)
+        process_meter_read(stats->meter, &process);
+    add_number(text, "tunnels_max", stats->tunnels_max);
+    add_number(text, "fds_open", process.open_fds);
+    add_number(text, "fds_max", process.max_fds);
+}
+
+/* As in the samples of the history. */
+static void add_wait(struct text *text, const char *name, const struct histogram_sum *sum)
+{
+    text_add(text, ",\"");
+    text_add(text, name);
+    text_add(text, "\":[");
+    for (size_t i = 0; i < HISTOGRAM_BUCKETS; i++) {
+        text_add(text, i > 0 ? "," : "");
+        text_add_decimal(text, sum->buckets[i]);
+    }
+    text_add_char(text, ']');
+}
+
 static void print_status(struct http_server *server, struct text *out)
 {
     static const struct {
@@ -100,6 +125,9 @@ static void print_status(struct http_server *server, struct text *out)
     add_number(out, "uptime_s", stats.uptime_s);
     for (size_t i = 0; i < ARRAY_LENGTH(rows); i++)
         add_number(out, rows[i].name, stats.counters[rows[i].counter]);
+    add_room(out, &stats);
+    add_wait(out, "dial", &stats.histograms[HISTOGRAM_DIAL]);
+    add_wait(out, "dns", &stats.histograms[HISTOGRAM_DNS]);
     add_number(out, "log_dropped", stats.log_dropped);
     add_number(out, "events_dropped", server->events_dropped);
     text_add(out, "}");

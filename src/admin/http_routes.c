@@ -73,6 +73,15 @@ static void serve_history(struct http_conn *conn)
     answer_with(conn, "application/json; charset=utf-8", body, length);
 }
 
+static void serve_toplists(struct http_conn *conn)
+{
+    const struct views *views = conn->server->views;
+    size_t length;
+    char *body = views->ops->print_toplists(views->self, &length);
+
+    answer_with(conn, "application/json; charset=utf-8", body, length);
+}
+
 static void serve_events(struct http_conn *conn)
 {
     if (conn->request.is_head_method)
@@ -239,6 +248,7 @@ static const struct route {
     {"/api/tunnels", "GET", false, serve_tunnels},
     {api_tunnels, "DELETE", true, serve_kill},
     {"/api/history", "GET", false, serve_history},
+    {"/api/top", "GET", false, serve_toplists},
     {"/api/events", "GET", false, serve_events},
     {"/api/explain", "GET", true, serve_explain},
 };

@@ -23,9 +23,18 @@ static const char *add_escaped(struct text *out, const char *string, enum escape
     return string;
 }
 
-const char *json_add_escaped(struct text *out, const char *string)
+void json_write_string(FILE *out, const char *string)
 {
-    return add_escaped(out, string, ESCAPE_JSON);
+    char buffer[512];
+    struct text text;
+
+    fputc('"', out);
+    while (*string != '\0') {
+        text_init(&text, buffer, sizeof(buffer));
+        string = add_escaped(&text, string, ESCAPE_JSON);
+        fputs(buffer, out);
+    }
+    fputc('"', out);
 }
 
 static void add_string(struct text *out, const char *string, enum escape_style style)

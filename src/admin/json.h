@@ -7,6 +7,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdio.h>
 
 /* "text", escaped and quoted, as the log has it. What is cut is cut between two characters, and
  * lacks its closing quote. */
@@ -14,8 +15,8 @@ void json_add_string(struct text *out, const char *string);
 /* The same for json_next: bytes that are not UTF-8, which JSON can't hold, are read as they were.
  */
 void json_add_exact(struct text *out, const char *string);
-/* json_add_string without quotes, as much as fits. Returns what is left of `string`. */
-const char *json_add_escaped(struct text *out, const char *string);
+/* json_add_string of any length. */
+void json_write_string(FILE *out, const char *string);
 
 /* Reads one flat object. */
 struct json_reader {

@@ -82,6 +82,7 @@ void stats_print_json(struct text *out, const struct stats *stats)
     add_number(out, "workers", stats->workers);
     add_number(out, "uptime_s", stats->uptime_s);
     add_number(out, "worker_restarts", stats->worker_restarts);
+    add_number(out, "tunnels_max", stats->tunnels_max);
     add_number(out, "log_dropped", stats->log_dropped);
     add_number(out, "events_dropped", stats->events_dropped);
     stats_print_reload(out, stats->reload);

@@ -22,6 +22,7 @@ struct stats {
     uint64_t uptime_s;
     uint64_t worker_restarts;
     uint64_t log_dropped;
+    uint64_t tunnels_max;    /* that fit, or may be */
     uint64_t events_dropped; /* that were wanted by those who look on */
     const struct reload_report *reload;
     const struct process_meter *meter; /* NULL: not to be had */

@@ -74,6 +74,8 @@ struct views_ops {
     void (*cancel_explain)(void *self, struct explain_request *request); /* harmless otherwise */
     /* The body of /api/history; the caller frees. NULL: no memory. */
     char *(*print_history)(void *self, size_t *ret_length);
+    /* The body of /api/top, as print_history. */
+    char *(*print_toplists)(void *self, size_t *ret_length);
     void (*subscribe)(void *self, struct event_subscriber *subscriber);
     void (*unsubscribe)(void *self, struct event_subscriber *subscriber);
 };

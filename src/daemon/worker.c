@@ -207,6 +207,7 @@ static void look_at(void *self, struct worker_look *ret_look)
         .auth = worker->auth,
         .rules = worker->rules,
         .meter = &worker->meter,
+        .room = worker->room,
         .reload = &worker->report,
         .snapshot = worker->snapshot,
         .files = worker->files,

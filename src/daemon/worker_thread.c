@@ -17,6 +17,7 @@
 #include "net/room.h"
 #include "observe/event_feed.h"
 #include "observe/log.h"
+#include "observe/talkers.h"
 #include "tunnel/tunnel.h"
 #include "tunnel/tunnel_error.h"
 #include "wire/http1_head.h"
@@ -42,6 +43,7 @@ enum order_bits {
     ORDER_LIST = 4,
     ORDER_KILL = 8,
     ORDER_RETIRE = 16,
+    ORDER_TELL = 32,
 };
 enum report_bits {
     REPORT_STOPPED = 1,
@@ -76,6 +78,7 @@ struct mailbox {
 struct worker_thread {
     _Alignas(CACHE_LINE) struct counters counters; /* written often, by this thread only */
     struct event_feed events;
+    struct talkers talkers;
     _Alignas(CACHE_LINE) struct tunnel_env env;
     struct thread_rules *rules;
     struct file_text *files[WATCHED_FILE_COUNT]; /* that the resolver goes by; of resolv.conf only
@@ -481,6 +484,8 @@ static void orders_came(struct letter *letter)
         apply(thread, rules);
     if (orders & ORDER_RETIRE)
         retire(thread);
+    if (orders & ORDER_TELL)
+        tunnel_tell_talkers(&thread->env);
     if (orders & ORDER_DRAIN)
         drain(thread);
     if (orders & ORDER_END)
@@ -612,6 +617,17 @@ struct worker_thread_answer worker_thread_take_answer(struct worker_thread *thre
     return answer;
 }
 
+void worker_thread_tell_talkers(struct worker_thread *thread)
+{
+    if (!thread->is_done)
+        order(thread, ORDER_TELL);
+}
+
+struct talkers *worker_thread_talkers(struct worker_thread *thread)
+{
+    return &thread->talkers;
+}
+
 void worker_thread_await_turn(struct worker_thread *thread)
 {
     loop_await_turn(thread->loop);
@@ -641,6 +657,7 @@ static void fill_env(struct worker_thread *thread, const struct worker_thread_pl
     env->counters = &thread->counters;
     env->log = plan->log;
     env->events = &thread->events;
+    env->talkers = &thread->talkers;
     env->listeners = plan->slots_bound;
     env->listeners_written = plan->slots_written;
     access_ids_init(&env->ids, plan->process_seed, plan->index);
@@ -660,6 +677,8 @@ static int create_parts(struct worker_thread *thread, const struct worker_thread
         error = handover_create(&handover, &thread->handover);
     if (error == 0)
         error = event_feed_init(&thread->events, something_happened, thread);
+    if (error == 0)
+        error = talkers_init(&thread->talkers);
     if (error == 0)
         error = resolver_create(thread->loop, values->dns_timeout_ms, &thread->counters,
                                 &thread->resolver);
@@ -752,6 +771,7 @@ void worker_thread_destroy(struct worker_thread *thread)
         tunnel_rules_release(&thread->rules->rules);
     free(thread->mailbox.answer.lines);
     event_feed_finish(&thread->events);
+    talkers_finish(&thread->talkers);
     for (size_t i = 0; i < WATCHED_FILE_COUNT; i++) {
         file_text_release(thread->mailbox.files[i]);
         file_text_release(thread->files[i]);

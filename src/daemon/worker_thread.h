@@ -21,6 +21,7 @@ struct file_text;
 struct limits;
 struct rule_names;
 struct snapshot;
+struct talkers;
 struct worker_thread;
 
 /* What the threads of a process share, and what differs. All outlives the thread. */
@@ -79,6 +80,10 @@ void worker_thread_end(struct worker_thread *thread);
 bool worker_thread_ask(struct worker_thread *thread, const struct tunnel_filter *filter,
                        bool is_kill);
 
+/* Who moves how much on it; for the main thread to take from. */
+struct talkers *worker_thread_talkers(struct worker_thread *thread);
+/* Soon it has told what its open tunnels have moved, too. */
+void worker_thread_tell_talkers(struct worker_thread *thread);
 /* What happens on it; for the main thread to take from. */
 struct event_feed *worker_thread_events(struct worker_thread *thread);
 /* `happened` comes when its loop has turned: until then its figures are what they are. */

@@ -12,19 +12,24 @@
 #include "daemon/worker_views.h"
 
 #include "admin/history.h"
+#include "admin/toplists.h"
 #include "config/settings.h"
 #include "daemon/snapshot.h"
 #include "daemon/worker_explain.h"
 #include "daemon/worker_thread.h"
 #include "loop/clock.h"
 #include "loop/loop.h"
+#include "net/room.h"
 #include "observe/event_feed.h"
 #include "observe/log.h"
+#include "observe/talkers.h"
 #include "tunnel/auth.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+
+enum { TELL_S = 5 }; /* a walk over all open tunnels: nothing beside what they cost in that time */
 
 struct worker_views {
     struct views views;
@@ -40,6 +45,9 @@ struct worker_views {
     struct event_feed own_events; /* of this thread */
     struct deadline second;
     struct history *history;
+    struct toplists *toplists;
+    unsigned tell_in_s;  /* until the threads shall tell who moves how much */
+    bool is_telling_due; /* figures have changed since they did */
     struct worker_explain *explain;
     bool is_history_kept;
     bool is_turn_awaited;  /* the last sample was like the one before */
@@ -294,6 +302,39 @@ static void doze_soon(struct worker_views *views)
         worker_thread_await_turn(look.threads[i]);
 }
 
+/* What the threads know by now. */
+static void take_talkers(struct worker_views *views, const struct stats *stats)
+{
+    const struct worker_look look = look_at(views);
+    uint64_t now_ms = loop_now_ms(views->loop);
+
+    for (unsigned i = 0; i < look.thread_count; i++)
+        toplists_take(views->toplists, worker_thread_talkers(look.threads[i]), now_ms);
+    toplists_add_denied(views->toplists, stats, now_ms);
+}
+
+static void have_talkers_told(struct worker_views *views)
+{
+    const struct worker_look look = look_at(views);
+
+    views->tell_in_s = TELL_S;
+    views->is_telling_due = false;
+    for (unsigned i = 0; i < look.thread_count; i++)
+        worker_thread_tell_talkers(look.threads[i]);
+}
+
+/* Every few seconds while something moves, and once more when it has come to rest: a thread that is
+ * told to would never doze. */
+static void follow_talkers(struct worker_views *views, const struct stats *stats, bool is_still)
+{
+    views->is_telling_due |= !is_still;
+    views->tell_in_s -= views->tell_in_s > 0;
+    if (!views->is_telling_due || (views->tell_in_s > 0 && !is_still))
+        return;
+    take_talkers(views, stats);
+    have_talkers_told(views);
+}
+
 static void second_passed(struct deadline *deadline)
 {
     struct worker_views *views = container_of(deadline, struct worker_views, second);
@@ -304,6 +345,7 @@ static void second_passed(struct deadline *deadline)
     read_stats(views, &stats);
     bool is_still = history_is_current(views->history, &stats);
     history_add_sample(views->history, &stats, clock_wall_ms());
+    follow_talkers(views, &stats, is_still);
     take_events(&views->more_events);
     /* After a suspend what was missed is not made up for. */
     deadline_set(views->loop, deadline, next_ms > now_ms ? next_ms : now_ms + HISTORY_INTERVAL_MS);
@@ -317,8 +359,14 @@ void worker_views_keep_history(struct worker_views *views, bool is_kept)
 {
     if (is_kept == views->is_history_kept)
         return;
+    const struct worker_look look = look_at(views);
+
     views->is_history_kept = is_kept;
     views->is_dozing = false;
+    for (unsigned i = 0; i < look.thread_count; i++)
+        talkers_want(worker_thread_talkers(look.threads[i]), is_kept);
+    if (is_kept)
+        have_talkers_told(views);
     if (is_kept)
         deadline_set(views->loop, &views->second, loop_now_ms(views->loop));
     else
@@ -352,7 +400,26 @@ static char *print_history(void *self, size_t *ret_length)
     return history_print(views->history, &stats, listeners, count, ret_length);
 }
 
+static char *print_toplists(void *self, size_t *ret_length)
+{
+    struct worker_views *views = self;
+    struct stats stats;
+
+    read_stats(views, &stats);
+    take_talkers(views, &stats);
+    return toplists_print(views->toplists, loop_now_ms(views->loop), ret_length);
+}
+
 /* -- figures */
+
+/* As many as descriptors are there for, or as the configuration allows. */
+static uint64_t tunnels_max(const struct worker_look *look)
+{
+    uint64_t room = room_limit(look->room);
+    uint64_t set = look->snapshot != NULL ? look->snapshot->config->values.tunnels_max : 0;
+
+    return set > 0 && set < room ? set : room;
+}
 
 static void read_stats(void *self, struct stats *ret_stats)
 {
@@ -365,6 +432,7 @@ static void read_stats(void *self, struct stats *ret_stats)
         .worker_restarts = look.restarts,
         .log_dropped = log_dropped(look.log),
         .reload = look.reload,
+        .tunnels_max = tunnels_max(&look),
         .meter = look.meter,
         .rules = look.rules,
     };
@@ -408,6 +476,7 @@ static const struct views_ops ops = {
     .explain = explain,
     .cancel_explain = cancel_explain,
     .print_history = print_history,
+    .print_toplists = print_toplists,
     .subscribe = subscribe,
     .unsubscribe = unsubscribe,
 };
@@ -421,12 +490,15 @@ int worker_views_create(struct loop *loop, void (*look)(void *self, struct worke
         return -ENOMEM;
     int error = history_create(&views->history);
     if (error == 0)
+        error = toplists_create(&views->toplists);
+    if (error == 0)
         error = event_feed_init(&views->own_events, own_events_wake, views);
     if (error == 0)
         error = worker_explain_create(loop, &views->explain);
     if (error < 0) {
         event_feed_finish(&views->own_events);
         history_destroy(views->history);
+        toplists_destroy(views->toplists);
         free(views);
         return error;
     }
@@ -453,6 +525,7 @@ void worker_views_destroy(struct worker_views *views)
     deadline_cancel(views->loop, &views->second);
     event_feed_finish(&views->own_events);
     history_destroy(views->history);
+    toplists_destroy(views->toplists);
     worker_explain_destroy(views->explain);
     free(views);
 }

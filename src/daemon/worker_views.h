@@ -12,6 +12,7 @@ struct file_text;
 struct log;
 struct loop;
 struct process_meter;
+struct room;
 struct rule_names;
 struct snapshot;
 struct worker_thread;
@@ -28,6 +29,7 @@ struct worker_look {
     const struct auth *auth;
     const struct rule_names *rules;
     const struct process_meter *meter;
+    const struct room *room;
     const struct reload_report *reload;
     struct snapshot *snapshot; /* NULL: not yet */
     struct file_text *const *files;

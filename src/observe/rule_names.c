@@ -104,3 +104,11 @@ const char *rule_names_at(const struct rule_names *names, size_t number)
         atomic_load_explicit(&names->by_number[number], memory_order_acquire);
     return name != NULL ? name->text : NULL;
 }
+
+const char *rule_names_or_other(const struct rule_names *names, size_t number)
+{
+    const char *name =
+        names != NULL && number < RULE_NAMES_MAX ? rule_names_at(names, number) : NULL;
+
+    return name != NULL ? name : "other";
+}

@@ -24,5 +24,7 @@ size_t rule_names_find(struct rule_names *names, const char *text);
 void rule_names_announce(struct rule_names *names, const char *text);
 /* NULL: the number has no name yet. The text lives as long as the table. */
 const char *rule_names_at(const struct rule_names *names, size_t number);
+/* The same, but `other` for those without a number of their own; `names` may be NULL. */
+const char *rule_names_or_other(const struct rule_names *names, size_t number);
 
 #endif

@@ -74,6 +74,8 @@ void tunnel_reject(struct tunnel_env *env, const struct tunnel_rejection *reject
 void tunnel_visit_open(struct tunnel_env *env, const struct tunnel_filter *filter,
                        void (*visit)(void *context, const struct access_record *record),
                        void *context);
+/* Tells env->talkers what relaying tunnels have moved since the last time. */
+void tunnel_tell_talkers(struct tunnel_env *env);
 /* Ends relaying tunnels that match, both ends with a reset: nobody shall take what was cut off for
  * complete. At most `max`; returns how many. */
 size_t tunnel_kill(struct tunnel_env *env, const struct tunnel_filter *filter, size_t max);

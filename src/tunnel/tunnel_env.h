@@ -67,6 +67,7 @@ struct tunnel_env {
     struct counters *counters;
     struct log_ring *log;
     struct event_feed *events;                   /* NULL: none */
+    struct talkers *talkers;                     /* NULL: none */
     const struct ip_endpoint *listeners;         /* the addresses bound, by listener index */
     const struct ip_endpoint *listeners_written; /* the same as in the configuration */
     size_t listener_count;

@@ -109,12 +109,11 @@ void tunnel_filter_print(struct text *out, const struct tunnel_filter *filter)
     text_add(out, buffer);
 }
 
-/* The target without its port and brackets. */
-static const char *host_of(const struct access_record *record, size_t *ret_length)
+const char *tunnel_host(const char *target, size_t target_length, size_t *ret_length)
 {
-    const char *host = record->target;
-    const char *colon = memrchr(host, ':', record->target_length);
-    size_t length = colon != NULL ? (size_t)(colon - host) : record->target_length;
+    const char *host = target;
+    const char *colon = memrchr(host, ':', target_length);
+    size_t length = colon != NULL ? (size_t)(colon - host) : target_length;
 
     if (length >= 2 && host[0] == '[') {
         host++;
@@ -127,7 +126,7 @@ static const char *host_of(const struct access_record *record, size_t *ret_lengt
 bool tunnel_filter_matches(const struct tunnel_filter *filter, const struct access_record *record)
 {
     size_t length;
-    const char *host = host_of(record, &length);
+    const char *host = tunnel_host(record->target, record->target_length, &length);
 
     if (filter->id != 0 && filter->id != record->id)
         return false;

@@ -48,6 +48,8 @@ bool tunnel_filter_is_pointed(const struct tunnel_filter *filter);
 bool tunnel_filter_equals(const struct tunnel_filter *a, const struct tunnel_filter *b);
 /* `user alice, host *.example.com`, for a person. */
 void tunnel_filter_print(struct text *out, const struct tunnel_filter *filter);
+/* A tunnel's target without its port and brackets. */
+const char *tunnel_host(const char *target, size_t target_length, size_t *ret_length);
 /* `record`: of an open tunnel, with its bytes so far. */
 bool tunnel_filter_matches(const struct tunnel_filter *filter, const struct access_record *record);
 

@@ -3,8 +3,13 @@
 
 #include "observe/access_log.h"
 #include "observe/counters.h"
+#include "observe/talkers.h"
 #include "tunnel/tunnel_env.h"
 #include "tunnel/tunnel_filter.h"
+
+#include <string.h>
+
+enum { KIB = 1024 };
 
 static struct access_record record_of(const struct tunnel *tunnel, enum access_event event)
 {
@@ -75,6 +80,57 @@ void tunnel_log_open(struct tunnel *tunnel)
     count_reports(tunnel);
 }
 
+/* Whoever has no name is known by his address. */
+static void tell(struct tunnel *tunnel, uint64_t bytes)
+{
+    const char *user = tunnel_user(tunnel);
+    char address[IP_ENDPOINT_TEXT_SIZE];
+    size_t host_length;
+    const char *host = tunnel_host(tunnel->target, tunnel->target_length, &host_length);
+    size_t user_length;
+
+    if (user == NULL) {
+        user_length = ip_address_put(address, &tunnel->client.address);
+        user = address;
+    } else {
+        user_length = strlen(user);
+    }
+    talkers_add(tunnel->env->talkers, user, user_length, host, host_length, bytes);
+}
+
+/* What came since the last time, in whole KiB unless it is the last time. */
+static void tell_talkers(struct tunnel *tunnel, bool is_last)
+{
+    uint64_t bytes =
+        relay_bytes(&tunnel->relay, RELAY_CLIENT) + relay_bytes(&tunnel->relay, RELAY_TARGET);
+    uint32_t kib = (uint32_t)(bytes / KIB);
+    uint64_t fresh = (uint64_t)(uint32_t)(kib - tunnel->told_kib) * KIB;
+
+    fresh += is_last ? bytes % KIB : 0;
+    tunnel->told_kib = kib;
+    if (fresh > 0)
+        tell(tunnel, fresh);
+}
+
+void tunnel_tell_talkers(struct tunnel_env *env)
+{
+    enum talkers_state state = talkers_state(env->talkers);
+
+    if (state == TALKERS_OFF)
+        return;
+    for (struct list *link = env->tunnels.next; link != &env->tunnels; link = link->next) {
+        struct tunnel *tunnel = container_of(link, struct tunnel, link);
+
+        if (state == TALKERS_ON)
+            tell_talkers(tunnel, false);
+        else /* what came before somebody wanted to know is nobody's */
+            tunnel->told_kib = (uint32_t)((relay_bytes(&tunnel->relay, RELAY_CLIENT) +
+                                           relay_bytes(&tunnel->relay, RELAY_TARGET)) /
+                                          KIB);
+    }
+    talkers_begin(env->talkers);
+}
+
 void tunnel_log_close(struct tunnel *tunnel, enum closed_by closed_by)
 {
     struct access_record record = record_of(tunnel, ACCESS_CLOSE);
@@ -84,6 +140,8 @@ void tunnel_log_close(struct tunnel *tunnel, enum closed_by closed_by)
     record.duration_ms = age_ms(tunnel);
     record.closed_by = closed_by;
     access_log_write(tunnel->env->log, tunnel->env->events, &record);
+    if (talkers_state(tunnel->env->talkers) != TALKERS_OFF)
+        tell_talkers(tunnel, true);
     counter_subtract(tunnel->env->counters, COUNTER_TUNNELS_OPEN, 1);
     observe_close(tunnel->env->counters, &record);
 }

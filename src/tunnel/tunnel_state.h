@@ -80,6 +80,7 @@ struct tunnel {
     struct ip_endpoint address; /* dialled; family IP_NONE before */
     int32_t dns_ms, dial_ms;    /* -1: did not happen */
     uint32_t opening_ms;        /* from the request to the relay */
+    uint32_t told_kib;          /* that env->talkers knows of; modulo 2^32 */
     uint16_t listener;
     uint16_t target_length;
     char http[4];  /* "1.1" */

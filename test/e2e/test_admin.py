@@ -17,7 +17,7 @@ from support.checks import echoes, eventually, works
 from support.client import Client, connect_head, open_tunnel
 from support.origins import Echo
 from support.page import TELLS, Events, ask, ask_bytes, ask_json, head
-from support.users import NEW_LINE, PASSWORDS, htpasswd
+from support.users import NEW_LINE, PASSWORDS, basic, htpasswd
 
 GUARD = {
     "Cache-Control": "no-store",
@@ -29,13 +29,19 @@ GUARD = {
 TUNNEL_FIELDS = {"id", "client", "listener", "http", "target", "address", "verdict", "rule",
                  "dial_ms", "up_bytes", "down_bytes", "duration_ms"}
 HISTORY_COLUMNS = ["time_ms", "tunnels_open", "established", "denied", "failed", "auth_failures",
-                   "bytes_up", "bytes_down"]
+                   "bytes_up", "bytes_down", "dial", "dns"]
 RULES = "listen 127.0.0.1:0\nallow from loopback to any, special port 1-24, 26-65535\n"
 
 
 @pytest.fixture
 def page(adit):
     return lambda *args, **options: adit(*args, admin=True, **options)
+
+
+def config_of(folder, text):
+    path = folder / "limited.conf"
+    path.write_text("listen 127.0.0.1:0\n" * ("listen" not in text) + text)
+    return path
 
 
 def expect(response, status):
@@ -190,6 +196,72 @@ def test_an_idle_adit_does_nothing(page, origin):
     times = [sample[0] for sample in history["samples"]]
     assert all(later - before < 10_000 for before, later in zip(times, times[1:])), times
     assert [sample[6] for sample in history["samples"]].count(4) > 2
+
+
+def top_of(proxy):
+    """{kind: {name: amount}}"""
+    status, top = ask_json(proxy.admin, "/api/top")
+    assert status == 200 and top.pop("minutes") == 15
+    return {kind: {one["name"]: one[{"rules": "count"}.get(kind, "bytes")] for one in names}
+            for kind, names in top.items()}
+
+
+def test_top_lists(guarded, origin, keep):
+    """Who moved how much, over all threads and whether the tunnel is still open; kept by adit, so that it is
+    known to whoever comes."""
+    server = origin(Echo)
+    gate = guarded("127.0.0.1:0")
+    gate.path.write_text('deny to *.ads.example as "ads"\n' + gate.path.read_text())
+    assert gate.proxy.control("reload").returncode == 0
+    assert top_of(gate.proxy) == {"users": {}, "hosts": {}, "rules": {}}
+    open_one = keep(Client(gate.proxy.address))
+    open_one.send(connect_head(f"localhost:{server.port}", basic("alice")))
+    assert open_one.read_response(has_body=False).status == 200
+    assert echoes(open_one, b"x" * 50_000)
+    with open_tunnel(gate.proxy.address, server.authority) as closed:
+        assert echoes(closed, b"y" * 700)
+    for _ in range(3):
+        assert refuse(gate.proxy, "a.ads.example:443") == 403
+    # Of an open tunnel, what has not filled a KiB waits.
+    wanted = {"users": {"alice": 99_328, "127.0.0.1": 1400}, "hosts": {"localhost": 99_328, "127.0.0.1": 1400},
+              "rules": {"ads": 3}}
+    eventually(lambda: top_of(gate.proxy) == wanted, timeout=30, what="never told")
+    open_one.close()
+    eventually(lambda: top_of(gate.proxy)["users"]["alice"] == 100_000)
+    assert top_of(gate.proxy)["hosts"] == {"localhost": 100_000, "127.0.0.1": 1400}
+
+
+def test_a_page_that_comes_late_counts_from_then(adit, origin, tmp_path):
+    """What was moved before there was a page is not in its lists."""
+    server = origin(Echo)
+    path = tmp_path / "adit.conf"
+    path.write_text(RULES)
+    proxy = adit("-c", path, "-s", tmp_path / "sock", defaults=True)
+    with open_tunnel(proxy.address, server.authority) as tunnel:
+        assert echoes(tunnel, b"x" * 100_000)
+        path.write_text("admin 127.0.0.1:0\n" + RULES)
+        assert proxy.control("reload").returncode == 0
+        eventually(lambda: is_asleep(proxy), timeout=40, what="it never slept")
+        assert top_of(proxy)["users"] == {}
+        assert echoes(tunnel, b"x" * 4096)
+        eventually(lambda: top_of(proxy)["users"] == {"127.0.0.1": 8192}, timeout=30)
+
+
+def test_room_and_waits(page, origin):
+    """How much of how much is taken, and how long dials and lookups took."""
+    proxy, server = page("--from", "127.0.0.0/8"), origin(Echo)
+    with Events(proxy.admin) as events, open_tunnel(proxy.address, f"localhost:{server.port}"):
+        status = events.status(lambda status: status["tunnels_open"] == 1)
+        assert 100 < status["tunnels_max"] <= status["fds_max"] / 2
+        assert status["tunnels_open"] * 2 <= status["fds_open"] < status["fds_max"]
+        assert sum(status["dial"]) == 1 and sum(status["dns"]) == 1
+        _, history = ask_json(proxy.admin, "/api/history")
+        assert history["waits_ms"] == sorted(history["waits_ms"])
+        assert len(history["waits_ms"]) + 1 == len(status["dial"]) == len(status["dns"])
+    limited = page("-c", config_of(proxy.folder, "limit tunnels 7\n" + RULES))
+    with Events(limited.admin) as events:
+        assert events.next("status")[1]["tunnels_max"] == 7
+    assert "\ntunnels_max 7\n" in limited.control("stats").stdout
 
 
 def test_history_knows_the_denies(adit, tmp_path):

@@ -45,13 +45,17 @@ static void test_empty(void **state)
     struct history *history;
 
     assert_int_equal(history_create(&history), 0);
-    expect(history, "{\"version\":\"" ADIT_VERSION "\",\"state\":\"serving\",\"uptime_s\":7,"
-                    "\"listeners\":[],\"interval_s\":1,\"columns\":[\"time_ms\",\"tunnels_open\","
-                    "\"established\","
-                    "\"denied\",\"failed\",\"auth_failures\",\"bytes_up\",\"bytes_down\"],"
-                    "\"samples\":[],\"denies\":[],\"denied_rules\":{}}");
+    expect(history,
+           "{\"version\":\"" ADIT_VERSION "\",\"state\":\"serving\",\"uptime_s\":7,"
+           "\"listeners\":[],\"interval_s\":1,\"waits_ms\":[1,2,5,10,25,50,100,250,500,1000,"
+           "2500,5000,10000],\"columns\":[\"time_ms\",\"tunnels_open\","
+           "\"established\","
+           "\"denied\",\"failed\",\"auth_failures\",\"bytes_up\",\"bytes_down\",\"dial\",\"dns\"],"
+           "\"samples\":[],\"denies\":[],\"denied_rules\":{}}");
     history_destroy(history);
 }
+
+#define NO_WAITS ",[0,0,0,0,0,0,0,0,0,0,0,0,0,0],[0,0,0,0,0,0,0,0,0,0,0,0,0,0]]"
 
 static void test_samples(void **state)
 {
@@ -64,7 +68,8 @@ static void test_samples(void **state)
     history_add_sample(history, &stats, 1000);
     stats.counters[COUNTER_TUNNELS_DENIED] = 3;
     history_add_sample(history, &stats, 2000);
-    expect(history, "\"samples\":[[1000,1,0,0,0,0,0,8],[2000,1,0,3,0,0,0,8]],");
+    expect(history,
+           "\"samples\":[[1000,1,0,0,0,0,0,8" NO_WAITS ",[2000,1,0,3,0,0,0,8" NO_WAITS "],");
     for (unsigned i = 3; i <= HISTORY_SAMPLES + 1; i++)
         history_add_sample(history, &stats, i * 1000);
     expect(history, "\"samples\":[[2000,1,");
@@ -85,18 +90,39 @@ static void test_repeats(void **state)
     history_add_sample(history, &stats, 1500);
     assert_true(history_is_current(history, &stats));
     history_repeat(history, 2499);
-    assert_int_equal(count(history, ",0,0,0,0,4,0]"), 1);
+    assert_int_equal(count(history, ",0,0,0,0,4,0" NO_WAITS), 1);
     history_repeat(history, 4600);
-    expect(history, "\"samples\":[[1500,0,0,0,0,0,4,0],[2500,0,0,0,0,0,4,0],"
-                    "[3500,0,0,0,0,0,4,0],[4500,0,0,0,0,0,4,0]],");
+    expect(history, "\"samples\":[[1500,0,0,0,0,0,4,0" NO_WAITS ",[2500,0,0,0,0,0,4,0" NO_WAITS
+                    ",[3500,0,0,0,0,0,4,0" NO_WAITS ",[4500,0,0,0,0,0,4,0" NO_WAITS "],");
     stats.counters[COUNTER_TUNNELS_DENIED]++;
     assert_false(history_is_current(history, &stats));
     /* After years: no more than is kept, up to now. */
     history_repeat(history, 100 * 1000 * 1000 * UINT64_C(1000));
-    assert_int_equal(count(history, ",0,0,0,0,4,0]"), HISTORY_SAMPLES);
-    expect(history, "[100000000000,0,0,0,0,0,4,0]],");
+    assert_int_equal(count(history, ",0,0,0,0,4,0" NO_WAITS), HISTORY_SAMPLES);
+    expect(history, "[100000000000,0,0,0,0,0,4,0" NO_WAITS "],");
     history_repeat(history, 1000); /* the clock was set back */
-    expect(history, "[100000000000,0,0,0,0,0,4,0]],");
+    expect(history, "[100000000000,0,0,0,0,0,4,0" NO_WAITS "],");
+    history_destroy(history);
+}
+
+/* Each bucket by itself, and what it holds at most. */
+static void test_waits(void **state)
+{
+    struct history *history;
+    struct stats stats = now;
+
+    assert_int_equal(history_create(&history), 0);
+    stats.histograms[HISTOGRAM_DIAL].buckets[2] = 7;
+    history_add_sample(history, &stats, 1000);
+    assert_true(history_is_current(history, &stats));
+    stats.histograms[HISTOGRAM_DNS].buckets[HISTOGRAM_BUCKETS - 1] = 1;
+    assert_false(history_is_current(history, &stats));
+    history_add_sample(history, &stats, 2000);
+    expect(history, "\"waits_ms\":[1,");
+    expect(history, ",10000],\"columns\":[");
+    expect(history, ",\"bytes_down\",\"dial\",\"dns\"],");
+    expect(history,
+           "[2000,0,0,0,0,0,0,0,[0,0,7,0,0,0,0,0,0,0,0,0,0,0],[0,0,0,0,0,0,0,0,0,0,0,0,0,1]]],");
     history_destroy(history);
 }
 
@@ -174,9 +200,10 @@ static void test_a_long_rule(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_empty),   cmocka_unit_test(test_samples),
-        cmocka_unit_test(test_repeats), cmocka_unit_test(test_denies),
-        cmocka_unit_test(test_rules),   cmocka_unit_test(test_a_long_rule),
+        cmocka_unit_test(test_empty),       cmocka_unit_test(test_samples),
+        cmocka_unit_test(test_waits),       cmocka_unit_test(test_repeats),
+        cmocka_unit_test(test_denies),      cmocka_unit_test(test_rules),
+        cmocka_unit_test(test_a_long_rule),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

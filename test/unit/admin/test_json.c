@@ -9,6 +9,8 @@
 #include "admin/json.h"
 #include "base/escape.h"
 
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 static void expect(const char *string, const char *wanted)
@@ -56,20 +58,22 @@ static void test_a_cut(void **state)
     }
 }
 
-static void test_piece_by_piece(void **state)
+static void test_of_any_length(void **state)
 {
-    const char *string = "\xff\xc3\xa4\n";
-    char buffer[ESCAPE_MAX + 1];
-    char all[64];
-    struct text out, whole;
+    char *bytes = NULL;
+    char string[5000];
+    size_t length;
+    FILE *out = open_memstream(&bytes, &length);
 
-    text_init(&whole, all, sizeof(all));
-    while (*string != '\0') {
-        text_init(&out, buffer, sizeof(buffer));
-        string = json_add_escaped(&out, string);
-        text_add(&whole, buffer);
-    }
-    assert_string_equal(all, "\\u00ff\xc3\xa4\\n");
+    assert_non_null(out);
+    json_write_string(out, "\xff\xc3\xa4\n");
+    memset(string, '"', sizeof(string) - 1);
+    string[sizeof(string) - 1] = '\0';
+    json_write_string(out, string);
+    assert_int_equal(fclose(out), 0);
+    assert_memory_equal(bytes, "\"\\u00ff\xc3\xa4\\n\"\"\\\"", 15);
+    assert_int_equal(length, 12 + 2 + 2 * (sizeof(string) - 1));
+    free(bytes);
 }
 
 static void expect_read(const char *json, const char *wanted)
@@ -118,7 +122,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_escapes),      cmocka_unit_test(test_bytes_that_are_no_utf8),
-        cmocka_unit_test(test_a_cut),        cmocka_unit_test(test_piece_by_piece),
+        cmocka_unit_test(test_a_cut),        cmocka_unit_test(test_of_any_length),
         cmocka_unit_test(test_what_is_read), cmocka_unit_test(test_exact),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
