@@ -36,8 +36,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     char plain[BASIC_USER_MAX + 1 + BASIC_PASSWORD_MAX];
     char again[4 * (sizeof(plain) / 3 + 1)];
 
-    if (!basic_auth_parse((const char *)data, size, &found)) {
-        CHECK(found.user[0] == '\0' && found.password[0] == '\0');
+    enum basic_auth_result result = basic_auth_parse((const char *)data, size, &found);
+
+    if (result != BASIC_AUTH_OK) {
+        CHECK(found.user[0] == '\0' || result == BASIC_AUTH_LONG_PASSWORD);
+        CHECK(found.password[0] == '\0' && found.password_length == 0);
         return 0;
     }
     CHECK(found.user_length <= BASIC_USER_MAX && strlen(found.user) == found.user_length);

@@ -70,15 +70,28 @@ static void on_checked(struct auth_check *check)
 }
 
 /* The password stays nowhere but in `ret_credentials`: an event stream may last for weeks. */
-static bool take_credentials(struct http_conn *conn, struct basic_credentials *ret_credentials)
+static enum basic_auth_result take_credentials(struct http_conn *conn,
+                                               struct basic_credentials *ret_credentials)
 {
     struct view value = conn->request.authorization;
+    enum basic_auth_result result = basic_auth_parse(value.start, value.length, ret_credentials);
 
-    if (value.start == NULL)
-        return false;
-    bool is_readable = basic_auth_parse(value.start, value.length, ret_credentials);
     explicit_bzero(conn->head + (value.start - conn->head), value.length);
-    return is_readable;
+    return result;
+}
+
+/* What did not come, or can't be checked, is no guess. */
+static const char *missing_text(enum basic_auth_result result)
+{
+    static const char *const texts[] = {
+        [BASIC_AUTH_OK] = NULL,
+        [BASIC_AUTH_MALFORMED] = "the user name and the password can't be read",
+        [BASIC_AUTH_OTHER_SCHEME] = "the admin page takes the scheme Basic only",
+        [BASIC_AUTH_LONG_PASSWORD] = "the password is longer than the 128 bytes that adit takes",
+    };
+    static_assert(ARRAY_LENGTH(texts) == BASIC_AUTH_RESULT_COUNT, "a text a result");
+
+    return texts[result];
 }
 
 static void check_password(struct http_conn *conn)
@@ -86,9 +99,14 @@ static void check_password(struct http_conn *conn)
     struct http_server *server = conn->server;
     struct basic_credentials credentials;
 
-    if (server->door.users == NULL || !take_credentials(conn, &credentials)) {
-        explicit_bzero(&credentials, sizeof(credentials));
+    if (server->door.users == NULL || conn->request.authorization.start == NULL) {
         http_conn_refuse(conn, 401, ASK, "the admin page needs a user name and a password");
+        return;
+    }
+    const char *missing = missing_text(take_credentials(conn, &credentials));
+    if (missing != NULL) {
+        explicit_bzero(&credentials, sizeof(credentials));
+        http_conn_refuse(conn, 401, ASK, missing);
         return;
     }
     memcpy(conn->user, credentials.user, credentials.user_length + 1);

@@ -384,6 +384,20 @@ static const char *details_of(enum http1_result result, const char *problem)
     return result == HTTP1_BAD ? problem : NULL;
 }
 
+/* Why what was offered can't even be checked. */
+static enum tunnel_error error_from_basic(enum basic_auth_result result)
+{
+    static const enum tunnel_error errors[] = {
+        [BASIC_AUTH_OK] = TUNNEL_ERROR_NONE,
+        [BASIC_AUTH_MALFORMED] = TUNNEL_ERROR_AUTH_WRONG,
+        [BASIC_AUTH_OTHER_SCHEME] = TUNNEL_ERROR_AUTH_SCHEME,
+        [BASIC_AUTH_LONG_PASSWORD] = TUNNEL_ERROR_AUTH_LONG_PASSWORD,
+    };
+    static_assert(ARRAY_LENGTH(errors) == BASIC_AUTH_RESULT_COUNT, "an error a result");
+
+    return errors[result];
+}
+
 static void head_complete(struct h1_conn *conn, const char *bytes, size_t head_length,
                           size_t length)
 {
@@ -400,20 +414,21 @@ static void head_complete(struct h1_conn *conn, const char *bytes, size_t head_l
         reject(conn, TUNNEL_ERROR_DISPLACED, NULL, &head.target);
         return;
     }
-    struct basic_credentials credentials;
+    struct basic_credentials credentials = {.user_length = 0};
     struct view field = head.proxy_authorization;
-    bool is_readable =
-        field.length > 0 && basic_auth_parse(field.start, field.length, &credentials);
     struct tunnel_request request = {
         .client = conn->client,
         .listener = conn->listener,
         .http = head.minor_version == 0 ? "1.0" : "1.1",
         .authority = &head.authority,
-        .has_credentials = field.length > 0,
-        .credentials = is_readable ? &credentials : NULL,
         .early_bytes = bytes + head_length,
         .early_length = length - head_length,
     };
+    if (field.length > 0) {
+        request.credentials = &credentials;
+        request.auth_error =
+            error_from_basic(basic_auth_parse(field.start, field.length, &credentials));
+    }
     conn->state = H1_WAITING;
     deadline_cancel(front->env->loop, &conn->deadline);
     stream_want(conn->stream, 0);

@@ -11,7 +11,7 @@
 
 #include <stddef.h>
 
-enum { SLAB_STEP = 8, SLAB_LARGEST = 1024, SLAB_SIZES = SLAB_LARGEST / SLAB_STEP };
+enum { SLAB_STEP = 8, SLAB_LARGEST = 1280, SLAB_SIZES = SLAB_LARGEST / SLAB_STEP };
 
 struct slab {
     struct list open[SLAB_SIZES]; /* by size: chunks that have room */

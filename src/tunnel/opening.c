@@ -20,6 +20,9 @@
 /* A state has a deadline, the wait for a hash, too. */
 static const uint64_t auth_wait_ms = 10 * 1000;
 
+/* Of a longer one it looks at the beginning only. */
+static const size_t bcrypt_password_max = 72;
+
 enum { REPORTS_SIZE = 256 }; /* of rule names in a log line */
 
 /* ---- authentication ---- */
@@ -32,22 +35,31 @@ static void on_authenticated(struct auth_check *check)
     tunnel_drive(opening->tunnel);
 }
 
-enum auth_result opening_authenticate(struct tunnel *tunnel,
-                                      const struct basic_credentials *credentials)
+static bool remember_user(struct tunnel *tunnel, const char *user)
+{
+    if (tunnel_extras(tunnel) == NULL)
+        return false;
+    tunnel->extras->user = strdup(user);
+    return tunnel->extras->user != NULL;
+}
+
+void opening_authenticate(struct tunnel *tunnel, const struct tunnel_request *request)
 {
     struct tunnel_env *env = tunnel->env;
     struct opening *opening = tunnel->opening;
+    const struct basic_credentials *credentials = request->credentials;
 
-    if (credentials == NULL)
-        return AUTH_WRONG;
-    if (tunnel_extras(tunnel) == NULL)
-        return AUTH_BUSY;
-    tunnel->extras->user = strdup(credentials->user);
-    if (tunnel->extras->user == NULL)
-        return AUTH_BUSY;
+    opening->auth_error = request->auth_error;
+    opening->is_password_long = credentials->password_length > bcrypt_password_max;
+    if (opening->auth_error != TUNNEL_ERROR_NONE && credentials->user_length == 0)
+        return;
+    if (!remember_user(tunnel, credentials->user))
+        opening->auth_error = TUNNEL_ERROR_AUTH_BUSY;
+    if (opening->auth_error != TUNNEL_ERROR_NONE)
+        return;
     deadline_set(env->loop, &opening->queue_deadline, loop_now_ms(env->loop) + auth_wait_ms);
-    return auth_check_start(&opening->auth_check, env->auth, env->users, env->loop,
-                            &tunnel->client.address, credentials, on_authenticated);
+    opening->auth_result = auth_check_start(&opening->auth_check, env->auth, env->users, env->loop,
+                                            &tunnel->client.address, credentials, on_authenticated);
 }
 
 /* ---- judging ---- */

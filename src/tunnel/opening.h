@@ -21,9 +21,8 @@ bool opening_keep_early(struct opening *opening, const struct tunnel_request *re
 /* Ends what is under way. Harmless when tunnel->opening is NULL. */
 void opening_free(struct tunnel *tunnel);
 
-/* NULL: credentials that nobody can read. AUTH_PENDING: the driver is called later. */
-enum auth_result opening_authenticate(struct tunnel *tunnel,
-                                      const struct basic_credentials *credentials);
+/* Credentials came: checks them, and calls the driver when that takes time. */
+void opening_authenticate(struct tunnel *tunnel, const struct tunnel_request *request);
 /* Gathers the facts and judges the name, if the target has one. False: it is denied. */
 bool opening_judge_name(struct tunnel *tunnel);
 /* This verdict is the one that counts: its rule, and the report rules that are true with it. */

@@ -176,12 +176,19 @@ static bool step_authenticating(struct tunnel *tunnel)
         [AUTH_PENDING] = TUNNEL_ERROR_AUTH_BUSY, /* for too long */
     };
     static_assert(ARRAY_LENGTH(errors) == AUTH_RESULT_COUNT, "an error a result");
+    static const char cut[] = "the user name or the password is wrong (bcrypt takes only the first "
+                              "72 bytes of a password, and this one is longer)";
     const struct opening *opening = tunnel->opening;
 
     if (opening->auth_result == AUTH_PENDING && !opening->is_queue_over)
         return false;
-    if (opening->auth_result != AUTH_GRANTED) {
-        refuse(tunnel, errors[opening->auth_result], NULL);
+    enum tunnel_error error = opening->auth_error != TUNNEL_ERROR_NONE
+                                  ? opening->auth_error
+                                  : errors[opening->auth_result];
+    if (error != TUNNEL_ERROR_NONE) {
+        bool is_cut = error == TUNNEL_ERROR_AUTH_WRONG && opening->is_password_long;
+
+        refuse(tunnel, error, is_cut ? cut : NULL);
         return false;
     }
     deadline_cancel(tunnel->env->loop, &tunnel->opening->queue_deadline);
@@ -406,8 +413,8 @@ void tunnel_open(struct tunnel_env *env, const struct tunnel_request *request,
         refuse_without_tunnel(env, request, ops, self, TUNNEL_ERROR_NO_RESOURCES);
         return;
     }
-    if (env->users != NULL && request->has_credentials)
-        tunnel->opening->auth_result = opening_authenticate(tunnel, request->credentials);
+    if (env->users != NULL && request->credentials != NULL)
+        opening_authenticate(tunnel, request);
     tunnel_drive(tunnel);
     if (tunnel->state != TUNNEL_CLOSED)
         *ret_tunnel = tunnel;

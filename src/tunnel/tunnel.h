@@ -29,9 +29,9 @@ struct tunnel_request {
     unsigned listener; /* index into env->listeners */
     const char *http;  /* static text: "1.0", "1.1" */
     const struct authority *authority;
-    bool has_credentials;
-    const struct basic_credentials *credentials; /* NULL: none, or none that can be read */
-    const void *early_bytes; /* what came behind the request head: sent to the target first */
+    const struct basic_credentials *credentials; /* NULL: none came */
+    enum tunnel_error auth_error; /* why they can't be checked; then at most the name is set */
+    const void *early_bytes;      /* what came behind the request head: sent to the target first */
     size_t early_length;
 };
 

@@ -178,9 +178,10 @@ static bool is_policy_error(enum tunnel_error error)
 void tunnel_log_refused(struct tunnel *tunnel, enum tunnel_error error, const char *reason)
 {
     const struct tunnel_error_row *row = tunnel_error_row(error);
-    bool is_auth_failure = error == TUNNEL_ERROR_AUTH_WRONG;
+    bool is_auth_failure =
+        error == TUNNEL_ERROR_AUTH_WRONG || error == TUNNEL_ERROR_AUTH_LONG_PASSWORD;
     struct counters *counters = tunnel->env->counters;
-    bool is_denied = is_policy_error(error) || is_auth_failure;
+    bool is_denied = is_policy_error(error) || is_auth_failure || error == TUNNEL_ERROR_AUTH_SCHEME;
     struct access_record record =
         record_of(tunnel, is_auth_failure ? ACCESS_AUTH_FAILURE : ACCESS_DENY);
 

@@ -39,6 +39,8 @@ struct opening {
     struct authority authority;
     struct auth_check auth_check;
     enum auth_result auth_result; /* AUTH_GRANTED also when there was nothing to check */
+    enum tunnel_error auth_error; /* what came could not be checked */
+    bool is_password_long;        /* for bcrypt */
     struct resolver_query query;
     struct deadline queue_deadline;
     struct dial_pass pass;
@@ -55,6 +57,7 @@ struct opening {
     size_t early_length;
     char *early; /* NULL: none */
 };
+static_assert(sizeof(struct opening) <= SLAB_LARGEST, "a slab takes it");
 
 /* What few tunnels have. */
 struct extras {

@@ -6,6 +6,7 @@
  */
 #include "wire/basic_auth.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -28,6 +29,7 @@ static int digit_value(char digit)
 struct parts {
     struct basic_credentials *credentials;
     bool is_user_done;
+    bool is_password_long;
 };
 
 static bool take_byte(struct parts *parts, uint8_t byte)
@@ -47,8 +49,9 @@ static bool take_byte(struct parts *parts, uint8_t byte)
         return true;
     }
     if (credentials->password_length == BASIC_PASSWORD_MAX)
-        return false;
-    credentials->password[credentials->password_length++] = (char)byte;
+        parts->is_password_long = true;
+    else
+        credentials->password[credentials->password_length++] = (char)byte;
     return true;
 }
 
@@ -73,42 +76,57 @@ static bool take_group(struct parts *parts, const char *group, unsigned padding)
     return true;
 }
 
-static bool decode(const char *text, size_t length, struct basic_credentials *credentials)
+static enum basic_auth_result decode(const char *text, size_t length,
+                                     struct basic_credentials *credentials)
 {
     struct parts parts = {.credentials = credentials};
     unsigned padding = 0;
 
     if (length == 0 || length % 4 != 0)
-        return false;
+        return BASIC_AUTH_MALFORMED;
     if (text[length - 1] == '=')
         padding = text[length - 2] == '=' ? 2 : 1;
     for (size_t i = 0; i < length; i += 4) {
         if (!take_group(&parts, text + i, i + 4 == length ? padding : 0))
-            return false;
+            return BASIC_AUTH_MALFORMED;
     }
-    return parts.is_user_done;
+    if (!parts.is_user_done)
+        return BASIC_AUTH_MALFORMED;
+    return parts.is_password_long ? BASIC_AUTH_LONG_PASSWORD : BASIC_AUTH_OK;
 }
 
-static bool has_scheme(const char *value)
+/* The first word is the scheme; a tab is no part of a word, and no blank either. */
+static bool is_basic(const char *value, size_t length)
 {
-    for (size_t i = 0; i < sizeof(scheme) - 1; i++) {
+    const size_t scheme_length = sizeof(scheme) - 1;
+
+    if (length < scheme_length)
+        return false;
+    for (size_t i = 0; i < scheme_length; i++) {
         if ((value[i] | 0x20) != scheme[i])
             return false;
     }
-    return true;
+    return length == scheme_length || value[scheme_length] == ' ' || value[scheme_length] == '\t';
 }
 
-bool basic_auth_parse(const char *value, size_t length, struct basic_credentials *ret_credentials)
+enum basic_auth_result basic_auth_parse(const char *value, size_t length,
+                                        struct basic_credentials *ret_credentials)
 {
     size_t at = sizeof(scheme) - 1;
 
     memset(ret_credentials, 0, sizeof(*ret_credentials));
-    if (length <= at || !has_scheme(value) || value[at] != ' ')
-        return false;
+    if (!is_basic(value, length))
+        return BASIC_AUTH_OTHER_SCHEME;
+    if (length == at || value[at] != ' ')
+        return BASIC_AUTH_MALFORMED;
     while (at < length && value[at] == ' ')
         at++;
-    if (decode(value + at, length - at, ret_credentials))
-        return true;
-    memset(ret_credentials, 0, sizeof(*ret_credentials));
-    return false;
+    enum basic_auth_result result = decode(value + at, length - at, ret_credentials);
+    if (result == BASIC_AUTH_MALFORMED)
+        memset(ret_credentials, 0, sizeof(*ret_credentials));
+    if (result == BASIC_AUTH_LONG_PASSWORD) {
+        memset(ret_credentials->password, 0, sizeof(ret_credentials->password));
+        ret_credentials->password_length = 0;
+    }
+    return result;
 }

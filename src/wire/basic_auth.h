@@ -1,10 +1,10 @@
-/* Basic credentials (RFC 7617) of a Proxy-Authorization field: value in, user and password out. */
+/* Basic credentials (RFC 7617) of a Proxy-Authorization or Authorization field: value in, user and
+ * password out. */
 #ifndef WIRE_BASIC_AUTH_H
 #define WIRE_BASIC_AUTH_H
 
 #include "base/contract.h"
 
-#include <stdbool.h>
 #include <stddef.h>
 
 #define BASIC_USER_MAX 255
@@ -18,10 +18,18 @@ struct basic_credentials {
     char password[BASIC_PASSWORD_MAX + 1];
 };
 
+enum basic_auth_result {
+    BASIC_AUTH_OK,
+    BASIC_AUTH_MALFORMED,
+    BASIC_AUTH_OTHER_SCHEME,  /* Negotiate, NTLM, Digest, Bearer, ... */
+    BASIC_AUTH_LONG_PASSWORD, /* over BASIC_PASSWORD_MAX bytes, else well-formed; the user is set */
+    BASIC_AUTH_RESULT_COUNT,
+};
+
 /* Strict: the scheme in any case, blanks, canonical base64 with its padding, a colon inside, no
- * control bytes, both parts within their bounds. False: it is anything else, and nothing of it
- * stays in `ret_credentials`. */
-bool basic_auth_parse(const char *value, size_t length,
-                      struct basic_credentials *ret_credentials) MUST_CHECK;
+ * control bytes, the user within its bound. But for BASIC_AUTH_OK and the user's name with
+ * BASIC_AUTH_LONG_PASSWORD nothing stays in `ret_credentials`. */
+enum basic_auth_result basic_auth_parse(const char *value, size_t length,
+                                        struct basic_credentials *ret_credentials) MUST_CHECK;
 
 #endif

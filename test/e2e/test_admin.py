@@ -591,7 +591,7 @@ def test_wrong_passwords_are_logged_and_counted(guarded):
 
 def test_a_missing_or_malformed_password_is_no_failure_of_a_user(guarded):
     gate = guarded()
-    for value in ("Basic", "Basic !", "Bearer x", "Basic " + base64.b64encode(b"alice").decode()):
+    for value in ("Basic", "Basic !", "Bearer x", "Negotiate x", "Basic " + base64.b64encode(b"alice").decode()):
         response = ask(gate.proxy.admin, "/", f"Authorization: {value}")
         assert response.status == 401, value
     assert gate.proxy.log_lines(event="auth_failure") == []
