@@ -132,11 +132,12 @@ static void read_stats(void *self, struct stats *ret_stats)
 static int explain(void *self, struct explain_request *request, const char **ret_problem)
 {
     check_let_in();
-    CHECK(world.explain == NULL && has_arrived("x-adit:") && request->target != NULL);
+    CHECK(world.explain == NULL && has_arrived("x-adit:") &&
+          request->words[QUESTION_TARGET] != NULL);
     *ret_problem = "so it is";
-    if (request->target[0] == 'b')
+    if (request->words[QUESTION_TARGET][0] == 'b')
         return -EINVAL;
-    if (request->target[0] == 'c')
+    if (request->words[QUESTION_TARGET][0] == 'c')
         return -EBUSY;
     world.explain = request;
     return 0;
