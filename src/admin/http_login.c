@@ -144,14 +144,14 @@ void http_login(struct http_conn *conn)
     const struct http1_request *request = &conn->request;
     const struct http_door *door = &conn->server->door;
 
-    if (view_equals(request->path, "/healthz"))
-        http_route(conn);
-    else if (!door->may_come(door->self, &conn->client.address))
+    bool is_for_all = view_equals(request->path, "/healthz");
+
+    if (!is_for_all && !door->may_come(door->self, &conn->client.address))
         http_conn_refuse(conn, 403, "",
                          "the admin page is not for your address; see `admin ... from`");
-    else if (!http_guard_knows_host(request->host, door->names, door->name_count))
+    else if (!is_for_all && !http_guard_knows_host(request->host, door->names, door->name_count))
         refuse_host(conn);
-    else if (door->has_password)
+    else if (!is_for_all && door->has_password)
         check_password(conn);
     else
         http_route(conn);

@@ -225,7 +225,7 @@ static void read_row(const struct ps_line *line, struct row *ret_row)
     char value[CELL_SIZE];
 
     for (size_t i = 0; i < COLUMN_COUNT; i++)
-        strcpy(ret_row->cells[i], "-");
+        memcpy(ret_row->cells[i], "-", sizeof("-"));
     json_reader_init(&reader, line->start, line->length);
     while (json_next(&reader, name, sizeof(name), value, sizeof(value)))
         set_cell(ret_row, name, value);
@@ -331,7 +331,7 @@ void ps_print_table(FILE *out, const struct ps_lines *lines, size_t width)
     struct row row;
 
     for (size_t i = 0; i < COLUMN_COUNT; i++) {
-        strcpy(titles.cells[i], columns[i].title);
+        snprintf(titles.cells[i], sizeof(titles.cells[i]), "%s", columns[i].title);
         layout.is_shown[i] = true;
     }
     widen(&layout, &titles);

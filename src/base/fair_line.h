@@ -56,7 +56,7 @@ void fair_line_finish(struct fair_line *line);
 
 /* 0: at work. -EINPROGRESS: waits. -EAGAIN: the client's line is full. -ENOMEM. Out on failure. */
 int fair_line_enter(struct fair_line *line, struct fair_place *place,
-                    const struct client_key *client) MUST_CHECK;
+                    const struct client_key *key) MUST_CHECK;
 /* The place whose turn it is, at work from now on; NULL: nobody waits who may begin. */
 struct fair_place *fair_line_next(struct fair_line *line);
 /* Leaves, whether at work or waiting; harmless when out. */

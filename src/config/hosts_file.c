@@ -77,7 +77,9 @@ struct pass {
 
 static char lower(char byte)
 {
-    return byte >= 'A' && byte <= 'Z' ? (char)(byte + ('a' - 'A')) : byte;
+    if (byte >= 'A' && byte <= 'Z')
+        return (char)((unsigned char)byte | 0x20);
+    return byte;
 }
 
 static size_t bucket_of(const struct hosts_file *hosts, const char *name, size_t length)

@@ -533,7 +533,7 @@ static bool is_reading(const struct h1_conn *conn)
 static void read_head(struct h1_conn *conn)
 {
     while (is_reading(conn) && (conn->stream->ready & STREAM_READABLE)) {
-        char *start;
+        char *start = NULL;
         ssize_t count = read_some(conn, &start);
 
         if (count == -EAGAIN)

@@ -55,7 +55,7 @@ static inline bool room_guest_is_registered(const struct room_guest *guest)
 /* The guest holds a unit and may lose it from now on; on_displaced: it has none any more. Without
  * memory it keeps what it has. */
 void room_register(struct room *room, struct room_guest *guest, struct loop *loop,
-                   const struct ip_address *client, void (*on_displaced)(struct room_guest *));
+                   const struct ip_address *address, void (*on_displaced)(struct room_guest *));
 /* On its own thread: it keeps its unit from now on, and on_displaced is not called any more. False:
  * too late, the unit is gone. True also when it was not registered. */
 bool room_unregister(struct room_guest *guest) MUST_CHECK;

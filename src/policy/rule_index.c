@@ -212,12 +212,11 @@ static void add_rules(struct making *making)
 
 static int make_layer(struct rule_index *index, enum rule_layer layer, bool *used_sets)
 {
-    struct making making = {.index = index,
-                            .layer = layer,
-                            .avoids_large_lists = has_few_large_lists(index->source),
-                            .used_sets = used_sets};
+    struct making making = {
+        .index = index, .layer = layer, .avoids_large_lists = has_few_large_lists(index->source)};
     size_t size = 1;
 
+    making.used_sets = used_sets;
     visit_all_keys(&making, count_key);
     while (size < making.key_count * 2)
         size *= 2;
@@ -260,7 +259,7 @@ static void add_set_key(void *context, const struct rule_key *key)
     key_table_add(&making->index->sets, plain.hash, making->set);
 }
 
-static int make_sets(struct rule_index *index, bool *used_sets)
+static int make_sets(struct rule_index *index, const bool *used_sets)
 {
     const struct policy_source *source = index->source;
     size_t set_count = source->list_count + source->group_count;

@@ -60,7 +60,7 @@ void key_use_add(struct key_use *use, const struct rule_key *key);
 /* Lists and groups are sets with a number, lists first; what they have is expanded once, whatever
  * number of rules name them. */
 uint32_t set_key_hash(size_t set);
-void set_keys_visit(const struct policy_source *source, size_t set, key_visitor *see,
+void set_keys_visit(const struct policy_source *source, size_t set, key_visitor *visitor,
                     void *context);
 
 /* The hash to be stored for a key: domains apart. */
@@ -75,9 +75,9 @@ bool condition_is_about_address(const struct policy_source *source,
 /* `has_address` false: without the keys that only an address has. */
 void condition_keys_visit(const struct policy_source *source,
                           const struct policy_condition *condition, bool has_address,
-                          key_visitor *see, void *context);
+                          key_visitor *visitor, void *context);
 /* All keys that the facts have and that are in `use`. */
 void fact_keys_visit(const struct evaluation *evaluation, const struct key_use *use,
-                     key_visitor *see, void *context);
+                     key_visitor *visitor, void *context);
 
 #endif

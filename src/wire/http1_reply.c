@@ -51,8 +51,14 @@ static const char *reason_of(unsigned status)
 
 static void add_printable(struct text *out, const char *bytes, size_t length)
 {
-    for (size_t i = 0; i < length; i++)
-        text_add_char(out, bytes[i] < ' ' || bytes[i] > '~' ? '?' : bytes[i]);
+    for (size_t i = 0; i < length; i++) {
+        bool is_printable = bytes[i] >= ' ' && bytes[i] <= '~';
+
+        if (is_printable)
+            text_add_bytes(out, &bytes[i], 1);
+        else
+            text_add_char(out, '?');
+    }
 }
 
 /* An sf-string with its quotes. */
