@@ -24,7 +24,7 @@ static void check_written(const struct resolv_conf *conf)
     text_init(&text, lines, sizeof(lines));
     for (size_t i = 0; i < conf->server_count; i++) {
         text_add(&text, "nameserver ");
-        ip_endpoint_print(&text, &conf->servers[i]);
+        resolv_server_print(&text, &conf->servers[i]);
         text_add_char(&text, '\n');
     }
     CHECK(!text.is_truncated);
@@ -60,7 +60,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     resolv_conf_parse(bytes, size, &conf);
     CHECK(conf.server_count >= 1 && conf.server_count <= RESOLV_CONF_SERVERS_MAX);
     for (size_t i = 0; i < conf.server_count; i++)
-        CHECK(conf.servers[i].port != 0);
+        CHECK(conf.servers[i].endpoint.port != 0);
     check_written(&conf);
     if (size > 0)
         check_longer(bytes, size, &conf);

@@ -8,7 +8,7 @@
 #include <errno.h>
 #include <string.h>
 
-enum { MESSAGE_MAX = 512, DNS_PORT = 53 };
+enum { MESSAGE_MAX = 512 };
 
 /* True, and the place is noted, when the statement stands for the first time. */
 static bool is_first(struct config_builder *builder, struct config_place *noted,
@@ -207,14 +207,6 @@ void build_users(struct config_builder *builder, const struct config_place *plac
                            users_file_count(owner->users));
 }
 
-static bool parse_server(const struct config_word *word, struct ip_endpoint *ret_server)
-{
-    if (ip_endpoint_parse(word->text, word->length, ret_server) == 0)
-        return ret_server->port != 0;
-    ret_server->port = DNS_PORT;
-    return ip_address_parse(word->text, word->length, &ret_server->address) == 0;
-}
-
 /* Notes the value of a setting that has one word and was not set before. */
 static void set_value(struct config_builder *builder, enum setting setting,
                       const struct config_word *word)
@@ -241,13 +233,16 @@ void build_resolver(struct config_builder *builder, const struct config_place *p
     if (timeout->text != NULL)
         set_value(builder, SETTING_RESOLVER_TIMEOUT, timeout);
     for (size_t i = 0; servers != NULL && i < servers->count; i++) {
-        struct ip_endpoint server;
+        struct resolv_server server;
 
-        if (!parse_server(&words[i], &server)) {
+        if (resolv_server_parse(words[i].text, words[i].length, &server) < 0) {
             builder_error(builder, &words[i].place, "'", words[i].text,
                           "': write a name server's address, as in 127.0.0.53, 127.0.0.54:5353 or "
                           "[::1]:53",
                           NULL);
+        } else if (resolv_server_needs_zone(&server)) {
+            builder_error(builder, &words[i].place, "'", words[i].text,
+                          "': a link-local address needs its interface, as in fe80::1%eth0", NULL);
         } else if (config->resolver.server_count == RESOLV_CONF_SERVERS_MAX) {
             builder_error(builder, &words[i].place,
                           "more than 3 name servers: a lookup would time "

@@ -234,11 +234,15 @@ static void put_admin(struct printer *printer)
 static void put_resolver(struct printer *printer)
 {
     const struct config *config = printer->config;
+    char buffer[RESOLV_SERVER_TEXT_SIZE];
+    struct text text;
 
     put(printer, "resolver");
     for (size_t i = 0; i < config->resolver.server_count; i++) {
+        text_init(&text, buffer, sizeof(buffer));
+        resolv_server_print(&text, &config->resolver.servers[i]);
         put(printer, i > 0 ? ", " : " ");
-        put_endpoint(printer, &config->resolver.servers[i]);
+        put(printer, buffer);
     }
     put(printer, " timeout ");
 }

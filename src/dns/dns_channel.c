@@ -21,6 +21,8 @@
  */
 #include "dns/dns_channel.h"
 
+#include "dns/dns_sockets.h"
+
 /* ares_query is what 1.18 has; later versions prefer others. */
 #define CARES_NO_DEPRECATED
 #include <ares.h>
@@ -216,12 +218,16 @@ int dns_channel_init(struct dns_channel *channel, struct loop *loop, uint64_t ti
     if (library_status != ARES_SUCCESS)
         return error_of(library_status);
     channel->loop = loop;
+    channel->servers.server_count = 0;
     channel->try_ms = timeout_ms / TRIES_PER_TIMEOUT + 1;
     deadline_init(&channel->retry, retry_is_due);
     task_init(&channel->work, do_work);
     for (size_t i = 0; i < ARRAY_LENGTH(channel->sockets); i++)
         channel->sockets[i] = (struct dns_socket){.watch.fd = -1, .channel = channel};
-    return create_ares(channel);
+    int error = create_ares(channel);
+    if (error == 0)
+        dns_sockets_use(channel->ares, &channel->servers);
+    return error;
 }
 
 void dns_channel_finish(struct dns_channel *channel)
@@ -236,11 +242,13 @@ int dns_channel_set_servers(struct dns_channel *channel, const struct resolv_con
     char list[RESOLV_CONF_SERVERS_MAX * IP_ENDPOINT_TEXT_SIZE];
     struct text text;
 
+    channel->servers = *conf;
     text_init(&text, list, sizeof(list));
     for (size_t i = 0; i < conf->server_count; i++) {
         if (i > 0)
             text_add_char(&text, ',');
-        ip_endpoint_print(&text, &conf->servers[i]);
+        const struct ip_endpoint endpoint = dns_sockets_endpoint(conf, i);
+        ip_endpoint_print(&text, &endpoint);
     }
     return error_of(ares_set_servers_ports_csv(channel->ares, list));
 }

@@ -33,6 +33,7 @@ struct dns_socket {
 struct dns_channel {
     struct loop *loop;
     struct ares_channeldata *ares;
+    struct resolv_conf servers;
     struct dns_socket sockets[DNS_CHANNEL_SOCKETS_MAX];
     struct deadline retry;
     struct task work;

@@ -12,7 +12,7 @@ import time
 
 import pytest
 
-from support.adit import binary, is_sanitized
+from support.adit import binary, is_sanitized, run_adit
 from support.checks import eventually
 from support.client import ESTABLISHED, Client, connect_head, open_tunnel, request
 from support.names import (NXDOMAIN, REFUSED, SERVFAIL, SILENT, Answer, Dnsmasq, ScriptedNames)
@@ -734,6 +734,61 @@ def test_second_name_server_is_asked_when_the_first_is_dead(world):
     world = world({"name.test": Answer("127.0.0.1")},
                   resolv_conf="nameserver 127.0.0.98\nnameserver 127.0.0.53\n")
     assert world.opens(f"name.test:{world.start(Echo).port}")
+
+
+@pytest.mark.parametrize("server,host", [("0.0.0.0", "127.0.0.1"), ("::", "::1"),
+                                         ("[::]:5353", "::1"), ("0.0.0.0:5353", "127.0.0.1")])
+@pytest.mark.parametrize("where", ["resolv.conf", "resolver"])
+def test_a_name_server_without_an_address_is_this_machine(world, tmp_path, server, host, where):
+    check_name_server(world, tmp_path, where, [server], lambda world: world.start(
+        ScriptedNames, {"name.test": Answer("127.0.0.1")}, host=host,
+        port=5353 if server.endswith(":5353") else 53))
+
+
+def check_name_server(world, folder, where, servers, start):
+    """Lookups go to the name server that start() makes."""
+    config = folder / "adit.conf"
+    in_config = f"resolver {', '.join(servers)}\n" if where == "resolver" else ""
+    config.write_text(f"listen 127.0.0.1:0\n{in_config}allow from loopback to any, special\n")
+    world = world(args=["-c", config], resolv_conf="nameserver 127.0.0.98\n" if in_config else
+                  "".join(f"nameserver {server}\n" for server in servers))
+    start(world)
+    assert world.opens(f"name.test:{world.start(Echo).port}")
+    printed = run_adit("check", "--print", "-c", config)
+    assert printed.returncode == 0
+
+
+def add_link(world, name, address="fe80::53"):
+    world.namespace.ip("link", "add", name, "type", "veth", "peer", "name", name + "-peer")
+    for end in (name, name + "-peer"):
+        world.namespace.ip("link", "set", end, "up")
+    world.namespace.ip("address", "add", address + "/64", "dev", name, "nodad")
+
+
+@pytest.mark.parametrize("server,port", [("fe80::53%one", 53), ("[fe80::53%one]:5353", 5353)])
+@pytest.mark.parametrize("where", ["resolv.conf", "resolver"])
+def test_a_name_server_on_a_link(world, tmp_path, server, port, where):
+    """Over UDP and over TCP. The interface comes late, as a Wi-Fi's may."""
+    def start(world):
+        assert world.answer("early.test:443").status in (502, 504)
+        add_link(world, "one")
+        world.names = world.start(ScriptedNames, {
+            "name.test": Answer("127.0.0.1"), "long.test": Answer("127.0.0.1", truncated=True),
+        }, host="fe80::53%one", port=port)
+        assert world.opens(f"long.test:{world.start(Echo).port}")
+
+    check_name_server(world, tmp_path, where, [server], start)
+
+
+def test_name_servers_of_one_name_on_two_links(world, tmp_path):
+    """The same address, told apart by its link: the first is silent."""
+    def start(world):
+        add_link(world, "one")
+        add_link(world, "two")
+        world.start(ScriptedNames, {"name.test": SILENT}, host="fe80::53%one")
+        world.start(ScriptedNames, {"name.test": Answer("127.0.0.1")}, host="fe80::53%two")
+
+    check_name_server(world, tmp_path, "resolver", ["fe80::53%one", "fe80::53%two"], start)
 
 
 # -- loops

@@ -90,11 +90,12 @@ class ScriptedNames:
         self.queries = []
         self.errors = []
         self.is_closed = False
-        self.udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self.udp.bind((host, port))
-        self.tcp = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_DGRAM)[0]
+        self.udp = socket.socket(family, socket.SOCK_DGRAM)
+        self.udp.bind(address)
+        self.tcp = socket.socket(family, socket.SOCK_STREAM)
         self.tcp.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        self.tcp.bind((host, port))
+        self.tcp.bind(address)
         self.tcp.listen(64)
         self.resolv_conf = f"nameserver {host}\n"
         for serve in (self._serve_udp, self._serve_tcp):

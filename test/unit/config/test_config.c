@@ -192,7 +192,7 @@ static const char rich[] =
     "users file \"users\"\ngroup ops { alice, \"bob smith\", }\ngroup ops { any }\n"
     "list corp { 10.0.0.0/8, *.Corp.Example., \"intranet\",\n  ::ffff:192.0.2.1 }\n"
     "list nets { 10.0.0.0/8 } # addresses only\nlist corp file \"lists/corp.txt\" lenient\n"
-    "resolver 127.0.0.53, [::1]:5353 timeout 3s\n"
+    "resolver 127.0.0.53, [::1]:5353, [fe80::1%eth0]:54 timeout 3s\n"
     "limit tunnels 20000\nlimit tunnels 200 per user\nlimit rate 50/s per client\n"
     "limit bandwidth 10MB/s per tunnel\ntimeout head 1500ms\ntimeout idle 1h30m\n"
     "log \"access.log\" format json events open, auth_failure\n"
@@ -233,8 +233,8 @@ static void reads_values(void **state)
     assert_int_equal(config->admin_name_count, 2);
     assert_string_equal(config->admin_names[0], "dash.example.com");
     assert_true(config->has_resolver);
-    assert_int_equal(config->resolver.servers[0].port, 53);
-    assert_int_equal(config->resolver.servers[1].port, 5353);
+    assert_int_equal(config->resolver.servers[0].endpoint.port, 53);
+    assert_int_equal(config->resolver.servers[1].endpoint.port, 5353);
     assert_string_equal(config->log_path, "/etc/adit/access.log");
     assert_string_equal(config->users_path, "/etc/adit/users");
     assert_int_equal(config->log_events, 1 << CONFIG_LOG_OPEN | 1 << CONFIG_LOG_AUTH_FAILURE);

@@ -27,7 +27,20 @@ static void reads_name_servers(void **state)
         {"nameserver 192.0.2.1:5353\nnameserver [::1]:5353\n", "192.0.2.1:5353 [::1]:5353"},
         {"nameserver ::ffff:192.0.2.1\n", "192.0.2.1:53"},
         {"nameserver 192.0.2.01\nnameserver host\nnameserver 192.0.2.1:0\n", "127.0.0.1:53"},
-        {"nameserver fe80::1%eth0\nnameserver 192.0.2.2\n", "192.0.2.2:53"},
+        /* this machine */
+        {"nameserver 0.0.0.0\n", "127.0.0.1:53"},
+        {"nameserver ::\nnameserver 0.0.0.0:5353\n", "[::1]:53 127.0.0.1:5353"},
+        {"nameserver [::]:5353\nnameserver ::ffff:0.0.0.0\n", "[::1]:5353 127.0.0.1:53"},
+        /* an interface, by name or number */
+        {"nameserver fe80::1%eth0\nnameserver 192.0.2.2\n", "[fe80::1%eth0]:53 192.0.2.2:53"},
+        {"nameserver FEBF::1%br-lan.7\n", "[febf::1%br-lan.7]:53"},
+        {"nameserver [fe80::1%2]:5353 # two\n", "[fe80::1%2]:5353"},
+        {"nameserver fe80::1%123456789012345\n", "[fe80::1%123456789012345]:53"},
+        {"nameserver fe80::1%1234567890123456\n", "127.0.0.1:53"},
+        {"nameserver fe80::1%\nnameserver [fe80::1]%eth0:53\n", "127.0.0.1:53"},
+        {"nameserver fe80::1%a%b\nnameserver fe80::1%a/b\nnameserver %eth0\n", "127.0.0.1:53"},
+        {"nameserver 192.0.2.1%eth0\nnameserver 2001:db8::1%eth0\n", "127.0.0.1:53"},
+        {"nameserver fe80::1%eth0:53\n", "[fe80::1%eth0:53]:53"},
         {"nameserver 192.0.2.1\nnameserver 192.0.2.2\nnameserver 192.0.2.3\nnameserver 192.0.2.4\n",
          "192.0.2.1:53 192.0.2.2:53 192.0.2.3:53"},
         {"\xef\xbb\xbfnameserver 192.0.2.1\r\nnameserver 192.0.2.2\n", "192.0.2.1:53 192.0.2.2:53"},
@@ -45,7 +58,7 @@ static void reads_name_servers(void **state)
         for (size_t j = 0; j < conf.server_count; j++) {
             if (j > 0)
                 text_add_char(&text, ' ');
-            ip_endpoint_print(&text, &conf.servers[j]);
+            resolv_server_print(&text, &conf.servers[j]);
         }
         assert_string_equal(buffer, rows[i].servers);
     }
@@ -58,7 +71,7 @@ static void takes_a_nul_for_a_letter(void **state)
 
     resolv_conf_parse(text, sizeof(text) - 1, &conf);
     assert_int_equal(conf.server_count, 1);
-    assert_int_equal(conf.servers[0].address.bytes[3], 2);
+    assert_int_equal(conf.servers[0].endpoint.address.bytes[3], 2);
 }
 
 static void compares(void **state)
@@ -66,6 +79,7 @@ static void compares(void **state)
     static const char one[] = "nameserver 192.0.2.1\n";
     static const char two[] = "nameserver 192.0.2.1\nnameserver 192.0.2.2\n";
     static const char port[] = "nameserver 192.0.2.1:54\n";
+    static const char zone[] = "nameserver fe80::1%eth0\n";
     struct resolv_conf a, b;
 
     resolv_conf_parse(one, strlen(one), &a);
@@ -76,6 +90,11 @@ static void compares(void **state)
     resolv_conf_parse(port, strlen(port), &b);
     assert_false(resolv_conf_equals(&a, &b));
     resolv_conf_parse("", 0, &b);
+    assert_false(resolv_conf_equals(&a, &b));
+    resolv_conf_parse(zone, strlen(zone), &a);
+    resolv_conf_parse(zone, strlen(zone), &b);
+    assert_true(resolv_conf_equals(&a, &b));
+    b.servers[0].zone[3] = '1';
     assert_false(resolv_conf_equals(&a, &b));
 }
 
