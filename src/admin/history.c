@@ -20,7 +20,7 @@ static const struct {
     {"tunnels_open", COUNTER_TUNNELS_OPEN},   {"established", COUNTER_TUNNELS_ESTABLISHED},
     {"denied", COUNTER_TUNNELS_DENIED},       {"failed", COUNTER_TUNNELS_FAILED},
     {"auth_failures", COUNTER_AUTH_FAILURES}, {"bytes_up", COUNTER_BYTES_UP},
-    {"bytes_down", COUNTER_BYTES_DOWN},
+    {"bytes_down", COUNTER_BYTES_DOWN},       {"asked", COUNTER_TUNNELS_ASKED},
 };
 enum { COLUMN_COUNT = ARRAY_LENGTH(columns) };
 
@@ -124,9 +124,17 @@ void history_repeat(struct history *history, uint64_t wall_ms)
     }
 }
 
+/* Quotes inside a value are escaped: nobody outside can write this. */
+static bool is_question(const char *line, size_t length)
+{
+    static const char member[] = ",\"verdict\":\"ask\"";
+
+    return memmem(line, length, member, sizeof(member) - 1) != NULL;
+}
+
 void history_add_deny(struct history *history, const char *line, size_t length)
 {
-    char *copy = strndup(line, length);
+    char *copy = is_question(line, length) ? NULL : strndup(line, length);
 
     if (copy == NULL)
         return;

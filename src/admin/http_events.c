@@ -110,6 +110,7 @@ static void print_status(struct http_server *server, struct text *out)
         {"established", COUNTER_TUNNELS_ESTABLISHED},
         {"denied", COUNTER_TUNNELS_DENIED},
         {"failed", COUNTER_TUNNELS_FAILED},
+        {"asked", COUNTER_TUNNELS_ASKED},
         {"auth_failures", COUNTER_AUTH_FAILURES},
         {"bytes_up", COUNTER_BYTES_UP},
         {"bytes_down", COUNTER_BYTES_DOWN},

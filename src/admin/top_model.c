@@ -15,7 +15,8 @@
 
 static const char ok[] = "{\"ok\":true";
 
-static const char *const gauge_names[] = {"up", "down", "tunnels", "new/s", "denies/s", "errors/s"};
+static const char *const gauge_names[] = {"up",       "down",     "tunnels", "new/s",
+                                          "denies/s", "errors/s", "asked/s"};
 static_assert(ARRAY_LENGTH(gauge_names) == TOP_GAUGE_COUNT, "a name for every gauge");
 
 static const char *const field_names[] = {"id",   "client", "listener", "user",
@@ -39,6 +40,7 @@ static const struct gauge_source {
     [TOP_GAUGE_NEW] = {"adit_tunnels_total", "outcome=\"established\"", true},
     [TOP_GAUGE_DENIED] = {"adit_tunnels_total", "outcome=\"denied\"", true},
     [TOP_GAUGE_FAILED] = {"adit_tunnels_total", "outcome=\"failed\"", true},
+    [TOP_GAUGE_ASKED] = {"adit_tunnels_total", "outcome=\"asked\"", true},
 };
 static_assert(ARRAY_LENGTH(gauge_sources) == TOP_GAUGE_COUNT, "a source for every gauge");
 

@@ -25,6 +25,7 @@ enum top_gauge {
     TOP_GAUGE_NEW,     /* a second, as all that follow */
     TOP_GAUGE_DENIED,
     TOP_GAUGE_FAILED,
+    TOP_GAUGE_ASKED, /* for a password; stands in the first line, where there are any */
     TOP_GAUGE_COUNT,
 };
 

@@ -225,6 +225,13 @@ static void draw_head(struct top_screen *screen, const struct top_ui *ui)
     text_add(begin_line(screen, &line), "up ");
     top_text_add_age(&line, model->uptime_s * 1000);
     column = put(screen, 0, column + 2, A_NORMAL, screen->line);
+    double asked = top_model_gauge(model, TOP_GAUGE_ASKED);
+    if (asked > 0) {
+        text_add(begin_line(screen, &line), top_gauge_name(TOP_GAUGE_ASKED));
+        text_add_char(&line, ' ');
+        top_text_add_count(&line, asked);
+        column = put(screen, 0, column + 2, A_NORMAL, screen->line);
+    }
     if (ui->is_paused)
         put_right(screen, 0, column, A_BOLD | paint(screen, COLOUR_NOTE), "PAUSED");
 }
@@ -262,6 +269,7 @@ static void draw_gauge(struct top_screen *screen, const struct top_model *model,
         [TOP_GAUGE_TUNNELS] = COLOUR_NONE, [TOP_GAUGE_NEW] = COLOUR_GOOD,
         [TOP_GAUGE_DENIED] = COLOUR_NOTE,  [TOP_GAUGE_FAILED] = COLOUR_BAD,
     };
+    static_assert(ARRAY_LENGTH(colours) == 2 * GAUGE_ROWS, "a colour for every gauge of the block");
     enum { LABEL_WIDTH = 8, VALUE_WIDTH = 7, GAP = 2 };
     double value = top_model_gauge(model, gauge);
     int room = width - LABEL_WIDTH - 1 - VALUE_WIDTH - 1 - GAP;
@@ -289,7 +297,7 @@ static void draw_gauges(struct top_screen *screen, const struct top_model *model
 {
     int half = screen->columns / 2;
 
-    for (int i = 0; i < TOP_GAUGE_COUNT; i++)
+    for (int i = 0; i < 2 * GAUGE_ROWS; i++)
         draw_gauge(screen, model, (enum top_gauge)i, GAUGE_ROW + i % GAUGE_ROWS,
                    i < GAUGE_ROWS ? 0 : half, half);
 }

@@ -51,7 +51,7 @@ struct access_record {
     const char *target; /* as asked for, `target_length` outside bytes; NULL if none */
     size_t target_length;
     const struct ip_endpoint *address; /* dialled; NULL if none */
-    const char *verdict;               /* "allow", "deny"; NULL when policy was not asked */
+    const char *verdict;               /* "allow", "deny", "ask"; NULL when policy was not asked */
     const char *rule;
     const char *report;            /* a report rule that is true; NULL: none */
     unsigned status;               /* HTTP status; 0: left out */

@@ -67,7 +67,7 @@ static uint64_t elapsed_ms(const struct access_record *record)
 static void add_result(struct text *out, const struct access_record *record)
 {
     bool is_denied = record->event == ACCESS_AUTH_FAILURE ||
-                     (record->verdict != NULL && strcmp(record->verdict, "deny") == 0);
+                     (record->verdict != NULL && strcmp(record->verdict, "allow") != 0);
 
     if (record->event == ACCESS_CLOSE) {
         text_add(out, "TCP_TUNNEL/200 ");

@@ -172,30 +172,48 @@ void tunnel_visit_open(struct tunnel_env *env, const struct tunnel_filter *filte
 static bool is_policy_error(enum tunnel_error error)
 {
     return error == TUNNEL_ERROR_DENIED || error == TUNNEL_ERROR_ADDRESS_PROHIBITED ||
-           error == TUNNEL_ERROR_LOOP || error == TUNNEL_ERROR_AUTH_REQUIRED;
+           error == TUNNEL_ERROR_LOOP;
+}
+
+/* No denial: every browser's first try ends so, and Negotiate's. */
+static bool is_question(enum tunnel_error error)
+{
+    return error == TUNNEL_ERROR_AUTH_REQUIRED || error == TUNNEL_ERROR_AUTH_SCHEME;
+}
+
+static bool is_auth_failure(enum tunnel_error error)
+{
+    return error == TUNNEL_ERROR_AUTH_WRONG || error == TUNNEL_ERROR_AUTH_LONG_PASSWORD;
+}
+
+static enum counter outcome_of(enum tunnel_error error)
+{
+    if (is_question(error))
+        return COUNTER_TUNNELS_ASKED;
+    return is_policy_error(error) || is_auth_failure(error) ? COUNTER_TUNNELS_DENIED
+                                                            : COUNTER_TUNNELS_FAILED;
 }
 
 void tunnel_log_refused(struct tunnel *tunnel, enum tunnel_error error, const char *reason)
 {
     const struct tunnel_error_row *row = tunnel_error_row(error);
-    bool is_auth_failure =
-        error == TUNNEL_ERROR_AUTH_WRONG || error == TUNNEL_ERROR_AUTH_LONG_PASSWORD;
     struct counters *counters = tunnel->env->counters;
-    bool is_denied = is_policy_error(error) || is_auth_failure || error == TUNNEL_ERROR_AUTH_SCHEME;
     struct access_record record =
-        record_of(tunnel, is_auth_failure ? ACCESS_AUTH_FAILURE : ACCESS_DENY);
+        record_of(tunnel, is_auth_failure(error) ? ACCESS_AUTH_FAILURE : ACCESS_DENY);
 
     if (is_policy_error(error)) {
         record.verdict = policy_action_name(POLICY_DENY);
         counters_add_denied(counters, record.rule != NULL ? record.rule : "none");
     }
-    if (is_auth_failure)
+    if (is_question(error))
+        record.verdict = policy_action_name(POLICY_ASK);
+    if (is_auth_failure(error))
         counter_add(counters, COUNTER_AUTH_FAILURES, 1);
     record.status = row->status;
     record.error = row->token;
     record.reason = reason;
     access_log_write(tunnel->env->log, tunnel->env->events, &record);
-    counter_add(counters, is_denied ? COUNTER_TUNNELS_DENIED : COUNTER_TUNNELS_FAILED, 1);
+    counter_add(counters, outcome_of(error), 1);
     counters_add_error(counters, error);
     observe_waits(counters, &record);
     count_reports(tunnel);

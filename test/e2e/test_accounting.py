@@ -54,7 +54,7 @@ allow from 127.0.0.1 to any, special as "open"
 LISTENER, PORT_9_RULE = "127.0.0.1", "adit.conf:13"
 # The counters that every line belongs to one of, then the others that are booked.
 BOOKED = [*(f'adit_tunnels_total{{front="h1",outcome="{outcome}"}}'
-            for outcome in ("established", "denied", "failed", "cancelled")),
+            for outcome in ("established", "denied", "asked", "failed", "cancelled")),
           "adit_requests_refused_total", "adit_auth_failures_total", "adit_reported_total",
           *(f'adit_bytes_total{{direction="{direction}"}}' for direction in ("up", "down"))]
 # What says how long something took is checked to be there, not to be equal.
@@ -154,6 +154,11 @@ class World:
         self.count(counted)
         self.wait_for_lines()
 
+    def asked(self, target, **line):
+        self.refuse(target, 407, "http_request_denied",
+                    'adit_tunnels_total{front="h1",outcome="asked"}',
+                    **{"verdict": "ask", **line})
+
     def denied(self, target, status=403, error="http_request_denied", **line):
         self.refuse(target, status, error, 'adit_tunnels_total{front="h1",outcome="denied"}',
                     **{"verdict": "deny", **line})
@@ -247,7 +252,7 @@ def as_squid(line):
     code, size = "NONE_NONE", 0
     if line["event"] == "close":
         code, size = "TCP_TUNNEL", line["down_bytes"] + len(ESTABLISHED)
-    elif line["event"] == "auth_failure" or line.get("verdict") == "deny":
+    elif line["event"] == "auth_failure" or line.get("verdict") in ("deny", "ask"):
         code = "TCP_DENIED"
     elif "status" not in line:
         code = "NONE_NONE_ABORTED"
@@ -445,7 +450,8 @@ def refuse_by_policy(world):
 
 def refuse_who_asks(world):
     target = world.guarded.authority
-    world.denied(target, 407, rule="alice's")
+    world.asked(target, rule="alice's")
+    world.asked(target, rule=None, fields=["Proxy-Authorization: Negotiate x"])
     for name in ("alice", 'mallory" event=open', "a control\ncharacter"):
         guess_wrong(world, None if "\n" in name else name, name)
     for number in range(10):

@@ -15,6 +15,7 @@ import pytest
 from support.adit import is_sanitized
 from support.checks import echoes, eventually, works
 from support.client import Client, connect_head, open_tunnel
+from support.metrics import scrape
 from support.origins import Echo
 from support.page import TELLS, Events, ask, ask_bytes, ask_json, head
 from support.users import NEW_LINE, PASSWORDS, basic, htpasswd
@@ -29,7 +30,7 @@ GUARD = {
 TUNNEL_FIELDS = {"id", "client", "listener", "http", "target", "address", "verdict", "rule",
                  "dial_ms", "up_bytes", "down_bytes", "duration_ms"}
 HISTORY_COLUMNS = ["time_ms", "tunnels_open", "established", "denied", "failed", "auth_failures",
-                   "bytes_up", "bytes_down", "dial", "dns"]
+                   "bytes_up", "bytes_down", "asked", "dial", "dns"]
 RULES = "listen 127.0.0.1:0\nallow from loopback to any, special port 1-24, 26-65535\n"
 
 
@@ -262,6 +263,31 @@ def test_room_and_waits(page, origin):
     with Events(limited.admin) as events:
         assert events.next("status")[1]["tunnels_max"] == 7
     assert "\ntunnels_max 7\n" in limited.control("stats").stdout
+
+
+def test_a_question_is_no_denial(guarded, origin):
+    """What every browser does first: no rule denied anything, and nobody need look at it."""
+    gate, server = guarded("127.0.0.1:0"), origin(Echo)
+    gate.path.write_text(gate.path.read_text().replace(
+        RULES, 'listen 127.0.0.1:0\nallow user alice to any, special as "staff"\n'))
+    assert gate.proxy.control("reload").returncode == 0
+    admin = gate.proxy.admin
+    with Events(admin) as events:
+        for _ in range(3):
+            assert refuse(gate.proxy, server.authority) == 407
+        kind, event = events.next("deny")
+        assert (event["verdict"], event["rule"]) == ("ask", "staff")
+        status = events.status(lambda status: status["asked"] == 3)
+        assert (status["denied"], status["failed"]) == (0, 0)
+    metrics = scrape(gate.proxy)
+    assert metrics.get("adit_tunnels_total", outcome="asked") == 3
+    assert metrics.get("adit_tunnels_total", outcome="denied") == 0
+    assert set(metrics.by("adit_denied_total", "rule").values()) == {0}
+    asked = HISTORY_COLUMNS.index("asked")
+    eventually(lambda: ask_json(admin, "/api/history")[1]["samples"][-1][asked] == 3)
+    _, history = ask_json(admin, "/api/history")
+    assert history["denies"] == [] and history["denied_rules"] == {}
+    assert top_of(gate.proxy)["rules"] == {}
 
 
 def test_history_knows_the_denies(adit, tmp_path):

@@ -90,7 +90,7 @@ def test_no_credentials_are_asked_for(gate, origin):
     assert response.error == "http_request_denied"
     assert b"jdk.http.auth.tunneling.disabledSchemes" in response.body
     line = gate.proxy.wait_for_log(event="deny")
-    assert (line["status"], line["verdict"]) == ("407", "deny")
+    assert (line["status"], line["verdict"], line["rule"]) == ("407", "ask", "adit.conf:2")
     assert "user" not in line
     assert gate.hashes() == 0
     assert server.accepted == 0
@@ -141,10 +141,10 @@ def test_another_scheme_is_a_deny(gate, origin):
             assert b"scheme Basic only" in response.body
     lines = gate.proxy.wait_for_log(event="deny", count=3 * len(SCHEMES))
     assert {line["status"] for line in lines} == {"407"}
-    assert all("scheme Basic" in line["reason"] and "verdict" not in line for line in lines)
+    assert all("scheme Basic" in line["reason"] and line["verdict"] == "ask" for line in lines)
     assert gate.proxy.log_lines(event="auth_failure") == []
     assert gate.counter("adit_auth_failures_total") == 0
-    assert gate.counter('adit_tunnels_total{front="h1",outcome="denied"}') == 3 * len(SCHEMES)
+    assert gate.counter('adit_tunnels_total{front="h1",outcome="asked"}') == 3 * len(SCHEMES)
     assert gate.status(server.authority, basic("bob", "x")) == 407
     assert server.accepted == 0
 

@@ -49,7 +49,7 @@ def test_every_family_has_help_and_type(adit):
             assert metrics.get(family + "_count") == 0
             assert metrics.get(family + "_bucket", le="+Inf") == 0
     assert metrics.by("adit_tunnels_total", "outcome") == {
-        "established": 0, "denied": 0, "failed": 0, "cancelled": 0}
+        "established": 0, "denied": 0, "asked": 0, "failed": 0, "cancelled": 0}
     assert metrics.by("adit_bytes_total", "direction") == {"up": 0, "down": 0}
     errors = metrics.by("adit_errors_total", "error")
     assert set(errors.values()) == {0}

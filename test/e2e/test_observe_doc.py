@@ -198,7 +198,7 @@ def test_the_ten_answers(answers):
     assert traffic[target] == {"target": target, "tunnels": 1, "up": 4, "down": 4}
     assert said[3].count("\n") > 7 and '"x.ads.test:443",403,"no ads"' in said[3]
     assert "deny by rule no ads" in said[3]
-    assert counted(said[4]) == {"no ads": 1, "alice's": 1}
+    assert counted(said[4]) == {"no ads": 1}
     assert counted(said[5]) == {f"connection_refused {answers.dead}": 2}
     assert set(json.loads(said[6])) == {"dns_ms", "dial_ms"}
     assert all(isinstance(value, int) for value in json.loads(said[6]).values())

@@ -13,6 +13,7 @@ from support.checks import echoes, eventually
 from support.client import open_tunnel, request, connect_head
 from support.origins import Echo
 from support.terminal import Terminal
+from support.users import htpasswd
 
 UNITS = {"k": 1 << 10, "M": 1 << 20, "G": 1 << 30}
 REVERSE = re.compile(r"\x1b\[(0;)?7m")
@@ -154,6 +155,22 @@ def test_denies_and_new_tunnels_show(adit, top, quiet, tmp_path):
     screen.wait_for("serving")
     screen.wait_until(lambda: re.search(r"denies/s .*[▂▃▄▅▆▇█]", screen.text())
                       and re.search(r"new/s .*[▂▃▄▅▆▇█]", screen.text()))
+
+
+def test_questions_are_no_denies(adit, top, tmp_path):
+    (tmp_path / "htpasswd").write_text(htpasswd("alice"))
+    config = tmp_path / "adit.conf"
+    config.write_text('listen 127.0.0.1:0\nusers file "htpasswd"\nallow user any to loopback\n')
+    proxy = adit("-c", config)
+    screen = top(proxy.socket_path)
+
+    def is_asked():
+        answer, _, _ = request(proxy.address, connect_head("127.0.0.1:1"))
+        assert answer.status == 407
+        return re.search(r"serving  up \S+  asked/s +[\d.]+", screen.text())
+
+    screen.wait_until(is_asked)
+    assert re.search(r"denies/s +0 ", screen.text())
 
 
 def test_a_thousand_tunnels(adit, top, tunnels):

@@ -50,12 +50,14 @@ static void test_empty(void **state)
            "\"listeners\":[],\"interval_s\":1,\"waits_ms\":[1,2,5,10,25,50,100,250,500,1000,"
            "2500,5000,10000],\"columns\":[\"time_ms\",\"tunnels_open\","
            "\"established\","
-           "\"denied\",\"failed\",\"auth_failures\",\"bytes_up\",\"bytes_down\",\"dial\",\"dns\"],"
+           "\"denied\",\"failed\",\"auth_failures\",\"bytes_up\",\"bytes_down\",\"asked\",\"dial\","
+           "\"dns\"],"
            "\"samples\":[],\"denies\":[],\"denied_rules\":{}}");
     history_destroy(history);
 }
 
-#define NO_WAITS ",[0,0,0,0,0,0,0,0,0,0,0,0,0,0],[0,0,0,0,0,0,0,0,0,0,0,0,0,0]]"
+/* Nobody was asked for a password, and nothing waited. */
+#define NO_WAITS ",0,[0,0,0,0,0,0,0,0,0,0,0,0,0,0],[0,0,0,0,0,0,0,0,0,0,0,0,0,0]]"
 
 static void test_samples(void **state)
 {
@@ -120,9 +122,9 @@ static void test_waits(void **state)
     history_add_sample(history, &stats, 2000);
     expect(history, "\"waits_ms\":[1,");
     expect(history, ",10000],\"columns\":[");
-    expect(history, ",\"bytes_down\",\"dial\",\"dns\"],");
+    expect(history, ",\"asked\",\"dial\",\"dns\"],");
     expect(history,
-           "[2000,0,0,0,0,0,0,0,[0,0,7,0,0,0,0,0,0,0,0,0,0,0],[0,0,0,0,0,0,0,0,0,0,0,0,0,1]]],");
+           "[2000,0,0,0,0,0,0,0,0,[0,0,7,0,0,0,0,0,0,0,0,0,0,0],[0,0,0,0,0,0,0,0,0,0,0,0,0,1]]],");
     history_destroy(history);
 }
 
@@ -140,7 +142,9 @@ static void test_denies(void **state)
     add_deny(history, "{\"id\":\"2\",\"event\":\"auth_failure\"}");
     add_deny(history, "{\"id\":\"3\",\"rule\":\"other\"}");
     add_deny(history, "{\"id\":\"4\",\"rule\":\"the \\\"rule\\\"\"}");
+    add_deny(history, "{\"id\":\"no\",\"verdict\":\"ask\",\"rule\":\"staff\"}"); /* no denial */
     expect(history, "\"denies\":[{\"id\":\"1\",");
+    assert_int_equal(count(history, "\"no\""), 0);
     expect(history, "},{\"id\":\"4\",\"rule\":\"the \\\"rule\\\"\"}],");
     for (int i = 0; i < HISTORY_DENIES; i++)
         add_deny(history, "{\"id\":\"5\",\"rule\":\"new\"}");

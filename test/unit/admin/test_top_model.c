@@ -80,6 +80,7 @@ static void test_every_gauge_has_its_counter(void **state)
         [TOP_GAUGE_UP] = COUNTER_BYTES_UP,           [TOP_GAUGE_DOWN] = COUNTER_BYTES_DOWN,
         [TOP_GAUGE_TUNNELS] = COUNTER_TUNNELS_OPEN,  [TOP_GAUGE_NEW] = COUNTER_TUNNELS_ESTABLISHED,
         [TOP_GAUGE_DENIED] = COUNTER_TUNNELS_DENIED, [TOP_GAUGE_FAILED] = COUNTER_TUNNELS_FAILED,
+        [TOP_GAUGE_ASKED] = COUNTER_TUNNELS_ASKED,
     };
     static_assert(ARRAY_LENGTH(counters) == TOP_GAUGE_COUNT, "a counter for every gauge");
     static char json[STATS_SIZE];
