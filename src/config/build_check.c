@@ -4,13 +4,12 @@
 #include "config/builder.h"
 
 #include "config/suggest.h"
-#include "config/time_zone.h"
 #include "policy/name_set.h"
 #include "policy/network_set.h"
 
 #include <string.h>
 
-enum { MESSAGE_MAX = 256, SMTP_PORT = 25 };
+enum { MESSAGE_MAX = 256 };
 
 /* -- references */
 
@@ -30,26 +29,34 @@ static void check_listener(struct config_builder *builder, const struct referenc
                   "there is no such listener: write it as in its `listen` statement", NULL);
 }
 
-static void report_unknown_list(struct config_builder *builder, const struct list_draft *unknown,
-                                const struct config_place *place)
+/* Of equals, a list before a word of the language. */
+static void suggest_list(struct text *out, const struct config_builder *builder,
+                         const char *unknown)
 {
     static const char *const keywords[] = {"any", "special", "private", "loopback", "localhost"};
     const struct list_draft *lists = builder->owner->lists.items;
-    const char *similar = NULL;
+    struct suggestion suggestion;
+
+    suggestion_init(&suggestion, unknown);
+    for (size_t i = 0; i < builder->owner->lists.count; i++)
+        if (lists[i].is_defined)
+            suggestion_try(&suggestion, lists[i].name);
+    for (size_t i = 0; i < ARRAY_LENGTH(keywords); i++)
+        suggestion_try(&suggestion, keywords[i]);
+    suggestion_print(out, &suggestion);
+}
+
+static void report_unknown_list(struct config_builder *builder, const struct list_draft *unknown,
+                                const struct config_place *place)
+{
     char buffer[MESSAGE_MAX];
     struct text message;
 
-    for (size_t i = 0; i < ARRAY_LENGTH(keywords) && similar == NULL; i++)
-        if (suggest_is_similar(keywords[i], unknown->name))
-            similar = keywords[i];
-    for (size_t i = 0; i < builder->owner->lists.count && similar == NULL; i++)
-        if (lists[i].is_defined && suggest_is_similar(lists[i].name, unknown->name))
-            similar = lists[i].name;
     text_init(&message, buffer, sizeof(buffer));
-    if (similar != NULL)
-        suggest_name(&message, similar);
+    suggest_list(&message, builder, unknown->name);
     builder_error(builder, place, "there is no list '", unknown->name, "'",
-                  similar != NULL ? buffer : "; a host name with a single label is quoted", NULL);
+                  message.length > 0 ? buffer : "; a host name with a single label is quoted",
+                  NULL);
 }
 
 static void check_references(struct config_builder *builder)
@@ -78,33 +85,24 @@ static void check_groups(struct config_builder *builder)
     const struct group_draft *groups = builder->owner->groups.items;
 
     for (size_t i = 0; i < builder->owner->groups.count; i++) {
-        const char *similar = NULL;
+        struct suggestion suggestion;
         char buffer[MESSAGE_MAX];
         struct text message;
 
         if (groups[i].is_defined)
             continue;
+        suggestion_init(&suggestion, groups[i].name);
         for (size_t j = 0; j < builder->owner->groups.count; j++)
-            if (groups[j].is_defined && suggest_is_similar(groups[j].name, groups[i].name))
-                similar = groups[j].name;
+            if (groups[j].is_defined)
+                suggestion_try(&suggestion, groups[j].name);
         text_init(&message, buffer, sizeof(buffer));
-        if (similar != NULL)
-            suggest_name(&message, similar);
+        suggestion_print(&message, &suggestion);
         builder_error(builder, &groups[i].place, "there is no group '", groups[i].name, "'", buffer,
                       NULL);
     }
 }
 
 /* -- never an open proxy by accident */
-
-static const struct policy_condition *find_condition(const struct policy_rule_source *rule,
-                                                     enum policy_condition_kind kind)
-{
-    for (size_t i = 0; i < rule->condition_count; i++)
-        if (rule->conditions[i].kind == kind)
-            return &rule->conditions[i];
-    return NULL;
-}
 
 /* `listener` conditions alone can keep a rule from a listener. */
 static bool may_apply(const struct policy_rule_source *rule, const struct ip_endpoint *listener)
@@ -187,94 +185,17 @@ static void take_listeners(struct config_builder *builder, const struct config_o
     config->listener_count = 1;
 }
 
-/* -- warnings */
+/* -- warnings of the whole */
 
-static bool has_port(const struct policy_condition *condition, uint16_t port)
-{
-    for (size_t i = 0; i < condition->value_count; i++)
-        if (port >= condition->values[i].ports.first && port <= condition->values[i].ports.last)
-            return !condition->is_negated;
-    return condition->is_negated;
-}
-
-static bool reaches_smtp(const struct policy_rule_source *rule)
-{
-    for (size_t i = 0; i < rule->condition_count; i++)
-        if (rule->conditions[i].kind == POLICY_PORT && !has_port(&rule->conditions[i], SMTP_PORT))
-            return false;
-    return true;
-}
-
-/* A deny of port 25 for everybody. */
-static bool denies_smtp(const struct policy_rule_source *rule)
-{
-    return !rule->is_allow && !rule->is_report && rule->condition_count == 1 &&
-           rule->conditions[0].kind == POLICY_PORT && has_port(&rule->conditions[0], SMTP_PORT);
-}
-
-/* `allow to localhost` can't come true: the name is matched, but never the address behind it. */
-static bool allows_only_localhost(const struct policy_rule_source *rule)
-{
-    const struct policy_condition *to = find_condition(rule, POLICY_TO);
-
-    if (to == NULL || to->value_count == 0 || to->is_negated ||
-        find_condition(rule, POLICY_ADDRESS) != NULL)
-        return false;
-    for (size_t i = 0; i < to->value_count; i++)
-        if (to->values[i].kind != POLICY_VALUE_NAME || strcmp(to->values[i].text, "localhost") != 0)
-            return false;
-    return true;
-}
-
-/* Whether it warned: the hours are those of another place then. */
-static bool warn_of_time(struct config_builder *builder, const struct rule_draft *rule)
-{
-    const char *zone;
-
-    if (find_condition(&rule->source, POLICY_TIME) == NULL ||
-        builder->reader->environment(builder->reader, "TZ", &zone) < 0 ||
-        time_zone_is_known(builder->reader, zone))
-        return false;
-    builder_warn(builder, &rule->place, "the environment's TZ is '", zone,
-                 "', which is no time zone here: `time` goes by UTC; write it as in Europe/Berlin, "
-                 "and install the zones (tzdata)",
-                 NULL);
-    return true;
-}
-
-static void warn_of_rules(struct config_builder *builder)
+static void warn_of_silence(struct config_builder *builder)
 {
     const struct rule_draft *rules = builder->owner->rules.items;
-    bool is_smtp_denied = false;
-    bool is_any_allowed = false;
-    bool is_zone_bad = false;
 
-    for (size_t i = 0; i < builder->owner->rules.count; i++) {
-        const struct policy_rule_source *rule = &rules[i].source;
-        bool is_allowing = rule->is_allow && !rule->is_report;
-
-        is_any_allowed |= is_allowing;
-        is_smtp_denied |= denies_smtp(rule);
-        if (is_allowing && !is_smtp_denied && reaches_smtp(rule))
-            builder_warn(builder, &rules[i].place,
-                         "this rule reaches port 25 (mail): spammers look "
-                         "for that; name ports, or write `deny port 25` in front",
-                         NULL);
-        if (is_allowing && allows_only_localhost(rule))
-            builder_warn(builder, &rules[i].place,
-                         "localhost is a name here, and an allow by name never reaches a loopback "
-                         "address; write `to loopback`",
-                         NULL);
-        is_zone_bad = is_zone_bad || warn_of_time(builder, &rules[i]);
-        if (builder->users_place.line == 0 && find_condition(rule, POLICY_USER) != NULL)
-            builder_warn(builder, &rules[i].place,
-                         "this rule names users, but there is no `users` "
-                         "statement to check them with",
-                         NULL);
-    }
-    if (!is_any_allowed && diagnostics_error_count(builder->diagnostics) == 0)
-        diagnostics_add(builder->diagnostics, true, NULL,
-                        "no rule allows anything: every request will be denied");
+    for (size_t i = 0; i < builder->owner->rules.count; i++)
+        if (rules[i].source.is_allow && !rules[i].source.is_report)
+            return;
+    if (diagnostics_error_count(builder->diagnostics) == 0)
+        builder_warn(builder, NULL, "no rule allows anything: every request will be denied", NULL);
 }
 
 /* -- putting it together */
@@ -364,7 +285,7 @@ void build_finish(struct config_builder *builder, const struct config_overrides 
     check_groups(builder);
     take_listeners(builder, overrides);
     if (builder->depth == 0 && builder->file_count > 0)
-        warn_of_rules(builder);
+        warn_of_silence(builder);
     config->workers = overrides->workers;
     if (overrides->control_path != NULL)
         config->control_path = overrides->control_path;
@@ -385,6 +306,8 @@ void build_finish(struct config_builder *builder, const struct config_overrides 
             NULL);
     check_admin(builder, overrides->admin != NULL);
     build_name_rules(builder);
+    if (builder->depth == 0 && builder->file_count > 0)
+        build_warn(builder);
     finish_policy(builder);
     config->sources = builder->owner->sources.items;
     config->source_count = builder->owner->sources.count;

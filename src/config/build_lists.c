@@ -95,6 +95,8 @@ void build_group(struct config_builder *builder, const struct config_word *name,
     if (!check_name(builder, name, "group") || !build_find_group(builder, name, 0, &index))
         return;
     struct group_draft *group = (struct group_draft *)builder->owner->groups.items + index;
+    if (!group->is_defined)
+        group->place = name->place;
     group->is_defined = true;
     for (size_t i = 0; i < users->count; i++) {
         if (!words[i].is_quoted && words[i].text[0] == '@') {
@@ -104,8 +106,12 @@ void build_group(struct config_builder *builder, const struct config_word *name,
         }
         const char **user =
             vector_push(&builder->owner->arena, &group->users, sizeof(words[i].text));
-        if (user != NULL)
-            *user = words[i].text;
+        struct config_word *named =
+            vector_push(&builder->owner->arena, &builder->user_words, sizeof(*named));
+        if (user == NULL || named == NULL)
+            return;
+        *user = words[i].text;
+        *named = words[i];
     }
 }
 
@@ -117,6 +123,8 @@ static struct list_draft *define_list(struct config_builder *builder,
     if (!check_name(builder, name, "list") || !build_find_list(builder, name, &index))
         return NULL;
     struct list_draft *list = (struct list_draft *)builder->owner->lists.items + index;
+    if (!list->is_defined)
+        list->place = name->place;
     list->is_defined = true;
     return list;
 }

@@ -90,6 +90,7 @@ static bool parse_bare(struct config_builder *builder, enum policy_condition_kin
         vector_push(&builder->owner->arena, &builder->references, sizeof(*reference));
     if (reference == NULL || !build_find_list(builder, word, &value->index))
         return false;
+    ((struct list_draft *)builder->owner->lists.items)[value->index].is_used = true;
     value->kind = POLICY_VALUE_LIST;
     *reference = (struct reference){
         .list = value->index, .needs_addresses = !(takes & TAKES_NAME), .place = word->place};
@@ -152,13 +153,20 @@ static bool parse_user(struct config_builder *builder, const struct config_word 
     }
     if (!word->is_quoted && word->text[0] == '@') {
         value->kind = POLICY_VALUE_GROUP;
-        return build_find_group(builder, word, 1, &value->index);
+        if (!build_find_group(builder, word, 1, &value->index))
+            return false;
+        ((struct group_draft *)builder->owner->groups.items)[value->index].is_used = true;
+        return true;
     }
     if (word->length == 0 || strchr(word->text, ':') != NULL) {
         builder_error(builder, &word->place, "'", word->text,
                       "' is no user name: it is empty or has a colon", NULL);
         return false;
     }
+    struct config_word *named =
+        vector_push(&builder->owner->arena, &builder->user_words, sizeof(*named));
+    if (named != NULL)
+        *named = *word;
     value->kind = POLICY_VALUE_USER;
     value->text = word->text;
     return true;
@@ -327,6 +335,13 @@ bool build_values(struct config_builder *builder, enum policy_condition_kind kin
     return parse_values(builder, kind, words, ret_condition);
 }
 
+void build_begin_rule(struct config_builder *builder)
+{
+    builder->conditions = (struct vector){0};
+    builder->inside_place.line = 0;
+    builder->rule_errors = diagnostics_error_count(builder->diagnostics);
+}
+
 void build_condition(struct config_builder *builder, enum policy_condition_kind kind,
                      bool is_negated, const struct vector *values)
 {
@@ -339,11 +354,72 @@ void build_condition(struct config_builder *builder, enum policy_condition_kind 
     condition->is_negated = is_negated;
     if (!parse_values(builder, kind, values, condition))
         return; /* an error was reported: the rule is never used */
-    if (kind == POLICY_PROTOCOL || kind == POLICY_SNI || kind == POLICY_JA4)
-        builder_warn(builder, &words[0].place,
-                     "this waits for a later version: what runs inside a "
-                     "tunnel is not looked at yet",
-                     NULL);
+    if ((kind == POLICY_PROTOCOL || kind == POLICY_SNI || kind == POLICY_JA4) &&
+        builder->inside_place.line == 0)
+        builder->inside_place = words[0].place;
+}
+
+static bool is_list(const struct config_builder *builder, const char *name)
+{
+    const struct list_draft *lists = builder->owner->lists.items;
+
+    for (size_t i = 0; i < builder->owner->lists.count; i++)
+        if (strcmp(lists[i].name, name) == 0)
+            return true;
+    return false;
+}
+
+/* A port, or two of them: digits and dashes. */
+static bool is_of_digits(const char *word)
+{
+    for (; *word != '\0'; word++)
+        if (strchr("0123456789-", *word) == NULL)
+            return false;
+    return true;
+}
+
+/* The conditions that would take the word, or NULL. */
+static const char *const *find_takers(const struct config_builder *builder, const char *word)
+{
+    static const char *const hosts[] = {"from", "to", NULL};
+    static const char *const target[] = {"to", NULL};
+    static const char *const user[] = {"user", NULL};
+    static const char *const port[] = {"port", NULL};
+    struct ip_network network;
+
+    if (word[0] == '@')
+        return user;
+    if (is_of_digits(word))
+        return port;
+    if (ip_network_parse(word, strlen(word), &network) != -EINVAL || is_list(builder, word))
+        return hosts;
+    for (size_t i = 0; i < ARRAY_LENGTH(host_keywords); i++)
+        if (strcmp(word, host_keywords[i].word) == 0)
+            return host_keywords[i].bit & host_conditions[POLICY_FROM].takes ? hosts : target;
+    return word[0] == '"' || strchr(word, '.') != NULL || strcmp(word, "localhost") == 0 ? target
+                                                                                         : NULL;
+}
+
+bool build_advise_condition(struct config_builder *builder, struct text *out,
+                            const struct config_place *place, bool is_behind_value)
+{
+    char word[MESSAGE_MAX / 4];
+    struct text source;
+
+    text_init(&source, word, sizeof(word));
+    diagnostics_add_source(&source, place);
+    const char *const *takers = find_takers(builder, word);
+    if (takers == NULL)
+        return false;
+    text_add(out, is_behind_value ? "; put a comma in front of it, or write " : "; write ");
+    for (size_t i = 0; takers[i] != NULL; i++) {
+        text_add(out, i > 0 ? " or `" : "`");
+        text_add(out, takers[i]);
+        text_add_char(out, ' ');
+        text_add(out, word);
+        text_add_char(out, '`');
+    }
+    return true;
 }
 
 void build_rule(struct config_builder *builder, const struct config_place *place, bool is_report,
@@ -358,6 +434,8 @@ void build_rule(struct config_builder *builder, const struct config_place *place
         build_check_name(builder, name);
     rule->place = *place;
     rule->is_named = name != NULL && !build_is_reserved_name(name->text);
+    rule->is_bad = diagnostics_error_count(builder->diagnostics) > builder->rule_errors;
+    rule->inside_place = builder->inside_place;
     rule->source = (struct policy_rule_source){
         .is_allow = is_allow,
         .is_report = is_report,

@@ -275,10 +275,10 @@ static void report_unknown(struct config_builder *builder, const char *statement
 {
     char buffer[MESSAGE_MAX];
     struct text message;
-    const char *similar = NULL;
     const char *last = NULL;
-    size_t edits = SUGGEST_FAR;
+    struct suggestion suggestion;
 
+    suggestion_init(&suggestion, word->text);
     text_init(&message, buffer, sizeof(buffer));
     for (size_t i = 0; i < SETTING_COUNT; i++) {
         const struct setting_row *row = setting_row((enum setting)i);
@@ -290,14 +290,11 @@ static void report_unknown(struct config_builder *builder, const char *statement
         text_add(&message, last != NULL ? ", " : "");
         text_add(&message, name);
         last = name;
-        if (suggest_distance(name, word->text) < edits) {
-            edits = suggest_distance(name, word->text);
-            similar = name;
-        }
+        suggestion_try(&suggestion, name);
     }
-    if (similar != NULL) {
+    if (suggestion.nearest != NULL) {
         text_init(&message, buffer, sizeof(buffer));
-        suggest_name(&message, similar);
+        suggestion_print(&message, &suggestion);
         builder_error(builder, &word->place, "unknown ", statement, " '", word->text, "'", buffer,
                       NULL);
     } else {
@@ -366,12 +363,25 @@ const char *config_log_event_name(enum config_log_event event)
     return names[event];
 }
 
-static void add_event(struct config_builder *builder, const struct config_word *word)
+/* A word of `log` that is none of these names. */
+static void report_unknown_name(struct config_builder *builder, const struct config_word *word,
+                                const char *what, const struct suggestion *suggestion,
+                                const char *expected)
 {
     char buffer[MESSAGE_MAX];
     struct text message;
 
     text_init(&message, buffer, sizeof(buffer));
+    suggestion_print(&message, suggestion);
+    builder_error(builder, &word->place, "unknown ", what, " '", word->text, "'",
+                  message.length > 0 ? buffer : expected, NULL);
+}
+
+static void add_event(struct config_builder *builder, const struct config_word *word)
+{
+    struct suggestion suggestion;
+
+    suggestion_init(&suggestion, word->text);
     for (size_t i = 0; i < CONFIG_LOG_EVENT_COUNT; i++) {
         const char *name = config_log_event_name((enum config_log_event)i);
 
@@ -379,40 +389,45 @@ static void add_event(struct config_builder *builder, const struct config_word *
             builder->owner->config.log_events |= 1U << i;
             return;
         }
-        if (message.length == 0 && suggest_is_similar(name, word->text))
-            suggest_name(&message, name);
+        suggestion_try(&suggestion, name);
     }
-    builder_error(builder, &word->place, "unknown event '", word->text, "'",
-                  message.length > 0 ? buffer : "; expected open, close, deny or auth_failure",
-                  NULL);
+    report_unknown_name(builder, word, "event", &suggestion,
+                        "; expected open, close, deny or auth_failure");
 }
 
 static void set_format(struct config_builder *builder, const struct config_word *word)
 {
+    struct suggestion suggestion;
+
+    suggestion_init(&suggestion, word->text);
     for (unsigned i = 0; i < CONFIG_LOG_FORMAT_COUNT; i++) {
-        if (strcmp(word->text, config_log_format_name((enum config_log_format)i)) == 0) {
+        const char *name = config_log_format_name((enum config_log_format)i);
+
+        if (strcmp(word->text, name) == 0) {
             builder->owner->config.log_format = (enum config_log_format)i;
             return;
         }
+        suggestion_try(&suggestion, name);
     }
-    builder_error(builder, &word->place, "unknown format '", word->text,
-                  "'; expected logfmt, json or squid", NULL);
+    report_unknown_name(builder, word, "format", &suggestion, "; expected logfmt, json or squid");
 }
 
 /* `log stdou` is hardly a file. */
 static void check_path(struct config_builder *builder, const struct config_word *path)
 {
-    static const char *const words[] = {"stdout", "stderr"};
-    const char *nearest = suggest_nearest(words, ARRAY_LENGTH(words), path->text);
+    struct suggestion suggestion;
     char buffer[MESSAGE_MAX];
     struct text message;
 
+    suggestion_init(&suggestion, path->text);
+    suggestion_try(&suggestion, "stdout");
+    suggestion_try(&suggestion, "stderr");
     if (path->length == 0)
         builder_error(builder, &path->place, "the path of the log is empty", NULL);
-    if (path->is_quoted || nearest == NULL)
+    if (path->is_quoted || suggestion.nearest == NULL)
         return;
     text_init(&message, buffer, sizeof(buffer));
-    suggest_name(&message, nearest);
+    suggestion_print(&message, &suggestion);
     builder_error(builder, &path->place, "'", path->text, "' would be a file's name", buffer,
                   " A file of that name is quoted", NULL);
 }

@@ -24,7 +24,8 @@ struct network_set;
 struct list_draft {
     const char *name;
     bool is_defined;
-    struct config_place place; /* of its first use or definition */
+    bool is_used;
+    struct config_place place; /* of its first definition, else use */
     struct vector values;      /* struct policy_value: names, suffixes, networks */
     struct vector files;       /* struct list_file */
     struct name_set *names;
@@ -34,14 +35,17 @@ struct list_draft {
 struct group_draft {
     const char *name;
     bool is_defined;
-    struct config_place place;
-    struct vector users; /* const char * */
+    bool is_used;
+    struct config_place place; /* of its first definition, else use */
+    struct vector users;       /* const char * */
 };
 
 struct rule_draft {
     struct policy_rule_source source;
     bool is_named; /* by `as`, and not by us */
+    bool is_bad;   /* it has an error, which was reported */
     struct config_place place;
+    struct config_place inside_place; /* of what is about a tunnel's inside; line 0: nothing */
 };
 
 struct listener_draft {
@@ -79,10 +83,13 @@ struct config_builder {
     const char *paths[BUILDER_DEPTH_MAX];
     size_t depth;
     size_t file_count;
-    size_t statement_count;   /* of the file that is read now; an `include` is none */
-    struct vector listeners;  /* struct listener_draft */
-    struct vector references; /* struct reference */
-    struct vector conditions; /* struct policy_condition: of the rule that is read now */
+    size_t statement_count;           /* of the file that is read now; an `include` is none */
+    struct vector listeners;          /* struct listener_draft */
+    struct vector references;         /* struct reference */
+    struct vector user_words;         /* struct config_word: all users that are named */
+    struct vector conditions;         /* struct policy_condition: of the rule that is read now */
+    struct config_place inside_place; /* of that rule */
+    size_t rule_errors;               /* how many errors there were before it */
     struct config_place setting_places[SETTING_COUNT]; /* line 0: not set */
     struct config_place admin_place;
     struct config_place control_place;
@@ -162,6 +169,10 @@ bool build_find_group(struct config_builder *builder, const struct config_word *
                       size_t skipped, size_t *ret_index);
 
 /* -- build_rules.c */
+void build_begin_rule(struct config_builder *builder);
+/* Adds what to write for a value that stands where a condition belongs. False: it is no value. */
+bool build_advise_condition(struct config_builder *builder, struct text *out,
+                            const struct config_place *place, bool is_behind_value);
 void build_condition(struct config_builder *builder, enum policy_condition_kind kind,
                      bool is_negated, const struct vector *values);
 void build_rule(struct config_builder *builder, const struct config_place *place, bool is_report,
@@ -178,6 +189,9 @@ void build_check_name(struct config_builder *builder, const struct config_word *
 bool build_is_reserved_name(const char *name);
 /* When all files are read: the places of all rules, and names for those that have none. */
 void build_name_rules(struct config_builder *builder);
+
+/* -- build_warn.c: of what was read and found good */
+void build_warn(struct config_builder *builder);
 
 /* -- build_check.c: when everything is read */
 void build_finish(struct config_builder *builder, const struct config_overrides *overrides);

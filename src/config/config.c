@@ -91,6 +91,7 @@ int config_parse(struct config_reader *reader, const char *path,
     if (path != NULL)
         builder.owner->config.path = arena_copy(&builder.owner->arena, path, strlen(path));
     build_finish(&builder, overrides);
+    diagnostics_sort(builder.diagnostics);
     if (builder.owner->arena.is_exhausted) {
         diagnostics_destroy(builder.diagnostics);
         config_destroy(&builder.owner->config);

@@ -17,6 +17,7 @@ enum { MESSAGE_MAX = 1024, EXCERPT_MAX = 160, CONTEXT_MAX = 60, FILE_NAME_MAX = 
 
 struct diagnostic {
     bool is_warning;
+    size_t file_rank; /* while sorting */
     unsigned line;
     unsigned column;
     unsigned caret;     /* bytes of the excerpt in front of what the caret marks */
@@ -127,6 +128,40 @@ void diagnostics_add(struct diagnostics *diagnostics, bool is_warning,
             keep_excerpt(diagnostic, place);
     }
     diagnostics->kept[diagnostics->kept_count++] = diagnostic;
+}
+
+/* Of the first that is about the same file. */
+static size_t find_file(const struct diagnostics *diagnostics, const struct diagnostic *diagnostic)
+{
+    size_t i = 0;
+
+    while (strcmp(diagnostics->kept[i]->file, diagnostic->file) != 0)
+        i++;
+    return i;
+}
+
+static bool is_before(const struct diagnostic *a, const struct diagnostic *b)
+{
+    if ((a->file[0] == '\0') != (b->file[0] == '\0'))
+        return b->file[0] == '\0';
+    if (a->file_rank != b->file_rank)
+        return a->file_rank < b->file_rank;
+    return a->line != b->line ? a->line < b->line : a->column < b->column;
+}
+
+/* By insertion: there are few, they are mostly in order, and equals stay so. */
+void diagnostics_sort(struct diagnostics *diagnostics)
+{
+    for (size_t i = 0; i < diagnostics->kept_count; i++)
+        diagnostics->kept[i]->file_rank = find_file(diagnostics, diagnostics->kept[i]);
+    for (size_t i = 1; i < diagnostics->kept_count; i++) {
+        struct diagnostic *diagnostic = diagnostics->kept[i];
+        size_t at = i;
+
+        for (; at > 0 && is_before(diagnostic, diagnostics->kept[at - 1]); at--)
+            diagnostics->kept[at] = diagnostics->kept[at - 1];
+        diagnostics->kept[at] = diagnostic;
+    }
 }
 
 void diagnostics_add_source(struct text *out, const struct config_place *place)

@@ -38,12 +38,13 @@ void diagnostics_add(struct diagnostics *diagnostics, bool is_warning,
 /* The text that the place marks. */
 void diagnostics_add_source(struct text *out, const struct config_place *place);
 
+/* From now on those of one file are in the order of its lines; files in the order in which
+ * something was found in them; what has no place comes last. */
+void diagnostics_sort(struct diagnostics *diagnostics);
 size_t diagnostics_error_count(const struct diagnostics *diagnostics);   /* not kept ones, too */
 size_t diagnostics_warning_count(const struct diagnostics *diagnostics); /* not kept ones, too */
-/* The kept ones from 0 on, in the order of their finding; several lines, the last one ends with a
- * newline:
- *     adit.conf:3:8: error: ...
- *         listen 1.2.3
+/* The kept ones from 0 on, in the order of their finding until they are sorted; several lines, the
+ * last one ends with a newline: adit.conf:3:8: error: ... listen 1.2.3
  *                ^~~~~
  * Bytes that could move a terminal's cursor are escaped (base/escape.h). */
 void diagnostic_print(const struct diagnostics *diagnostics, size_t index, struct text *out);

@@ -203,7 +203,7 @@ admin:
 
 report: %empty { $$ = false; } | REPORT { $$ = true; } ;
 verdict: ALLOW { $$ = true; } | DENY { $$ = false; } ;
-conditions: %empty { builder->conditions = (struct vector){0}; } | conditions condition ;
+conditions: %empty { build_begin_rule(builder); } | conditions condition ;
 condition:
     not kind not values {
         if ($1 && $3)
@@ -252,26 +252,26 @@ static bool is_word_token(yysymbol_kind_t kind)
 /* The expected keyword that the word may be a misspelling of. */
 static const char *find_suggestion(const yysymbol_kind_t *expected, int count, const char *word)
 {
-    const char *nearest = NULL;
-    size_t edits = SUGGEST_FAR;
+    struct suggestion suggestion;
 
-    for (int i = 0; i < count; i++) {
-        size_t distance = suggest_distance(yysymbol_name(expected[i]), word);
+    suggestion_init(&suggestion, word);
+    for (int i = 0; i < count; i++)
+        if (!is_word_token(expected[i]))
+            suggestion_try(&suggestion, yysymbol_name(expected[i]));
+    return suggestion.nearest;
+}
 
-        if (!is_word_token(expected[i]) && distance < edits) {
-            edits = distance;
-            nearest = yysymbol_name(expected[i]);
-        }
-    }
-    return nearest;
+static bool is_expected(const yysymbol_kind_t *expected, int count, yysymbol_kind_t kind)
+{
+    for (int i = 0; i < count; i++)
+        if (expected[i] == kind)
+            return true;
+    return false;
 }
 
 static bool is_statement(const yysymbol_kind_t *expected, int count)
 {
-    for (int i = 0; i < count; i++)
-        if (expected[i] == YYSYMBOL_LISTEN)
-            return true;
-    return false;
+    return is_expected(expected, count, YYSYMBOL_LISTEN);
 }
 
 /* `a, b or c`; a word and a string are one to a person. */
@@ -342,7 +342,11 @@ static int yyreport_syntax_error(const yypcontext_t *context, struct config_buil
         text_add_decimal(&message, builder->lexer->open_line);
         text_add(&message, " is still open");
     }
-    if (suggestion != NULL) {
+    if (is_expected(expected, count, YYSYMBOL_FROM) && is_expected(expected, count, YYSYMBOL_TO) &&
+        is_word_token(kind) && build_advise_condition(builder, &message, place,
+                                                      is_expected(expected, count, YYSYMBOL_COMMA))) {
+        /* That says it all. */
+    } else if (suggestion != NULL) {
         suggest_name(&message, suggestion);
     } else if (count > 0) {
         text_add(&message, "; expected ");

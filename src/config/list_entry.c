@@ -5,6 +5,7 @@
 
 #include "base/escape.h"
 #include "config/suggest.h"
+#include "policy/name_pattern.h"
 #include "policy/name_set.h"
 #include "policy/network_set.h"
 
@@ -157,49 +158,19 @@ int list_entry_parse_host(const char *text, size_t length, struct list_entry *re
     return error;
 }
 
-static size_t label_length(const char *at, const char *end)
-{
-    const char *dot = memchr(at, '.', (size_t)(end - at));
-
-    return (size_t)((dot != NULL ? dot : end) - at);
-}
-
-/* Label by label, with as many on both sides. */
-static bool is_like(const char *name, const char *end, const struct authority *pattern)
-{
-    const char *like = pattern->host;
-    const char *like_end = like + pattern->host_length;
-
-    for (;;) {
-        size_t own = label_length(name, end);
-        size_t wanted = label_length(like, like_end);
-        bool is_any = wanted == 1 && *like == '*' && own > 0;
-
-        if (!is_any && (own != wanted || memcmp(name, like, own) != 0))
-            return false;
-        name += own;
-        like += wanted;
-        if (name == end || like == like_end)
-            return name == end && like == like_end;
-        name++;
-        like++;
-    }
-}
-
 bool list_entry_has_host(const struct list_entry *entry, const char *host, size_t length)
 {
-    const char *end = host + length;
+    const char *name = entry->authority.host;
+    size_t name_length = entry->authority.host_length;
     struct ip_address address;
 
     if (entry->kind == LIST_ENTRY_NETWORK)
         return ip_address_parse(host, length, &address) == 0 &&
                ip_network_contains(&entry->network, &address);
-    if (entry->kind != LIST_ENTRY_SUFFIX && is_like(host, end, &entry->authority))
+    if (entry->kind != LIST_ENTRY_SUFFIX && name_pattern_has(name, name_length, host, length))
         return true;
-    for (size_t i = 0; i < length && entry->kind != LIST_ENTRY_NAME; i++)
-        if (host[i] == '.' && is_like(host + i + 1, end, &entry->authority))
-            return true;
-    return false;
+    return entry->kind != LIST_ENTRY_NAME &&
+           name_pattern_has_below(name, name_length, host, length);
 }
 
 void list_entry_print(struct text *out, const struct list_entry *entry)

@@ -110,39 +110,47 @@ static const char *last_name(const struct option_row *row)
     return blank != NULL ? blank + 1 : row->name;
 }
 
-/* Whether `word` may be a slip of the keyboard for `name`, or its short form (`-f` for `--from`).
- */
-static bool is_similar(const char *name, const char *word)
+/* `-f` is probably short for `--from`. */
+static bool is_short_form(const char *word, const char *name)
 {
-    if (word[0] == '-' && word[1] != '-' && word[1] != '\0' && word[2] == '\0')
-        return strncmp(name, "--", 2) == 0 && name[2] == word[1];
-    return suggest_is_similar(name, word);
+    return word[0] == '-' && word[1] == name[2] && word[2] == '\0';
+}
+
+static int fail_unknown(struct text *message, const char *what, const char *word, const char *meant)
+{
+    fail(message, what, word, "");
+    if (meant != NULL)
+        suggest_name(message, meant);
+    else
+        text_add(message, "; see 'adit --help'");
+    return -EINVAL;
 }
 
 static int fail_unknown_option(struct text *message, const char *word)
 {
-    fail(message, "unknown option", word, "");
+    struct suggestion suggestion;
+
+    suggestion_init(&suggestion, word);
     for (size_t i = 0; i < OPTION_COUNT; i++) {
-        if (is_similar(last_name(&option_rows[i]), word)) {
-            suggest_name(message, last_name(&option_rows[i]));
-            return -EINVAL;
-        }
+        const char *name = last_name(&option_rows[i]);
+
+        if (strncmp(name, "--", 2) != 0)
+            continue;
+        if (is_short_form(word, name))
+            return fail_unknown(message, "unknown option", word, name);
+        suggestion_try(&suggestion, name);
     }
-    text_add(message, "; see 'adit --help'");
-    return -EINVAL;
+    return fail_unknown(message, "unknown option", word, suggestion.nearest);
 }
 
 static int fail_unknown_command(struct text *message, const char *word)
 {
-    fail(message, "unknown command", word, "");
-    for (size_t i = 0; i < COMMAND_COUNT; i++) {
-        if (is_similar(command_rows[i].word, word)) {
-            suggest_name(message, command_rows[i].word);
-            return -EINVAL;
-        }
-    }
-    text_add(message, "; see 'adit --help'");
-    return -EINVAL;
+    struct suggestion suggestion;
+
+    suggestion_init(&suggestion, word);
+    for (size_t i = 0; i < COMMAND_COUNT; i++)
+        suggestion_try(&suggestion, command_rows[i].word);
+    return fail_unknown(message, "unknown command", word, suggestion.nearest);
 }
 
 /* -- operands of options */

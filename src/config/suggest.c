@@ -12,56 +12,70 @@ static size_t smaller(size_t a, size_t b)
     return a < b ? a : b;
 }
 
-/* Levenshtein's distance; `a` has at most LENGTH_MAX bytes. */
+static char folded(char byte)
+{
+    return byte >= 'A' && byte <= 'Z' ? (char)(byte | 0x20) : byte;
+}
+
+static bool is_same(char a, char b)
+{
+    return folded(a) == folded(b);
+}
+
+/* Damerau's distance: a letter more, less or other, or two that changed places, are one step each
+ * (but none is changed twice). Both have at most LENGTH_MAX bytes; case does not count. */
 static size_t count_edits(const char *a, const char *b)
 {
     size_t width = strlen(a);
-    size_t row[LENGTH_MAX + 1];
+    size_t height = strlen(b);
+    size_t rows[LENGTH_MAX + 1][LENGTH_MAX + 1];
 
     for (size_t i = 0; i <= width; i++)
-        row[i] = i;
-    for (size_t line = 1; b[line - 1] != '\0'; line++) {
-        size_t diagonal = row[0];
-
-        row[0] = line;
+        rows[0][i] = i;
+    for (size_t line = 1; line <= height; line++) {
+        rows[line][0] = line;
         for (size_t i = 1; i <= width; i++) {
-            size_t replaced = diagonal + (a[i - 1] != b[line - 1]);
-            diagonal = row[i];
-            row[i] = smaller(replaced, smaller(row[i], row[i - 1]) + 1);
+            size_t edits = rows[line - 1][i - 1] + !is_same(a[i - 1], b[line - 1]);
+
+            edits = smaller(edits, smaller(rows[line - 1][i], rows[line][i - 1]) + 1);
+            if (i > 1 && line > 1 && is_same(a[i - 1], b[line - 2]) &&
+                is_same(a[i - 2], b[line - 1]))
+                edits = smaller(edits, rows[line - 2][i - 2] + 1);
+            rows[line][i] = edits;
         }
     }
-    return row[width];
+    return rows[height][width];
 }
 
-size_t suggest_distance(const char *name, const char *word)
+/* Of a name of two letters: one of them replaced or lost leaves too little to guess by. */
+static bool has_both_letters(const char *name, const char *word)
+{
+    return strlen(word) > 2 || (is_same(name[0], word[1]) && is_same(name[1], word[0]));
+}
+
+void suggestion_init(struct suggestion *suggestion, const char *word)
+{
+    *suggestion = (struct suggestion){.word = word, .edits = EDITS_MAX + 1};
+}
+
+void suggestion_try(struct suggestion *suggestion, const char *name)
 {
     size_t length = strlen(name);
 
-    if (length > LENGTH_MAX || length <= EDITS_MAX || strlen(word) > LENGTH_MAX)
-        return SUGGEST_FAR;
-    size_t edits = count_edits(name, word);
-    return edits <= EDITS_MAX ? edits : SUGGEST_FAR;
+    if (length > LENGTH_MAX || strlen(suggestion->word) > LENGTH_MAX)
+        return;
+    size_t edits = count_edits(name, suggestion->word);
+    if (edits >= suggestion->edits || edits >= length ||
+        (length == 2 && edits == 1 && !has_both_letters(name, suggestion->word)))
+        return;
+    suggestion->edits = edits;
+    suggestion->nearest = name;
 }
 
-bool suggest_is_similar(const char *name, const char *word)
+void suggestion_print(struct text *out, const struct suggestion *suggestion)
 {
-    return suggest_distance(name, word) < SUGGEST_FAR;
-}
-
-const char *suggest_nearest(const char *const *names, size_t count, const char *word)
-{
-    const char *nearest = NULL;
-    size_t edits = SUGGEST_FAR;
-
-    for (size_t i = 0; i < count; i++) {
-        size_t distance = suggest_distance(names[i], word);
-
-        if (distance < edits) {
-            edits = distance;
-            nearest = names[i];
-        }
-    }
-    return nearest;
+    if (suggestion->nearest != NULL)
+        suggest_name(out, suggestion->nearest);
 }
 
 void suggest_name(struct text *out, const char *name)

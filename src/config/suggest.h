@@ -8,14 +8,19 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* How many edits make `name` of `word`; SUGGEST_FAR: more than a slip of the keyboard. */
-#define SUGGEST_FAR 3
-size_t suggest_distance(const char *name, const char *word);
-/* Whether `word` may be a slip of the keyboard for `name`: at most two edits, and fewer than the
- * name has letters. */
-bool suggest_is_similar(const char *name, const char *word);
-/* The one of them that is nearest to the word, the first of equals; NULL: none is similar. */
-const char *suggest_nearest(const char *const *names, size_t count, const char *word);
+/* The name of which the word is most probably a slip of the keyboard: with the fewest edits, at
+ * most two and fewer than the name has letters (and one of two letters is whole); of equals the
+ * first. */
+struct suggestion {
+    const char *word;
+    const char *nearest; /* NULL: none so far */
+    size_t edits;
+};
+
+void suggestion_init(struct suggestion *suggestion, const char *word);
+void suggestion_try(struct suggestion *suggestion, const char *name);
+/* `; did you mean 'NAME'?`, or nothing. */
+void suggestion_print(struct text *out, const struct suggestion *suggestion);
 /* `; did you mean 'NAME'?` */
 void suggest_name(struct text *out, const char *name);
 /* For a CIDR block with host bits set: `; write 10.0.0.0/8`; nothing when that is not clear. */

@@ -72,7 +72,7 @@ static void add_quoted(struct text *out, const char *name)
     text_add_char(out, '\'');
 }
 
-static void report(struct users_parse *parse, bool is_warning, const char *name, const char *what)
+static void report(struct users_parse *parse, const char *name, const char *what)
 {
     struct config_place place = {.file = parse->file, .line = parse->lines.number, .column = 1};
     char buffer[512];
@@ -85,8 +85,8 @@ static void report(struct users_parse *parse, bool is_warning, const char *name,
         text_add(&message, ": ");
     }
     text_add(&message, what);
-    diagnostics_add(parse->diagnostics, is_warning, &place, buffer);
-    parse->is_bad |= !is_warning;
+    diagnostics_add(parse->diagnostics, false, &place, buffer);
+    parse->is_bad = true;
 }
 
 /* -- costs */
@@ -216,16 +216,12 @@ static bool check_hash(struct users_parse *parse, struct user *user)
             continue;
         user->kind = prefixes[i].kind;
         if (!is_complete(user)) {
-            report(parse, false, user->name,
-                   "the hash is cut or damaged; run `htpasswd -B FILE USER`");
+            report(parse, user->name, "the hash is cut or damaged; run `htpasswd -B FILE USER`");
             return false;
         }
-        if (user->kind == USER_HASH_APR1)
-            report(parse, true, user->name,
-                   "$apr1$ is quick to guess; `htpasswd -B FILE USER` makes a better hash");
         return true;
     }
-    report(parse, false, user->name, explain_unknown(user->hash));
+    report(parse, user->name, explain_unknown(user->hash));
     return false;
 }
 
@@ -245,7 +241,7 @@ static int add_user(struct users_parse *parse, const struct user *user)
     struct entry *entry;
 
     if (users_file_find(users, user->name, strlen(user->name)) != NULL) {
-        report(parse, false, user->name, "is in this file twice");
+        report(parse, user->name, "is in this file twice");
         return 0;
     }
     entry = arena_allocate(&users->arena, sizeof(*entry));
@@ -287,7 +283,7 @@ static int parse_line(struct users_parse *parse, const char *line, size_t length
     if (start == end || line[start] == '#')
         return 0;
     if (memchr(line + start, '\0', end - start) != NULL) {
-        report(parse, false, NULL, "a NUL byte: this is no text file");
+        report(parse, NULL, "a NUL byte: this is no text file");
         return 0;
     }
     const char *colon = memchr(line + start, ':', end - start);
@@ -295,7 +291,7 @@ static int parse_line(struct users_parse *parse, const char *line, size_t length
     size_t hash_start = name_end + 1;
     blanks_trim(line, &start, &name_end);
     if (colon == NULL || !is_name(line + start, name_end - start)) {
-        report(parse, false, NULL,
+        report(parse, NULL,
                "write USER:HASH, with a name of 1 to 128 bytes; `htpasswd -B FILE USER` does");
         return 0;
     }
@@ -393,6 +389,36 @@ static void report_quicker(struct users_parse *parse)
     diagnostics_add(parse->diagnostics, true, &place, buffer);
 }
 
+static void report_apr1(struct users_parse *parse)
+{
+    const struct vector *entries = &parse->users->entries;
+    const struct entry *first = NULL;
+    struct config_place place = {.file = parse->file, .column = 1};
+    size_t count = 0;
+    char buffer[512];
+    struct text message;
+
+    for (size_t i = 0; i < entries->count; i++) {
+        const struct entry *entry = ((const struct entry_link *)entries->items)[i].entry;
+
+        if (entry->user.kind == USER_HASH_APR1 && count++ == 0)
+            first = entry;
+    }
+    if (first == NULL)
+        return;
+    place.line = first->line;
+    text_init(&message, buffer, sizeof(buffer));
+    text_add(&message, "user ");
+    add_quoted(&message, first->user.name);
+    text_add(&message, ": $apr1$ is quick to guess; `htpasswd -B FILE USER` makes a better hash");
+    if (count > 1) {
+        text_add(&message, " (and ");
+        text_add_decimal(&message, count - 1);
+        text_add(&message, " more)");
+    }
+    diagnostics_add(parse->diagnostics, true, &place, buffer);
+}
+
 int users_file_parse(const char *text, size_t length, const char *file,
                      struct diagnostics *diagnostics, struct users_file **ret_users)
 {
@@ -411,6 +437,7 @@ int users_file_parse(const char *text, size_t length, const char *file,
         users_file_destroy(parse.users);
         return error;
     }
+    report_apr1(&parse);
     report_quicker(&parse);
     *ret_users = parse.users;
     return 0;

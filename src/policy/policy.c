@@ -212,16 +212,16 @@ static enum policy_truth inside_truth(const struct evaluation *evaluation,
 }
 
 /* The hours after midnight belong to the day before. */
-static bool matches_time(const struct policy_value *value, const struct policy_facts *facts)
+bool policy_value_has_time(const struct policy_value *value, uint8_t weekday, uint16_t minute)
 {
     uint16_t first = value->time.first_minute;
     uint16_t end = value->time.end_minute;
-    bool is_today = value->time.days >> facts->weekday & 1;
-    bool is_yesterday = value->time.days >> (facts->weekday + 6) % 7 & 1;
+    bool is_today = value->time.days >> weekday & 1;
+    bool is_yesterday = value->time.days >> (weekday + 6) % 7 & 1;
 
     if (end > first)
-        return is_today && facts->minute >= first && facts->minute < end;
-    return (is_today && facts->minute >= first) || (is_yesterday && facts->minute < end);
+        return is_today && minute >= first && minute < end;
+    return (is_today && minute >= first) || (is_yesterday && minute < end);
 }
 
 /* Ports, listeners, times. */
@@ -234,7 +234,7 @@ static bool matches_value(const struct policy_value *value, const struct policy_
         return facts->listener && value->listener.port == facts->listener->port &&
                ip_address_equals(&value->listener.address, &facts->listener->address);
     case POLICY_VALUE_TIME:
-        return matches_time(value, facts);
+        return policy_value_has_time(value, facts->weekday, facts->minute);
     default:
         return false;
     }

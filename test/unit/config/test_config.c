@@ -423,6 +423,48 @@ static void refuses_an_open_listener_of_the_command_line(void **state)
 
 /* -- files */
 
+static void warns_of_users_that_no_file_has(void **state)
+{
+    static const struct memory_file files[] = {
+        {"/a.conf",
+         "users file \"users\"\ngroup ops { alice, bob }\n"
+         "admin 127.0.0.1:1 user carol\nallow user @ops, alcie, alice, any port 443\n",
+         0, 0},
+        {"/users", "alice:$2y$05$abcdefghijklmnopqrstuvABCDEFGHIJKLMNOPQRSTUVWXYZabcde\n", 0, 0},
+    };
+    struct result *result = calloc(1, sizeof(*result));
+
+    parse_files(result, files, ARRAY_LENGTH(files), NULL);
+    assert_int_equal(result->error, 0);
+    assert_string_equal(result->output,
+                        "/a.conf:2:20: warning: the users file has no 'bob' (and 2 more)\n"
+                        "    group ops { alice, bob }\n                       ^~~\n");
+    destroy(result);
+}
+
+/* Every file's in the order of its lines, whenever they were found. */
+static void sorts_what_it_says(void **state)
+{
+    static const struct memory_file files[] = {
+        {"/a.conf", "deny to nowhere\ninclude \"b.conf\"\nallow to a..b\ndeny to none\n", 0, 0},
+        {"/b.conf", "deny to a..b\ndeny to neither, x..y\n", 0, 0},
+    };
+    static const char *const places[] = {"/b.conf:1:9:", "/b.conf:2:9:",  "/b.conf:2:18:",
+                                         "/a.conf:1:9:", "/a.conf:3:10:", "/a.conf:4:9:"};
+    struct result *result = calloc(1, sizeof(*result));
+    const char *before = result->output;
+
+    parse_files(result, files, ARRAY_LENGTH(files), NULL);
+    for (size_t i = 0; i < ARRAY_LENGTH(places); i++) {
+        const char *place = strstr(before, places[i]);
+
+        if (place == NULL)
+            fail_msg("%s: %s", places[i], result->output);
+        before = place;
+    }
+    destroy(result);
+}
+
 /* TZ and TZDIR of the environment, and one zone that is installed. */
 static void warns_of_a_time_zone_that_is_none(void **state)
 {
@@ -676,6 +718,8 @@ int main(void)
         cmocka_unit_test(has_the_admin_page_where_the_command_line_says),
         cmocka_unit_test(refuses_an_open_listener_of_the_command_line),
         cmocka_unit_test(warns_of_a_time_zone_that_is_none),
+        cmocka_unit_test(warns_of_users_that_no_file_has),
+        cmocka_unit_test(sorts_what_it_says),
         cmocka_unit_test(reads_included_files),
         cmocka_unit_test(sorts_what_a_pattern_matches),
         cmocka_unit_test(bounds_the_number_of_files),

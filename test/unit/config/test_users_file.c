@@ -218,6 +218,11 @@ static void warns_of_apr1(void **state)
     assert_non_null(strstr(output, "htpasswd:1:1: warning: user 'bob': $apr1$"));
     assert_int_equal(users_file_at(users, 0)->kind, USER_HASH_APR1);
     users_file_destroy(users);
+    assert_int_equal(parse("a:" APR1 "\nb:" APR1 "\nc:" APR1 "\n", output, &users), 0);
+    assert_non_null(strstr(output, "htpasswd:1:1: warning: user 'a': $apr1$"));
+    assert_non_null(strstr(output, "a better hash (and 2 more)\n"));
+    assert_null(strstr(output, "htpasswd:2:"));
+    users_file_destroy(users);
 }
 
 static void finds_users(void **state)

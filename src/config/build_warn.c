@@ -1,0 +1,338 @@
+/* What is no error and hardly meant. Each kind of warning is said once, for the first place, with
+ * how many more there are; of a rule that has an error nothing is said.
+ */
+#include "config/builder.h"
+
+#include "config/rule_cover.h"
+#include "config/suggest.h"
+#include "config/time_zone.h"
+#include "config/users_file.h"
+#include "policy/name_set.h"
+
+#include <stdarg.h>
+#include <string.h>
+
+enum {
+    MESSAGE_MAX = 512,
+    SMTP_PORT = 25,
+    STEPS_MAX = 5000000, /* of comparing rules: some 50 ms; what is left then is not compared */
+};
+
+enum warning {
+    WARNING_INSIDE,
+    WARNING_SMTP,
+    WARNING_LOCALHOST,
+    WARNING_TIME_ZONE,
+    WARNING_NO_USERS,
+    WARNING_UNKNOWN_USER,
+    WARNING_NEVER,
+    WARNING_SAME_NAME,
+    WARNING_UNUSED_LIST,
+    WARNING_UNUSED_GROUP,
+    WARNING_COUNT,
+};
+
+struct tally {
+    size_t count;
+    struct config_place place;
+    char message[MESSAGE_MAX];
+};
+
+struct warnings {
+    struct config_builder *builder;
+    struct tally tallies[WARNING_COUNT];
+};
+
+/* The pieces up to NULL make the message. */
+static void warn(struct warnings *warnings, enum warning kind, const struct config_place *place,
+                 ...) __attribute__((sentinel));
+
+static void warn(struct warnings *warnings, enum warning kind, const struct config_place *place,
+                 ...)
+{
+    struct tally *tally = &warnings->tallies[kind];
+    struct text message;
+    va_list pieces;
+
+    if (tally->count++ > 0)
+        return;
+    tally->place = *place;
+    text_init(&message, tally->message, sizeof(tally->message));
+    va_start(pieces, place);
+    for (const char *piece = va_arg(pieces, const char *); piece != NULL;
+         piece = va_arg(pieces, const char *))
+        text_add(&message, piece);
+    va_end(pieces);
+}
+
+static void say(struct warnings *warnings)
+{
+    for (size_t i = 0; i < WARNING_COUNT; i++) {
+        const struct tally *tally = &warnings->tallies[i];
+        char buffer[32];
+        struct text more;
+
+        text_init(&more, buffer, sizeof(buffer));
+        if (tally->count > 1) {
+            text_add(&more, " (and ");
+            text_add_decimal(&more, tally->count - 1);
+            text_add(&more, " more)");
+        }
+        if (tally->count > 0)
+            builder_warn(warnings->builder, &tally->place, tally->message, buffer, NULL);
+    }
+}
+
+/* -- single rules */
+
+static const struct policy_condition *find_condition(const struct policy_rule_source *rule,
+                                                     enum policy_condition_kind kind)
+{
+    for (size_t i = 0; i < rule->condition_count; i++)
+        if (rule->conditions[i].kind == kind)
+            return &rule->conditions[i];
+    return NULL;
+}
+
+static bool has_port(const struct policy_condition *condition, uint16_t port)
+{
+    for (size_t i = 0; i < condition->value_count; i++)
+        if (port >= condition->values[i].ports.first && port <= condition->values[i].ports.last)
+            return !condition->is_negated;
+    return condition->is_negated;
+}
+
+static bool reaches_smtp(const struct policy_rule_source *rule)
+{
+    for (size_t i = 0; i < rule->condition_count; i++)
+        if (rule->conditions[i].kind == POLICY_PORT && !has_port(&rule->conditions[i], SMTP_PORT))
+            return false;
+    return true;
+}
+
+/* A deny of port 25 for everybody. */
+static bool denies_smtp(const struct policy_rule_source *rule)
+{
+    return !rule->is_allow && !rule->is_report && rule->condition_count == 1 &&
+           rule->conditions[0].kind == POLICY_PORT && has_port(&rule->conditions[0], SMTP_PORT);
+}
+
+/* `allow to localhost` can't come true: the name is matched, but never the address behind it. */
+static bool allows_only_localhost(const struct policy_rule_source *rule)
+{
+    const struct policy_condition *to = find_condition(rule, POLICY_TO);
+
+    if (to == NULL || to->value_count == 0 || to->is_negated ||
+        find_condition(rule, POLICY_ADDRESS) != NULL)
+        return false;
+    for (size_t i = 0; i < to->value_count; i++)
+        if (to->values[i].kind != POLICY_VALUE_NAME || strcmp(to->values[i].text, "localhost") != 0)
+            return false;
+    return true;
+}
+
+static void warn_of_time(struct warnings *warnings, const struct rule_draft *rule)
+{
+    struct config_reader *reader = warnings->builder->reader;
+    const char *zone;
+
+    if (find_condition(&rule->source, POLICY_TIME) == NULL ||
+        reader->environment(reader, "TZ", &zone) < 0 || time_zone_is_known(reader, zone))
+        return;
+    warn(warnings, WARNING_TIME_ZONE, &rule->place, "the environment's TZ is '", zone,
+         "', which is no time zone here: `time` goes by UTC; write it as in Europe/Berlin, and "
+         "install the zones (tzdata)",
+         NULL);
+}
+
+static void warn_of_rule(struct warnings *warnings, const struct rule_draft *rule,
+                         bool is_smtp_denied)
+{
+    const struct policy_rule_source *source = &rule->source;
+    bool is_allowing = source->is_allow && !source->is_report;
+
+    if (rule->inside_place.line > 0)
+        warn(warnings, WARNING_INSIDE, &rule->inside_place,
+             "this waits for a later version: what runs inside a tunnel is not looked at yet",
+             NULL);
+    if (is_allowing && !is_smtp_denied && reaches_smtp(source))
+        warn(warnings, WARNING_SMTP, &rule->place,
+             "this rule reaches port 25 (mail): spammers look for that; name ports, or write `deny "
+             "port 25` in front",
+             NULL);
+    if (is_allowing && allows_only_localhost(source))
+        warn(warnings, WARNING_LOCALHOST, &rule->place,
+             "localhost is a name here, and an allow by name never reaches a loopback address; "
+             "write `to loopback`",
+             NULL);
+    if (warnings->tallies[WARNING_TIME_ZONE].count == 0)
+        warn_of_time(warnings, rule);
+    if (warnings->builder->users_place.line == 0 && find_condition(source, POLICY_USER) != NULL)
+        warn(warnings, WARNING_NO_USERS, &rule->place,
+             "this rule names users, but there is no `users` statement to check them with", NULL);
+}
+
+static void warn_of_rules(struct warnings *warnings)
+{
+    const struct vector *rules = &warnings->builder->owner->rules;
+    const struct rule_draft *drafts = rules->items;
+    bool is_smtp_denied = false;
+
+    for (size_t i = 0; i < rules->count; i++) {
+        if (drafts[i].is_bad)
+            continue;
+        is_smtp_denied |= denies_smtp(&drafts[i].source);
+        warn_of_rule(warnings, &drafts[i], is_smtp_denied);
+    }
+}
+
+/* -- rules among themselves */
+
+/* The last rule that allows what lies in special-purpose space; 0 also when none does. */
+static size_t find_last_special(const struct rule_cover *cover, const struct vector *rules)
+{
+    const struct rule_draft *drafts = rules->items;
+    size_t last = 0;
+
+    for (size_t i = 0; i < rules->count; i++)
+        if (drafts[i].source.is_allow && !drafts[i].source.is_report &&
+            rule_names_special(cover, &drafts[i].source))
+            last = i;
+    return last;
+}
+
+/* Whether the rule at `first` leaves nothing to the one at `second`. */
+static bool leaves_nothing(struct rule_cover *cover, const struct vector *rules, size_t first,
+                           size_t second, size_t last_special)
+{
+    const struct rule_draft *drafts = rules->items;
+    const struct policy_rule_source *early = &drafts[first].source;
+    const struct policy_rule_source *late = &drafts[second].source;
+
+    if (drafts[first].is_bad || early->is_report || !rule_cover_has(cover, early, late))
+        return false;
+    if (!early->is_allow || rule_cover_has_special(cover, early, late))
+        return true;
+    if (rule_names_special(cover, late))
+        return false;
+    /* What the allow leaves are special-purpose addresses. Another allow does not reach them
+     * either, and a deny of what nothing allows further down changes nothing. */
+    return late->is_allow || (!late->is_report && last_special <= second);
+}
+
+static void warn_of_dead_rules(struct warnings *warnings)
+{
+    const struct vector *rules = &warnings->builder->owner->rules;
+    const struct rule_draft *drafts = rules->items;
+    struct rule_cover cover = {.owner = warnings->builder->owner, .steps_left = STEPS_MAX};
+    size_t last_special = find_last_special(&cover, rules);
+
+    for (size_t second = 1; second < rules->count && cover.steps_left > 0; second++) {
+        size_t first = 0;
+
+        if (drafts[second].is_bad)
+            continue;
+        while (first < second && !leaves_nothing(&cover, rules, first, second, last_special))
+            first++;
+        if (first < second)
+            warn(warnings, WARNING_NEVER, &drafts[second].place,
+                 "this rule can never decide: ", drafts[first].source.place,
+                 " comes first, and matches all that it does; move it in front, or leave it out",
+                 NULL);
+    }
+}
+
+static const struct rule_draft *find_named(const struct vector *rules, const char *name)
+{
+    const struct rule_draft *drafts = rules->items;
+    size_t i = 0;
+
+    while (!drafts[i].is_named || strcmp(drafts[i].source.name, name) != 0)
+        i++;
+    return &drafts[i];
+}
+
+static void warn_of_names(struct warnings *warnings)
+{
+    const struct vector *rules = &warnings->builder->owner->rules;
+    const struct rule_draft *drafts = rules->items;
+    struct name_set *names = NULL;
+    int error = name_set_create(&names);
+
+    for (size_t i = 0; i < rules->count && error == 0; i++) {
+        const char *name = drafts[i].source.name;
+
+        if (!drafts[i].is_named || drafts[i].is_bad)
+            continue;
+        if (name_set_contains(names, name, strlen(name)))
+            warn(warnings, WARNING_SAME_NAME, &drafts[i].place, "'", name, "' is also the name of ",
+                 find_named(rules, name)->source.place,
+                 ": log and metrics take both for one; give it a name of its own", NULL);
+        error = name_set_add(names, name, strlen(name), false);
+    }
+    if (error < 0)
+        warnings->builder->owner->arena.is_exhausted = true;
+    name_set_destroy(names);
+}
+
+/* -- lists, groups, users */
+
+static void warn_of_unused(struct warnings *warnings)
+{
+    const struct config_owner *owner = warnings->builder->owner;
+    const struct list_draft *lists = owner->lists.items;
+    const struct group_draft *groups = owner->groups.items;
+
+    for (size_t i = 0; i < owner->lists.count; i++)
+        if (!lists[i].is_used)
+            warn(warnings, WARNING_UNUSED_LIST, &lists[i].place, "no rule uses the list '",
+                 lists[i].name, "'", NULL);
+    for (size_t i = 0; i < owner->groups.count; i++)
+        if (!groups[i].is_used)
+            warn(warnings, WARNING_UNUSED_GROUP, &groups[i].place, "no rule uses the group '",
+                 groups[i].name, "'", NULL);
+}
+
+static void suggest_user(struct text *out, const struct users_file *users, const char *name)
+{
+    struct suggestion suggestion;
+
+    suggestion_init(&suggestion, name);
+    for (size_t i = 0; i < users_file_count(users); i++)
+        suggestion_try(&suggestion, users_file_at(users, i)->name);
+    suggestion_print(out, &suggestion);
+}
+
+static void warn_of_users(struct warnings *warnings)
+{
+    const struct users_file *users = warnings->builder->owner->users;
+    const struct config_word *words = warnings->builder->user_words.items;
+
+    for (size_t i = 0; i < warnings->builder->user_words.count && users != NULL; i++) {
+        bool is_first = warnings->tallies[WARNING_UNKNOWN_USER].count == 0;
+        char buffer[MESSAGE_MAX];
+        struct text hint;
+
+        if (users_file_find(users, words[i].text, words[i].length) != NULL)
+            continue;
+        text_init(&hint, buffer, sizeof(buffer));
+        if (is_first)
+            suggest_user(&hint, users, words[i].text);
+        warn(warnings, WARNING_UNKNOWN_USER, &words[i].place, "the users file has no '",
+             words[i].text, "'", buffer, NULL);
+    }
+}
+
+void build_warn(struct config_builder *builder)
+{
+    struct warnings warnings = {.builder = builder};
+    bool is_good = diagnostics_error_count(builder->diagnostics) == 0;
+
+    warn_of_rules(&warnings);
+    warn_of_dead_rules(&warnings);
+    warn_of_names(&warnings);
+    warn_of_users(&warnings);
+    if (is_good) /* else who uses them may be what is not understood */
+        warn_of_unused(&warnings);
+    say(&warnings);
+}

@@ -1,0 +1,18 @@
+/* One name or pattern, in which a label that is `*` stands for any one label, against another; for
+ * many at once there is policy/name_set.h. A pattern counts as a name, whose `*` only `*` has. */
+#ifndef POLICY_NAME_PATTERN_H
+#define POLICY_NAME_PATTERN_H
+
+#include "base/contract.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* Whether the name is what the pattern says, label by label. */
+bool name_pattern_has(const char *pattern, size_t pattern_length, const char *name,
+                      size_t length) MUST_CHECK;
+/* Whether the name lies below that: with more labels in front. */
+bool name_pattern_has_below(const char *pattern, size_t pattern_length, const char *name,
+                            size_t length) MUST_CHECK;
+
+#endif
