@@ -168,8 +168,8 @@ def test_descriptors_are_back_after_a_storm(adit, origin):
 def test_64_local_ports_and_200_tunnels_to_one_target(adit, namespace, keep):
     """Out of local ports: an answer for those who find none, nothing for the others to notice."""
     namespace = namespace()
+    namespace.set("ipv4/ip_local_port_range", "40000 40063")
     with namespace:
-        Path("/proc/sys/net/ipv4/ip_local_port_range").write_text("40000 40063")
         server = keep(Echo(port=50000))
         proxy = adit("-l", "127.0.0.1:50001")
         clients, served = [], []

@@ -47,14 +47,12 @@ class Client:
     """A TCP connection, to adit by address text ("127.0.0.1:10800") or to anybody."""
 
     def __init__(self, address, source=None, timeout=TIMEOUT_S, receive_buffer=None,
-                 send_buffer=None, most_segment=None):
+                 send_buffer=None):
         host, port = split_address(address) if isinstance(address, str) else address
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         self.socket = socket.socket(family, socket.SOCK_STREAM)
         if receive_buffer:  # before connect, or the window is announced without it
             self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
-        if most_segment:
-            self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG, most_segment)
         if send_buffer:
             self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, send_buffer)
         self.socket.settimeout(timeout)

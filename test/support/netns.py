@@ -38,9 +38,8 @@ class Namespace:
         assert self.holder.stdout.readline() == "up\n"
         self.descriptor = os.open(f"/proc/{self.holder.pid}/ns/net", os.O_RDONLY)
         if not ipv6:
-            with self:
-                for name in ("all", "default", "lo"):
-                    Path(f"/proc/sys/net/ipv6/conf/{name}/disable_ipv6").write_text("1\n")
+            for name in ("all", "default", "lo"):
+                self.set(f"ipv6/conf/{name}/disable_ipv6", "1")
 
     def __enter__(self):
         stack = _saved.__dict__.setdefault("stack", [])
@@ -57,6 +56,15 @@ class Namespace:
         """Run ip(8) inside."""
         with self:
             run("ip", *words)
+
+    def setting(self, name):
+        """Of /proc/sys/net, as it is inside."""
+        with self:
+            return Path("/proc/sys/net", name).read_text()
+
+    def set(self, name, value):
+        with self:
+            Path("/proc/sys/net", name).write_text(value)
 
     def own(self, *networks):
         """Every address of these networks becomes this machine's: clients may come from any."""
