@@ -179,6 +179,11 @@ def in_terminal(tmp_path):
     return run
 
 
+def words_but_age(line):
+    words = line.split()
+    return words[:1] + words[2:]
+
+
 def test_the_table_fits_the_terminal(users, origin, keep, in_terminal):
     """What is cut is marked, ids never are; for a program nothing is cut."""
     server = origin(Echo)
@@ -189,7 +194,8 @@ def test_the_table_fits_the_terminal(users, origin, keep, in_terminal):
     ids = [line["id"] for line in listed(proxy)]
     whole = proxy.control("ps").stdout.splitlines()
     assert long_name in whole[2] and whole[0].split()[-1] == "RULE"
-    assert in_terminal(proxy, 400) == whole
+    assert [words_but_age(line) for line in in_terminal(proxy, 400)] == [
+        words_but_age(line) for line in whole]
     for width in (200, 120, 80, 60, 40, 24):
         lines = in_terminal(proxy, width)
         assert all(len(line) <= width for line in lines), lines

@@ -33,12 +33,13 @@ class Secret:
 class Gate:
     """An adit with users, among them one with the long password for each kind of hash."""
 
-    def __init__(self, adit, folder, rules="allow user any to any, special", users=True, **options):
+    def __init__(self, adit, folder, rules="allow user any to any, special", users=True, head="20s",
+                 **options):
         users_file = folder / "htpasswd"
         users_file.write_text(htpasswd("alice", "slow") + "".join(
             f"{kind}:{line}\n" for kind, line in LONG_KINDS.items()))
         path = folder / "adit.conf"
-        path.write_text("listen 127.0.0.1:0\ntimeout head 2s\n"
+        path.write_text(f"listen 127.0.0.1:0\ntimeout head {head}\n"
                         + (f'users file "{users_file}"\nadmin 127.0.0.1:0 user alice, sha256\n'
                            if users else "admin 127.0.0.1:0\n") + rules + "\n")
         self.proxy = adit("-c", path, "-s", folder / "sock", defaults=True, **options)
@@ -146,7 +147,7 @@ def test_a_tunnel_that_fails(gate, keep, is_cut):
 @pytest.mark.parametrize("end", ["shutdown_write", "close", "reset", None],
                          ids=["fin", "close", "reset", "timeout"])
 def test_a_head_that_never_comes_whole(gate, keep, end):
-    gate, secret = gate(), Secret()
+    gate, secret = gate(head="2s" if end is None else "20s"), Secret()
     client = keep(Client(gate.address))
     head = connect_head("x.test:443", secret.proxy_field)
     gate.send(client, head[:-2], secret, is_cut=True)

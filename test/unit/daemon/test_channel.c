@@ -129,8 +129,7 @@ static void assert_refused(int fds[2], const void *bytes, size_t length, const i
 static void test_what_no_worker_sends(void **state)
 {
     static uint8_t bytes[2 * CHANNEL_TEXT_MAX];
-    static const char *const texts[] = {"\x09two\nlines", "\x09nul\0", "\x09\x1b[2J",
-                                        "\x09\xc3\xa4"};
+    static const char texts[][6] = {"\x09a\nb", "\x09nul\0", "\x09\x1b[2J", "\x09\xc3\xa4 a"};
     int passed[253];
     int fds[2];
 
