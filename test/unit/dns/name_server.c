@@ -1,8 +1,8 @@
-/* Small and trusting: one question a message, TCP queries arrive whole. */
+/* Small and trusting: one question a message. */
 #include "name_server.h"
 
 #include <arpa/inet.h>
-#include <assert.h>
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -81,26 +81,56 @@ static void udp_has_events(struct watch *watch, uint32_t events)
     }
 }
 
+/* By descriptor; -1: a free one. */
+static struct ns_connection *find_connection(struct name_server *server, int fd)
+{
+    for (size_t i = 0; i < ARRAY_LENGTH(server->connections); i++)
+        if (server->connections[i].watch.fd == fd)
+            return &server->connections[i];
+    return NULL;
+}
+
+static void send_unsent(struct ns_connection *connection)
+{
+    ssize_t count = send(connection->watch.fd, connection->unsent, connection->unsent_length,
+                         MSG_DONTWAIT | MSG_NOSIGNAL);
+
+    if (count <= 0)
+        return;
+    connection->unsent_length -= (size_t)count;
+    memmove(connection->unsent, connection->unsent + count, connection->unsent_length);
+}
+
+/* False when no whole one has come. */
+static bool read_tcp_question(struct ns_connection *connection)
+{
+    uint8_t bytes[2 + 512];
+    int fd = connection->watch.fd;
+    ssize_t length = recv(fd, bytes, sizeof(bytes), MSG_PEEK | MSG_DONTWAIT);
+
+    if (length == 0 || (length < 0 && errno != EAGAIN))
+        watch_close(&connection->watch);
+    if (length < 2)
+        return false;
+    size_t size = (size_t)bytes[0] << 8 | bytes[1];
+    check(size <= sizeof(bytes) - 2);
+    if ((size_t)length < 2 + size)
+        return false;
+    check(recv(fd, bytes, 2 + size, 0) == (ssize_t)(2 + size));
+    connection->server->tcp_count++;
+    read_question(connection->server, bytes + 2, size, NULL, fd);
+    return true;
+}
+
 static void connection_has_events(struct watch *watch, uint32_t events)
 {
     struct ns_connection *connection = container_of(watch, struct ns_connection, watch);
-    static uint8_t bytes[65536];
-    ssize_t length = recv(watch->fd, bytes, sizeof(bytes), MSG_DONTWAIT);
-    size_t at = 0;
 
     (void)events;
-    if (length <= 0) {
-        watch_close(watch);
-        return;
-    }
-    while (at + 2 < (size_t)length) {
-        size_t size = (size_t)bytes[at] << 8 | bytes[at + 1];
-
-        check(at + 2 + size <= (size_t)length);
-        connection->server->tcp_count++;
-        read_question(connection->server, bytes + at + 2, size, NULL, watch->fd);
-        at += 2 + size;
-    }
+    if (connection->unsent_length > 0)
+        send_unsent(connection);
+    while (watch->fd >= 0 && connection->unsent_length == 0 && read_tcp_question(connection))
+        ;
 }
 
 static void listener_has_events(struct watch *watch, uint32_t events)
@@ -111,16 +141,10 @@ static void listener_has_events(struct watch *watch, uint32_t events)
     (void)events;
     if (fd < 0)
         return;
-    for (size_t i = 0; i < ARRAY_LENGTH(server->connections); i++) {
-        struct watch *free_watch = &server->connections[i].watch;
-
-        if (free_watch->fd < 0) {
-            check(watch_open_input(server->loop, free_watch, fd, false, connection_has_events) ==
-                  0);
-            return;
-        }
-    }
-    check(false);
+    struct ns_connection *connection = find_connection(server, -1);
+    check(connection != NULL);
+    connection->unsent_length = 0;
+    check(watch_open(server->loop, &connection->watch, fd, connection_has_events) == 0);
 }
 
 static bool bind_both(int udp, int tcp, uint16_t *ret_port)
@@ -142,9 +166,13 @@ void name_server_start(struct name_server *server, struct loop *loop,
 {
     int udp, tcp;
 
-    *server = (struct name_server){.loop = loop, .script = script};
-    for (size_t i = 0; i < ARRAY_LENGTH(server->connections); i++)
-        server->connections[i] = (struct ns_connection){.watch.fd = -1, .server = server};
+    memset(server, 0, sizeof(*server));
+    server->loop = loop;
+    server->script = script;
+    for (size_t i = 0; i < ARRAY_LENGTH(server->connections); i++) {
+        server->connections[i].watch.fd = -1;
+        server->connections[i].server = server;
+    }
     for (;;) {
         udp = socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
         tcp = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
@@ -245,7 +273,14 @@ void name_server_send(const struct ns_question *question, const struct ns_messag
                (const struct sockaddr *)&question->from, sizeof(question->from));
         return;
     }
-    uint8_t length[2] = {(uint8_t)(message->length >> 8), (uint8_t)message->length};
-    send(question->tcp_fd, length, sizeof(length), MSG_MORE | MSG_NOSIGNAL);
-    send(question->tcp_fd, message->bytes, message->length, MSG_NOSIGNAL);
+    struct ns_connection *connection = find_connection(question->server, question->tcp_fd);
+    if (connection == NULL)
+        return; /* the asker has gone */
+    uint8_t *end = connection->unsent + connection->unsent_length;
+    check(connection->unsent_length + 2 + message->length <= sizeof(connection->unsent));
+    end[0] = (uint8_t)(message->length >> 8);
+    end[1] = (uint8_t)message->length;
+    memcpy(end + 2, message->bytes, message->length);
+    connection->unsent_length += 2 + message->length;
+    send_unsent(connection);
 }

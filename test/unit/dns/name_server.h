@@ -29,9 +29,12 @@ struct ns_message {
     size_t length;
 };
 
+/* No question is read while an answer waits for its reader, who is on the same loop. */
 struct ns_connection {
     struct watch watch;
     struct name_server *server;
+    uint8_t unsent[2 + 65535];
+    size_t unsent_length;
 };
 
 /* Allocates nothing: tests may make allocations fail. */

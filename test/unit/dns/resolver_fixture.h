@@ -13,7 +13,8 @@ struct fixture {
     struct resolver *resolver;
     struct name_server server;
     struct counters counters;
-    struct deadline guard; /* ends a test that waits for what never comes */
+    struct deadline guard;
+    bool is_late; /* the test waits for what never comes */
 };
 
 struct told {
@@ -33,7 +34,8 @@ struct asker {
 /* `timeout_ms` is the resolver's. */
 void fixture_start(struct fixture *fixture, uint64_t timeout_ms,
                    void (*script)(const struct ns_question *question));
-/* Everything of the resolver must be closed afterwards: no descriptor more than before. */
+/* Everything of the resolver must be closed afterwards: no descriptor more than before. Where the
+ * test waited in vain all is left as it lies, for who asked is gone. */
 void fixture_stop(struct fixture *fixture);
 /* resolv.conf names the fixture's server, behind `before` (lines, or ""). */
 void fixture_set_servers(struct fixture *fixture, const char *before);
@@ -43,9 +45,13 @@ const struct ip_address *fixture_client(void);
 void fixture_ask(struct fixture *fixture, struct asker *asker, const char *name);
 void fixture_ask_for(struct fixture *fixture, struct asker *asker, const char *name,
                      const struct ip_address *client);
+/* One turn of the loop; fails the test when the guard has passed. */
+void fixture_turn(struct fixture *fixture);
 /* Turns the loop until the asker was told both. */
 void fixture_wait(struct fixture *fixture, struct asker *asker);
 void fixture_ask_and_wait(struct fixture *fixture, struct asker *asker, const char *name);
+/* Asks, and cancels, until the asker is told at once. */
+void fixture_ask_the_cache(struct fixture *fixture, struct asker *asker, const char *name);
 void fixture_turn_for(struct fixture *fixture, uint64_t time_ms);
 unsigned fixture_questions(const struct fixture *fixture);
 

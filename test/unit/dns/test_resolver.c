@@ -185,6 +185,12 @@ static int start_impatient(void **state)
     return start_with(500);
 }
 
+/* So that what takes hardly any time is done before, on a machine that is busy, too. */
+static int start_rather_impatient(void **state)
+{
+    return start_with(2000);
+}
+
 static int stop(void **state)
 {
     fixture_stop(&fixture);
@@ -371,8 +377,7 @@ static void keeps_the_answer_that_nobody_waits_for(void **state)
 
     fixture_ask(&fixture, &asker, "www.example");
     resolver_cancel(&asker.query);
-    fixture_turn_for(&fixture, 200);
-    fixture_ask(&fixture, &asker, "www.example");
+    fixture_ask_the_cache(&fixture, &asker, "www.example");
     assert_told(&asker.v4, "ok 192.0.2.1");
     assert_int_equal(fixture.server.udp_count, 2);
 }
@@ -395,7 +400,9 @@ static void may_be_cancelled_when_told(void **state)
         assert_int_equal(resolver_ask(fixture.resolver, &asker.query, "www.example",
                                       fixture_client(), cancel_when_told),
                          0);
-        fixture_turn_for(&fixture, 200);
+        while (asker.count < round)
+            fixture_turn(&fixture);
+        fixture_turn_for(&fixture, 50);
         assert_int_equal(asker.count, round);
     }
     assert_int_equal(fixture_questions(&fixture), 2);
@@ -471,7 +478,7 @@ static void uses_an_open_tcp_connection(void **state)
 
     fixture_ask(&fixture, &kept_asker, "slow_tcp.example");
     while (kept_count < 2)
-        assert_int_equal(loop_turn(fixture.loop), 0);
+        fixture_turn(&fixture);
     fixture_ask_and_wait(&fixture, &asker, "truncated.example");
     assert_told(&asker.v4, "ok 192.0.2.1");
     assert_true(loop_now_ms(fixture.loop) - start_ms < 3000);
@@ -490,7 +497,7 @@ static void gives_up_in_time(void **state)
     fixture_wait(&fixture, &asker);
     assert_told(&asker.v4, "timeout");
     assert_told(&asker.v6, "timeout");
-    assert_true(loop_now_ms(fixture.loop) - start_ms >= 500);
+    assert_true(loop_now_ms(fixture.loop) - start_ms >= 2000);
     assert_true(kept_count > 2); /* it was tried again meanwhile */
 }
 
@@ -502,8 +509,10 @@ static void keeps_a_late_answer(void **state)
     assert_told(&asker.v4, "timeout");
     for (unsigned i = 0; i < kept_count; i++)
         answer_usual(&kept[i]);
-    fixture_turn_for(&fixture, 200);
-    fixture_ask(&fixture, &asker, "silent.example");
+    for (fixture_ask_the_cache(&fixture, &asker, "silent.example");
+         asker.v4.status == RESOLVER_TIMEOUT || asker.v6.status == RESOLVER_TIMEOUT;
+         fixture_ask_the_cache(&fixture, &asker, "silent.example"))
+        fixture_turn(&fixture);
     assert_told(&asker.v4, "ok 192.0.2.1");
     assert_told(&asker.v6, "ok 2001:db8::1");
 }
@@ -528,7 +537,9 @@ static void lets_the_rest_wait_in_line(void **state)
         snprintf(name, sizeof(name), "n%zu.example", i);
         fixture_ask(&fixture, &askers[i], name);
     }
-    fixture_turn_for(&fixture, 200);
+    while (kept_count < 256)
+        fixture_turn(&fixture);
+    fixture_turn_for(&fixture, 50);
     assert_int_equal(fixture_questions(&fixture), 256);
     resolver_cancel(&askers[190].query); /* in line: never asked */
     is_silent = false;
@@ -558,6 +569,8 @@ static void slow_names_of_one_client_delay_nobody_else(void **state)
         snprintf(name, sizeof(name), "silent%zu.example", i);
         fixture_ask(&fixture, &askers[i], i == ARRAY_LENGTH(askers) - 1 ? "last.example" : name);
     }
+    while (fixture_questions(&fixture) < 256)
+        fixture_turn(&fixture);
     fixture_turn_for(&fixture, 50);
     assert_int_equal(fixture_questions(&fixture), 256);
     fixture_ask_for(&fixture, &other, "www.example", &other_client);
@@ -605,7 +618,9 @@ static void asks_new_servers_anew(void **state)
         snprintf(name, sizeof(name), "n%zu.example", i);
         fixture_ask(&fixture, &askers[i], name);
     }
-    fixture_turn_for(&fixture, 200);
+    while (fixture_questions(&fixture) < 2 + 256)
+        fixture_turn(&fixture);
+    fixture_turn_for(&fixture, 50);
     fixture_set_servers(&fixture, ""); /* the same: nothing happens */
     assert_int_equal(fixture_questions(&fixture), 2 + 256);
     is_silent = false;
@@ -677,7 +692,7 @@ int main(void)
         NORMAL(asks_the_next_server),
         PATIENT(says_so_when_no_server_is_there),
         PATIENT(uses_an_open_tcp_connection),
-        IMPATIENT(gives_up_in_time),
+        cmocka_unit_test_setup_teardown(gives_up_in_time, start_rather_impatient, stop),
         IMPATIENT(keeps_a_late_answer),
         IMPATIENT(asks_again_over_tcp),
         NORMAL(lets_the_rest_wait_in_line),
