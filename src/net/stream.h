@@ -38,6 +38,9 @@ struct stream_kind {
     int (*skip)(struct stream *stream, void *buffer, size_t length);
     /* Bytes taken (> 0), -EAGAIN, or -errno (-EPIPE, -ECONNRESET). Never raises SIGPIPE. */
     ssize_t (*write)(struct stream *stream, const void *bytes, size_t length);
+    /* How many bytes a write takes now without leaving a rest, cautiously; 0: too few, and
+     * STREAM_WRITABLE comes when there is more. SIZE_MAX: as many as one likes, with a rest. */
+    size_t (*room)(struct stream *stream);
     /* Sends FIN behind what was written. 0 or -errno. */
     int (*shutdown_write)(struct stream *stream);
     /* Ends the stream and frees it at the end of the turn. With `is_reset` the peer sees a reset,
@@ -87,6 +90,11 @@ static inline int stream_skip(struct stream *stream, void *buffer, size_t length
 static inline ssize_t stream_write(struct stream *stream, const void *bytes, size_t length)
 {
     return stream->kind->write(stream, bytes, length);
+}
+
+static inline size_t stream_room(struct stream *stream)
+{
+    return stream->kind->room(stream);
 }
 
 static inline int stream_shutdown_write(struct stream *stream)

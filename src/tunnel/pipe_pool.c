@@ -1,6 +1,8 @@
-/* A pipe costs two descriptors and up to 1 MiB of kernel memory, so pipes are few, lent to
- * directions that move bulk, and closed soon after nobody needs them. A pipe with bytes in it never
- * returns to the pool: they would come out in somebody else's tunnel.
+/* A pipe costs two descriptors and up to 1 MiB of kernel memory. It is lent for one move of bytes
+ * and comes back empty, so one serves all directions of a thread; a direction keeps it only while
+ * its sink has not taken all, and so there may be more. They are bounded, and closed soon after
+ * nobody needs them. A pipe with bytes in it never returns to the pool: they would come out in
+ * somebody else's tunnel.
  */
 #include "tunnel/pipe_pool.h"
 
@@ -12,14 +14,12 @@
 void pipe_pool_init(struct pipe_pool *pool, unsigned limit)
 {
     list_init(&pool->idle);
-    list_init(&pool->lent);
     pool->count = 0;
     pool->limit = limit;
 }
 
 static void pipe_destroy(struct pipe_pool *pool, struct pipe *pipe)
 {
-    list_remove(&pipe->link);
     close(pipe->read_fd);
     close(pipe->write_fd);
     free(pipe);
@@ -28,11 +28,11 @@ static void pipe_destroy(struct pipe_pool *pool, struct pipe *pipe)
 
 void pipe_pool_finish(struct pipe_pool *pool)
 {
-    REQUIRE(list_is_empty(&pool->lent));
     for (struct list *next, *link = pool->idle.next; link != &pool->idle; link = next) {
         next = link->next;
         pipe_destroy(pool, container_of(link, struct pipe, link));
     }
+    REQUIRE(pool->count == 0);
 }
 
 /* A smaller pipe would be slower than copying, so one that can't be made large is an error. */
@@ -67,31 +67,23 @@ static int pipe_create(struct pipe **ret_pipe)
     }
     pipe->read_fd = fds[0];
     pipe->write_fd = fds[1];
-    list_init(&pipe->link);
     *ret_pipe = pipe;
     return 0;
 }
 
-int pipe_pool_take(struct pipe_pool *pool, void *borrower, uint64_t now_ms, struct pipe **ret_pipe)
+int pipe_pool_take(struct pipe_pool *pool, struct pipe **ret_pipe)
 {
-    struct pipe *pipe;
-
     if (!list_is_empty(&pool->idle)) {
-        pipe = container_of(pool->idle.previous, struct pipe, link);
-        list_remove(&pipe->link);
-    } else if (pool->count == pool->limit) {
-        return -EAGAIN;
-    } else {
-        int error = pipe_create(&pipe);
-        if (error < 0)
-            return error;
-        pool->count++;
+        *ret_pipe = container_of(pool->idle.previous, struct pipe, link);
+        list_remove(&(*ret_pipe)->link);
+        return 0;
     }
-    list_append(&pool->lent, &pipe->link);
-    pipe->borrower = borrower;
-    pipe->last_used_ms = now_ms;
-    *ret_pipe = pipe;
-    return 0;
+    if (pool->count == pool->limit)
+        return -EAGAIN;
+    int error = pipe_create(ret_pipe);
+    if (error == 0)
+        pool->count++;
+    return error;
 }
 
 void pipe_pool_give_back(struct pipe_pool *pool, struct pipe *pipe, uint64_t now_ms)
@@ -100,10 +92,13 @@ void pipe_pool_give_back(struct pipe_pool *pool, struct pipe *pipe, uint64_t now
         pipe_destroy(pool, pipe);
         return;
     }
-    list_remove(&pipe->link);
-    pipe->borrower = NULL;
-    pipe->last_used_ms = now_ms;
+    pipe->idle_since_ms = now_ms;
     list_append(&pool->idle, &pipe->link);
+}
+
+bool pipe_pool_is_rich(const struct pipe_pool *pool)
+{
+    return pool->idle.next != pool->idle.previous;
 }
 
 void pipe_pool_shrink(struct pipe_pool *pool, uint64_t since_ms)
@@ -113,8 +108,9 @@ void pipe_pool_shrink(struct pipe_pool *pool, uint64_t since_ms)
         struct pipe *oldest = container_of(link, struct pipe, link);
 
         next = link->next;
-        if (oldest->last_used_ms > since_ms)
+        if (oldest->idle_since_ms > since_ms)
             return;
+        list_remove(&oldest->link);
         pipe_destroy(pool, oldest);
     }
 }

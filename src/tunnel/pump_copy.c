@@ -70,6 +70,13 @@ static void write_out(struct relay *relay, unsigned from, const char *bytes, siz
         relay->is_out_of_memory = true;
 }
 
+static void note_read(struct relay *relay, struct half *half, bool is_full)
+{
+    half->full_reads = is_full ? (uint8_t)(half->full_reads + 1) : 0;
+    if (is_full)
+        half->moved_at = half_clock(relay);
+}
+
 /* Reads only what the sink takes. */
 static ssize_t pass_on(struct relay *relay, unsigned from, size_t size)
 {
@@ -80,7 +87,7 @@ static ssize_t pass_on(struct relay *relay, unsigned from, size_t size)
 
     if (count <= 0)
         return count;
-    half->full_reads = (size_t)count == size ? (uint8_t)(half->full_reads + 1) : 0;
+    note_read(relay, half, (size_t)count == size);
     ssize_t written = stream_write(half_sink(relay, from), buffer, (size_t)count);
     if (written == -EAGAIN)
         return -EAGAIN;
@@ -98,7 +105,8 @@ ssize_t pump_copy(struct relay *relay, unsigned from)
 {
     struct relay_env *env = relay_env_of(relay);
     struct half *half = &relay->halves[from];
-    size_t size = half->is_pipe_refused ? COPY_BULK_BYTES : COPY_BYTES;
+    bool has_no_pipe = half->is_pipe_refused || half->full_reads >= PROMOTE_AFTER;
+    size_t size = has_no_pipe ? COPY_BULK_BYTES : COPY_BYTES;
 
     if (!half->is_sink_ended && env->stashed + size > env->limits.stash_bytes)
         return pass_on(relay, from, size);
@@ -106,7 +114,7 @@ ssize_t pump_copy(struct relay *relay, unsigned from)
         stream_read(half_source(relay, from), env->buffer, half_read_size(relay, from, size));
     if (count <= 0)
         return count;
-    half->full_reads = (size_t)count == size ? (uint8_t)(half->full_reads + 1) : 0;
+    note_read(relay, half, (size_t)count == size);
     if (!half->is_sink_ended)
         write_out(relay, from, env->buffer, (size_t)count);
     return count;

@@ -1,5 +1,9 @@
 /* Splicing: the kernel moves pages from the source's queue to the sink's through a 1 MiB pipe.
  *
+ * A pipe holds what one move has read and not yet written. So no more is read than the sink has
+ * room for, the pipe is empty again behind each move, and the next direction takes it. Only if the
+ * kernel takes less than it had room for does a rest stay, and the pipe with it.
+ *
  * The surprise is EAGAIN when filling: it can mean "source empty" or "pipe full". So a pipe is
  * filled only when it is empty, and then it means the source. And 0 can mean "at an urgent mark,
  * with the FIN somewhere behind it": only recv knows the end. No SPLICE_F_MORE: it holds back the
@@ -12,6 +16,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <unistd.h>
 
 void pump_splice_flush(struct relay *relay, unsigned from)
 {
@@ -32,8 +37,8 @@ void pump_splice_flush(struct relay *relay, unsigned from)
         }
         half_count(relay, from, (size_t)count);
         half->pipe->length -= (size_t)count;
-        half->pipe->last_used_ms = loop_now_ms(relay->env->loop);
     }
+    half_return_pipe(relay_env_of(relay), half);
 }
 
 /* Errors of splice itself, not of the connection: the bytes are still there, for a copy. */
@@ -43,71 +48,86 @@ static bool is_refusal(int error)
            error == EOPNOTSUPP;
 }
 
-static void refuse_pipe(struct relay *relay, struct half *half, int error)
+static ssize_t refuse_pipe(struct relay *relay, unsigned from, int error)
 {
-    half_demote(relay_env_of(relay), half);
-    half->is_pipe_refused = true;
+    relay->halves[from].is_pipe_refused = true;
     counter_add(relay->env->counters, COUNTER_PIPES_REFUSED, 1);
     log_notice(relay->env->log, LOG_TOPIC_PIPES, "a splice pipe was refused (%s); copying instead",
                strerrordesc_np(error));
+    return pump_copy(relay, from);
+}
+
+/* The kernel took less than it had room for. Where a copy's rest may be kept, this one may, too,
+ * and the pipe is free. */
+static void keep_rest(struct relay *relay, unsigned from)
+{
+    struct relay_env *env = relay_env_of(relay);
+    struct half *half = &relay->halves[from];
+    size_t length = half->pipe->length;
+
+    if (length > COPY_BULK_BYTES || env->stashed + length > env->limits.stash_bytes)
+        return;
+    ssize_t count = read(half->pipe->read_fd, env->buffer, length);
+    if (count <= 0)
+        return;
+    half->pipe->length -= (size_t)count;
+    if (half->pipe->length == 0)
+        half_return_pipe(env, half);
+    if (stash_put(relay, from, env->buffer, (size_t)count) < 0)
+        relay->is_out_of_memory = true;
+}
+
+/* Through the empty pipe that the direction was lent. */
+static ssize_t move(struct relay *relay, unsigned from, size_t size)
+{
+    struct half *half = &relay->halves[from];
+    struct stream *source = half_source(relay, from);
+    ssize_t count = splice(stream_kernel_fd(source), NULL, half->pipe->write_fd, NULL, size,
+                           SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
+    int error = count < 0 ? errno : 0;
+
+    if (count > 0) {
+        half->pipe->length = (size_t)count;
+        pump_splice_flush(relay, from);
+        if (half->pipe != NULL)
+            keep_rest(relay, from);
+        return count;
+    }
+    half_return_pipe(relay_env_of(relay), half);
+    if (is_refusal(error))
+        return refuse_pipe(relay, from, error);
+    if (count == 0)
+        return pump_copy(relay, from);
+    source->ready &= (uint8_t)~STREAM_READABLE;
+    return -error;
 }
 
 ssize_t pump_splice(struct relay *relay, unsigned from)
 {
     struct half *half = &relay->halves[from];
-    struct stream *source = half_source(relay, from);
+    struct stream *sink = half_sink(relay, from);
 
-    REQUIRE(half->pipe->length == 0);
-    ssize_t count =
-        splice(stream_kernel_fd(source), NULL, half->pipe->write_fd, NULL,
-               half_read_size(relay, from, PIPE_BYTES), SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
-    if (count < 0 && is_refusal(errno)) {
-        refuse_pipe(relay, half, errno);
-        return pump_copy(relay, from);
-    }
-    if (count == 0)
-        return pump_copy(relay, from);
-    if (count < 0) {
-        source->ready &= (uint8_t)~STREAM_READABLE;
-        return -errno;
-    }
-    half->pipe->length = (size_t)count;
-    half->pipe->last_used_ms = loop_now_ms(relay->env->loop);
-    pump_splice_flush(relay, from);
-    return count;
-}
-
-static const uint64_t quiet_ms = 1000;
-
-void half_promote(struct relay *relay, unsigned from)
-{
-    struct relay_env *env = relay_env_of(relay);
-    struct half *half = &relay->halves[from];
-    uint64_t now_ms = loop_now_ms(env->loop);
-
-    half->full_reads = 0;
-    if (stream_kernel_fd(half_source(relay, from)) < 0 ||
-        stream_kernel_fd(half_sink(relay, from)) < 0) {
+    REQUIRE(half->pipe == NULL);
+    if (stream_kernel_fd(half_source(relay, from)) < 0 || stream_kernel_fd(sink) < 0) {
         half->is_pipe_refused = true;
-        return;
+        return pump_copy(relay, from);
     }
-    int error = pipe_pool_take(&env->pool, half, now_ms, &half->pipe);
-    if (error == 0) {
-        if (!deadline_is_set(&env->tick))
-            deadline_set(env->loop, &env->tick, now_ms + quiet_ms);
-        return;
-    }
-    /* All lent: the next full reads ask again. Anything else is the kernel's no: copy from now on.
-     */
+    size_t room = stream_room(sink);
+    if (room == 0)
+        return -EAGAIN;
+    int error = pipe_pool_take(&relay_env_of(relay)->pool, &half->pipe);
     if (error == -EAGAIN)
-        return;
-    refuse_pipe(relay, half, -error);
+        return pump_copy(relay, from);
+    if (error < 0)
+        return refuse_pipe(relay, from, -error);
+    return move(relay, from, half_read_size(relay, from, room < PIPE_BYTES ? room : PIPE_BYTES));
 }
 
-void half_demote(struct relay_env *env, struct half *half)
+void half_return_pipe(struct relay_env *env, struct half *half)
 {
-    if (half->pipe == NULL)
-        return;
-    pipe_pool_give_back(&env->pool, half->pipe, loop_now_ms(env->loop));
+    struct pipe *pipe = half->pipe;
+
     half->pipe = NULL;
+    if (pipe != NULL)
+        relay_env_return_pipe(env, pipe);
 }

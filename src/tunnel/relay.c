@@ -24,9 +24,6 @@
 /* Bytes a direction may move in one turn: one full pipe. An eighth of it and twice of it make no
  * difference to chats beside bulk flows. */
 static const size_t budget_bytes = PIPE_BYTES;
-/* Full reads in a row before a direction counts as bulk. 16 costs a fifth more CPU for
- * 1 MB; 1 delays the slowest of several flows. */
-enum { PROMOTE_AFTER = 2 };
 
 /* Most tunnels are gone by then, and need no keepalive. */
 static const uint64_t keep_alive_after_ms = 30 * 1000;
@@ -37,7 +34,7 @@ static const uint64_t reset_patience_ms = 15 * 1000;
 static void drop_pending(struct relay *relay, unsigned from)
 {
     stash_drop(relay, from);
-    half_demote(relay_env_of(relay), &relay->halves[from]);
+    half_return_pipe(relay_env_of(relay), &relay->halves[from]);
 }
 
 void relay_sink_failed(struct relay *relay, unsigned from)
@@ -126,19 +123,30 @@ static void throttle_count(struct relay *relay, unsigned from, ssize_t count)
         throttle_give_back(relay->throttle, from);
 }
 
+/* Promoted by full reads, demoted by a pause. */
+static bool is_bulk(struct relay *relay, unsigned from)
+{
+    struct half *half = &relay->halves[from];
+    uint16_t now = half_clock(relay);
+
+    if (relay_env_of(relay)->limits.mode == RELAY_SPLICE)
+        return true;
+    if (half->full_reads < PROMOTE_AFTER)
+        return false;
+    if ((uint16_t)(now - half->moved_at) > 1)
+        half->full_reads = 0;
+    half->moved_at = now;
+    return half->full_reads > 0;
+}
+
 static ssize_t pump(struct relay *relay, unsigned from)
 {
     struct half *half = &relay->halves[from];
-    enum relay_mode mode = relay_env_of(relay)->limits.mode;
 
-    if (half_source(relay, from)->ready & STREAM_URGENT) {
-        half_demote(relay_env_of(relay), half);
+    if (half_source(relay, from)->ready & STREAM_URGENT)
         half->is_pipe_refused = true;
-    }
-    if (half->pipe == NULL && !half->is_pipe_refused && !half->is_sink_ended &&
-        (half->full_reads >= PROMOTE_AFTER || mode == RELAY_SPLICE))
-        half_promote(relay, from);
-    return half->pipe != NULL ? pump_splice(relay, from) : pump_copy(relay, from);
+    bool is_spliced = is_bulk(relay, from) && !half->is_pipe_refused && !half->is_sink_ended;
+    return is_spliced ? pump_splice(relay, from) : pump_copy(relay, from);
 }
 
 static bool can_flush(const struct relay *relay, unsigned from)

@@ -25,8 +25,9 @@ enum relay_end { RELAY_CLIENT, RELAY_TARGET, RELAY_ENDS };
 /* One direction; its index is that of the end it reads from. */
 struct half {
     struct stash *stash; /* bytes that were read and could not be written yet; else NULL */
-    struct pipe *pipe;   /* lent while the direction is in splice mode; else NULL */
+    struct pipe *pipe;   /* lent, with bytes that were spliced and could not be written yet */
     uint64_t bytes;      /* passed on */
+    uint16_t moved_at;   /* by half_clock: when bulk was last moved */
     uint8_t full_reads;  /* in a row */
     bool is_pipe_refused;
     bool is_source_ended; /* its end or an error was read */

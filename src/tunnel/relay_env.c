@@ -1,7 +1,4 @@
-/* The tick looks once a second, only while pipes are out: a lent pipe that was quiet for a second
- * and is empty goes back (whether its tunnel idles or its reader is stuck), and idle pipes but one
- * are closed.
- */
+/* The tick looks once a second, only while more than one pipe is idle: all but one are closed. */
 #include "tunnel/relay_env.h"
 
 #include "tunnel/pump.h"
@@ -11,27 +8,22 @@
 
 static const uint64_t tick_ms = 1000;
 
-static void collect_quiet_pipes(struct relay_env *env, uint64_t since_ms)
-{
-    struct list *link = env->pool.lent.next;
-
-    while (link != &env->pool.lent) {
-        struct pipe *pipe = container_of(link, struct pipe, link);
-
-        link = link->next;
-        if (pipe->length == 0 && pipe->last_used_ms <= since_ms)
-            half_demote(env, pipe->borrower);
-    }
-}
-
 static void tick(struct deadline *deadline)
 {
     struct relay_env *env = container_of(deadline, struct relay_env, tick);
     uint64_t now_ms = loop_now_ms(env->loop);
 
     pipe_pool_shrink(&env->pool, now_ms - tick_ms);
-    collect_quiet_pipes(env, now_ms - tick_ms);
-    if (env->pool.count > 1 || !list_is_empty(&env->pool.lent))
+    if (pipe_pool_is_rich(&env->pool))
+        deadline_set(env->loop, &env->tick, now_ms + tick_ms);
+}
+
+void relay_env_return_pipe(struct relay_env *env, struct pipe *pipe)
+{
+    uint64_t now_ms = loop_now_ms(env->loop);
+
+    pipe_pool_give_back(&env->pool, pipe, now_ms);
+    if (pipe_pool_is_rich(&env->pool) && !deadline_is_set(&env->tick))
         deadline_set(env->loop, &env->tick, now_ms + tick_ms);
 }
 

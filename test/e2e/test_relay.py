@@ -650,6 +650,27 @@ def test_idle_tunnels_own_two_descriptors_and_no_buffer(proxy, origin):
         time.sleep(0.1)
 
 
+def test_a_stuck_reader_holds_no_pipe(proxy, origin):
+    """However fast it was before: nothing is read that it has no room for, so nothing waits in a
+    pipe, and others find one."""
+    source = origin(Source, pattern(20_000_000, 17))
+    clients = []
+    with open_tunnel(proxy.address, source.authority) as first:
+        first.read_exact(20_000_000)  # whatever is opened once is open
+    proxy.wait_for_log(event="close")
+    few = proxy.descriptors()
+    try:
+        for _ in range(60):
+            client = open_tunnel(proxy.address, source.authority, receive_buffer=65536)
+            client.read_exact(4_000_000)
+            clients.append(client)
+        spare = 2 * proxy.workers * 2
+        eventually(lambda: proxy.descriptors() <= few + 2 * len(clients) + spare, timeout=20)
+    finally:
+        for client in clients:
+            client.close()
+
+
 def test_ordinary_user_runs_out_of_pipes(adit, origin, monkeypatch, mode):
     """Without root's rights the kernel grants about 64 big pipes: 100 bulk flows at once are
     carried all the same, the rest of them by copying."""

@@ -14,7 +14,6 @@
 
 #include <arpa/nameser.h>
 #include <errno.h>
-#include <poll.h>
 #include <string.h>
 
 enum { QUESTIONS_MAX = 320, MESSAGE_MAX = 1024, GIVE_UP_MS = 21000, FIRST_TRY_MS = 1000 };
@@ -39,8 +38,6 @@ int __real_ares_parse_a_reply(const unsigned char *message, int length, struct h
                               struct ares_addrttl *records, int *count);
 int __real_ares_parse_aaaa_reply(const unsigned char *message, int length, struct hostent **host,
                                  struct ares_addr6ttl *records, int *count);
-int __wrap_poll(struct pollfd *fds, nfds_t count, int timeout_ms);
-int __real_poll(struct pollfd *fds, nfds_t count, int timeout_ms);
 
 struct question {
     ares_callback callback; /* NULL: free */
@@ -412,15 +409,4 @@ int __wrap_ares_parse_aaaa_reply(const unsigned char *message, int length, struc
     return status != ARES_SUCCESS
                ? status
                : __real_ares_parse_aaaa_reply(message, length, host, records, count);
-}
-
-int __wrap_poll(struct pollfd *fds, nfds_t count, int timeout_ms)
-{
-    if (!sim_is_running() || count != 1 || fds->fd < SIM_FD_FIRST)
-        return __real_poll(fds, count, timeout_ms);
-    SIM_CHECK(timeout_ms == 0, "a poll that waits");
-    struct sim_file *file = sim_file_at(fds->fd);
-    SIM_CHECK(file != NULL, "poll of descriptor %d, which is not open", fds->fd);
-    fds->revents = (short)(sim_file_poll(file) & (uint32_t)(fds->events | POLLERR | POLLHUP));
-    return fds->revents != 0;
 }

@@ -174,7 +174,9 @@ static bool is_benign(enum sim_call call, int fault)
     switch (call) {
     case SIM_CALL_SOCKET_OPTION:
     case SIM_CALL_PIPE:
+    case SIM_CALL_PIPE_READ:
     case SIM_CALL_PIPE_SIZE:
+    case SIM_CALL_MEMORY_INFO:
     case SIM_CALL_EPOLL_WAIT:
     case SIM_CALL_CLOSE:
     case SIM_CALL_EVENT_READ:

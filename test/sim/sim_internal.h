@@ -99,6 +99,9 @@ size_t sim_tcp_readable(const struct sim_tcp *end);
 /* Reading for splice, which never goes beyond an urgent mark, and what it finds before one. */
 ssize_t sim_tcp_read_to_mark(struct sim_tcp *end, void *buffer, size_t size);
 size_t sim_tcp_readable_to_mark(const struct sim_tcp *end);
+size_t sim_tcp_send_size(const struct sim_tcp *end);
+/* A full one while sending is held. */
+size_t sim_tcp_send_used(const struct sim_tcp *end);
 void sim_tcp_read_urgent_inline(struct sim_tcp *end, bool is_inline);
 bool sim_tcp_has_fin(const struct sim_tcp *end);
 const struct sockaddr_storage *sim_tcp_name(const struct sim_tcp *end, bool is_peer);
@@ -116,6 +119,7 @@ uint32_t sim_pipe_poll(struct sim_pipe *pipe, bool is_writer);
 int sim_pipe_resize(struct sim_pipe *pipe, size_t size);
 size_t sim_pipe_size(const struct sim_pipe *pipe);
 ssize_t sim_pipe_splice_in(struct sim_pipe *pipe, struct sim_tcp *from, size_t length);
+ssize_t sim_pipe_read(struct sim_pipe *pipe, void *buffer, size_t size);
 ssize_t sim_pipe_splice_out(struct sim_pipe *pipe, struct sim_tcp *to, size_t length);
 void sim_pipes_reset(void);
 

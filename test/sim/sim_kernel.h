@@ -84,8 +84,8 @@ unsigned sim_open_descriptors(void);
 size_t sim_allocated_bytes(void);
 size_t sim_allocated_peak(void);
 void sim_print_leaks(void);
-/* Bytes that wait in pipes now, and the most that ever did. */
-size_t sim_pipe_bytes_peak(void);
+/* Bytes that wait in pipes now. */
+size_t sim_pipe_bytes(void);
 unsigned sim_pipes_made(void);
 unsigned sim_pipes_open(void);
 

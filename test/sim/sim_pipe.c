@@ -16,12 +16,12 @@ struct sim_pipe {
 };
 
 static struct sim_pipe pipes[PIPES_MAX];
-static size_t held, held_peak;
+static size_t held;
 static unsigned made;
 
-size_t sim_pipe_bytes_peak(void)
+size_t sim_pipe_bytes(void)
 {
-    return held_peak;
+    return held;
 }
 
 unsigned sim_pipes_made(void)
@@ -67,7 +67,7 @@ void sim_pipes_reset(void)
     /* The memory stays for the next run. */
     for (unsigned i = 0; i < PIPES_MAX; i++)
         pipes[i] = (struct sim_pipe){.bytes = pipes[i].bytes};
-    held = held_peak = 0;
+    held = 0;
     made = 0;
 }
 
@@ -136,9 +136,30 @@ ssize_t sim_pipe_splice_in(struct sim_pipe *pipe, struct sim_tcp *from, size_t l
         moved += (size_t)count;
     }
     held += moved;
-    if (held > held_peak)
-        held_peak = held;
     return (ssize_t)moved;
+}
+
+ssize_t sim_pipe_read(struct sim_pipe *pipe, void *buffer, size_t size)
+{
+    size_t moved = 0;
+
+    while (moved < size && pipe->taken > 0) {
+        size_t in_slot = pipe->lengths[pipe->first];
+        size_t count = size - moved < in_slot ? size - moved : in_slot;
+        unsigned char *end = pipe->bytes + (size_t)(pipe->first + 1) * SLOT_BYTES;
+
+        memcpy((char *)buffer + moved, end - in_slot, count);
+        moved += count;
+        pipe->lengths[pipe->first] -= count;
+        if (pipe->lengths[pipe->first] > 0)
+            break;
+        pipe->first = (pipe->first + 1) % SLOTS_MAX;
+        pipe->taken--;
+    }
+    held -= moved;
+    if (moved > 0 || size == 0)
+        return (ssize_t)moved;
+    return pipe->has_writer ? -EAGAIN : 0;
 }
 
 ssize_t sim_pipe_splice_out(struct sim_pipe *pipe, struct sim_tcp *to, size_t length)

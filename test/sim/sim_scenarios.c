@@ -284,6 +284,7 @@ static const struct sim_scenario scenarios[] = {
         .memory_peak = KIB(270),
     },
     {
+        /* No more is read than it takes, so nothing waits: neither in memory nor in a pipe. */
         .name = "slow-reader-splice",
         .client = ACTS(TEXT(HEAD), ANSWER, DEAF, WAIT(20000), HEAR, END),
         .target = ACTS(SEND(KIB(1500)), SHUT),
@@ -295,6 +296,8 @@ static const struct sim_scenario scenarios[] = {
         .down = KIB(1500),
         BOTH_EOF,
         .memory_peak = KIB(270),
+        .look_at_ms = 10000,
+        .pipes_when_idle = 1,
     },
     {
         .name = "starved",
@@ -401,7 +404,7 @@ static const struct sim_scenario scenarios[] = {
         .up = KIB(400),
         .down = KIB(400),
         BOTH_EOF,
-        .pipes_made = 2,
+        .pipes_made = 1,
         .look_at_ms = 5000,
         .pipes_when_idle = 1,
     },

@@ -191,6 +191,16 @@ size_t sim_tcp_readable_to_mark(const struct sim_tcp *end)
     return end->has_mark && to_mark < length ? to_mark : length;
 }
 
+size_t sim_tcp_send_size(const struct sim_tcp *end)
+{
+    return end->send.size;
+}
+
+size_t sim_tcp_send_used(const struct sim_tcp *end)
+{
+    return end->is_send_held ? end->send.size : end->send.length;
+}
+
 void sim_tcp_read_urgent_inline(struct sim_tcp *end, bool is_inline)
 {
     end->reads_urgent_inline = is_inline;

@@ -62,6 +62,7 @@ static struct world {
     uint64_t gone_ms; /* when the last connection was seen to be gone */
     size_t bytes_before, bytes_when_idle;
     unsigned pipes_when_idle;
+    size_t pipe_bytes_when_idle;
     struct sim_actor client, target;
     unsigned targets;
     struct sim_verdict *verdict;
@@ -127,6 +128,7 @@ static void look(void *self)
 {
     world.bytes_when_idle = sim_allocated_bytes() - world.bytes_before;
     world.pipes_when_idle = sim_pipes_open();
+    world.pipe_bytes_when_idle = sim_pipe_bytes();
 }
 
 static void lay_routes(void)
@@ -560,6 +562,7 @@ static void check_costs(void)
            world.bytes_when_idle);
     EXPECT(world.pipes_when_idle == scenario->pipes_when_idle, "%u pipes when idle",
            world.pipes_when_idle);
+    EXPECT(world.pipe_bytes_when_idle == 0, "%zu bytes in a pipe", world.pipe_bytes_when_idle);
     EXPECT(sim_log_count("event=open") + sim_log_count("event=deny") +
                        sim_log_count("event=auth_failure") ==
                    1 ||

@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/sock_diag.h>
 #include <linux/sockios.h>
 #include <netinet/tcp.h>
 #include <stdarg.h>
@@ -204,6 +205,10 @@ ssize_t __wrap_read(int fd, void *buffer, size_t size)
     struct sim_file *file = file_of(fd, "read");
     if (file->kind == SIM_TCP)
         return __wrap_recv(fd, buffer, size, 0);
+    if (file->kind == SIM_PIPE_READ) {
+        int fault = sim_step(SIM_CALL_PIPE_READ);
+        return fault ? fail(fault) : result(sim_pipe_read(file->pipe, buffer, size));
+    }
     SIM_CHECK(file->kind == SIM_EVENTFD, "read of a file of kind %d", (int)file->kind);
     int fault = sim_step(SIM_CALL_EVENT_READ);
     if (fault)
@@ -468,10 +473,35 @@ int __wrap_setsockopt(int fd, int level, int name, const void *value, socklen_t 
     return fault ? fail(fault) : 0;
 }
 
+static int memory_info(const struct sim_tcp *end, uint32_t *values, size_t size)
+{
+    int fault = sim_step(SIM_CALL_MEMORY_INFO);
+
+    if (fault)
+        return fail(fault);
+    memset(values, 0, size);
+    values[SK_MEMINFO_SNDBUF] = (uint32_t)sim_tcp_send_size(end);
+    values[SK_MEMINFO_WMEM_QUEUED] = (uint32_t)sim_tcp_send_used(end);
+    return 0;
+}
+
+int __wrap_poll(struct pollfd *asked, nfds_t count, int timeout_ms)
+{
+    if (count != 1 || !is_ours(asked->fd))
+        return __real_poll(asked, count, timeout_ms);
+    SIM_CHECK(timeout_ms == 0, "poll with a timeout of %d", timeout_ms);
+    sim_step(SIM_CALL_POLL);
+    uint32_t now = sim_file_poll(file_of(asked->fd, "poll"));
+    asked->revents = (short)(now & ((uint32_t)asked->events | EPOLLERR | EPOLLHUP));
+    return asked->revents != 0;
+}
+
 int __wrap_getsockopt(int fd, int level, int name, void *value, socklen_t *length)
 {
     if (!is_ours(fd))
         return __real_getsockopt(fd, level, name, value, length);
+    if (level == SOL_SOCKET && name == SO_MEMINFO)
+        return memory_info(tcp_of(fd, "getsockopt"), value, *length);
     SIM_CHECK(level == SOL_SOCKET && name == SO_ERROR, "getsockopt %d %d", level, name);
     sim_step(SIM_CALL_SOCKET_ERROR);
     *(int *)value = sim_tcp_take_error(tcp_of(fd, "getsockopt"));

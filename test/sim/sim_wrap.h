@@ -3,6 +3,7 @@
 #ifndef SIM_SIM_WRAP_H
 #define SIM_SIM_WRAP_H
 
+#include <poll.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/epoll.h>
@@ -43,6 +44,7 @@ BOTH(int, shutdown, int, int);
 BOTH(int, close, int);
 BOTH(int, setsockopt, int, int, int, const void *, socklen_t);
 BOTH(int, getsockopt, int, int, int, void *, socklen_t *);
+BOTH(int, poll, struct pollfd *, nfds_t, int);
 BOTH(int, ioctl, int, unsigned long, ...);
 BOTH(int, pipe2, int[2], int);
 BOTH(int, fcntl, int, int, ...);
