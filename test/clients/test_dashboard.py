@@ -178,24 +178,29 @@ def refuse(running, target, user=None):
         return client.read_response().status
 
 
+# From a row to its details, and from there to the question.
+ASK_TO_KILL = ("await page.locator('#tunnels tbody .c-client').first().click();"
+               "await page.locator('#details-kill').click();")
 ROWS = "document.querySelectorAll('#tunnels tbody tr').length"
 
 
 def test_charts_move(busy, browse):
     browser = browse(busy[0])
     browser.wait(f"{ROWS} > 150")
-    browser.wait("parseInt(document.querySelectorAll('.legend dd')[2].textContent) > 150")
+    browser.wait("parseInt(document.querySelectorAll('.legend dd')[5].textContent) > 150")
     curve = "document.querySelector('.curve.is-accent').getAttribute('d')"
     before = browser.do(f"return await page.evaluate(() => {curve})")
     browser.wait(f"{curve} !== {json.dumps(before)} && {curve}.split('L').length > 4")
     browser.wait("/[KM]iB.s/.test(document.querySelector('.legend dd').textContent)")
     browser.wait("[...document.querySelectorAll('.c-rate')].some((cell) => /iB.s/.test(cell.textContent))")
     browser.do("await page.locator('.plot').first().focus(); await page.keyboard.press('ArrowLeft')")
-    browser.wait("document.querySelectorAll('.cross').length === 4")  # one moment in all charts
+    browser.wait("document.querySelectorAll('.cross').length === 5")  # one moment in all charts
     browser.wait(r"/^\d\d:\d\d:\d\d: .* down, .* up$/.test("
                  "document.activeElement.getAttribute('aria-valuetext'))")
+    browser.wait("document.querySelectorAll('#top-users .figure').length === 2")
     assert browser.text("#top-users li:nth-child(1) .name") in ("alice", "127.0.0.1")
     assert "localhost" in browser.text("#top-hosts")
+    browser.wait(r"/^(< 1|[\d.]+) ms$/.test(document.querySelectorAll('.legend dd')[8].textContent)")  # dials
     browser.check()
 
 
@@ -230,17 +235,155 @@ def test_kill(proxy, origin, browse, size):
     with Client(running.address) as client:
         client.send(f"CONNECT localhost:{echo.port} HTTP/1.1\r\n\r\n".encode())
         assert client.read_response(has_body=False).status == 200
-        browser.do("await page.locator('.kill').click()")
+        browser.do(ASK_TO_KILL)
         assert f"localhost:{echo.port}" in browser.text("#kill")
         browser.do("await page.locator('#kill-no').click()")
         browser.wait("!document.getElementById('kill').open")
         client.send(b"alive")
         assert client.read_exact(5) == b"alive"
-        browser.do("await page.locator('.kill').click(); await page.locator('#kill-yes').click()")
+        assert browser.text("#details-title") == f"Live tunnel: localhost:{echo.port}"  # as it was
+        browser.do("await page.locator('#details-kill').click(); await page.locator('#kill-yes').click()")
         client.read_to_end()
         assert running.wait_for_log(event="close", timeout=20)["closed_by"] == "killed"
     browser.wait("document.getElementById('message').textContent.startsWith('Killed')")
     browser.wait("document.querySelectorAll('#tunnels tbody tr:not(.gone)').length === 0")
+    browser.check()
+
+
+def names_of(browser):
+    return browser.do("return await page.evaluate(() => [...document.querySelectorAll('#details-facts dt')]"
+                      ".map((name) => name.textContent))")
+
+
+@pytest.mark.parametrize("size", [DESKTOP, PHONE], ids=["desktop", "phone"])
+def test_details(proxy, origin, browse, size):
+    """All that the log has of a tunnel; it goes on while one looks, and says how it ended."""
+    echo = origin(Echo)
+    running = proxy(admin=True)
+    browser = browse(running, size)
+    with Client(running.address) as client:
+        client.send(f"CONNECT localhost:{echo.port} HTTP/1.1\r\n\r\n".encode())
+        assert client.read_response(has_body=False).status == 200
+        browser.do("await page.locator('#tunnels .open').focus(); await page.keyboard.press('Enter')")
+        logged = set(running.wait_for_log(event="open")) - {"time", "event", "status"}
+        assert logged | {"up_bytes", "down_bytes", "duration_ms"} <= set(names_of(browser))
+        assert browser.do("return await axe(page)") == []
+        client.send(b"x" * 3000)
+        client.read_exact(3000)
+        browser.wait("document.getElementById('details-facts').textContent.includes('3,000 B')")
+    browser.wait("document.getElementById('details-title').textContent.startsWith('Tunnel that has ended')")
+    closed = running.wait_for_log(event="close")
+    browser.wait("document.getElementById('details-facts').textContent.includes('closed_by')")
+    assert set(closed) <= set(names_of(browser))
+    browser.do("await page.keyboard.press('Escape')")
+    browser.check()
+
+
+def test_room(busy, browse):
+    """How much of how much: tunnels and descriptors; nearly full is said in words' colour, too."""
+    browser = browse(busy[0])
+    browser.wait("/^[12]\\d\\d of [\\d,]+$/.test(document.querySelector('#tunnel-room dd').textContent)")
+    browser.wait("/^[\\d,]+ of [\\d,]+$/.test(document.querySelector('#fd-room dd').textContent)")
+    assert re.match(r"read \d\d:\d\d:\d\d$", browser.text("#config"))
+    browser.do("await page.evaluate(() => drawRoom(document.getElementById('tunnel-room'), 97, 100))")
+    assert browser.do("return await page.evaluate(() => document.querySelector('#tunnel-room dd').dataset.is)") == "bad"
+    browser.check()
+
+
+def test_top_lists_are_adits(proxy, origin, browse):
+    """Whoever comes late sees who moved most before, though those tunnels are long closed."""
+    echo = origin(Echo)
+    running = proxy(admin=True)
+    for host, size in (("127.0.0.1", 1000), ("localhost", 90_000)):
+        with Client(running.address) as client:
+            client.send(f"CONNECT {host}:{echo.port} HTTP/1.1\r\n\r\n".encode())
+            assert client.read_response(has_body=False).status == 200
+            client.send(b"x" * size)
+            client.read_exact(size)
+    running.wait_for_log(event="close", count=2)
+    refuse(running, "banner.ads.example:443")
+    browser = browse(running)
+    browser.wait("document.getElementById('top-hosts').textContent === 'localhost176 KiB127.0.0.11.95 KiB'")
+    browser.wait("document.getElementById('top-rules').textContent === 'advertising1'")
+    browser.check()
+
+
+@pytest.mark.parametrize("size", [DESKTOP, PHONE], ids=["desktop", "phone"])
+def test_denials_are_seen_without_scrolling(busy, browse, size):
+    for number in range(4):
+        refuse(busy[0], f"banner{number}.ads.example:443")
+    browser = browse(busy[0], size)
+    browser.wait("document.querySelectorAll('#denies li').length === 4")
+    bottom = browser.do("return await page.evaluate(() => document.querySelectorAll('#denies li')[3].getBoundingClientRect().bottom)")
+    assert bottom <= size[1]
+
+
+OVERLAPS = """
+    return await page.evaluate(() => {
+        const bad = [], spans = new Set();
+        for (const [minutes, is] of [[1, 'good'], [5, 'good'], [15, 'good'], [1, 'bad'], [5, 'bad'], [15, 'bad']]) {
+            link.is = is; // then the axis ends with a time of day
+            const now = Date.now(), zeros = facts.waits.map(() => 0).concat(0);
+            facts.samples = Array.from({ length: minutes * 30 }, (_, i) => ({ time_ms: now - (minutes * 30 - i) * 2000,
+                tunnels_open: 123456, established: i * 9000, denied: i * 2000, failed: i, auth_failures: i, asked: i,
+                bytes_up: i * 4e9, bytes_down: i * 4e9, dial: zeros.map((_, j) => j * i), dns: zeros.map((_, j) => j * i) }));
+            drawCharts();
+            for (const svg of document.querySelectorAll('.plot svg')) {
+                const boxes = [...svg.querySelectorAll('.tick')].map((tick) => [tick.textContent, tick.getBoundingClientRect()]);
+                spans.add(boxes.find(([text]) => text.startsWith('\u2212'))[0]);
+                boxes.forEach(([text, a], i) => boxes.slice(i + 1).forEach(([other, b]) => {
+                    if (a.left < b.right && b.left < a.right && a.top + 2 < b.bottom && b.top + 2 < a.bottom)
+                        bad.push(`${minutes} min, ${is}: ${text} over ${other}`);
+                }));
+                if (boxes.some(([, box]) => box.left < svg.closest('.chart').getBoundingClientRect().left))
+                    bad.push(`${minutes} min: beyond the edge`);
+            }
+        }
+        return [bad, [...spans]];
+    });"""
+
+
+@pytest.mark.parametrize("size", [DESKTOP, PHONE, (320, 568), (820, 1180), (1680, 1000)], ids=str)
+def test_axes_do_not_overlap(proxy, browse, size):
+    browser = browse(proxy(admin=True), size)
+    browser.wait("facts.waits.length > 0")
+    assert browser.do(OVERLAPS) == [[], ["\u221260 s", "\u22125 min", "\u221215 min"]]
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_denied_and_failed_differ_in_lightness(proxy, browse, scheme):
+    """For eyes that know no red and green, on paper, and beside the panel."""
+    browser = browse(proxy(admin=True), DESKTOP, scheme)
+    colours = browser.do("return await page.evaluate(() => ['--denied', '--failed', '--panel'].map((name) =>"
+                         " getComputedStyle(document.documentElement).getPropertyValue(name)))")
+    denied, failed, panel = map(luminance, colours)
+
+    def contrast(one, other):
+        return (max(one, other) + .05) / (min(one, other) + .05)
+
+    assert contrast(denied, failed) >= 2.5
+    assert min(contrast(denied, panel), contrast(failed, panel)) >= 2.8
+
+
+def luminance(colour):
+    """Relative luminance, as of WCAG 2, of #rrggbb."""
+    parts = [int(colour.strip()[i:i + 2], 16) / 255 for i in (1, 3, 5)]
+    linear = [part / 12.92 if part <= .04045 else ((part + .055) / 1.055) ** 2.4 for part in parts]
+    return sum(weight * part for weight, part in zip((.2126, .7152, .0722), linear))
+
+
+def test_forced_colours_keep_marks(busy, browse):
+    browser = browse(busy[0])
+    browser.do("await page.emulateMedia({ forcedColors: 'active' })")
+    browser.wait("document.querySelectorAll('#top-users .figure').length > 0")
+    marks = browser.do("""return await page.evaluate(() => [...document.querySelectorAll('.legend dt, .light')].map((node) => {
+        const style = getComputedStyle(node, '::before');
+        return [style.forcedColorAdjust, style.backgroundColor];
+    }))""")
+    assert len(marks) >= 11
+    for adjust, colour in marks:
+        assert adjust == "none" and colour not in ("rgba(0, 0, 0, 0)", "transparent")
+    assert browser.do("return await page.evaluate(() => getComputedStyle(document.querySelector('.share')).borderBottomWidth)") == "3px"
     browser.check()
 
 
@@ -249,8 +392,11 @@ def test_denies_and_explain(proxy, browse):
     browser = browse(running)
     assert refuse(running, "banner.ads.example:443") == 403
     browser.do("await page.getByText('banner.ads.example:443').waitFor()")
-    assert "advertising" in browser.text("#denies tbody tr")
-    browser.do("await page.locator('#denies tbody tr .link-like').click()")
+    assert "advertising" in browser.text("#denies li")
+    browser.do("await page.locator('#denies li button').click()")
+    assert browser.text("#details-title") == "Refused: banner.ads.example:443"
+    assert not browser.do("return await page.locator('#details-kill').isVisible()")
+    browser.do("await page.locator('#details-explain').click()")
     browser.wait("document.getElementById('explain-verdict').textContent === 'denied'")
     assert "deny by rule advertising" in browser.text("#explain-text")
     browser.wait("document.getElementById('top-rules').textContent === 'advertising1'")
@@ -274,7 +420,7 @@ def test_a_password_in_the_address(proxy, origin, browse, tmp_path):
         client.send(f"CONNECT localhost:{echo.port} HTTP/1.1\r\n\r\n".encode())
         assert client.read_response(has_body=False).status == 200
         browser.wait(f"{ROWS} === 1")  # the stream of events, and the list
-        browser.do("await page.locator('.kill').click(); await page.locator('#kill-yes').click()")
+        browser.do(ASK_TO_KILL + "await page.locator('#kill-yes').click()")
         client.read_to_end()
     browser.do("await page.locator('#explain-target').fill('127.0.0.1:1');"
                "await page.keyboard.press('Enter')")
@@ -287,9 +433,12 @@ def test_outside_text_is_text(proxy, browse):
     running = proxy(admin=True)
     browser = browse(running)
     assert refuse(running, "127.0.0.1:1", HOSTILE) == 407
-    browser.wait("document.querySelectorAll('#denies tbody tr').length === 1")
-    shown = browser.text("#denies tbody .d-user")
-    assert shown.startswith("<img src=x onerror=alert(1)>") and "\u202e" not in shown
+    browser.wait("document.querySelectorAll('#denies li').length === 1")
+    shown = browser.text("#denies li .d-why")
+    assert "<img src=x onerror=alert(1)>" in shown and "\u202e" not in shown
+    browser.do("await page.locator('#denies li button').click()")
+    shown = browser.text("#details-facts")
+    assert "<img src=x onerror=alert(1)>" in shown and "\u202e" not in shown
     assert browser.do("return await page.locator('#denies img').count()") == 0
     browser.check()
 
@@ -313,7 +462,7 @@ def test_policy_holds(proxy, browse):
 def test_accessible_in_each_theme(busy, browse, scheme, size):
     refuse(busy[0], "banner.ads.example:443")
     browser = browse(busy[0], size, scheme)
-    browser.wait(f"{ROWS} > 150 && document.querySelectorAll('#denies tbody tr').length > 0")
+    browser.wait(f"{ROWS} > 150 && document.querySelectorAll('#denies li').length > 0")
     assert browser.do("return await axe(page)") == []
     assert browser.do("return await page.evaluate(() => document.documentElement.scrollWidth)") == size[0]
     colour = "getComputedStyle(document.body).backgroundColor"
@@ -340,7 +489,6 @@ def test_restart(proxy, origin, browse):
     browser.wait("document.getElementById('link').textContent === 'disconnected'")
     said = browser.text("#lost")
     assert "No answer from adit since " in said and "What you see is from then." in said
-    browser.wait("[...document.querySelectorAll('.kill')].every((button) => button.disabled)")
     browser.wait("document.getElementById('lost-next').textContent.startsWith('Trying again')")
     assert browser.do("return await axe(page)") == []
 
