@@ -535,6 +535,18 @@ def find_peers(folder, cores, without):
     return [peer(binary, folder, cores) for peer, binary in found if peer.name not in without]
 
 
+def put_on(pid, cores):
+    """Every thread of a process and of its children; what they start later inherits it."""
+    for task in Path(f"/proc/{pid}/task").glob("*"):
+        try:
+            os.sched_setaffinity(int(task.name), cores)
+            children = (task / "children").read_text().split()
+        except OSError:
+            continue        # it has just ended
+        for child in children:
+            put_on(child, cores)
+
+
 def raise_descriptor_limit():
     """All children inherit it: 9,000 tunnels are 18,000 descriptors in a proxy and in the generator."""
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)

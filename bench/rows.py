@@ -26,7 +26,8 @@ class Measure:
 @dataclass
 class Row:
     """`pair`: the variant of adit that the row is about, and the one that it is compared to; without,
-    adit and all peers take part. `rounds`: at most so many, because the row is slow."""
+    adit and all peers take part. `rounds`: at most so many, because the row is slow. Unless `is_pinned`,
+    generator and proxy run on whatever cores the scheduler gives them, as without a bench."""
     name: str
     arguments: list
     measures: list
@@ -35,6 +36,7 @@ class Row:
     pair: tuple = None
     tunnels: int = 0                # open at once; a proxy may say that it cannot
     rounds: int = 1000
+    is_pinned: bool = True
 
     def measures_proxy(self, proxy):
         if self.pair:
@@ -83,6 +85,13 @@ def bulk_row(direction, flows, goal=None, name=None, title="", pair=None):
         Measure("cpu_s_per_gb", title, "CPU s/GB", digits=3, goal=goal),
         *latencies(f"{title}: {megabytes} MB", 0.001, "ms", 1),
         Measure("gbit_per_s", title, "Gbit/s", THROUGHPUT)], pair=pair)
+
+
+def free_row(direction, flows):
+    """What depends on who wakes whom across cores shows only here."""
+    row = bulk_row(direction, flows, None, f"free-{direction}-{flows}", ", not pinned")
+    row.is_pinned = False
+    return row
 
 
 def idle_measures(tunnels):
@@ -143,7 +152,8 @@ def policy_row():
 
 
 # `--quick` leaves them out unless they are asked for: they take long.
-SLOW_ROWS = ["hold", "workers-tunnels", "workers-roundtrip", "workers-down"]
+SLOW_ROWS = ["hold", "workers-tunnels", "workers-roundtrip", "workers-down",
+             "free-down-8", "free-up-8", "free-down-32", "free-up-32"]
 
 
 def workers_row(row):
@@ -160,6 +170,7 @@ def make_rows():
         tunnel_row(32, 0.88), tunnel_row(256, 0.88),
         roundtrip_row(1), roundtrip_row(64, 1.0), roundtrip_row(1000, 0.92),
         bulk_row("down", 1, 0.5), bulk_row("down", 8, 0.75), bulk_row("up", 1), bulk_row("up", 8, 0.75),
+        free_row("down", 8), free_row("up", 8), free_row("down", 32), free_row("up", 32),
         mixed_row(), storm_row(),
         tunnel_row(32, None, "rules-20", ", 20 rules to 1", ("adit", "adit-1-rule")),
         tunnel_row(32, None, "rules-1000", ", 1,000 rules to 20", ("adit-1000-rules", "adit")),

@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -231,6 +232,23 @@ def test_floor_takes_nothing_but_tunnels_on_loopback(floor, head):
     with socket.create_connection(("127.0.0.1", floor), timeout=30) as client:
         client.sendall(head.format(floor).encode())
         assert client.recv(100) == b""
+
+
+# ---- cores ----
+
+def test_a_proxy_is_put_on_other_cores_with_its_threads_and_children():
+    adit = proxies.Adit(binary(), Path(tempfile.mkdtemp(prefix="adit-bench-")), os.sched_getaffinity(0))
+    adit.start()
+    try:
+        for cores in ({min(os.sched_getaffinity(0))}, os.sched_getaffinity(0)):
+            proxies.put_on(adit.pid, cores)
+            worker = Path(f"/proc/{adit.pid}/task/{adit.pid}/children").read_text().split()[0]
+            tasks = [*Path(f"/proc/{adit.pid}/task").iterdir(), *Path(f"/proc/{worker}/task").iterdir()]
+            assert len(tasks) > 2
+            assert all(os.sched_getaffinity(int(task.name)) == cores for task in tasks)
+    finally:
+        adit.stop()
+        shutil.rmtree(adit.folder.parent)
 
 
 # ---- all of it ----
