@@ -686,7 +686,7 @@ static void tells_what_was_emptied(void **state)
 
 static void survives_floods(void **state)
 {
-    enum { SIZE = 4 << 20 };
+    enum { SIZE = 1 << 20 };
     static const char *const pieces[] = {
         "{",           "x\n",  "deny to {",      "\"",           "list a { b,", "a,", "#\n",
         "deny to a, ", "not ", "group g { } \n", "listen 1 { x;"};
