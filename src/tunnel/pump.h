@@ -89,7 +89,7 @@ static inline void half_count(struct relay *relay, unsigned from, size_t count)
 }
 
 /* Writing to the sink of `from` failed: pending bytes are dropped, and so is what still comes. */
-void relay_sink_failed(struct relay *relay, unsigned from);
+void relay_sink_failed(struct relay *relay, unsigned from, int error);
 
 ssize_t pump_copy(struct relay *relay, unsigned from);
 ssize_t pump_splice(struct relay *relay, unsigned from);

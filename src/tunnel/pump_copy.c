@@ -46,7 +46,7 @@ void pump_copy_flush(struct relay *relay, unsigned from)
     if (count == -EAGAIN)
         return;
     if (count < 0) {
-        relay_sink_failed(relay, from);
+        relay_sink_failed(relay, from, (int)count);
         return;
     }
     half_count(relay, from, (size_t)count);
@@ -61,7 +61,7 @@ static void write_out(struct relay *relay, unsigned from, const char *bytes, siz
     ssize_t count = stream_write(half_sink(relay, from), bytes, length);
 
     if (count < 0 && count != -EAGAIN) {
-        relay_sink_failed(relay, from);
+        relay_sink_failed(relay, from, (int)count);
         return;
     }
     size_t written = count > 0 ? (size_t)count : 0;
@@ -92,7 +92,7 @@ static ssize_t pass_on(struct relay *relay, unsigned from, size_t size)
     if (written == -EAGAIN)
         return -EAGAIN;
     if (written < 0) {
-        relay_sink_failed(relay, from);
+        relay_sink_failed(relay, from, (int)written);
         written = count;
     } else {
         half_count(relay, from, (size_t)written);

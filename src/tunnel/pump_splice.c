@@ -32,7 +32,7 @@ void pump_splice_flush(struct relay *relay, unsigned from)
             return;
         }
         if (count <= 0) {
-            relay_sink_failed(relay, from);
+            relay_sink_failed(relay, from, count < 0 ? -errno : -EIO);
             return;
         }
         half_count(relay, from, (size_t)count);

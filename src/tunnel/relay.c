@@ -7,9 +7,10 @@
  *  - A reset must not overtake bytes: it is passed on only when our stash and pipe are empty and
  * the receiving side has acknowledged everything; so it may have to wait, looking again and again.
  *  - Once a write to an end has failed, the kernel has told its error; reading then shows a plain
- * end. That end is a reset all the same.
+ *    end. That end is a reset all the same; but not after EPIPE, for then its FIN had come before.
  *  - A sink that can't be written is no reason to hang up: its source is read and dropped until the
- *    other direction is done. If that is so already, the end that failed has reset.
+ *    other direction is done. If that is so already, the end that failed has reset: its FIN is
+ *    passed on first, or what it sent would look cut off.
  *  - A throttled half does not read before its time; no event tells of that, only the deadline.
  */
 #include "tunnel/relay.h"
@@ -31,20 +32,26 @@ static const uint16_t reset_wait_first_ms = 10;
 static const uint16_t reset_wait_most_ms = 1000;
 static const uint64_t reset_patience_ms = 15 * 1000;
 
+static bool half_is_done(const struct half *half)
+{
+    return half->is_source_ended && half->is_sink_ended;
+}
+
 static void drop_pending(struct relay *relay, unsigned from)
 {
     stash_drop(relay, from);
     half_return_pipe(relay_env_of(relay), &relay->halves[from]);
 }
 
-void relay_sink_failed(struct relay *relay, unsigned from)
+void relay_sink_failed(struct relay *relay, unsigned from, int error)
 {
     struct half *half = &relay->halves[from];
 
     half->is_sink_ended = true;
     half->is_sink_broken = true;
+    half->is_sink_cut_off = error != -EPIPE;
     /* An end whose FIN was read has nothing more to tell us; this is how we learn of its reset. */
-    if (relay->halves[!from].is_source_ended)
+    if (half_is_done(&relay->halves[!from]))
         relay->is_reset[!from] = true;
     drop_pending(relay, from);
 }
@@ -64,7 +71,7 @@ static void source_ended(struct relay *relay, unsigned from, bool is_reset)
     }
     note_end(relay, from == RELAY_CLIENT ? CLOSED_BY_CLIENT_RESET : CLOSED_BY_TARGET_RESET);
     relay->is_reset[from] = true;
-    relay_sink_failed(relay, !from);
+    relay_sink_failed(relay, !from, -ECONNRESET);
 }
 
 static void flush_pending(struct relay *relay, unsigned from)
@@ -173,7 +180,7 @@ static void half_move(struct relay *relay, unsigned from)
         relay->active_ms = loop_now_ms(relay->env->loop);
         if (count <= 0) {
             /* After a failed write the kernel has no error left to tell: the end is a reset. */
-            source_ended(relay, from, count < 0 || relay->halves[!from].is_sink_broken);
+            source_ended(relay, from, count < 0 || relay->halves[!from].is_sink_cut_off);
             return;
         }
         moved += (size_t)count;
@@ -214,22 +221,20 @@ static void relay_end(struct relay *relay, enum closed_by closed_by, bool reset_
     relay->on_ended(relay, closed_by);
 }
 
-static bool half_is_done(const struct half *half)
-{
-    return half->is_source_ended && half->is_sink_ended;
-}
-
 static void pass_on_fin(struct relay *relay, unsigned from)
 {
     struct half *half = &relay->halves[from];
+    const struct half *other = &relay->halves[!from];
+    bool is_gone = other->is_sink_broken; /* the source; we learnt of it only after its FIN */
 
     if (!half->is_source_ended || half->is_sink_ended || half_is_pending(half) ||
         relay->is_reset[from])
         return;
-    /* When the other direction is done already, closing sends the FIN. */
-    if (!half_is_done(&relay->halves[!from]) && stream_shutdown_write(half_sink(relay, from)) < 0)
+    /* When the other direction is done already, closing sends the FIN; a reset would not. */
+    if ((!half_is_done(other) || is_gone) && stream_shutdown_write(half_sink(relay, from)) < 0)
         half->is_sink_broken = true;
     half->is_sink_ended = true;
+    relay->is_reset[from] = is_gone;
 }
 
 /* What `from` reset must reach the other end behind all bytes. True when the relay has ended. */

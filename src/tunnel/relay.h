@@ -32,7 +32,8 @@ struct half {
     bool is_pipe_refused;
     bool is_source_ended; /* its end or an error was read */
     bool is_sink_ended;   /* FIN was passed on, or writing failed: what still comes is dropped */
-    bool is_sink_broken;
+    bool is_sink_broken;  /* writing failed */
+    bool is_sink_cut_off; /* ... and no FIN of that end had come: what it sent may lack the rest */
 };
 
 struct relay {

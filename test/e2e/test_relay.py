@@ -2,6 +2,7 @@
 RST; nobody's slowness costs memory. Each case runs with the relay's own choice, copying only,
 splicing from the first byte, and as somebody to whom the kernel refuses pipes."""
 
+import contextlib
 import fcntl
 import hashlib
 import os
@@ -482,6 +483,35 @@ def test_reset_never_overtakes_bytes_up(proxy, origin):
     assert len(got) == len(data)
     assert got == data
     assert endings == ["rst"]
+
+
+def test_a_client_that_goes_with_its_fin(proxy, origin):
+    """It has sent all, and does not wait for the rest of an endless download: a FIN and a reset. All
+    that it sent arrives, and the FIN behind, whichever of the two the proxy meets first."""
+    got = []
+
+    def pour(connection):
+        with contextlib.suppress(OSError):
+            while True:
+                connection.sendall(bytes(100_000))
+
+    def serve(connection):
+        sender = in_thread(pour, connection)
+        try:
+            got.append(b"".join(iter(lambda: connection.recv(1 << 16), b"")))
+        except OSError as error:
+            got.append(error)
+        sender.join()
+
+    server = origin(Handler, serve)
+    for number in range(20):
+        client = open_tunnel(proxy.address, server.authority)
+        client.read_exact(2_000_000)
+        client.send(b"last" * 1000)
+        client.shutdown_write()
+        client.close()
+        eventually(lambda: len(got) > number)
+    assert got == 20 * [b"last" * 1000]
 
 
 def test_reset_of_one_tunnel_leaves_the_others_alone(proxy, origin):

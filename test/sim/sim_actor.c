@@ -110,7 +110,7 @@ static void receive(struct sim_actor *actor)
         if (count == -EAGAIN)
             break;
         if (count <= 0) {
-            note_end(actor, count < 0 || sim_tcp_is_reset(actor->end));
+            note_end(actor, !sim_tcp_has_fin(actor->end));
             break;
         }
         if (actor->side == SIM_CLIENT)

@@ -513,10 +513,11 @@ static void check_ending(const char *who, const struct sim_actor *actor, enum si
 {
     if (ending == ENDS_ANYHOW)
         return;
-    EXPECT(actor->is_reset == (ending == ENDS_WITH_RESET), "%s saw %s", who,
+    EXPECT(actor->is_reset == (ending != ENDS_WITH_EOF), "%s saw %s", who,
            actor->is_reset  ? "a reset"
            : actor->has_eof ? "a plain end"
                             : "no end");
+    EXPECT(actor->has_eof || ending != ENDS_WITH_EOF_AND_RESET, "%s saw no FIN first", who);
 }
 
 static void check_story(void)

@@ -15,6 +15,7 @@ enum sim_ending {
     ENDS_ANYHOW,
     ENDS_WITH_EOF,
     ENDS_WITH_RESET,
+    ENDS_WITH_EOF_AND_RESET, /* in this order */
 };
 
 struct sim_scenario {
