@@ -237,6 +237,59 @@ static void finish_policy(struct config_builder *builder)
     };
 }
 
+static void note_whole(void *context, const struct ip_network *network)
+{
+    bool *is_whole = context;
+
+    *is_whole |= network->prefix_length == 0;
+}
+
+static bool is_everybody(const struct config_owner *owner)
+{
+    const struct policy_condition *from = &owner->config.admin_from;
+    const struct list_draft *lists = owner->lists.items;
+    bool is_whole = false;
+
+    for (size_t i = 0; i < from->value_count; i++) {
+        const struct policy_value *value = &from->values[i];
+
+        if (value->kind == POLICY_VALUE_LIST)
+            network_set_visit(lists[value->index].networks, note_whole, &is_whole);
+        else if (value->kind == POLICY_VALUE_NETWORK)
+            note_whole(&is_whole, &value->network);
+        is_whole |= value->kind == POLICY_VALUE_ANY;
+    }
+    return is_whole;
+}
+
+/* Where it is in the end, for `-a` may have moved it; and lists are known only now. */
+static void check_admin_access(struct config_builder *builder, bool is_option)
+{
+    const struct config *config = &builder->owner->config;
+
+    if (!config->has_admin || ip_address_is_loopback(&config->admin.address) ||
+        config->admin_users.value_count > 0)
+        return;
+    if (builder->admin_from_place.line > 0) {
+        if (is_everybody(builder->owner))
+            builder_error(builder, &builder->admin_from_place,
+                          "the admin page beyond loopback is not for everybody: name fewer, or add "
+                          "`user @group` and a `users` file",
+                          NULL);
+    } else if (is_option) {
+        builder_error(builder, NULL,
+                      "-a: the admin page beyond loopback needs a password, or to know for whom it "
+                      "is: write `admin ADDR:PORT from 10.0.0.0/8`, or `admin ADDR:PORT user "
+                      "@group` and a `users` file into the configuration",
+                      NULL);
+    } else {
+        builder_error(builder, &builder->admin_address_place,
+                      "the admin page beyond loopback needs a password, or to know for whom it is: "
+                      "add `user @group` and a `users` file, or `from 10.0.0.0/8`",
+                      NULL);
+    }
+}
+
 /* A wildcard address that takes in the other one is left for the kernel to find, and so is a page
  * that nobody asked for: adit then runs without it. */
 static void check_admin(struct config_builder *builder, bool is_option)
@@ -284,8 +337,6 @@ void build_finish(struct config_builder *builder, const struct config_overrides 
     check_references(builder);
     check_groups(builder);
     take_listeners(builder, overrides);
-    if (builder->depth == 0 && builder->file_count > 0)
-        warn_of_silence(builder);
     config->workers = overrides->workers;
     if (overrides->control_path != NULL)
         config->control_path = overrides->control_path;
@@ -296,18 +347,13 @@ void build_finish(struct config_builder *builder, const struct config_overrides 
     }
     if (overrides->admin != NULL)
         config->admin = *overrides->admin;
-    if (overrides->admin != NULL && config->admin_users.value_count == 0 &&
-        config->admin_from.value_count == 0 && !ip_address_is_loopback(&config->admin.address))
-        builder_error(
-            builder, NULL,
-            "-a: the admin page beyond loopback needs a password, or to know for whom it is: write "
-            "`admin ADDR:PORT from 10.0.0.0/8`, or `admin ADDR:PORT user "
-            "@group` and a `users` file into the configuration",
-            NULL);
+    check_admin_access(builder, overrides->admin != NULL);
     check_admin(builder, overrides->admin != NULL);
     build_name_rules(builder);
-    if (builder->depth == 0 && builder->file_count > 0)
+    if (builder->depth == 0 && builder->file_count > 0) {
+        warn_of_silence(builder);
         build_warn(builder);
+    }
     finish_policy(builder);
     config->sources = builder->owner->sources.items;
     config->source_count = builder->owner->sources.count;

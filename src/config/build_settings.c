@@ -121,18 +121,6 @@ static void add_admin_names(struct config_builder *builder, const struct vector 
     }
 }
 
-static bool is_everybody(const struct policy_condition *from)
-{
-    for (size_t i = 0; i < from->value_count; i++) {
-        const struct policy_value *value = &from->values[i];
-
-        if (value->kind == POLICY_VALUE_ANY ||
-            (value->kind == POLICY_VALUE_NETWORK && value->network.prefix_length == 0))
-            return true;
-    }
-    return false;
-}
-
 void build_admin(struct config_builder *builder, const struct config_place *place,
                  const struct admin_draft *admin)
 {
@@ -148,18 +136,9 @@ void build_admin(struct config_builder *builder, const struct config_place *plac
         build_values(builder, POLICY_USER, &admin->users, &config->admin_users);
     if (admin->from.count > 0)
         build_values(builder, POLICY_FROM, &admin->from, &config->admin_from);
-    if (admin->users.count > 0 || ip_address_is_loopback(&config->admin.address))
-        return;
-    if (admin->from.count == 0)
-        builder_error(builder, &admin->address.place,
-                      "the admin page beyond loopback needs a password, or to know for whom it is: "
-                      "add `user @group` and a `users` file, or `from 10.0.0.0/8`",
-                      NULL);
-    else if (is_everybody(&config->admin_from))
-        builder_error(builder, &((const struct config_word *)admin->from.items)->place,
-                      "the admin page beyond loopback is not for everybody: name fewer, or add "
-                      "`user @group` and a `users` file",
-                      NULL);
+    builder->admin_address_place = admin->address.place;
+    if (admin->from.count > 0)
+        builder->admin_from_place = ((const struct config_word *)admin->from.items)->place;
 }
 
 void build_admin_off(struct config_builder *builder, const struct config_place *place)

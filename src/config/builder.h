@@ -92,6 +92,8 @@ struct config_builder {
     size_t rule_errors;               /* how many errors there were before it */
     struct config_place setting_places[SETTING_COUNT]; /* line 0: not set */
     struct config_place admin_place;
+    struct config_place admin_address_place;
+    struct config_place admin_from_place; /* of the first of them */
     struct config_place control_place;
     struct config_place log_place;
     struct config_place resolver_place;

@@ -224,11 +224,15 @@ static void put_admin(struct printer *printer)
         put_name(printer, config->admin_names[i]);
     }
     put(printer, "\n");
-    if (config->control_path != NULL) {
-        put(printer, "control ");
-        put_quoted(printer, config->control_path);
-        put(printer, "\n");
-    }
+}
+
+static void put_control(struct printer *printer)
+{
+    if (printer->config->control_path == NULL)
+        return;
+    put(printer, "control ");
+    put_quoted(printer, printer->config->control_path);
+    put(printer, "\n");
 }
 
 static void put_resolver(struct printer *printer)
@@ -388,6 +392,7 @@ void config_print(const struct config *config,
 
     put_listeners(&printer);
     put_admin(&printer);
+    put_control(&printer);
     if (config->users_path != NULL) {
         put(&printer, "users file ");
         put_quoted(&printer, config->users_path);

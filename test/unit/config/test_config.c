@@ -293,6 +293,22 @@ static void prints_what_parses_to_the_same(void **state)
     destroy(second);
 }
 
+static void prints_the_control_socket_without_an_admin_page(void **state)
+{
+    static const struct memory_file file = {
+        "/a.conf", "admin off\ncontrol \"/run/a.sock\"\nallow from loopback\n", 0, 0};
+    struct result *result = calloc(1, sizeof(*result));
+    char printed[OUTPUT_SIZE];
+    struct text text;
+
+    parse_files(result, &file, 1, NULL);
+    assert_int_equal(result->error, 0);
+    text_init(&text, printed, sizeof(printed));
+    config_print(result->config, add_piece, &text);
+    assert_non_null(strstr(printed, "admin off\ncontrol \"/run/a.sock\"\n"));
+    destroy(result);
+}
+
 /* Unnamed rules of files with the same name are told apart, by no more of the path than that
  * takes. */
 static void tells_files_of_one_name_apart(void **state)
@@ -389,6 +405,11 @@ static void has_the_admin_page_where_the_command_line_says(void **state)
     parse_files(result, NULL, 0, &named);
     assert_int_equal(result->error, -EINVAL);
     assert_non_null(strstr(result->output, "-a: the admin page beyond loopback needs a password"));
+    const struct memory_file open = {"/a.conf", "admin 127.0.0.1:7 from any\nallow from loopback\n",
+                                     0, 0};
+    parse_files(result, &open, 1, &named);
+    assert_int_equal(result->error, -EINVAL);
+    assert_non_null(strstr(result->output, "/a.conf:1:24: error: the admin page beyond loopback"));
     assert_int_equal(ip_endpoint_parse("127.0.0.1:10800", 15, &admin), 0);
     parse_files(result, NULL, 0, &named);
     assert_int_equal(result->error, -EINVAL);
@@ -713,6 +734,7 @@ int main(void)
         cmocka_unit_test(does_what_the_table_says),
         cmocka_unit_test(reads_values),
         cmocka_unit_test(prints_what_parses_to_the_same),
+        cmocka_unit_test(prints_the_control_socket_without_an_admin_page),
         cmocka_unit_test(tells_files_of_one_name_apart),
         cmocka_unit_test(has_a_configuration_built_in),
         cmocka_unit_test(has_the_admin_page_where_the_command_line_says),
