@@ -104,6 +104,20 @@ static int explain_question(const struct question *question, const struct snapsh
     return explanation_exit_status(explain.outcome);
 }
 
+/* What a start would listen to. Returns how many there are. */
+static size_t list_listeners(const struct config *config, struct snapshot_listener *listeners)
+{
+    size_t count = 0;
+
+    for (; count < config->listener_count; count++)
+        listeners[count] = (struct snapshot_listener){
+            .written = config->listeners[count], .bound = config->listeners[count], .fd = -1};
+    if (config->has_admin)
+        listeners[count++] = (struct snapshot_listener){
+            .written = config->admin, .bound = config->admin, .fd = -1, .is_admin = true};
+    return count;
+}
+
 int explain_run(const struct options *options)
 {
     struct snapshot_listener listeners[SNAPSHOT_LISTENERS_MAX];
@@ -112,10 +126,7 @@ int explain_run(const struct options *options)
 
     if (check_load(options, true, &config) < 0)
         return EXIT_FAILED;
-    for (size_t i = 0; i < config->listener_count; i++)
-        listeners[i] = (struct snapshot_listener){
-            .written = config->listeners[i], .bound = config->listeners[i], .fd = -1};
-    int error = snapshot_create(config, listeners, config->listener_count, &snapshot);
+    int error = snapshot_create(config, listeners, list_listeners(config, listeners), &snapshot);
     if (error < 0) {
         say("no memory for the configuration");
         return EXIT_FAILED;

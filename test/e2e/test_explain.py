@@ -94,8 +94,12 @@ def test_a_lookup_of_a_name_without_a_dot(tmp_path, namespace):
     assert "the lookup failed (50" in last(done) and "a name without a dot" in last(done)
 
 
-def test_the_proxy_itself(explain):
-    done = explain("127.0.0.1:10800")
+@pytest.mark.parametrize("target", ["127.0.0.1:10800", "localhost:10801"])
+def test_the_proxy_itself(tmp_path, target):
+    """Its admin page as well: a running adit refuses both."""
+    path = tmp_path / "adit.conf"
+    path.write_text("admin 0.0.0.0:10801 from loopback\nallow from loopback to any, loopback\n")
+    done = run_adit("explain", "-c", path, target)
     assert done.returncode == 3
     assert "502" in last(done) and "proxy_loop_detected" in last(done)
 
