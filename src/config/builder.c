@@ -96,8 +96,10 @@ void builder_read_text(struct config_builder *builder, const char *name, const c
     struct lexer lexer;
 
     lexer_init(&lexer, name, text, length, builder);
-    if (!lexer_check_text(&lexer))
+    if (!lexer_check_text(&lexer)) {
+        builder->is_cut = true;
         return;
+    }
     builder->lexer = &lexer;
     /* Its result: errors are diagnostics already, and memory shows in the arena but for bison's. */
     if (grammar_parse(builder) == 2)
@@ -151,6 +153,7 @@ void builder_read_file(struct config_builder *builder, const char *path,
         error = -EFBIG;
     if (error == 0 && length == 0)
         text = ""; /* a reader may have nothing to point to */
+    builder->is_cut |= error < 0;
     if (error < 0)
         builder_report_io(builder, place, path, error);
     else

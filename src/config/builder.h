@@ -95,6 +95,8 @@ struct config_builder {
     struct config_place admin_address_place;
     struct config_place admin_from_place; /* of the first of them */
     struct config_place control_place;
+    bool is_control_begun; /* a `control` stands there, be it malformed */
+    bool is_cut;           /* a file could not be read, or is no text */
     struct config_place log_place;
     struct config_place resolver_place;
     struct config_place users_place;

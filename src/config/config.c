@@ -124,6 +124,8 @@ int config_find_control(struct config_reader *reader, const char *path, struct t
         error = -ENOMEM;
     else if (builder.owner->config.control_path != NULL)
         text_add(ret_path, builder.owner->config.control_path);
+    else if (builder.is_control_begun || builder.is_cut)
+        error = -EINVAL;
     diagnostics_destroy(builder.diagnostics);
     config_destroy(&builder.owner->config);
     return error;

@@ -46,7 +46,10 @@
 
 static int grammar_lex(GRAMMAR_STYPE *value, GRAMMAR_LTYPE *place, struct config_builder *builder)
 {
-    return lexer_next(builder->lexer, &value->word, place);
+    int token = lexer_next(builder->lexer, &value->word, place);
+
+    builder->is_control_begun |= token == TOKEN_CONTROL;
+    return token;
 }
 
 static void grammar_error(const GRAMMAR_LTYPE *place, struct config_builder *builder,

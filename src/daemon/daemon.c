@@ -65,7 +65,12 @@ static int find_control(struct settings *settings, struct text *path)
     bundle_recorder_init(&recorder);
     int error = config_find_control(&recorder.reader, settings->config_path, path);
     bundle_recorder_finish(&recorder);
-    if (error < 0)
+    if (error == -EINVAL)
+        say("can't tell from %s where the control socket is: 'adit check %s' says why; mend that, "
+            "or "
+            "name the socket with -s",
+            settings->config_path, settings->config_path);
+    else if (error < 0)
         say("can't read %s: %s", settings->config_path, strerror(-error));
     else if (path->length > 0)
         settings->control_path = path->start;

@@ -193,6 +193,19 @@ def test_the_configuration_names_the_socket(adit, tmp_path):
     assert proxy.wait() == 0
 
 
+@pytest.mark.parametrize("text", ['control "${ADIT_NOT_SET}.sock"\n', "control\n", 'control "x\n',
+                                  'include "nowhere.conf"\n', "# caf\u00e9\n"])
+def test_a_mistake_about_the_socket_leads_to_no_other_adit(at_home, tmp_path, text):
+    """Nobody drains the adit of the default socket for want of another one's name."""
+    proxy = at_home()
+    config = tmp_path / "other.conf"
+    config.write_text(text + "allow from loopback to any port 443\n", encoding="latin-1")
+    for words in (["stats"], ["drain"]):
+        done = ask_inside(proxy, *words, "-c", str(config))
+        assert (done.returncode, done.stdout) == (1, "")
+        assert done.stderr.startswith(f"adit: can't tell from {config} where the control socket is")
+
+
 def test_s_goes_before_the_configuration(adit, tmp_path):
     config = tmp_path / "adit.conf"
     config.write_text('listen 127.0.0.1:0\ncontrol "never.sock"\nallow from loopback to any port 443\n')
