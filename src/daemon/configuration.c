@@ -48,22 +48,31 @@ static int take_log(struct configuration *configuration, const struct config *co
     return fd;
 }
 
-static int take_control_path(struct configuration *configuration, const struct config *config)
+static bool is_reload(const struct configuration *before)
 {
-    if (config->control_path == NULL)
+    return before->bundle_fd >= 0;
+}
+
+/* Where the socket is: a reload does not move it. */
+static int take_control_path(struct configuration *configuration, const struct config *config,
+                             const struct configuration *before)
+{
+    const char *path = is_reload(before) ? before->control_path : config->control_path;
+
+    if (path == NULL)
         return 0;
-    configuration->control_path = strdup(config->control_path);
+    configuration->control_path = strdup(path);
     return configuration->control_path != NULL ? 0 : -ENOMEM;
 }
 
 /* The old socket stays where those who talk to it look. */
-static void warn_of_control(const struct configuration *loaded, const struct configuration *before,
+static void warn_of_control(const struct config *config, const struct configuration *before,
                             struct text *message)
 {
     const char *old = before->control_path != NULL ? before->control_path : "";
-    const char *new = loaded->control_path != NULL ? loaded->control_path : "";
+    const char *new = config->control_path != NULL ? config->control_path : "";
 
-    if (before->bundle_fd >= 0 && strcmp(old, new) != 0)
+    if (is_reload(before) && strcmp(old, new) != 0)
         text_add(message, "adit: warning: `control` moves at the next start only; until then the "
                           "socket stays where it is\n");
 }
@@ -149,7 +158,7 @@ static int open_parts(struct configuration *configuration, const struct config *
                       const struct opening *opening)
 {
     configuration->drain_timeout_ms = config->values.drain_timeout_ms;
-    int error = take_control_path(configuration, config);
+    int error = take_control_path(configuration, config, opening->before);
     if (error == 0)
         error = take_log(configuration, config, opening->message);
     if (error == 0)
@@ -199,7 +208,7 @@ int configuration_load(struct configuration *configuration, const struct setting
     if (error == 0)
         error = open_parts(&loaded, config, &opening);
     if (error == 0) {
-        warn_of_control(&loaded, before, message);
+        warn_of_control(config, before, message);
         *configuration = loaded;
     } else {
         configuration_drop(&loaded, before);

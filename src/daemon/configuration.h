@@ -21,7 +21,7 @@ struct configuration {
     struct listeners admin; /* one or none */
     uint64_t drain_timeout_ms;
     struct config_sources *sources;
-    char *control_path; /* NULL: the default */
+    char *control_path; /* as at the start; NULL: the default */
 };
 
 /* What a bundle's extra bytes are: one a listener, in the order of the descriptors sent. */
