@@ -271,12 +271,33 @@ static bool is_page_rule(const char *at, const char *end)
     return at < end && *at == '#';
 }
 
+/* An entry with a dot or a colon, as hardly a comment begins: `a.example;b.example` is two. */
+static bool begins_with_entry(const char *text, size_t length)
+{
+    char buffer[MESSAGE_MAX];
+    struct list_entry entry;
+    struct text ignored;
+    size_t start = 0;
+
+    while (start < length && byte_is_blank(text[start]))
+        start++;
+    size_t end = start;
+    while (end < length && !byte_is_blank(text[end]) && text[end] != ';')
+        end++;
+    text_init(&ignored, buffer, sizeof(buffer));
+    bool is_one_label = memchr(text + start, '.', end - start) == NULL &&
+                        memchr(text + start, ':', end - start) == NULL;
+    return !is_one_label && list_entry_parse(text + start, end - start, &entry, &ignored) == 0;
+}
+
 static size_t find_comment(const char *line, size_t length)
 {
     for (size_t i = 0; i < length; i++) {
         bool is_behind_blank = i == 0 || byte_is_blank(line[i - 1]);
 
-        if (line[i] == ';' || (line[i] == '!' && is_behind_blank))
+        if (line[i] == '!' && is_behind_blank)
+            return i;
+        if (line[i] == ';' && (is_behind_blank || !begins_with_entry(line + i + 1, length - i - 1)))
             return i;
         if (line[i] == '#' && (is_behind_blank || !is_page_rule(line + i, line + length)))
             return i;

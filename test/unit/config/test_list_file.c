@@ -131,14 +131,15 @@ static void takes_adblock_format(void **state)
 
 static void takes_every_comment(void **state)
 {
-    static const char text[] = "; Spamhaus DROP\n192.0.2.0/24 ; SBL1\n198.51.100.0/24;SBL2\n"
-                               "! note\na.example ! note\n.b.example # note\n## note\n"
-                               "0.0.0.0 c.example ; note\n||d.example^ # note\n";
+    static const char text[] =
+        "; Spamhaus DROP\n192.0.2.0/24 ; SBL1\n198.51.100.0/24;SBL2\n"
+        "! note\na.example;see b\n192.0.2.9;\na.example ! note\n.b.example # note\n## note\n"
+        "0.0.0.0 c.example ; note\n||d.example^ # note\n";
     struct lists *lists = *state;
 
     assert_int_equal(parse(lists, text, sizeof(text) - 1), 0);
     assert_string_equal(lists->output, "");
-    assert_int_equal(lists->file.entry_counts[LIST_FILE_PLAIN], 4);
+    assert_int_equal(lists->file.entry_counts[LIST_FILE_PLAIN], 6);
     assert_int_equal(lists->file.entry_counts[LIST_FILE_HOSTS], 1);
     assert_int_equal(lists->file.entry_counts[LIST_FILE_ADBLOCK], 1);
     assert_true(has_name(lists, "b.example"));
@@ -176,6 +177,9 @@ static void refuses_the_rest(void **state)
         {"a.example\n10.0.0.1/8\n", "ads:2:1: error: '10.0.0.1/8' has bits set behind the prefix; "
                                     "write 10.0.0.0/8\n    10.0.0.1/8\n    ^~~~~~~~~~\n"},
         {"a.example, b.example\n", "ads:1:12: error: one entry a line: something follows"},
+        {"a.example;b.example\n", "ads:1:1: error: 'a.example;b.example' is not a host name"},
+        {"fd00::1;fd00::2\n", "ads:1:1: error: 'fd00::1;fd00::2' is not an IPv6 address"},
+        {"192.0.2.1; 192.0.2.2;\n", "ads:1:12: error: one entry a line"},
         {"10.0.0.1 a.example\n", "ads:1:10: error: in a list, a line of a hosts file begins with"},
         {"0.0.0.0 a.example 1.2.3.4\n", "ads:1:19: error: one entry a line: an address follows"},
         {"0.0.0.0 a..b\n", "ads:1:9: error: 'a..b' is not a host name"},
