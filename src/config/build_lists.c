@@ -104,14 +104,13 @@ void build_group(struct config_builder *builder, const struct config_word *name,
                           "': a group holds users, not groups", NULL);
             continue;
         }
+        if (!build_user(builder, &words[i]))
+            continue;
         const char **user =
             vector_push(&builder->owner->arena, &group->users, sizeof(words[i].text));
-        struct config_word *named =
-            vector_push(&builder->owner->arena, &builder->user_words, sizeof(*named));
-        if (user == NULL || named == NULL)
+        if (user == NULL)
             return;
         *user = words[i].text;
-        *named = words[i];
     }
 }
 

@@ -144,6 +144,20 @@ static size_t parse_host(struct config_builder *builder, enum policy_condition_k
     return build_entry_values(builder, &entry, value);
 }
 
+bool build_user(struct config_builder *builder, const struct config_word *word)
+{
+    if (word->length == 0 || strchr(word->text, ':') != NULL) {
+        builder_error(builder, &word->place, "'", word->text,
+                      "' is no user name: it is empty or has a colon", NULL);
+        return false;
+    }
+    struct config_word *named =
+        vector_push(&builder->owner->arena, &builder->user_words, sizeof(*named));
+    if (named != NULL)
+        *named = *word;
+    return named != NULL;
+}
+
 static bool parse_user(struct config_builder *builder, const struct config_word *word,
                        struct policy_value *value)
 {
@@ -158,15 +172,8 @@ static bool parse_user(struct config_builder *builder, const struct config_word 
         ((struct group_draft *)builder->owner->groups.items)[value->index].is_used = true;
         return true;
     }
-    if (word->length == 0 || strchr(word->text, ':') != NULL) {
-        builder_error(builder, &word->place, "'", word->text,
-                      "' is no user name: it is empty or has a colon", NULL);
+    if (!build_user(builder, word))
         return false;
-    }
-    struct config_word *named =
-        vector_push(&builder->owner->arena, &builder->user_words, sizeof(*named));
-    if (named != NULL)
-        *named = *word;
     value->kind = POLICY_VALUE_USER;
     value->text = word->text;
     return true;

@@ -184,6 +184,8 @@ void build_rule(struct config_builder *builder, const struct config_place *place
 /* The one or two values that an entry is (`.example.com` is two); 0: no memory. */
 size_t build_entry_values(struct config_builder *builder, const struct list_entry *entry,
                           struct policy_value ret_values[2]);
+/* Notes a user's name, for what is said of users in the end. False: it is none, which is said. */
+bool build_user(struct config_builder *builder, const struct config_word *word);
 /* For admin's `user` and `from`. */
 bool build_values(struct config_builder *builder, enum policy_condition_kind kind,
                   const struct vector *words, struct policy_condition *ret_condition);
