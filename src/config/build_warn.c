@@ -8,6 +8,7 @@
 #include "config/time_zone.h"
 #include "config/users_file.h"
 #include "policy/name_set.h"
+#include "policy/network_set.h"
 
 #include <stdarg.h>
 #include <string.h>
@@ -28,6 +29,7 @@ enum warning {
     WARNING_NEVER,
     WARNING_SAME_NAME,
     WARNING_UNUSED_LIST,
+    WARNING_EMPTY_LIST,
     WARNING_UNUSED_GROUP,
     WARNING_COUNT,
 };
@@ -277,6 +279,18 @@ static void warn_of_names(struct warnings *warnings)
 
 /* -- lists, groups, users */
 
+/* Most often its file was not fetched yet, or in vain. */
+static void warn_of_empty(struct warnings *warnings)
+{
+    const struct list_draft *lists = warnings->builder->owner->lists.items;
+
+    for (size_t i = 0; i < warnings->builder->owner->lists.count; i++)
+        if (lists[i].is_used && name_set_count(lists[i].names) == 0 &&
+            network_set_count(lists[i].networks) == 0)
+            warn(warnings, WARNING_EMPTY_LIST, &lists[i].place, "the list '", lists[i].name,
+                 "' is empty, and matches nothing", NULL);
+}
+
 static void warn_of_unused(struct warnings *warnings)
 {
     const struct config_owner *owner = warnings->builder->owner;
@@ -332,7 +346,9 @@ void build_warn(struct config_builder *builder)
     warn_of_dead_rules(&warnings);
     warn_of_names(&warnings);
     warn_of_users(&warnings);
-    if (is_good) /* else who uses them may be what is not understood */
+    if (is_good) { /* else who uses them, or what they have, may be what is not understood */
         warn_of_unused(&warnings);
+        warn_of_empty(&warnings);
+    }
     say(&warnings);
 }
