@@ -8,8 +8,7 @@
 #define CONFIG_BUILDER_H
 
 #include "base/contract.h"
-#include "config/arena.h"
-#include "config/config.h"
+#include "config/drafts.h"
 #include "config/lexer.h"
 #include "config/setting.h"
 
@@ -17,61 +16,6 @@
 #include <stddef.h>
 
 struct list_entry;
-struct name_set;
-struct network_set;
-
-/* A list as it is written: for --print, and until all of it is known. */
-struct list_draft {
-    const char *name;
-    bool is_defined;
-    bool is_used;
-    struct config_place place; /* of its first definition, else use */
-    struct vector values;      /* struct policy_value: names, suffixes, networks */
-    struct vector files;       /* struct list_file */
-    struct name_set *names;
-    struct network_set *networks;
-};
-
-struct group_draft {
-    const char *name;
-    bool is_defined;
-    bool is_used;
-    struct config_place place; /* of its first definition, else use */
-    struct vector users;       /* const char * */
-};
-
-struct rule_draft {
-    struct policy_rule_source source;
-    bool is_named; /* by `as`, and not by us */
-    bool is_bad;   /* it has an error, which was reported */
-    struct config_place place;
-    struct config_place inside_place; /* of what is about a tunnel's inside; line 0: nothing */
-};
-
-struct listener_draft {
-    struct ip_endpoint endpoint;
-    struct config_place place;
-};
-
-/* A use of a list or a listener, to be checked when all of them are known. */
-struct reference {
-    bool is_listener;
-    bool needs_addresses; /* a list in `from` or `address` */
-    size_t list;
-    struct ip_endpoint listener;
-    struct config_place place;
-};
-
-/* What a struct config lives in. */
-struct config_owner {
-    struct config config;
-    struct arena arena;
-    struct vector lists;   /* struct list_draft */
-    struct vector groups;  /* struct group_draft */
-    struct vector rules;   /* struct rule_draft */
-    struct vector sources; /* struct config_source */
-    struct users_file *users;
-};
 
 enum { BUILDER_DEPTH_MAX = 16, BUILDER_FILES_MAX = 1024 };
 

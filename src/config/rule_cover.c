@@ -4,7 +4,7 @@
  */
 #include "config/rule_cover.h"
 
-#include "config/builder.h"
+#include "config/drafts.h"
 #include "policy/name_pattern.h"
 #include "policy/name_set.h"
 #include "policy/network_set.h"

@@ -1,0 +1,68 @@
+/* A configuration as it is read, until all of it is known; it stays, for --print. Internal to
+ * config/. */
+#ifndef CONFIG_DRAFTS_H
+#define CONFIG_DRAFTS_H
+
+#include "config/arena.h"
+#include "config/config.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+struct name_set;
+struct network_set;
+
+/* A list as it is written. */
+struct list_draft {
+    const char *name;
+    bool is_defined;
+    bool is_used;
+    struct config_place place; /* of its first definition, else use */
+    struct vector values;      /* struct policy_value: names, suffixes, networks */
+    struct vector files;       /* struct list_file */
+    struct name_set *names;
+    struct network_set *networks;
+};
+
+struct group_draft {
+    const char *name;
+    bool is_defined;
+    bool is_used;
+    struct config_place place; /* of its first definition, else use */
+    struct vector users;       /* const char * */
+};
+
+struct rule_draft {
+    struct policy_rule_source source;
+    bool is_named; /* by `as`, and not by us */
+    bool is_bad;   /* it has an error, which was reported */
+    struct config_place place;
+    struct config_place inside_place; /* of what is about a tunnel's inside; line 0: nothing */
+};
+
+struct listener_draft {
+    struct ip_endpoint endpoint;
+    struct config_place place;
+};
+
+/* A use of a list or a listener, to be checked when all of them are known. */
+struct reference {
+    bool is_listener;
+    bool needs_addresses; /* a list in `from` or `address` */
+    size_t list;
+    struct ip_endpoint listener;
+    struct config_place place;
+};
+
+/* What a struct config lives in. */
+struct config_owner {
+    struct config config;
+    struct arena arena;
+    struct vector lists;   /* struct list_draft */
+    struct vector groups;  /* struct group_draft */
+    struct vector rules;   /* struct rule_draft */
+    struct vector sources; /* struct config_source */
+    struct users_file *users;
+};
+
+#endif
