@@ -318,11 +318,13 @@ static void displaced(struct room_guest *guest)
 {
     struct h1_conn *conn = container_of(guest, struct h1_conn, guest);
 
-    lose_room(conn);
-    if (conn->state == H1_READING)
-        reject(conn, TUNNEL_ERROR_DISPLACED, NULL, NULL);
-    else
+    if (conn->state != H1_READING) { /* its client has had its time to take the answer */
         h1_conn_close(conn);
+        return;
+    }
+    lose_room(conn);
+    reject(conn, TUNNEL_ERROR_DISPLACED, NULL, NULL);
+    head_wipe(conn);
 }
 
 /* Until its request is there, or its refusal is taken, it makes room for others. */

@@ -6,6 +6,7 @@ all that the worker can write to for pieces of it, in the clear and in base64.
 
 import base64
 import secrets
+import select
 
 import pytest
 
@@ -45,9 +46,9 @@ class Gate:
         self.proxy = adit("-c", path, "-s", folder / "sock", defaults=True, **options)
         self.address = self.proxy.address
 
-    def expect_forgotten(self, secret, what=""):
+    def expect_forgotten(self, secret, what="", timeout=10):
         pid = self.proxy.worker_pid
-        eventually(lambda: not secret.is_in(pid), timeout=10,
+        eventually(lambda: not secret.is_in(pid), timeout=timeout,
                    what=f"the worker still holds the password: {what}")
 
     def send(self, client, data, secret, is_cut=False):
@@ -89,14 +90,6 @@ HEADS = {  # status, and the head
     "too large": (431, lambda at, s: connect_head(at, s.proxy_field, *FILLER, *FILLER)),
     "too many fields": (431, lambda at, s: connect_head(at, s.proxy_field, *["X: x"] * 100)),
 }
-
-
-def send(proxy, client, data, secret, is_cut):
-    if is_cut:
-        first, data = halves(data, secret)
-        client.send(first)
-        expect_remembered(proxy, secret)
-    client.send(data)
 
 
 @CUT
@@ -156,6 +149,17 @@ def test_a_head_that_never_comes_whole(gate, keep, end):
     if end in ("shutdown_write", None):
         assert client.read_response().status == (408 if end is None else 400)
     gate.expect_forgotten(secret)
+
+
+def test_a_head_that_makes_room(gate, keep):
+    """As it has been answered, and not only when the connection has ended: 2 s later."""
+    gate, secret = gate(prefix=("prlimit", "--nofile=64:64")), Secret()
+    client = keep(Client(gate.address))
+    gate.send(client, connect_head("x.test:443", secret.proxy_field)[:-2], secret, is_cut=True)
+    while not select.select([client.socket], [], [], 0.1)[0]:  # and not many more than that
+        keep(Client(gate.address)).send(b"C")
+    assert client.read_response().status == 408
+    gate.expect_forgotten(secret, timeout=1)
 
 
 def test_a_client_that_leaves_while_its_password_is_hashed(gate):
