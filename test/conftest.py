@@ -13,6 +13,7 @@ import faulthandler
 import os
 import resource
 import signal
+import subprocess
 import sys
 import threading
 from pathlib import Path
@@ -32,6 +33,9 @@ TEST_TIMEOUT_S = 120
 def pytest_configure(config):
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    # With vfork every thread of a test stands still until its child has got a processor and called
+    # exec: for seconds, where the machine is busy with something else.
+    subprocess._USE_VFORK = False
     for name in [name for name in os.environ if name.lower().endswith("_proxy")]:
         del os.environ[name]
     config.addinivalue_line("markers", "timeout(seconds): this test may take so long, not 120 s")
