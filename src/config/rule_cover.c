@@ -230,11 +230,14 @@ static bool has_times(struct rule_cover *cover, const struct policy_condition *o
 {
     size_t steps = outer->value_count + inner->value_count;
 
-    for (uint8_t day = 0; day < DAYS; day++)
-        for (uint16_t minute = 0; minute < MINUTES_OF_DAY; minute++)
-            if (!spend(cover, steps) ||
-                (has_minute(inner, day, minute) && !has_minute(outer, day, minute)))
-                return false;
+    for (unsigned i = 0; i < (unsigned)DAYS * MINUTES_OF_DAY; i++) {
+        uint8_t day = (uint8_t)(i / MINUTES_OF_DAY);
+        uint16_t minute = (uint16_t)(i % MINUTES_OF_DAY);
+
+        if (!spend(cover, steps) ||
+            (has_minute(inner, day, minute) && !has_minute(outer, day, minute)))
+            return false;
+    }
     return true;
 }
 

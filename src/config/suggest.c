@@ -14,7 +14,9 @@ static size_t smaller(size_t a, size_t b)
 
 static char folded(char byte)
 {
-    return byte >= 'A' && byte <= 'Z' ? (char)(byte | 0x20) : byte;
+    if (byte >= 'A' && byte <= 'Z')
+        return (char)(byte | 0x20);
+    return byte;
 }
 
 static bool is_same(char a, char b)
