@@ -416,7 +416,7 @@ static void head_complete(struct h1_conn *conn, const char *bytes, size_t head_l
         reject(conn, TUNNEL_ERROR_DISPLACED, NULL, &head.target);
         return;
     }
-    struct basic_credentials credentials = {.user_length = 0};
+    struct basic_credentials credentials; /* few requests have them */
     struct view field = head.proxy_authorization;
     struct tunnel_request request = {
         .client = conn->client,
@@ -437,7 +437,8 @@ static void head_complete(struct h1_conn *conn, const char *bytes, size_t head_l
 
     struct tunnel *tunnel;
     tunnel_open(front->env, &request, &tunnel_ops, conn, &tunnel);
-    explicit_bzero(&credentials, sizeof(credentials));
+    if (request.credentials != NULL)
+        explicit_bzero(&credentials, sizeof(credentials));
     if (tunnel != NULL)
         conn->tunnel = tunnel; /* else it is refused already, and the connection may be gone */
 }

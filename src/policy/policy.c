@@ -76,10 +76,9 @@ static struct ip_address as_dialled(const struct ip_address *address)
 
 static bool reaches_listener(const struct ip_endpoint *listener, const struct policy_facts *facts)
 {
-    struct ip_address dialled = as_dialled(facts->address);
-
     if (listener->port != facts->port)
         return false;
+    struct ip_address dialled = as_dialled(facts->address);
     if (!ip_address_is_unspecified(&listener->address))
         return ip_address_equals(&listener->address, &dialled);
     /* [::] takes IPv4, too, unless that port has an IPv4 listener. */

@@ -364,6 +364,8 @@ static void look_up_key(void *context, const struct rule_key *key)
     struct rule_cursor *cursor = context;
     const struct key_table *sets = &cursor->index->sets;
 
+    if (!(cursor->domains >> key->domain & 1))
+        return;
     look_up(cursor, key->domain, key->hash);
     if (sets->count == 0)
         return;
@@ -381,6 +383,9 @@ void rule_cursor_init(struct rule_cursor *cursor, const struct rule_index *index
     cursor->is_every = false;
     cursor->next = 0;
     cursor->chain_count = 0;
+    cursor->domains = 0;
+    for (unsigned layer = 0; layer < RULE_LAYER_COUNT; layer++)
+        cursor->domains |= cursor->layers >> layer & 1 ? index->domains[layer] : 0;
     fact_keys_visit(evaluation, &index->use, look_up_key, cursor);
     for (size_t i = cursor->chain_count / 2; i-- > 0;)
         sift_down(cursor, i);

@@ -43,9 +43,10 @@ void rule_index_finish(struct rule_index *index);
 /* Yields, in ascending order and each once, all rules that can matter; others may come along. */
 struct rule_cursor {
     const struct rule_index *index;
-    unsigned layers; /* a bit each */
-    bool is_every;   /* too many chains: every rule, then */
-    uint32_t next;   /* when is_every */
+    unsigned layers;  /* a bit each */
+    uint32_t domains; /* of keys in these, a bit each */
+    bool is_every;    /* too many chains: every rule, then */
+    uint32_t next;    /* when is_every */
     size_t chain_count;
     struct rule_chain {
         uint32_t number;

@@ -204,6 +204,15 @@ static bool is_url(const char *text, size_t length)
     return colon != NULL && text + length - colon >= 3 && memcmp(colon, "://", 3) == 0;
 }
 
+/* What is no target in the end may be something that people often take for one. */
+static enum authority_error telling_error(const char *text, size_t length,
+                                          enum authority_error error)
+{
+    if (is_url(text, length))
+        return AUTHORITY_URL;
+    return is_ascii(text, length) ? error : AUTHORITY_NOT_ASCII;
+}
+
 enum authority_error authority_parse(const char *text, size_t length,
                                      struct authority *ret_authority)
 {
@@ -214,17 +223,14 @@ enum authority_error authority_parse(const char *text, size_t length,
 
     if (has_byte(text, length, '@'))
         return AUTHORITY_USERINFO;
-    if (is_url(text, length))
-        return AUTHORITY_URL;
-    if (!is_ascii(text, length))
-        return AUTHORITY_NOT_ASCII;
     if (length > 0 && text[0] == '[')
         error = parse_bracketed(text, length, &authority);
     else
         error = parse_plain(text, length, &authority);
-    if (error == AUTHORITY_OK)
-        *ret_authority = authority;
-    return error;
+    if (error != AUTHORITY_OK)
+        return telling_error(text, length, error);
+    *ret_authority = authority;
+    return AUTHORITY_OK;
 }
 
 enum authority_error authority_parse_host(const char *text, size_t length,

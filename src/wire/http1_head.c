@@ -236,10 +236,7 @@ static const char *request_byte_problem(const struct http1_scan *scan, const cha
 static const char *byte_problem(const struct http1_scan *scan, const char *bytes)
 {
     char byte = bytes[scan->offset];
-    const char *problem = scan->line_count == 0 ? other_protocol(scan, bytes) : NULL;
 
-    if (problem != NULL)
-        return problem;
     if (byte == '\n')
         return NULL;
     if (is_behind_return(scan, bytes))
@@ -250,7 +247,8 @@ static const char *byte_problem(const struct http1_scan *scan, const char *bytes
         return is_class(byte, VALUE) ? NULL : "a field holds a NUL or control character";
     if (is_class(byte, TARGET) || byte == ' ')
         return NULL;
-    return request_byte_problem(scan, bytes);
+    const char *problem = other_protocol(scan, bytes);
+    return problem != NULL ? problem : request_byte_problem(scan, bytes);
 }
 
 /* A line ended: scan->offset is behind its LF. HTTP1_MORE: the head goes on. */
