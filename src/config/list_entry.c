@@ -160,17 +160,17 @@ int list_entry_parse_host(const char *text, size_t length, struct list_entry *re
 
 bool list_entry_has_host(const struct list_entry *entry, const char *host, size_t length)
 {
-    const char *name = entry->authority.host;
-    size_t name_length = entry->authority.host_length;
+    const char *pattern = entry->authority.host;
+    size_t pattern_length = entry->authority.host_length;
     struct ip_address address;
 
     if (entry->kind == LIST_ENTRY_NETWORK)
         return ip_address_parse(host, length, &address) == 0 &&
                ip_network_contains(&entry->network, &address);
-    if (entry->kind != LIST_ENTRY_SUFFIX && name_pattern_has(name, name_length, host, length))
+    if (entry->kind != LIST_ENTRY_SUFFIX && name_pattern_has(pattern, pattern_length, host, length))
         return true;
     return entry->kind != LIST_ENTRY_NAME &&
-           name_pattern_has_below(name, name_length, host, length);
+           name_pattern_has_below(pattern, pattern_length, host, length);
 }
 
 void list_entry_print(struct text *out, const struct list_entry *entry)
