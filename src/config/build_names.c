@@ -103,7 +103,7 @@ static void name_places(struct config_owner *owner)
 {
     struct rule_draft *rules = owner->rules.items;
     const char *file = NULL;
-    const char *tail = NULL;
+    const char *tail = "";
 
     for (size_t i = 0; i < owner->rules.count; i++) {
         struct rule_draft *rule = &rules[i];
