@@ -183,11 +183,17 @@ static void print_bash(void)
 
 /* -- zsh */
 
+/* Else zsh offers it only once. */
+static bool is_repeatable(const struct row *option)
+{
+    return strstr(option->summary, "(repeatable)") != NULL;
+}
+
 static void print_zsh_spec(const char *name, const struct row *option)
 {
     bool is_long = name[1] == '-';
 
-    printf(" \\\n            '%s%s[", name,
+    printf(" \\\n            '%s%s%s[", is_repeatable(option) ? "*" : "", name,
            option->operand[0] == '\0' ? ""
            : is_long                  ? "="
                                       : "+");

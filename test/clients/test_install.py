@@ -135,6 +135,7 @@ def test_completion(installed, folder, offered, words, wanted, unwanted):
     ("adit check ow", "adit check own.conf ", "--from"),
     ("adit help sta", "adit help stats ", "--from"),
     ("adit --fr", "adit --from=", "--json"),
+    ("adit --from 10.0.0.0/8 --fr", "adit --from 10.0.0.0/8 --from=", "--json"),
 ])
 def test_completion_of_zsh(installed, folder, keep, typed, wanted, unwanted):
     """At a prompt, since that is the only place where zsh completes."""

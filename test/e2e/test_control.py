@@ -1,5 +1,6 @@
 """The control socket, and the commands that talk to it."""
 
+import json
 import os
 import re
 import socket
@@ -8,7 +9,7 @@ import subprocess
 
 import pytest
 
-from support.adit import binary, run_adit
+from support.adit import ROOT, binary, run_adit
 from support.checks import echoes, eventually
 from support.client import open_tunnel
 from support.origins import Echo
@@ -58,6 +59,21 @@ def test_stale_socket_is_replaced(adit, tmp_path):
         dead.bind(str(path))
     proxy = adit("-s", path)
     assert proxy.control("stats").returncode == 0
+
+
+@pytest.mark.parametrize("request_line", ["nonsense", 'ps {"x":1}', 'explain {"x":1}'])
+def test_what_may_be_asked_stands_in_the_manual(adit, request_line):
+    """What is there, as a refusal lists it."""
+    proxy = adit()
+    with socket.socket(socket.AF_UNIX) as control:
+        control.connect(proxy.socket_path)
+        control.settimeout(10)
+        control.sendall(request_line.encode() + b"\n")
+        error = json.loads(control.makefile().readline())["error"]
+    words = re.findall(r"[a-z_]+", error.partition("there are ")[2].replace(" and ", ", "))
+    manual = (ROOT / "doc" / "adit.8.scd").read_text().partition("# FILES")[2]
+    assert len(words) >= 6
+    assert [word for word in words if f"*{word}*" not in manual] == []
 
 
 def test_live_socket_is_not_taken(adit):
