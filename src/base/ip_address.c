@@ -285,6 +285,11 @@ bool ip_address_equals(const struct ip_address *a, const struct ip_address *b)
     return a->family == b->family && memcmp(a->bytes, b->bytes, sizeof(a->bytes)) == 0;
 }
 
+bool ip_endpoint_equals(const struct ip_endpoint *a, const struct ip_endpoint *b)
+{
+    return a->port == b->port && ip_address_equals(&a->address, &b->address);
+}
+
 bool ip_network_contains(const struct ip_network *network, const struct ip_address *address)
 {
     unsigned whole_bytes = network->prefix_length / 8;

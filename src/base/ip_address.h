@@ -52,6 +52,7 @@ int ip_endpoint_parse(const char *text, size_t length, struct ip_endpoint *ret_e
 int ip_network_parse(const char *text, size_t length, struct ip_network *ret_network) MUST_CHECK;
 
 bool ip_address_equals(const struct ip_address *a, const struct ip_address *b);
+bool ip_endpoint_equals(const struct ip_endpoint *a, const struct ip_endpoint *b);
 bool ip_network_contains(const struct ip_network *network, const struct ip_address *address);
 bool ip_address_is_loopback(const struct ip_address *address);    /* 127/8, ::1 */
 bool ip_address_is_unspecified(const struct ip_address *address); /* 0.0.0.0, :: */

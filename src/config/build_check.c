@@ -13,17 +13,12 @@ enum { MESSAGE_MAX = 256 };
 
 /* -- references */
 
-static bool endpoint_equals(const struct ip_endpoint *a, const struct ip_endpoint *b)
-{
-    return a->port == b->port && ip_address_equals(&a->address, &b->address);
-}
-
 static void check_listener(struct config_builder *builder, const struct reference *reference)
 {
     const struct listener_draft *listeners = builder->listeners.items;
 
     for (size_t i = 0; i < builder->listeners.count; i++)
-        if (endpoint_equals(&listeners[i].endpoint, &reference->listener))
+        if (ip_endpoint_equals(&listeners[i].endpoint, &reference->listener))
             return;
     builder_error(builder, &reference->place,
                   "there is no such listener: write it as in its `listen` statement", NULL);
@@ -114,7 +109,7 @@ static bool may_apply(const struct policy_rule_source *rule, const struct ip_end
         if (condition->kind != POLICY_LISTENER)
             continue;
         for (size_t j = 0; j < condition->value_count; j++)
-            is_named |= endpoint_equals(&condition->values[j].listener, listener);
+            is_named |= ip_endpoint_equals(&condition->values[j].listener, listener);
         if (is_named == condition->is_negated)
             return false;
     }
@@ -299,7 +294,7 @@ static void check_admin(struct config_builder *builder, bool is_option)
     if (!config->has_admin)
         return;
     for (size_t i = 0; i < config->listener_count && !config->is_admin_built_in; i++)
-        if (config->admin.port != 0 && endpoint_equals(&config->listeners[i], &config->admin))
+        if (config->admin.port != 0 && ip_endpoint_equals(&config->listeners[i], &config->admin))
             builder_error(
                 builder, is_option ? NULL : &builder->admin_place, is_option ? "-a: " : "",
                 "the admin page needs an address of its own: clients come to this one", NULL);

@@ -48,11 +48,6 @@ static bool parse_endpoint(struct config_builder *builder, const struct config_w
     return false;
 }
 
-static bool endpoint_equals(const struct ip_endpoint *a, const struct ip_endpoint *b)
-{
-    return a->port == b->port && ip_address_equals(&a->address, &b->address);
-}
-
 void build_listen(struct config_builder *builder, const struct config_word *address)
 {
     struct listener_draft *drafts = builder->listeners.items;
@@ -61,7 +56,7 @@ void build_listen(struct config_builder *builder, const struct config_word *addr
     if (!parse_endpoint(builder, address, &endpoint))
         return;
     for (size_t i = 0; i < builder->listeners.count; i++)
-        if (endpoint.port != 0 && endpoint_equals(&drafts[i].endpoint, &endpoint)) {
+        if (endpoint.port != 0 && ip_endpoint_equals(&drafts[i].endpoint, &endpoint)) {
             builder_error(builder, &address->place, "'", address->text, "' is listened on twice",
                           NULL);
             return;

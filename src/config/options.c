@@ -178,13 +178,9 @@ static int take_listener(struct parse *parse, const char *word)
 
     if (ip_endpoint_parse(word, strlen(word), &endpoint) < 0)
         return fail(parse->message, "-l", word, explain_bad_endpoint(word));
-    for (size_t i = 0; i < settings->listener_count; i++) {
-        const struct ip_endpoint *other = &settings->listeners[i];
-
-        if (endpoint.port != 0 && endpoint.port == other->port &&
-            ip_address_equals(&endpoint.address, &other->address))
+    for (size_t i = 0; i < settings->listener_count; i++)
+        if (endpoint.port != 0 && ip_endpoint_equals(&endpoint, &settings->listeners[i]))
             return fail(parse->message, "-l", word, " is given twice");
-    }
     if (settings->listener_count == SETTINGS_LISTENERS_MAX)
         return fail(parse->message, "-l", word, ": more than 64 listeners");
     settings->listeners[settings->listener_count++] = endpoint;

@@ -132,8 +132,7 @@ void resolv_conf_parse(const char *text, size_t length, struct resolv_conf *ret_
 
 static bool server_equals(const struct resolv_server *a, const struct resolv_server *b)
 {
-    return a->endpoint.port == b->endpoint.port && strcmp(a->zone, b->zone) == 0 &&
-           ip_address_equals(&a->endpoint.address, &b->endpoint.address);
+    return ip_endpoint_equals(&a->endpoint, &b->endpoint) && strcmp(a->zone, b->zone) == 0;
 }
 
 bool resolv_conf_equals(const struct resolv_conf *a, const struct resolv_conf *b)

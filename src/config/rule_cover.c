@@ -153,8 +153,7 @@ static bool value_has(struct rule_cover *cover, const struct policy_value *outer
     case POLICY_VALUE_WORD:
         return inner->kind == outer->kind && strcmp(inner->text, outer->text) == 0;
     case POLICY_VALUE_LISTENER:
-        return inner->listener.port == outer->listener.port &&
-               ip_address_equals(&inner->listener.address, &outer->listener.address);
+        return ip_endpoint_equals(&inner->listener, &outer->listener);
     default:
         return false;
     }

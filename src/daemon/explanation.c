@@ -295,10 +295,8 @@ static const struct ip_endpoint *find_listener(const struct explanation *explana
     for (size_t i = 0; i < snapshot->listener_count; i++) {
         const struct snapshot_listener *listener = &snapshot->listeners[i];
 
-        if (!listener->is_admin &&
-            (question->words[QUESTION_LISTENER] == NULL ||
-             (listener->written.port == question->listener.port &&
-              ip_address_equals(&listener->written.address, &question->listener.address))))
+        if (!listener->is_admin && (question->words[QUESTION_LISTENER] == NULL ||
+                                    ip_endpoint_equals(&listener->written, &question->listener)))
             return &listener->written;
     }
     return NULL;

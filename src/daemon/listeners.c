@@ -107,11 +107,6 @@ static const char *advice_for(int error)
     }
 }
 
-static bool is_same(const struct ip_endpoint *a, const struct ip_endpoint *b)
-{
-    return a->port == b->port && ip_address_equals(&a->address, &b->address);
-}
-
 /* A socket of `before` that is not taken yet; two that are written 127.0.0.1:0 are two sockets. */
 static bool take_over(const struct listeners *before, const struct ip_endpoint *endpoint,
                       struct listeners *listeners)
@@ -121,7 +116,7 @@ static bool take_over(const struct listeners *before, const struct ip_endpoint *
 
         for (size_t j = 0; j < listeners->count; j++)
             is_taken |= listeners->ids[j] == before->ids[i];
-        if (is_taken || !is_same(&before->written[i], endpoint))
+        if (is_taken || !ip_endpoint_equals(&before->written[i], endpoint))
             continue;
         listeners->fds[listeners->count] = before->fds[i];
         listeners->endpoints[listeners->count] = before->endpoints[i];

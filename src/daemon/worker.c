@@ -262,19 +262,14 @@ static void note(void *self, const char *words)
 
 /* -- the configuration */
 
-static bool endpoint_equals(const struct ip_endpoint *a, const struct ip_endpoint *b)
-{
-    return a->port == b->port && ip_address_equals(&a->address, &b->address);
-}
-
 /* The listener's place in the table of all there ever were, or -ENOSPC. */
 static int find_slot(struct worker *worker, const struct configuration_listener *listener)
 {
     unsigned slot = 0;
 
     while (slot < worker->slot_count &&
-           !(endpoint_equals(&worker->slots_bound[slot], &listener->bound) &&
-             endpoint_equals(&worker->slots_written[slot], &listener->written)))
+           !(ip_endpoint_equals(&worker->slots_bound[slot], &listener->bound) &&
+             ip_endpoint_equals(&worker->slots_written[slot], &listener->written)))
         slot++;
     if (slot == SLOTS_MAX)
         return -ENOSPC;

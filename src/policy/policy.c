@@ -230,8 +230,7 @@ static bool matches_value(const struct policy_value *value, const struct policy_
     case POLICY_VALUE_PORTS:
         return facts->port >= value->ports.first && facts->port <= value->ports.last;
     case POLICY_VALUE_LISTENER:
-        return facts->listener && value->listener.port == facts->listener->port &&
-               ip_address_equals(&value->listener.address, &facts->listener->address);
+        return facts->listener && ip_endpoint_equals(&value->listener, facts->listener);
     case POLICY_VALUE_TIME:
         return policy_value_has_time(value, facts->weekday, facts->minute);
     default:
