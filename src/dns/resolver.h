@@ -63,8 +63,7 @@ struct resolver_query {
 
 /* Creates the c-ares channel and everything else that needs descriptors or libc's files.
  * `timeout_ms` bounds one question in all, time in line included (256 are asked at once for one
- * client, 512 in all). `counters`:
- * the thread's, or NULL. 0 or -errno. */
+ * client, 512 in all). `counters`: the thread's, or NULL. 0 or -errno. */
 int resolver_create(struct loop *loop, uint64_t timeout_ms, struct counters *counters,
                     struct resolver **ret_resolver) MUST_CHECK;
 /* No query may be waiting. The memory goes at the end of the turn (loop_free_later). */

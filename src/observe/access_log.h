@@ -1,9 +1,8 @@
 /* The access log: one line an event, fields as doc/observe.md explains them, logfmt,
  * JSON or squid's (observe/squid_line.h, which has no `open`).
  *
- * Outside bytes are escaped: a value with anything but letters, digits and `-._:/[]@%+,` is quoted,
- * with \" \\ \n \r \t and \xNN inside. A line can't be forged. Empty and absent fields are left
- * out.
+ * Outside bytes are escaped (base/escape.h; in logfmt a value with anything but letters, digits and
+ * `-._:/[]@%+,` is quoted). A line can't be forged. Empty and absent fields are left out.
  */
 #ifndef OBSERVE_ACCESS_LOG_H
 #define OBSERVE_ACCESS_LOG_H

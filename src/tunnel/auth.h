@@ -1,14 +1,13 @@
 /* Who is it? Checks a user name and a password without holding up a loop. One a process.
  *
  * Hashing runs in two helper threads, behind a bounded line for each client whose turns go round;
- * the answer comes as a letter to the
- * loop that asked. A success is remembered for a minute from its last use (keyed by an HMAC of
- * name, password and the hash in the file: a changed file forgets it). Whoever asks the same while
- * it is being hashed waits for the one hash. An unknown user costs one hash, too. Ten different
- * guesses of a client within a minute: it is throttled, but successes that are remembered pass. A
- * guess that the client made in that minute already is wrong again without a hash, and is no new
- * one.
- * Where hashes of different cost stand in one file, a wrong answer is held back (auth_pace.h).
+ * the answer comes as a letter to the loop that asked. A success is remembered for a minute from
+ * its last use (keyed by an HMAC of name, password and the hash in the file: a changed file forgets
+ * it). Whoever asks the same while it is being hashed waits for the one hash. An unknown user costs
+ * one hash, too. Ten different guesses of a client within a minute: it is throttled, but successes
+ * that are remembered pass. A guess that the client made in that minute already is wrong again
+ * without a hash, and is no new one. Where hashes of different cost stand in one file, a wrong
+ * answer is held back (auth_pace.h).
  */
 #ifndef TUNNEL_AUTH_H
 #define TUNNEL_AUTH_H
@@ -63,7 +62,7 @@ enum auth_result auth_check_start(struct auth_check *check, struct auth *auth,
 /* on_checked is not called any more. Harmless when not under way. */
 void auth_check_cancel(struct auth_check *check);
 
-/* COUNTER_AUTH_HASHES: every hash that was computed. */
+/* COUNTER_AUTH_HASHES: every hash that was computed for somebody. */
 const struct counters *auth_counters(const struct auth *auth);
 const char *auth_result_name(enum auth_result result); /* "granted" */
 
