@@ -109,7 +109,7 @@ class World:
         return [as_squid(line) for line in self.expected if line["event"] != "open"]
 
     def wait_for_lines(self):
-        eventually(lambda: len(self.log()) >= len(self.lines_expected()), timeout=10,
+        eventually(lambda: len(self.log()) >= len(self.lines_expected()),
                    what=f"{len(self.log())} of {len(self.lines_expected())} lines")
 
     def expect(self, event, client, **fields):
@@ -394,7 +394,7 @@ def end_stuck(world):
     client = world.open(server.authority, receive_buffer=65536)
     world.wait_for_lines()
     before = len(world.log())
-    eventually(lambda: len(world.log()) > before, timeout=20)
+    eventually(lambda: len(world.log()) > before)
     received, _ = client.read_to_end()
     assert len(received) > 65536
     world.closed(client, "stuck_timeout", 0, len(received))

@@ -191,7 +191,7 @@ def test_an_idle_adit_does_nothing(page, origin):
     proxy, server = page(), origin(Echo)
     with open_tunnel(proxy.address, server.authority) as client:
         assert echoes(client)
-        eventually(lambda: is_asleep(proxy), timeout=40, what="it never slept")
+        eventually(lambda: is_asleep(proxy), what="it never slept")
         assert echoes(client, b"still there")
         eventually(lambda: ask_json(proxy.admin, "/api/history")[1]["samples"][-1][6] == 15)
     _, history = ask_json(proxy.admin, "/api/history")
@@ -227,7 +227,7 @@ def test_top_lists(guarded, origin, keep):
     # Of an open tunnel, what has not filled a KiB waits.
     wanted = {"users": {"alice": 99_328, "127.0.0.1": 1400}, "hosts": {"localhost": 99_328, "127.0.0.1": 1400},
               "rules": {"ads": 3}}
-    eventually(lambda: top_of(gate.proxy) == wanted, timeout=30, what="never told")
+    eventually(lambda: top_of(gate.proxy) == wanted, what="never told")
     open_one.close()
     eventually(lambda: top_of(gate.proxy)["users"]["alice"] == 100_000)
     assert top_of(gate.proxy)["hosts"] == {"localhost": 100_000, "127.0.0.1": 1400}
@@ -243,10 +243,10 @@ def test_a_page_that_comes_late_counts_from_then(adit, origin, tmp_path):
         assert echoes(tunnel, b"x" * 100_000)
         path.write_text("admin 127.0.0.1:0\n" + RULES)
         assert proxy.control("reload").returncode == 0
-        eventually(lambda: is_asleep(proxy), timeout=40, what="it never slept")
+        eventually(lambda: is_asleep(proxy), what="it never slept")
         assert top_of(proxy)["users"] == {}
         assert echoes(tunnel, b"x" * 4096)
-        eventually(lambda: top_of(proxy)["users"] == {"127.0.0.1": 8192}, timeout=30)
+        eventually(lambda: top_of(proxy)["users"] == {"127.0.0.1": 8192})
 
 
 def test_room_and_waits(page, origin):
@@ -745,7 +745,7 @@ class Busy:
     def goes_on(self):
         """Whether more rounds come through than had when this was asked."""
         before = self.rounds
-        eventually(lambda: self.failure or self.rounds > before + 3, timeout=20)
+        eventually(lambda: self.failure or self.rounds > before + 3)
         return self.failure is None
 
     def close(self):
@@ -787,7 +787,7 @@ def test_a_thousand_scrapes(page, busy):
         thread.join()
     assert failures == []
     assert tunnel.goes_on()
-    eventually(is_calm(proxy, before), timeout=20)
+    eventually(is_calm(proxy, before))
 
 
 def test_clients_that_never_speak_keep_nobody_away(page, busy, keep):
@@ -800,7 +800,7 @@ def test_clients_that_never_speak_keep_nobody_away(page, busy, keep):
     assert tunnel.goes_on()
     for client in silent:
         client.close()
-    eventually(is_calm(proxy, before), timeout=20)
+    eventually(is_calm(proxy, before))
 
 
 def test_clients_that_never_read(page, busy, keep):
@@ -813,7 +813,7 @@ def test_clients_that_never_read(page, busy, keep):
     assert tunnel.goes_on()
     expect(ask(proxy.admin, "/healthz"), 200)
     # They never take what they asked for, and are let go all the same.
-    eventually(is_calm(proxy, before), timeout=30)
+    eventually(is_calm(proxy, before))
 
 
 def test_heads_of_ten_kilobytes(page, busy, keep):
@@ -872,7 +872,7 @@ def test_a_slow_reader_of_events(page, busy, keep):
         if not is_sanitized():
             assert proxy.rss_kb() < memory + 20_000
         # Filled by now, or never: events beyond what kernel and server hold are dropped.
-        eventually(is_calm(proxy, before), timeout=60)
+        eventually(is_calm(proxy, before))
         assert good.status(lambda status: True)["events_dropped"] > 0
     assert len(slow) == 8
 

@@ -12,9 +12,9 @@ BULK = 50_000_000
 
 
 def curl(proxy, certificates, *args, check=True):
-    command = ["curl", "--silent", "--show-error", "--max-time", "60", "--noproxy", "",
+    command = ["curl", "--silent", "--show-error", "--max-time", "100", "--noproxy", "",
                "--cacert", certificates.ca, "--proxy", proxy.url, *map(str, args)]
-    done = subprocess.run(command, capture_output=True, timeout=90)
+    done = subprocess.run(command, capture_output=True, timeout=110)
     assert not check or done.returncode == 0, done.stderr.decode()
     return done
 

@@ -17,6 +17,7 @@ from support.checks import eventually
 from support.client import ESTABLISHED, Client, connect_head, open_tunnel, request
 from support.names import (NXDOMAIN, REFUSED, SERVFAIL, SILENT, Answer, Dnsmasq, ScriptedNames)
 from support.origins import Blackhole, Echo, Recorder, closed_port
+from support.patience import PATIENCE_S
 
 DIAL_TIMEOUT_S = 10
 DNS_TIMEOUT_S = 5
@@ -92,7 +93,7 @@ def test_blackholed(adit, keep):
     started = time.monotonic()
     response, _, _ = request(adit().address, connect_head(blackhole.authority))
     assert (response.status, response.error) == (504, "connection_timeout")
-    assert DIAL_TIMEOUT_S - 1 < time.monotonic() - started < DIAL_TIMEOUT_S + 4
+    assert DIAL_TIMEOUT_S - 1 < time.monotonic() - started < DIAL_TIMEOUT_S + 30
 
 
 def test_blackholed_client_has_sent_fin(adit, keep):
@@ -120,7 +121,7 @@ def test_reset_of_the_client_cancels_the_dial(adit, keep):
         time.sleep(0.02)
     for client in clients:
         client.reset()
-    deadline = time.monotonic() + 3
+    deadline = time.monotonic() + 5
     while proxy.descriptors() > base:
         assert time.monotonic() < deadline, "the dials go on without a client"
         time.sleep(0.05)
@@ -139,7 +140,7 @@ def test_blackholed_dials_do_not_hold_up_others(adit, origin, keep):
     started = time.monotonic()
     for _ in range(10):
         open_tunnel(proxy.listeners[1], server.authority).close()
-    assert time.monotonic() - started < 5
+    assert time.monotonic() - started < DIAL_TIMEOUT_S - 2
     for client in waiting:
         assert client.read_response().status == 504
 
@@ -158,7 +159,7 @@ def test_a_v6_network_of_dials_does_not_hold_up_others(adit, origin, keep, many_
     started = time.monotonic()
     for _ in range(10):
         open_tunnel("127.0.0.1:10800", server.authority).close()
-    assert time.monotonic() - started < 5
+    assert time.monotonic() - started < DIAL_TIMEOUT_S - 2
 
 
 def test_one_client_may_open_a_thousand_at_once(adit, origin, keep):
@@ -200,7 +201,7 @@ def test_one_family_is_dead(world, dead, how):
         world.start(how, host=dead, port=good.port)
     started = time.monotonic()
     assert world.opens(f"both.test:{good.port}")
-    assert time.monotonic() - started < 4
+    assert time.monotonic() - started < DIAL_TIMEOUT_S - 2
 
 
 def test_several_dead_addresses_before_a_live_one(world):
@@ -210,7 +211,7 @@ def test_several_dead_addresses_before_a_live_one(world):
         world.start(Blackhole, host=host, port=good.port)
     started = time.monotonic()
     assert world.opens(f"many.test:{good.port}")
-    assert time.monotonic() - started < 5
+    assert time.monotonic() - started < DIAL_TIMEOUT_S - 2
 
 
 def test_the_losers_of_the_race_are_closed(world):
@@ -416,7 +417,7 @@ def test_no_answer_in_time(world, answer):
     started = time.monotonic()
     response = world.answer(f"name.test:{world.start(Echo).port}")
     assert (response.status, response.error) == (504, "dns_timeout")
-    assert DNS_TIMEOUT_S - 1 < time.monotonic() - started < DNS_TIMEOUT_S + 3
+    assert DNS_TIMEOUT_S - 1 < time.monotonic() - started < DNS_TIMEOUT_S + 30
 
 
 def test_truncated_answer_is_asked_again_over_tcp(world):
@@ -506,7 +507,7 @@ def test_name_server_returns(world):
     world = world({"late.test": lambda _name, _kind, before: SILENT if before < 1
                    else Answer("127.0.0.1")}, args=["-w", "1"])
     server = world.start(Echo)
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + PATIENCE_S
     while not world.opens(f"late.test:{server.port}"):
         assert time.monotonic() < deadline
 
@@ -524,7 +525,7 @@ def test_slow_names_of_one_client_delay_nobody_else(world):
     with world.namespace:
         for name in good:
             open_tunnel(world.adit.listeners[1], f"{name}:{server.port}").close()
-    assert time.monotonic() - started < DNS_TIMEOUT_S - 2
+    assert time.monotonic() - started < DNS_TIMEOUT_S - 1
 
 
 # -- /etc
@@ -561,7 +562,7 @@ def test_a_hosts_file_that_blocks_many_names(world):
     server, before = world.start(Echo, host="127.0.0.7"), world.adit.rss_kb()
     text = "".join(f"0.0.0.0 Name{i}.blocked.test\n" for i in range(count))
     world.etc.write("hosts", text + "127.0.0.7 last.test\n")
-    eventually(lambda: world.opens(f"last.test:{server.port}"), timeout=30)
+    eventually(lambda: world.opens(f"last.test:{server.port}"))
     if not is_sanitized():  # what is allocated is touched there, and more than that
         grown = (world.adit.rss_kb() - before) * 1024
         assert grown < len(text) + 12 * count + 4 * 1024 * 1024
@@ -595,7 +596,7 @@ def test_resolv_conf_is_read_again(world, change):
                                         "other.test": Answer("127.0.0.1")}, host="127.0.0.99")
     assert world.answer(f"name.test:{server.port}").error == "dns_error"
     getattr(world.etc, change)("resolv.conf", other.resolv_conf)
-    eventually(lambda: world.opens(f"other.test:{server.port}"), timeout=40)
+    eventually(lambda: world.opens(f"other.test:{server.port}"))
 
 
 class Links:
@@ -676,7 +677,7 @@ def test_a_resolv_conf_that_comes_late(world, tmp_path):
     late.parent.mkdir(parents=True)
     late.write_text(world.names.resolv_conf)
     server = world.start(Echo)
-    eventually(lambda: world.opens(f"name.test:{server.port}"), timeout=30)
+    eventually(lambda: world.opens(f"name.test:{server.port}"))
 
 
 @pytest.mark.parametrize("limit,what", [("max_inotify_watches", "watches"),

@@ -266,14 +266,14 @@ def test_kill_under_way(adit, origin, keep, mode):
     up = keep(open_tunnel(proxy.address, sink.authority))
     down.read_exact(4 << 20)
     up.send(pattern(4 << 20))
-    eventually(lambda: sink.received and len(sink.received[0]) == 4 << 20, timeout=20)
+    eventually(lambda: sink.received and len(sink.received[0]) == 4 << 20)
     ids = {line["target"]: line["id"] for line in listed(proxy)}
     assert kill(proxy, ids[sources.authority]) == 1
     assert down.read_to_end()[1] == "rst"
     assert kill(proxy, ids[sink.authority]) == 1
     assert up.read_to_end() == (b"", "rst")
     assert sink.wait_for_ending() == "rst"
-    eventually(lambda: not sources.live, timeout=20)
+    eventually(lambda: not sources.live)
     closes = {line["target"]: line for line in proxy.wait_for_log(event="close", count=2)}
     assert {line["closed_by"] for line in closes.values()} == {"killed"}
     assert int(closes[sources.authority]["down_bytes"]) >= 4 << 20
@@ -332,7 +332,7 @@ def test_kill_a_thousand(adit, origin, keep):
         assert len(proxy.wait_for_log(event="close", closed_by="killed", count=1000,
                                       timeout=20)) == 1000
         assert len(listed(proxy)) == 1
-        eventually(lambda: proxy.descriptors() <= before, timeout=20)
+        eventually(lambda: proxy.descriptors() <= before)
         assert echoes(bystander)
 
 

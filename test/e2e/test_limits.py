@@ -160,8 +160,7 @@ def test_descriptors_are_back_after_a_storm(adit, origin):
             elif client.socket.fileno() >= 0:
                 client.reset()
     spare = 2 * proxy.workers  # a pooled pipe a thread
-    eventually(lambda: proxy.descriptors() <= before + spare, timeout=8,
-               what="descriptors leak")
+    eventually(lambda: proxy.descriptors() <= before + spare, what="descriptors leak")
     assert works(proxy, echo)
 
 

@@ -68,7 +68,7 @@ def check_conservation(read_log, proxy, server, tunnels, log_format):
         assert len(set(events)) == len(events)
         return reported == lost and len(events) + lost == 2 * count[0]
 
-    eventually(is_settled, timeout=30)
+    eventually(is_settled)
     return dropped(proxy)
 
 

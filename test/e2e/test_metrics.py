@@ -189,7 +189,7 @@ def test_a_new_worker_says_so(adit, origin):
         except OSError:
             return False
 
-    eventually(is_counted, timeout=15)
+    eventually(is_counted)
     after = scrape(proxy)
     assert after.get("adit_tunnels_total") == 0
     assert after.get("process_start_time_seconds") > before.get("process_start_time_seconds")

@@ -164,7 +164,7 @@ def test_what_was_judged_is_what_is_dialled(fence, evil):
         status, error, dialled = fence.ask("rebind.test:443")
         assert dialled <= {WORLD}
         return (status, error) == PROHIBITED[:2]
-    eventually(is_denied, timeout=10, what="the evil answer was never judged")
+    eventually(is_denied, what="the evil answer was never judged")
 
 
 def test_good_in_one_family_evil_in_the_other(fence):

@@ -25,6 +25,7 @@ from support.checks import eventually
 from support.client import ESTABLISHED, Client, connect_head, open_tunnel, reset
 from support.origins import (Echo, Handler, Recorder, Resetter, Sink, SlowReader, Source, pattern,
                              sha256)
+from support.patience import PATIENCE_S
 
 pytestmark = pytest.mark.parametrize("mode", ["auto", "copy", "splice", "refused"])
 PIPE_BYTES = 1 << 20
@@ -219,7 +220,7 @@ def test_urgent_bytes_keep_their_place(proxy, origin):
             received, ending = client.read_to_end()
             sender.join()
         assert (sha256(received), ending) == (sha256(pattern(1_000_000, seed)), "fin"), seed
-    eventually(lambda: len(got) == len(seeds), timeout=20)
+    eventually(lambda: len(got) == len(seeds))
     assert sorted(got) == [(seed, sha256(pattern(1_000_000, seed + 1))) for seed in seeds]
 
 
@@ -370,7 +371,7 @@ def test_reset_of_the_client_reaches_the_target(proxy, origin):
     server.wait_for_accepted(1)
     time.sleep(0.1)
     client.reset()
-    assert server.wait_for_ending(timeout=5) == "rst"
+    assert server.wait_for_ending() == "rst"
     assert proxy.wait_for_log(event="close")["closed_by"] == "client_reset"
 
 
@@ -408,9 +409,9 @@ class SendsThenResets(Handler):
 
 
 def wait_until_sent(sock):
-    """Until the peer's kernel has acknowledged every byte (or 20 s)."""
+    """Until the peer's kernel has acknowledged every byte (or in vain)."""
     siocoutq = 0x5411
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + PATIENCE_S
     while struct.unpack("i", fcntl.ioctl(sock, siocoutq, b"\0\0\0\0"))[0]:
         if time.monotonic() > deadline:
             return
@@ -476,7 +477,7 @@ def test_reset_never_overtakes_bytes_up(proxy, origin):
     client.send(data)
     wait_until_sent(client.socket)
     client.reset()
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + PATIENCE_S
     while not endings:
         assert time.monotonic() < deadline
         time.sleep(0.02)
@@ -548,7 +549,7 @@ def test_slow_reader_throttles_the_sender(proxy, origin, mode):
     """Nobody reads: the sender stops, memory does not grow; then every byte comes."""
     data = pattern(60_000_000, 14)
     server = origin(SlowReader)
-    with open_tunnel(proxy.address, server.authority, timeout=60) as client:
+    with open_tunnel(proxy.address, server.authority) as client:
         before = proxy.rss_kb()
         sent = []
 
@@ -666,7 +667,7 @@ def test_idle_tunnels_own_two_descriptors_and_no_buffer(proxy, origin):
         sender = in_thread(client.send, data)
         assert client.read_exact(len(data)) == data
         sender.join()
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + PATIENCE_S
     spare = 2 * proxy.workers * 2  # "idle pipes but one a thread are closed within 2 s"
     while proxy.descriptors() > few + 2 * len(more) + spare:
         assert time.monotonic() < deadline, (few, proxy.descriptors())
@@ -674,7 +675,7 @@ def test_idle_tunnels_own_two_descriptors_and_no_buffer(proxy, origin):
     for client in clients + more:
         client.close()
     proxy.wait_for_log(event="close", count=105)
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + PATIENCE_S
     while proxy.descriptors() > few - 2 * len(clients) + spare:
         assert time.monotonic() < deadline, (few, proxy.descriptors())
         time.sleep(0.1)
@@ -695,7 +696,7 @@ def test_a_stuck_reader_holds_no_pipe(proxy, origin):
             client.read_exact(4_000_000)
             clients.append(client)
         spare = 2 * proxy.workers * 2
-        eventually(lambda: proxy.descriptors() <= few + 2 * len(clients) + spare, timeout=20)
+        eventually(lambda: proxy.descriptors() <= few + 2 * len(clients) + spare)
     finally:
         for client in clients:
             client.close()

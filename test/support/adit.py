@@ -13,13 +13,13 @@ import subprocess
 import time
 from pathlib import Path
 
+from .patience import PATIENCE_S
+
 ROOT = Path(__file__).resolve().parents[2]
 START_LINE = re.compile(r"^adit (\S+) listening on (.+) \((\d+) workers?\)", re.MULTILINE)
 SWITCHES = re.compile(r"^voluntary_ctxt_switches:\s+(\d+)$", re.MULTILINE)
 ADMIN_LINE = re.compile(r"^adit: admin page on http://(\S+)/$", re.MULTILINE)
 SANITIZER = re.compile(r"(ERROR: \w+Sanitizer|WARNING: ThreadSanitizer|runtime error:)")
-START_TIMEOUT_S = 15
-STOP_TIMEOUT_S = 20
 # What a process in an /etc of its own still needs from the machine's.
 ETC_KEPT = ("ld.so.cache", "passwd", "group", "nsswitch.conf", "localtime", "protocols", "services")
 
@@ -159,7 +159,7 @@ class Adit:
 
     def wait_for_start(self, read=None):
         """read: where the start line comes from, when stderr is the test's own."""
-        deadline = time.monotonic() + START_TIMEOUT_S
+        deadline = time.monotonic() + PATIENCE_S
         while True:
             match = START_LINE.search((read or self.stderr)())
             if match:
@@ -180,7 +180,7 @@ class Adit:
 
     @property
     def admin(self):
-        deadline = time.monotonic() + START_TIMEOUT_S
+        deadline = time.monotonic() + PATIENCE_S
         while not (said := self.admin_addresses()):
             assert time.monotonic() < deadline, f"no admin page: {self.stderr()!r}"
             time.sleep(0.01)
@@ -199,7 +199,7 @@ class Adit:
         return [line for line in lines
                 if line and "event" in line and _matches(line, fields)]
 
-    def wait_for_log(self, timeout=5, count=1, **fields):
+    def wait_for_log(self, timeout=PATIENCE_S, count=1, **fields):
         """The first log line with these fields, waited for; with count, that many as a list."""
         deadline = time.monotonic() + timeout
         while True:
@@ -243,7 +243,7 @@ class Adit:
                 return int(line.split()[1])
         raise AssertionError("no VmRSS")
 
-    def control(self, *args, timeout=20):
+    def control(self, *args, timeout=PATIENCE_S):
         """Run a command of adit (stats, drain, ...) against this one."""
         return run_adit(*args, "-s", self.socket_path, timeout=timeout)
 
@@ -252,7 +252,7 @@ class Adit:
     def signal(self, number):
         self.process.send_signal(number)
 
-    def wait(self, timeout=STOP_TIMEOUT_S):
+    def wait(self, timeout=PATIENCE_S):
         """Wait for an end that the test brought about; returns the exit status, all else checked."""
         status = self.process.wait(timeout)
         self.is_stopped = True
@@ -270,7 +270,7 @@ class Adit:
         except subprocess.TimeoutExpired:
             self.process.send_signal(signal.SIGTERM)
         try:
-            status = self.process.wait(STOP_TIMEOUT_S)
+            status = self.process.wait(PATIENCE_S)
         except subprocess.TimeoutExpired:
             os.killpg(self.pid, signal.SIGKILL)
             self.process.wait()
@@ -281,7 +281,7 @@ class Adit:
     def _check_end(self):
         report = SANITIZER.search(self.stderr())
         assert not report, self.stderr()[max(0, report.start() - 200):report.start() + 6000]
-        deadline = time.monotonic() + 2
+        deadline = time.monotonic() + PATIENCE_S
         while _group_lives(self.pid):
             if time.monotonic() > deadline:
                 os.killpg(self.pid, signal.SIGKILL)
@@ -301,7 +301,7 @@ def _group_lives(group):
         return False
 
 
-def run_adit(*args, timeout=20, env=None, prefix=()):
+def run_adit(*args, timeout=PATIENCE_S, env=None, prefix=()):
     """Run an adit that ends by itself: a CompletedProcess with text. prefix: a command around it."""
     command = [*prefix, binary(), *map(str, args)]
     with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, env=env,

@@ -3,6 +3,7 @@
 import time
 
 from .client import Client, open_tunnel, connect_head
+from .patience import PATIENCE_S
 
 
 def echoes(client, data=b"ping"):
@@ -33,7 +34,7 @@ def connects(address):
         return False
 
 
-def eventually(check, timeout=5, what="it never came"):
+def eventually(check, timeout=PATIENCE_S, what="it never came"):
     """What check() returns, as soon as that is something."""
     deadline = time.monotonic() + timeout
     while not (found := check()):

@@ -6,9 +6,9 @@ import struct
 import time
 
 from .adit import split_address
+from .patience import PATIENCE_S
 
 ESTABLISHED = b"HTTP/1.1 200 Connection established\r\n\r\n"
-TIMEOUT_S = 20
 IPV6_FREEBIND = 78
 
 
@@ -46,7 +46,7 @@ class Response:
 class Client:
     """A TCP connection, to adit by address text ("127.0.0.1:10800") or to anybody."""
 
-    def __init__(self, address, source=None, timeout=TIMEOUT_S, receive_buffer=None,
+    def __init__(self, address, source=None, timeout=PATIENCE_S, receive_buffer=None,
                  send_buffer=None):
         host, port = split_address(address) if isinstance(address, str) else address
         family = socket.AF_INET6 if ":" in host else socket.AF_INET

@@ -3,12 +3,14 @@
 import http.client
 import re
 
+from .patience import PATIENCE_S
+
 SAMPLE = re.compile(r'([a-z_]+)(?:\{((?:[a-z]+="(?:[^"\\\n]|\\["\\n])*",?)*)\})? (\S+)')
 LABEL = re.compile(r'([a-z]+)="((?:[^"\\]|\\.)*)"')
 SUFFIXES = {"counter": ("",), "gauge": ("",), "histogram": ("_bucket", "_sum", "_count")}
 
 
-def get(proxy, path, method="GET", headers=None, timeout=20):
+def get(proxy, path, method="GET", headers=None, timeout=PATIENCE_S):
     """One request to the admin page: (status, fields in lower case, text)."""
     connection = http.client.HTTPConnection(proxy.admin, timeout=timeout)
     try:

@@ -11,6 +11,8 @@ import subprocess
 import threading
 import time
 
+from .patience import PATIENCE_S
+
 A, AAAA, CNAME = 1, 28, 5
 TYPES = {A: "A", AAAA: "AAAA"}
 NOERROR, SERVFAIL, NXDOMAIN, REFUSED = 0, 2, 3, 5
@@ -194,7 +196,7 @@ class Dnsmasq:
         self.log = folder / "dnsmasq.log"
         self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL,
                                         stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + PATIENCE_S
         while not (self.log.exists() and "started" in self.log.read_text()):
             assert self.process.poll() is None, self.process.stderr.read()
             assert time.monotonic() < deadline, "dnsmasq does not start"
@@ -206,5 +208,5 @@ class Dnsmasq:
 
     def close(self):
         self.process.terminate()
-        self.process.wait(10)
+        self.process.wait(PATIENCE_S)
         self.process.stderr.close()

@@ -13,6 +13,8 @@ import subprocess
 import threading
 from pathlib import Path
 
+from .patience import PATIENCE_S
+
 CLONE_NEWNET = 0x40000000
 _libc = ctypes.CDLL(None, use_errno=True)
 _saved = threading.local()
@@ -25,7 +27,7 @@ def _setns(descriptor):
 
 
 def run(*command):
-    subprocess.run(command, check=True, capture_output=True, text=True, timeout=20)
+    subprocess.run(command, check=True, capture_output=True, text=True, timeout=PATIENCE_S)
 
 
 class Namespace:

@@ -13,6 +13,7 @@ import threading
 import time
 
 from .client import reset
+from .patience import PATIENCE_S
 
 
 def pattern(size, seed=0):
@@ -77,7 +78,7 @@ class Server:
     def handle(self, connection):
         raise NotImplementedError
 
-    def wait_for_accepted(self, count, timeout=10):
+    def wait_for_accepted(self, count, timeout=PATIENCE_S):
         deadline = time.monotonic() + timeout
         while self.accepted < count:
             assert time.monotonic() < deadline, f"{self.accepted} of {count} connections came"
@@ -170,7 +171,7 @@ class Recorder(Server):
         except ConnectionResetError:
             self.endings.append("rst")
 
-    def wait_for_ending(self, count=1, timeout=10):
+    def wait_for_ending(self, count=1, timeout=PATIENCE_S):
         deadline = time.monotonic() + timeout
         while len(self.endings) < count:
             assert time.monotonic() < deadline, f"endings: {self.endings}"

@@ -13,8 +13,8 @@ from pathlib import Path
 
 from .adit import SANITIZER
 from .checks import eventually
+from .patience import PATIENCE_S
 
-TIMEOUT_S = 60
 
 
 class Terminal:
@@ -38,7 +38,7 @@ class Terminal:
         env = dict(os.environ, LC_ALL="C.UTF-8", TERM="xterm")
         env.pop("TMUX", None)
         command = ["tmux", "-u", "-S", self.folder / "socket", *map(str, words)]
-        return subprocess.run(command, env=env, check=True, timeout=TIMEOUT_S,
+        return subprocess.run(command, env=env, check=True, timeout=PATIENCE_S,
                               capture_output=True, text=True).stdout
 
     def _ask(self, *names):
@@ -98,7 +98,7 @@ class Terminal:
     def wait_until(self, check):
         """Until this is true; else what is seen and what the program said is the failure."""
         try:
-            eventually(check, TIMEOUT_S)
+            eventually(check, PATIENCE_S)
         except AssertionError:
             error = self.stderr_path.read_text(errors="replace")
             raise AssertionError(f"it never came in:\n{self.text()}\n{error}") from None
