@@ -186,7 +186,7 @@ def all_lines(log):
         read = gzip.open if path.suffix == ".gz" else open
         with read(path, "rt") as file:
             lines += entries(file.read(), "json")
-    return lines
+    return [line for line in lines if "event" in line]  # adit tells of its reloads, too
 
 
 # -- Prometheus
