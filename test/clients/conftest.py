@@ -60,6 +60,8 @@ def tunnelled():
     def check(proxy, server, host="localhost", closed=True):
         target = f"{host}:{server.port}"
         proxy.wait_for_log(event="open", target=target)
+        if hasattr(server, "accepted"):  # the last one's line may still be on its way
+            proxy.wait_for_log(event="open", target=target, count=server.accepted)
         if closed:
             proxy.wait_for_log(event="close", target=target)
         opened = proxy.log_lines(event="open", target=target)
