@@ -32,4 +32,10 @@ size_t text_utf8_length(const char *bytes, size_t length);
 /* The character (a Unicode scalar value) as UTF-8. */
 void text_add_utf8(struct text *text, uint32_t character);
 
+/* ASCII only, whatever the locale. */
+static inline char text_lower(char byte)
+{
+    return (char)(byte >= 'A' && byte <= 'Z' ? (unsigned char)byte | 0x20U : (unsigned char)byte);
+}
+
 #endif

@@ -75,13 +75,6 @@ struct pass {
     struct ip_address last[ADDRESSES_SHARED]; /* address n stands at n % ADDRESSES_SHARED */
 };
 
-static char lower(char byte)
-{
-    if (byte >= 'A' && byte <= 'Z')
-        return (char)((unsigned char)byte | 0x20);
-    return byte;
-}
-
 static size_t bucket_of(const struct hosts_file *hosts, const char *name, size_t length)
 {
     return hash_bytes(&no_seed, name, length) & hosts->bucket_mask;
@@ -93,7 +86,7 @@ static uint32_t *end_of_bucket(const struct hosts_file *hosts, struct word name)
     char lowered[NAME_MAX_LENGTH];
 
     for (size_t i = 0; i < name.length; i++)
-        lowered[i] = lower(name.start[i]);
+        lowered[i] = text_lower(name.start[i]);
     return &hosts->bucket_ends[bucket_of(hosts, lowered, name.length)];
 }
 
@@ -248,7 +241,7 @@ size_t hosts_file_first_line_left_out(const struct hosts_file *hosts)
 static bool is_same(const char *word, const char *name, size_t length)
 {
     for (size_t i = 0; i < length; i++)
-        if (lower(word[i]) != name[i])
+        if (text_lower(word[i]) != name[i])
             return false;
     return true;
 }

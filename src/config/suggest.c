@@ -12,16 +12,9 @@ static size_t smaller(size_t a, size_t b)
     return a < b ? a : b;
 }
 
-static char folded(char byte)
-{
-    if (byte >= 'A' && byte <= 'Z')
-        return (char)(byte | 0x20);
-    return byte;
-}
-
 static bool is_same(char a, char b)
 {
-    return folded(a) == folded(b);
+    return text_lower(a) == text_lower(b);
 }
 
 /* Damerau's distance: a letter more, less or other, or two that changed places, are one step each

@@ -45,13 +45,6 @@ static bool is_digit(char byte)
     return byte >= '0' && byte <= '9';
 }
 
-static char lower(char byte)
-{
-    if (byte >= 'A' && byte <= 'Z')
-        return (char)(byte + ('a' - 'A'));
-    return byte;
-}
-
 static bool has_byte(const char *text, size_t length, char byte)
 {
     return length > 0 && memchr(text, byte, length);
@@ -116,7 +109,7 @@ static enum authority_error parse_name(const char *text, size_t length, struct a
     if (length == 0 || length > AUTHORITY_HOST_MAX)
         return AUTHORITY_BAD_NAME;
     for (size_t i = 0; i < length; i++) {
-        char byte = lower(text[i]);
+        char byte = text_lower(text[i]);
         if (byte == '.') {
             if (i == label_start)
                 return AUTHORITY_BAD_NAME;

@@ -307,10 +307,7 @@ static bool starts_with_any_case(struct view text, const char *prefix)
     if (text.length < length)
         return false;
     for (size_t i = 0; i < length; i++) {
-        char byte = text.start[i];
-        if (byte >= 'A' && byte <= 'Z')
-            byte = (char)(byte + ('a' - 'A'));
-        if (byte != prefix[i])
+        if (text_lower(text.start[i]) != prefix[i])
             return false;
     }
     return true;
