@@ -5,11 +5,16 @@
 
 #include <string.h>
 
-static size_t label_length(const char *at, const char *end)
+size_t name_label_length(const char *at, const char *end)
 {
     const char *dot = memchr(at, '.', (size_t)(end - at));
 
     return (size_t)((dot ? dot : end) - at);
+}
+
+bool name_label_is_star(const char *label, size_t length)
+{
+    return length == 1 && *label == '*';
 }
 
 bool name_pattern_has(const char *pattern, size_t pattern_length, const char *name, size_t length)
@@ -18,9 +23,9 @@ bool name_pattern_has(const char *pattern, size_t pattern_length, const char *na
     const char *end = name + length;
 
     for (;;) {
-        size_t own = label_length(name, end);
-        size_t wanted = label_length(pattern, pattern_end);
-        bool is_any = wanted == 1 && *pattern == '*' && own > 0;
+        size_t own = name_label_length(name, end);
+        size_t wanted = name_label_length(pattern, pattern_end);
+        bool is_any = name_label_is_star(pattern, wanted) && own > 0;
 
         if (!is_any && (own != wanted || memcmp(name, pattern, own) != 0))
             return false;

@@ -8,6 +8,10 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+/* The label that begins at `at`, up to the next dot or `end`. */
+size_t name_label_length(const char *at, const char *end);
+bool name_label_is_star(const char *label, size_t length);
+
 /* Whether the name is what the pattern says, label by label. */
 bool name_pattern_has(const char *pattern, size_t pattern_length, const char *name,
                       size_t length) MUST_CHECK;

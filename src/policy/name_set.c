@@ -11,6 +11,7 @@
 #include "policy/name_set.h"
 
 #include "policy/name_key.h"
+#include "policy/name_pattern.h"
 
 #include <errno.h>
 #include <stdint.h>
@@ -105,18 +106,6 @@ static struct slot *find(const struct name_set *set, uint32_t hash, const char *
     }
 }
 
-static size_t label_length(const char *at, const char *end)
-{
-    const char *dot = memchr(at, '.', (size_t)(end - at));
-
-    return (size_t)((dot ? dot : end) - at);
-}
-
-static bool is_star(const char *label, size_t length)
-{
-    return length == 1 && *label == '*';
-}
-
 /* `name` with a `*` wherever the shape has one. Both have the same number of labels. Returns the
  * length; 0: a label is empty. */
 static size_t put_into_shape(const struct name_set *set, const struct shape *shape,
@@ -127,9 +116,9 @@ static size_t put_into_shape(const struct name_set *set, const struct shape *sha
     size_t length = 0;
 
     for (unsigned label = 0; label < shape->label_count; label++) {
-        size_t own = label_length(name, end);
-        size_t wanted = label_length(like, like_end);
-        bool is_any = is_star(like, wanted);
+        size_t own = name_label_length(name, end);
+        size_t wanted = name_label_length(like, like_end);
+        bool is_any = name_label_is_star(like, wanted);
 
         if (own == 0)
             return 0;
@@ -290,9 +279,9 @@ static bool is_same_shape(const struct name_set *set, const struct shape *a, con
     if (a->is_suffix != b->is_suffix || a->label_count != b->label_count)
         return false;
     for (unsigned label = 0; label < a->label_count; label++) {
-        size_t one_length = label_length(one, one_end);
-        size_t other_length = label_length(other, other_end);
-        if (is_star(one, one_length) != is_star(other, other_length))
+        size_t one_length = name_label_length(one, one_end);
+        size_t other_length = name_label_length(other, other_end);
+        if (name_label_is_star(one, one_length) != name_label_is_star(other, other_length))
             return false;
         one += one_length + 1;
         other += other_length + 1;
