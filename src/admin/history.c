@@ -4,6 +4,7 @@
 #include "admin/history.h"
 
 #include "admin/json.h"
+#include "admin/memory_text.h"
 #include "base/text.h"
 #include "observe/rule_names.h"
 
@@ -248,10 +249,5 @@ char *history_print(const struct history *history, const struct stats *now,
     fputc(',', out);
     print_rules(out, now);
     fputc('}', out);
-    bool is_good = !ferror(out);
-    if (fclose(out) != 0 || !is_good) {
-        free(bytes);
-        return NULL;
-    }
-    return bytes;
+    return memory_text_finish(out, &bytes);
 }

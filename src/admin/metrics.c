@@ -5,12 +5,12 @@
  */
 #include "admin/metrics.h"
 
+#include "admin/memory_text.h"
 #include "admin/reload_report.h"
 #include "tunnel/tunnel_error.h"
 
 #include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 static_assert((int)TUNNEL_ERROR_COUNT <= COUNTERS_ERRORS_MAX, "a place for each error");
@@ -214,10 +214,5 @@ char *metrics_print(const struct stats *stats, size_t *ret_length)
     print_labelled(out, stats);
     print_histograms(out, stats);
     print_process(out, stats);
-    bool is_good = !ferror(out);
-    if (fclose(out) != 0 || !is_good) {
-        free(bytes);
-        return NULL;
-    }
-    return bytes;
+    return memory_text_finish(out, &bytes);
 }

@@ -4,6 +4,7 @@
 #include "admin/toplists.h"
 
 #include "admin/json.h"
+#include "admin/memory_text.h"
 #include "admin/stats.h"
 #include "observe/rule_names.h"
 
@@ -143,10 +144,5 @@ char *toplists_print(struct toplists *lists, uint64_t now_ms, size_t *ret_length
     for (size_t i = 0; i < KIND_COUNT; i++)
         print_list(out, lists, i, now_ms);
     fputc('}', out);
-    bool is_good = !ferror(out);
-    if (fclose(out) != 0 || !is_good) {
-        free(bytes);
-        return NULL;
-    }
-    return bytes;
+    return memory_text_finish(out, &bytes);
 }

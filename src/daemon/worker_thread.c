@@ -9,6 +9,7 @@
  */
 #include "daemon/worker_thread.h"
 
+#include "admin/memory_text.h"
 #include "daemon/file_text.h"
 #include "daemon/handover.h"
 #include "daemon/snapshot.h"
@@ -434,11 +435,9 @@ static struct worker_thread_answer list_tunnels(struct worker_thread *thread,
     if (listing.out == NULL)
         return out_of_memory;
     tunnel_visit_open(&thread->env, filter, list_tunnel, &listing);
-    bool is_good = !ferror(listing.out);
-    if (fclose(listing.out) != 0 || !is_good) {
-        free(answer.lines);
+    answer.lines = memory_text_finish(listing.out, &answer.lines);
+    if (answer.lines == NULL)
         return out_of_memory;
-    }
     answer.tunnel_count = listing.count;
     return answer;
 }
