@@ -119,6 +119,16 @@ static void print_command_words(void)
             printf("%s ", commands[i].name);
 }
 
+/* Finds the command among the words, in bash and zsh alike; `word` is how the loop calls one. */
+static void print_command_search(const char *word)
+{
+    printf("        case %s in\n        //", word);
+    for (unsigned i = 0; i < COMMAND_COUNT; i++)
+        if (commands[i].name[0] != '\0')
+            printf(" | %s", commands[i].name);
+    printf(")\n            command=%s\n            break\n            ;;\n        esac\n    done\n", word);
+}
+
 /* -- bash */
 
 /* Options with an operand that is a file, or that is none, as the pattern of a `case`. */
@@ -159,16 +169,9 @@ static void print_bash(void)
            "        return\n        ;;\n");
     print_patterns(false);
     printf("        return\n        ;;\n    esac\n"
-           "    for ((i = 1; i < COMP_CWORD; i++)); do\n"
-           "        case ${COMP_WORDS[i]} in\n"
-           "        //");
-    for (unsigned i = 0; i < COMMAND_COUNT; i++)
-        if (commands[i].name[0] != '\0')
-            printf(" | %s", commands[i].name);
-    printf(")\n"
-           "            command=${COMP_WORDS[i]}\n"
-           "            break\n            ;;\n        esac\n    done\n"
-           "    case $command in\n");
+           "    for ((i = 1; i < COMP_CWORD; i++)); do\n");
+    print_command_search("${COMP_WORDS[i]}");
+    printf("    case $command in\n");
     for (unsigned i = 0; i < COMMAND_COUNT; i++)
         print_bash_case(i);
     printf("    esac\n"
@@ -245,14 +248,9 @@ static void print_zsh(void)
     printf("    )\n    _describe command commands\n}\n\n"
            "_adit()\n{\n"
            "    local command='' word\n\n"
-           "    for word in \"${(@)words[2,CURRENT-1]}\"; do\n"
-           "        case $word in\n"
-           "        //");
-    for (unsigned i = 0; i < COMMAND_COUNT; i++)
-        if (commands[i].name[0] != '\0')
-            printf(" | %s", commands[i].name);
-    printf(")\n            command=$word\n            break\n            ;;\n        esac\n    done\n"
-           "    case $command in\n");
+           "    for word in \"${(@)words[2,CURRENT-1]}\"; do\n");
+    print_command_search("$word");
+    printf("    case $command in\n");
     for (unsigned i = 0; i < COMMAND_COUNT; i++)
         print_zsh_case(i);
     printf("    esac\n}\n\n"
