@@ -27,7 +27,8 @@ static void usage(FILE *out)
 {
     fprintf(out, "usage: bench-load --row ROW (--proxy 127.x.x.x:PORT [--pid PID] | --direct)\n"
                  "                  [--relay PORT] [--tunnels N] [--flows N] [--count N]\n"
-                 "                  [--bytes N] [--seconds S] [--settle S] [--timeout S]\n\n"
+                 "                  [--bytes N] [--seconds S] [--settle S] [--timeout S]\n"
+                 "                  [--origins N]\n\n"
                  "  --pid      root of the proxy's process tree; without it no CPU is measured\n"
                  "  --direct   no proxy: what this machine and this generator can do\n"
                  "  --relay    send no CONNECT: that proxy forwards to 127.0.1.1-16, this port\n"
@@ -37,7 +38,9 @@ static void usage(FILE *out)
                  "  --flows    mixed: bulk flows beside the chats (8)\n"
                  "  --seconds  how long it is measured (1)\n"
                  "  --settle   how long idle tunnels rest before they are measured (2.5)\n"
-                 "  --timeout  after which the row has failed (60)\n\nrows:\n");
+                 "  --timeout  after which the row has failed (60)\n"
+                 "  --origins  processes for the origins, beside the clients' (0: the same one)\n"
+                 "\nrows:\n");
     for (size_t i = 0; row_at(i); i++)
         fprintf(out, "  %-10s %s\n", row_at(i)->name, row_at(i)->summary);
 }
@@ -86,6 +89,7 @@ enum argument_option {
     OPTION_SECONDS,
     OPTION_SETTLE,
     OPTION_TIMEOUT,
+    OPTION_ORIGINS,
     OPTION_HELP,
 };
 
@@ -102,6 +106,7 @@ static const struct option options[] = {
     {"seconds", required_argument, NULL, OPTION_SECONDS},
     {"settle", required_argument, NULL, OPTION_SETTLE},
     {"timeout", required_argument, NULL, OPTION_TIMEOUT},
+    {"origins", required_argument, NULL, OPTION_ORIGINS},
     {"help", no_argument, NULL, OPTION_HELP},
     {NULL, 0, NULL, 0},
 };
@@ -147,6 +152,11 @@ static void argument_take(struct arguments *arguments, int option, const char *v
         break;
     case OPTION_TIMEOUT:
         arguments->timeout_s = number_parse("--timeout", value);
+        break;
+    case OPTION_ORIGINS:
+        arguments->load.origin_processes = (uint32_t)number_parse("--origins", value);
+        if (arguments->load.origin_processes > LOAD_ORIGINS)
+            usage_fail("--origins: there are 16, not", value);
         break;
     case OPTION_HELP:
         usage(stdout);

@@ -25,13 +25,16 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/tcp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -39,7 +42,6 @@
 #define HEAD_MAX 1024
 #define CHUNK_SIZE (256u * 1024)
 #define PATTERN_PERIOD 65521u /* prime */
-#define ORIGINS 16
 #define CLIENT_ADDRESSES 32
 #define CONNS_MAX 131072
 #define EVENTS_A_TURN 256
@@ -79,7 +81,8 @@ struct load {
     bool is_stopped;
     uint32_t dialled, opening, clients, origin_conns;
     uint64_t resets;
-    struct sockaddr_in origins[ORIGINS];
+    struct sockaddr_in origins[LOAD_ORIGINS];
+    pid_t origin_pids[LOAD_ORIGINS]; /* 0: this process */
     size_t conns_max;
     struct conn *conns;
     uint8_t pattern[PATTERN_PERIOD + CHUNK_SIZE];
@@ -470,15 +473,57 @@ static int socket_listen(struct sockaddr_in *address)
     return fd;
 }
 
-static void origins_open(struct load *load)
+static void origins_open(struct load *load, int fds[LOAD_ORIGINS])
 {
-    for (uint32_t i = 0; i < ORIGINS; i++) {
+    for (uint32_t i = 0; i < LOAD_ORIGINS; i++) {
         load->origins[i] = (struct sockaddr_in){
             .sin_family = AF_INET,
             .sin_addr.s_addr = htonl(0x7f000101u + i), /* 127.0.1.1 and up */
             .sin_port = htons(load->settings.origin_port),
         };
-        conn_update(load, conn_take(load, socket_listen(&load->origins[i]), CONN_LISTENER));
+        fds[i] = socket_listen(&load->origins[i]);
+    }
+}
+
+/* Keeps the listeners that this process serves. Where origins have processes of their own the
+ * parent, which has the clients, serves none of them, and a child those that are its turn. */
+static void origins_keep(struct load *load, const int fds[LOAD_ORIGINS], uint32_t processes,
+                         uint32_t process)
+{
+    for (uint32_t i = 0; i < LOAD_ORIGINS; i++) {
+        if (processes == 0 || i % processes == process)
+            conn_update(load, conn_take(load, fds[i], CONN_LISTENER));
+        else
+            close(fds[i]);
+    }
+}
+
+/* Which process this is: `origin_processes` in the parent. A child does not outlive it. */
+static uint32_t origins_fork(struct load *load)
+{
+    pid_t parent = getpid();
+    uint32_t processes = load->settings.origin_processes;
+    for (uint32_t process = 0; process < processes; process++) {
+        pid_t child = fork();
+        if (child < 0)
+            load_fail("fork: %s", strerror(errno));
+        load->origin_pids[process] = child;
+        if (child > 0)
+            continue;
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
+        if (getppid() != parent)
+            _exit(1);
+        return process;
+    }
+    return processes;
+}
+
+/* What they used counts as this process's children's. */
+static void origins_reap(const struct load *load)
+{
+    for (uint32_t i = 0; i < load->settings.origin_processes; i++) {
+        kill(load->origin_pids[i], SIGKILL);
+        (void)waitpid(load->origin_pids[i], NULL, 0);
     }
 }
 
@@ -514,7 +559,8 @@ static int socket_dial(const struct sockaddr_in *to, uint32_t tunnel)
 void load_dial(struct load *load)
 {
     uint32_t tunnel = load->dialled++;
-    const struct sockaddr_in *origin = &load->origins[tunnel / CLIENT_ADDRESSES % ORIGINS];
+    uint32_t turn = load->settings.origin_processes > 0 ? tunnel : tunnel / CLIENT_ADDRESSES;
+    const struct sockaddr_in *origin = &load->origins[turn % LOAD_ORIGINS];
     bool is_direct = load->settings.is_direct;
     uint64_t now_ns = clock_ns();
     int fd = socket_dial(is_direct ? origin : &load->settings.proxy, tunnel);
@@ -674,8 +720,12 @@ struct load *load_create(const struct load_settings *settings)
     struct load *load = calloc(1, sizeof *load);
     if (!load)
         load_fail("no memory");
+    int listeners[LOAD_ORIGINS];
     load->settings = *settings;
     load->conns_max = descriptors_raise();
+    origins_open(load, listeners);
+    uint32_t processes = settings->origin_processes;
+    uint32_t process = origins_fork(load);
     load->conns = calloc(load->conns_max, sizeof *load->conns);
     load->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
     load->bulk_fd = epoll_create1(EPOLL_CLOEXEC);
@@ -683,12 +733,15 @@ struct load *load_create(const struct load_settings *settings)
     if (!load->conns || epoll_ctl(load->epoll_fd, EPOLL_CTL_ADD, load->bulk_fd, &event) < 0)
         load_fail("no memory or no epoll");
     pattern_fill(load);
-    origins_open(load);
+    origins_keep(load, listeners, processes, process);
+    if (process < processes)
+        load_run(load, 0); /* until the parent ends, or the deadline passes */
     return load;
 }
 
 void load_destroy(struct load *load)
 {
+    origins_reap(load);
     for (size_t i = 0; i < load->conns_max; i++) {
         if (load->conns[i].state != CONN_FREE)
             close(load->conns[i].fd);

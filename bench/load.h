@@ -1,5 +1,7 @@
 /*
- * The traffic: clients and origin in one process, one thread, one epoll loop.
+ * The traffic: clients and origin in one process, one thread, one epoll loop; or the origins in
+ * processes of their own, each with such a loop: then whoever reads may fall asleep between two
+ * segments, which costs the proxy a wakeup.
  *
  * A client opens a tunnel through the proxy (or dials the origin directly) and exchanges messages
  * with the origin, which checks and answers them. Anything unexpected (a wrong byte, a byte too
@@ -14,6 +16,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#define LOAD_ORIGINS 16
+
 struct load;
 struct conn;
 
@@ -25,9 +29,10 @@ enum exchange_kind {
 
 struct load_settings {
     struct sockaddr_in proxy;
-    bool is_direct;       /* no proxy: `proxy` is not looked at */
-    uint16_t origin_port; /* of all origins; 0: the kernel chooses */
-    bool is_relay;        /* the proxy takes no CONNECT: it knows the origins */
+    bool is_direct;            /* no proxy: `proxy` is not looked at */
+    uint16_t origin_port;      /* of all origins; 0: the kernel chooses */
+    bool is_relay;             /* the proxy takes no CONNECT: it knows the origins */
+    uint32_t origin_processes; /* LOAD_ORIGINS at most; 0: the clients' */
     uint64_t deadline_ns;
 };
 
@@ -40,7 +45,8 @@ struct load_ops {
     uint64_t (*on_turn)(struct load *load, uint64_t now_ns);
 };
 
-/* Never returns NULL: it fails instead. `settings` is copied. */
+/* Never returns NULL: it fails instead. `settings` is copied. The origins' processes end with this
+ * one. */
 struct load *load_create(const struct load_settings *settings);
 void load_destroy(struct load *load);
 

@@ -174,7 +174,10 @@ def notes(bench, about, lines):
     versions = ", ".join(f"{name} {version}" for name, version in about["versions"].items() if version)
     yield (f"Median (min..max) of {about['rounds']} rounds (memory and verdicts: fewer); ratios are taken round by "
            f"round. CPU is the proxy's, all its processes and threads. {about['cpu']}, {about['cores']} cores, "
-           f"Linux {about['kernel']}. {versions}.")
+           f"Linux {about['kernel']}, TCP {about['congestion_control']}. {versions}.")
+    if about["congestion_control"].startswith("bbr"):
+        yield ("CAUTION: TCP's bbr paces on loopback, too, with a timer for each segment: bulk costs two to five times "
+               "as much, and differs from run to run. `--tcp reno` measures without.")
     met = [line["goal_met"] for line in lines if line["goal_met"] is not None]
     if met:
         yield f"Goals met: {sum(met)} of {len(met)}."

@@ -87,9 +87,10 @@ def bulk_row(direction, flows, goal=None, name=None, title="", pair=None):
         Measure("gbit_per_s", title, "Gbit/s", THROUGHPUT)], pair=pair)
 
 
-def free_row(direction, flows):
-    """What depends on who wakes whom across cores shows only here."""
+def free_row(direction, flows, origins):
+    """What depends on who wakes whom across cores shows only here: whoever reads has processes of its own."""
     row = bulk_row(direction, flows, None, f"free-{direction}-{flows}", ", not pinned")
+    row.arguments += ["--origins", str(origins)]
     row.is_pinned = False
     return row
 
@@ -170,7 +171,7 @@ def make_rows():
         tunnel_row(32, 0.88), tunnel_row(256, 0.88),
         roundtrip_row(1), roundtrip_row(64, 1.0), roundtrip_row(1000, 0.92),
         bulk_row("down", 1, 0.5), bulk_row("down", 8, 0.75), bulk_row("up", 1), bulk_row("up", 8, 0.75),
-        free_row("down", 8), free_row("up", 8), free_row("down", 32), free_row("up", 32),
+        free_row("down", 8, 1), free_row("up", 8, 1), free_row("down", 32, 16), free_row("up", 32, 16),
         mixed_row(), storm_row(),
         tunnel_row(32, None, "rules-20", ", 20 rules to 1", ("adit", "adit-1-rule")),
         tunnel_row(32, None, "rules-1000", ", 1,000 rules to 20", ("adit-1000-rules", "adit")),
