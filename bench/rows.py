@@ -108,7 +108,7 @@ def idle_measures(tunnels):
 
 
 def idle_row(name, tunnels, rounds):
-    return Row(name, ["idle", "--tunnels", str(tunnels), "--settle", "2.5", "--seconds", "1"],
+    return Row(name, ["idle", "--tunnels", str(tunnels), "--settle", "4.5", "--seconds", "1"],
                idle_measures(tunnels), is_fresh=True, tunnels=tunnels, rounds=rounds)
 
 

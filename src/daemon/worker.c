@@ -435,6 +435,15 @@ static void apply_snapshot(struct worker *worker, struct snapshot *snapshot, int
 
 static void start_if_complete(struct worker *worker);
 
+static const char *why_not_taken(int error)
+{
+    static_assert(SLOTS_MAX == 1024, "as the text says");
+    if (error == -ENOSPC)
+        return "adit has listened on 1,024 different addresses since its start, and counts by no "
+               "more; restart it";
+    return error < 0 ? strerror(-error) : "it drains";
+}
+
 static void take_config(struct worker *worker, struct channel_message *message)
 {
     struct snapshot *snapshot = NULL;
@@ -457,7 +466,7 @@ static void take_config(struct worker *worker, struct channel_message *message)
         if (error == 0)
             close_listeners(snapshot, worker->snapshot);
         snapshot_release(snapshot);
-        tell_taken(worker, error < 0 ? strerror(-error) : "it drains");
+        tell_taken(worker, why_not_taken(error));
     }
 }
 

@@ -179,6 +179,23 @@ def test_listeners_come_and_go(running, origin, adit):
         assert echoes(client)
 
 
+def test_more_addresses_than_can_be_counted_by(running, origin):
+    """In a worker's life, 64 new ones at each reload: the last reload says what to do, and changes nothing."""
+    server = origin(Echo)
+    run = running()
+    port = free_address(origin).rpartition(":")[2]
+
+    def configuration(turn):
+        return "".join(f"listen 127.9.{turn}.{n}:{port}\n" for n in range(64)) + RULES
+
+    for turn in range(15):
+        run.reload(configuration(turn))
+    done = run.reload(configuration(15), status=1)
+    assert "1,024 different addresses" in done.stderr and "restart" in done.stderr
+    with open_tunnel(f"127.9.14.1:{port}", server.authority) as client:
+        assert echoes(client)
+
+
 def test_a_listener_that_cannot_be_opened_changes_nothing(running, origin, adit):
     server = origin(Echo)
     busy = adit()
