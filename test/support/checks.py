@@ -26,11 +26,12 @@ def answers_200(proxy, server, **options):
 
 
 def connects(address):
-    """Whether anybody takes a connection there."""
+    """Whether anybody takes a connection there. A listener that closes in the middle of the handshake
+    resets it."""
     try:
         Client(address).close()
         return True
-    except ConnectionRefusedError:
+    except (ConnectionRefusedError, ConnectionResetError):
         return False
 
 
