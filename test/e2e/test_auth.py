@@ -318,7 +318,8 @@ def test_a_flood_of_guesses_delays_nobody_for_long(gate, origin):
 
 
 def test_the_time_of_an_answer_tells_nobody_who_exists(gate, origin):
-    """None is quicker than the quickest for the costliest hash before it."""
+    """None comes while the costliest hash would still be at work. Half of its time tells: alice's own
+    takes a thirtieth. (How exactly answers are held back is auth_pace's test, by a clock of its own.)"""
     gate, server = gate(users=htpasswd("slow", "alice")), origin(Recorder)
     assert gate.status(server.authority, basic("x", "y")) == 407  # measures, too
     times = {"slow": [], "mallory": [], "alice": []}
@@ -328,7 +329,7 @@ def test_the_time_of_an_answer_tells_nobody_who_exists(gate, origin):
             field, source = basic(name, f"guess {number}"), f"10.0.5.{number}"
             assert gate.status(server.authority, field, source=source) == 407
             taken.append(time.monotonic() - began)
-            assert taken[-1] > 0.9 * min(times["slow"]), times
+    assert min(times["mallory"] + times["alice"]) > min(times["slow"]) / 2, times
     assert gate.hashes() == 19
     checked = run_adit("check", "-c", gate.config)
     assert checked.returncode == 0
