@@ -82,7 +82,7 @@ struct load {
     uint32_t dialled, opening, clients, origin_conns;
     uint64_t resets;
     struct sockaddr_in origins[LOAD_ORIGINS];
-    pid_t origin_pids[LOAD_ORIGINS]; /* 0: this process */
+    pid_t origin_pids[LOAD_ORIGINS]; /* of as many as the settings say */
     size_t conns_max;
     struct conn *conns;
     uint8_t pattern[PATTERN_PERIOD + CHUNK_SIZE];
@@ -487,9 +487,9 @@ static void origins_open(struct load *load, int fds[LOAD_ORIGINS])
 
 /* Keeps the listeners that this process serves. Where origins have processes of their own the
  * parent, which has the clients, serves none of them, and a child those that are its turn. */
-static void origins_keep(struct load *load, const int fds[LOAD_ORIGINS], uint32_t processes,
-                         uint32_t process)
+static void origins_keep(struct load *load, const int fds[LOAD_ORIGINS], uint32_t process)
 {
+    uint32_t processes = load->settings.origin_processes;
     for (uint32_t i = 0; i < LOAD_ORIGINS; i++) {
         if (processes == 0 || i % processes == process)
             conn_update(load, conn_take(load, fds[i], CONN_LISTENER));
@@ -724,7 +724,6 @@ struct load *load_create(const struct load_settings *settings)
     load->settings = *settings;
     load->conns_max = descriptors_raise();
     origins_open(load, listeners);
-    uint32_t processes = settings->origin_processes;
     uint32_t process = origins_fork(load);
     load->conns = calloc(load->conns_max, sizeof *load->conns);
     load->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
@@ -733,8 +732,8 @@ struct load *load_create(const struct load_settings *settings)
     if (!load->conns || epoll_ctl(load->epoll_fd, EPOLL_CTL_ADD, load->bulk_fd, &event) < 0)
         load_fail("no memory or no epoll");
     pattern_fill(load);
-    origins_keep(load, listeners, processes, process);
-    if (process < processes)
+    origins_keep(load, listeners, process);
+    if (process < settings->origin_processes)
         load_run(load, 0); /* until the parent ends, or the deadline passes */
     return load;
 }
