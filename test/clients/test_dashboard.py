@@ -16,7 +16,7 @@ from urllib.parse import unquote
 import pytest
 
 from support.adit import split_address
-from support.client import Client
+from support.client import Client, open_tunnel
 from support.origins import Echo
 from support.users import PASSWORDS, htpasswd
 from test_chromium import fenced  # noqa: F401 (a fixture)
@@ -232,9 +232,7 @@ def test_kill(proxy, origin, browse, size):
     echo = origin(Echo)
     running = proxy(admin=True)
     browser = browse(running, size)
-    with Client(running.address) as client:
-        client.send(f"CONNECT localhost:{echo.port} HTTP/1.1\r\n\r\n".encode())
-        assert client.read_response(has_body=False).status == 200
+    with open_tunnel(running.address, f"localhost:{echo.port}") as client:
         browser.do(ASK_TO_KILL)
         assert f"localhost:{echo.port}" in browser.text("#kill")
         browser.do("await page.locator('#kill-no').click()")
@@ -261,9 +259,7 @@ def test_details(proxy, origin, browse, size):
     echo = origin(Echo)
     running = proxy(admin=True)
     browser = browse(running, size)
-    with Client(running.address) as client:
-        client.send(f"CONNECT localhost:{echo.port} HTTP/1.1\r\n\r\n".encode())
-        assert client.read_response(has_body=False).status == 200
+    with open_tunnel(running.address, f"localhost:{echo.port}") as client:
         browser.do("await page.locator('#tunnels .open').focus(); await page.keyboard.press('Enter')")
         logged = set(running.wait_for_log(event="open")) - {"time", "event", "status"}
         assert logged | {"up_bytes", "down_bytes", "duration_ms"} <= set(names_of(browser))
@@ -295,9 +291,7 @@ def test_top_lists_are_adits(proxy, origin, browse):
     echo = origin(Echo)
     running = proxy(admin=True)
     for host, size in (("127.0.0.1", 1000), ("localhost", 90_000)):
-        with Client(running.address) as client:
-            client.send(f"CONNECT {host}:{echo.port} HTTP/1.1\r\n\r\n".encode())
-            assert client.read_response(has_body=False).status == 200
+        with open_tunnel(running.address, f"{host}:{echo.port}") as client:
             client.send(b"x" * size)
             client.read_exact(size)
     running.wait_for_log(event="close", count=2)
@@ -416,9 +410,7 @@ def test_a_password_in_the_address(proxy, origin, browse, tmp_path):
     path.write_text("admin 127.0.0.1:0 user alice\n" + path.read_text())
     running = proxy()
     browser = browse(running, login=f"alice:{PASSWORDS['alice']}@")
-    with Client(running.address) as client:
-        client.send(f"CONNECT localhost:{echo.port} HTTP/1.1\r\n\r\n".encode())
-        assert client.read_response(has_body=False).status == 200
+    with open_tunnel(running.address, f"localhost:{echo.port}") as client:
         browser.wait(f"{ROWS} === 1")  # the stream of events, and the list
         browser.do(ASK_TO_KILL + "await page.locator('#kill-yes').click()")
         client.read_to_end()
@@ -481,9 +473,7 @@ def test_restart(proxy, origin, browse):
     echo = origin(Echo)
     first = proxy(admin=True)
     browser = browse(first)
-    with Client(first.address) as client:
-        client.send(f"CONNECT localhost:{echo.port} HTTP/1.1\r\n\r\n".encode())
-        assert client.read_response(has_body=False).status == 200
+    with open_tunnel(first.address, f"localhost:{echo.port}") as client:
         browser.wait(f"{ROWS} === 1")
         first.stop()
     browser.wait("document.getElementById('link').textContent === 'disconnected'")
@@ -525,9 +515,7 @@ def test_draining(proxy, origin, browse):
     echo = origin(Echo)
     running = proxy(admin=True)
     browser = browse(running)
-    with Client(running.address) as client:
-        client.send(f"CONNECT localhost:{echo.port} HTTP/1.1\r\n\r\n".encode())
-        assert client.read_response(has_body=False).status == 200
+    with open_tunnel(running.address, f"localhost:{echo.port}") as client:
         running.control("drain")
         browser.do("await page.getByText('adit is draining.').waitFor()")
         assert browser.text("#state") == "draining"
