@@ -30,6 +30,7 @@
 #include "loop/clock.h"
 #include "loop/loop.h"
 #include "net/room.h"
+#include "net/tcp_memory.h"
 #include "observe/access_log.h"
 #include "observe/log.h"
 #include "observe/process_figures.h"
@@ -77,6 +78,7 @@ struct worker {
     struct process_meter meter;
     struct reload_report report;
     struct room *room;
+    int tcp_memory_fd;
     struct watch channel;
     struct worker_views *views;
     struct control *control;
@@ -535,6 +537,7 @@ static struct worker_thread_plan plan_thread(struct worker *worker, unsigned ind
         .dial_gate = worker->dial_gate,
         .rules = worker->rules,
         .room = worker->room,
+        .tcp_memory_fd = worker->tcp_memory_fd,
         .log = log_ring_at(worker->log, index),
         .relay_limits = {.mode = plan->relay_mode,
                          .pipes = pipes > 0 ? pipes : 1,
@@ -701,6 +704,7 @@ static int create_admin(struct worker *worker)
 static int create_figures(struct worker *worker)
 {
     process_meter_open(&worker->meter);
+    worker->tcp_memory_fd = tcp_memory_open();
     worker->report = *worker->plan->reload;
     worker->rules = rule_names_create();
     return worker->rules != NULL ? 0 : -ENOMEM;
@@ -749,6 +753,8 @@ static void destroy_parts(struct worker *worker)
     room_destroy(worker->room);
     rule_names_destroy(worker->rules);
     process_meter_close(&worker->meter);
+    if (worker->tcp_memory_fd >= 0)
+        close(worker->tcp_memory_fd);
     snapshot_release(worker->before);
     snapshot_release(worker->snapshot);
     limits_destroy(worker->limits_shared);

@@ -19,6 +19,7 @@
 #include "observe/event_feed.h"
 #include "observe/log.h"
 #include "observe/talkers.h"
+#include "tunnel/relief.h"
 #include "tunnel/tunnel.h"
 #include "tunnel/tunnel_error.h"
 #include "wire/http1_head.h"
@@ -688,6 +689,9 @@ static int create_parts(struct worker_thread *thread, const struct worker_thread
         return error;
     loop_on_turn(thread->loop, something_happened, thread);
     fill_env(thread, plan);
+    error = relief_create(&thread->env, plan->tcp_memory_fd, plan->thread_count, &thread->env.relief);
+    if (error < 0)
+        return error;
     error = front_create(&thread->env, &front, &thread->front);
     if (error == 0)
         error = acceptor_create(thread->loop, NULL, 0, &owner, &thread->counters, plan->log,
@@ -755,6 +759,8 @@ void worker_thread_destroy(struct worker_thread *thread)
     handover_destroy(thread->handover);
     if (thread->front != NULL)
         front_destroy(thread->front);
+    if (thread->env.relief != NULL)
+        relief_destroy(thread->env.relief);
     if (thread->relays != NULL)
         relay_env_destroy(thread->relays);
     if (thread->resolver != NULL)

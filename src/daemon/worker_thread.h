@@ -38,6 +38,7 @@ struct worker_thread_plan {
     struct dial_gate *dial_gate;
     struct rule_names *rules;
     struct room *room;
+    int tcp_memory_fd; /* of tcp_memory_open, or negative */
     struct log_ring *log;
     struct relay_limits relay_limits;
     struct file_text *const *files; /* WATCHED_FILE_COUNT of them */

@@ -95,6 +95,7 @@ static const struct named closed_by_rows[] = {
     [CLOSED_BY_KILLED] = CLOSED_BY("killed"),
     [CLOSED_BY_DRAINED] = CLOSED_BY("drained"),
     [CLOSED_BY_NO_MEMORY] = CLOSED_BY("no_memory"),
+    [CLOSED_BY_TCP_MEMORY] = CLOSED_BY("tcp_memory"),
 };
 static_assert(ARRAY_LENGTH(closed_by_rows) == CLOSED_BY_COUNT, "a row a cause");
 

@@ -37,6 +37,7 @@ enum closed_by {
     CLOSED_BY_KILLED,
     CLOSED_BY_DRAINED,
     CLOSED_BY_NO_MEMORY,
+    CLOSED_BY_TCP_MEMORY,
     CLOSED_BY_COUNT,
 };
 

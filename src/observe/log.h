@@ -59,6 +59,7 @@ enum log_topic {
     LOG_TOPIC_DESCRIPTORS,
     LOG_TOPIC_DNS,
     LOG_TOPIC_PIPES,
+    LOG_TOPIC_TCP_MEMORY,
     LOG_TOPIC_COUNT
 };
 void log_notice(struct log_ring *ring, enum log_topic topic, const char *format, ...)

@@ -18,6 +18,7 @@
 #include "net/stream.h"
 #include "tunnel/limits_bandwidth.h"
 #include "tunnel/pump.h"
+#include "tunnel/relief.h"
 #include "tunnel/tunnel_env.h"
 
 #include <errno.h>
@@ -305,8 +306,10 @@ static void want(struct relay *relay)
 
         if (!outward->is_source_ended && !half_is_stuck(relay, end))
             wanted |= STREAM_READABLE;
-        if (half_is_stuck(relay, !end))
+        if (half_is_stuck(relay, !end)) {
             wanted |= STREAM_WRITABLE;
+            relief_watch(relay->env->relief);
+        }
         stream_want(relay->ends[end], wanted);
     }
 }
@@ -470,4 +473,17 @@ void relay_stop(struct relay *relay, bool is_reset)
 uint64_t relay_bytes(const struct relay *relay, enum relay_end from)
 {
     return relay->halves[from].bytes;
+}
+
+uint64_t relay_unacknowledged(const struct relay *relay)
+{
+    uint64_t sum = 0;
+
+    for (unsigned end = 0; end < RELAY_ENDS; end++) {
+        size_t count = stream_unacknowledged(relay->ends[end]);
+
+        if (count != SIZE_MAX) /* not to be found out */
+            sum += count;
+    }
+    return sum;
 }

@@ -66,5 +66,7 @@ int relay_start(struct relay *relay, struct tunnel_env *env, struct throttle *th
 void relay_stop(struct relay *relay, bool is_reset);
 /* Payload so far; index RELAY_CLIENT counts what came from the client. */
 uint64_t relay_bytes(const struct relay *relay, enum relay_end from);
+/* Bytes that the kernel holds in both send queues: passed on, and not acknowledged. */
+uint64_t relay_unacknowledged(const struct relay *relay);
 
 #endif

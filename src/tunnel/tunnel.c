@@ -13,6 +13,7 @@
 #include "net/stream.h"
 #include "observe/counters.h"
 #include "tunnel/opening.h"
+#include "tunnel/relief.h"
 #include "tunnel/tunnel_env.h"
 #include "tunnel/tunnel_filter.h"
 #include "tunnel/tunnel_log.h"
@@ -437,6 +438,12 @@ static void relay_ended(struct relay *relay, enum closed_by closed_by)
     tunnel_close(tunnel);
 }
 
+void tunnel_end(struct tunnel *tunnel, enum closed_by closed_by)
+{
+    relay_stop(&tunnel->relay, true);
+    relay_ended(&tunnel->relay, closed_by);
+}
+
 void tunnel_relay(struct tunnel *tunnel, struct stream *client)
 {
     struct opening *opening = tunnel->opening;
@@ -448,6 +455,7 @@ void tunnel_relay(struct tunnel *tunnel, struct stream *client)
     move_to(tunnel, TUNNEL_RELAYING);
     list_append(&env->tunnels, &tunnel->link);
     tunnel_log_open(tunnel);
+    relief_watch(env->relief);
     int error = relay_start(&tunnel->relay, env, throttle_of(tunnel), client, target,
                             opening->early, opening->early_length, relay_ended);
     if (error < 0) {
@@ -480,8 +488,7 @@ size_t tunnel_kill(struct tunnel_env *env, const struct tunnel_filter *filter, s
         link = link->next; /* ending unlinks */
         if (!tunnel_filter_matches(filter, &record))
             continue;
-        relay_stop(&tunnel->relay, true);
-        relay_ended(&tunnel->relay, CLOSED_BY_KILLED);
+        tunnel_end(tunnel, CLOSED_BY_KILLED);
         count++;
     }
     return count;

@@ -20,6 +20,7 @@ struct log_ring;
 struct loop;
 struct policy;
 struct relay_env;
+struct relief;
 struct resolver;
 struct room;
 
@@ -63,7 +64,8 @@ struct tunnel_env {
     struct limits *limits;       /* shared by all threads; NULL: none */
     struct limit_values limit_values;
     struct relay_env *relays;
-    struct room *room; /* shared by all threads */
+    struct relief *relief; /* NULL: none */
+    struct room *room;     /* shared by all threads */
     struct counters *counters;
     struct log_ring *log;
     struct event_feed *events;                   /* NULL: none */

@@ -97,6 +97,9 @@ static_assert(sizeof(struct tunnel) + AUTHORITY_TEXT_SIZE <= SLAB_LARGEST, "the 
 
 /* The driver: goes on as far as can be. Callbacks end with it. */
 void tunnel_drive(struct tunnel *tunnel);
+/* Ends one that relays, now, both ends with a reset: nobody shall take what was cut off for
+ * complete. */
+void tunnel_end(struct tunnel *tunnel, enum closed_by closed_by);
 /* Made when first needed. NULL for want of memory. */
 struct extras *tunnel_extras(struct tunnel *tunnel);
 

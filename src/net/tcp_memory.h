@@ -1,0 +1,26 @@
+/* The kernel's memory for TCP (tcp(7), tcp_mem): one for all sockets of the machine. When it runs
+ * short, every connection of the machine is slow.
+ */
+#ifndef NET_TCP_MEMORY_H
+#define NET_TCP_MEMORY_H
+
+#include "base/contract.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct tcp_memory {
+    uint64_t used; /* bytes */
+    /* By the kernel's own rule: from above the second number of tcp_mem until it is below the
+     * first one. */
+    bool is_short;
+};
+
+/* A descriptor to read from, for any number of threads; or -errno. */
+int tcp_memory_open(void) MUST_CHECK;
+/* False: can't be found out; also when `fd` is negative. */
+bool tcp_memory_read(int fd, struct tcp_memory *ret_memory) MUST_CHECK;
+/* What /proc/net/protocols says. False: nothing about TCP. */
+bool tcp_memory_parse(const char *text, struct tcp_memory *ret_memory) MUST_CHECK;
+
+#endif

@@ -1,0 +1,192 @@
+/* What a tunnel holds is taken from the send queues of its two sockets: what waits to be read is
+ * behind a full one. The kernel counts more for the same bytes, so each look ends too few rather
+ * than too many, and the next one, 20 ms later, goes on.
+ */
+#include "tunnel/relief.h"
+
+#include "net/stream.h"
+#include "net/tcp_memory.h"
+#include "observe/counters.h"
+#include "observe/log.h"
+#include "tunnel/tunnel_env.h"
+#include "tunnel/tunnel_state.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    LOOK_MS = 200,
+    STILL_LOOKS = 15,   /* then nobody needs looking: what grows now is not ours */
+    LOOK_AGAIN_MS = 20, /* while it is short and there is something to end */
+    ENDED_AT_ONCE = 64, /* about a millisecond */
+    SPARED_SHARE = 16,
+    ENDED_SHARE = 8, /* of what the client holds */
+};
+
+struct relief {
+    struct tunnel_env *env;
+    int memory_fd;
+    unsigned thread_count;
+    struct deadline look;
+    uint64_t bytes_seen;  /* that the thread had moved at the last look */
+    unsigned still_looks; /* in a row without bytes or shortage */
+};
+
+static int compare(const void *a, const void *b)
+{
+    const struct relief_holder *one = a;
+    const struct relief_holder *other = b;
+    int order = memcmp(&one->client, &other->client, sizeof(one->client));
+
+    if (order != 0)
+        return order;
+    return (one->active_ms > other->active_ms) - (one->active_ms < other->active_ms);
+}
+
+struct relief_holder *relief_most(struct relief_holder *holders, size_t count, size_t *ret_count,
+                                  uint64_t *ret_bytes)
+{
+    struct relief_holder *most = holders;
+
+    if (count > 0)
+        qsort(holders, count, sizeof(*holders), compare);
+    *ret_count = 0;
+    *ret_bytes = 0;
+    for (size_t first = 0, next; first < count; first = next) {
+        uint64_t bytes = 0;
+
+        for (next = first;
+             next < count && client_key_equals(&holders[next].client, &holders[first].client);
+             next++)
+            bytes += holders[next].bytes;
+        if (bytes > *ret_bytes) {
+            *ret_bytes = bytes;
+            *ret_count = next - first;
+            most = &holders[first];
+        }
+    }
+    return most;
+}
+
+/* Those of the thread. NULL: there are none, or no memory for the list. */
+static struct relief_holder *list_holders(struct tunnel_env *env, size_t *ret_count)
+{
+    size_t count = 0;
+
+    for (struct list *link = env->tunnels.next; link != &env->tunnels; link = link->next)
+        count++;
+    struct relief_holder *holders = count > 0 ? malloc(count * sizeof(*holders)) : NULL;
+    *ret_count = 0;
+    if (holders == NULL)
+        return NULL;
+    for (struct list *link = env->tunnels.next; link != &env->tunnels; link = link->next) {
+        struct tunnel *tunnel = container_of(link, struct tunnel, link);
+        uint64_t bytes = relay_unacknowledged(&tunnel->relay);
+
+        if (bytes > 0)
+            holders[(*ret_count)++] =
+                (struct relief_holder){.client = client_key_of(&tunnel->client.address),
+                                       .active_ms = tunnel->relay.active_ms,
+                                       .bytes = bytes,
+                                       .tunnel = tunnel};
+    }
+    return holders;
+}
+
+static void tell(const struct relief *relief, const struct tcp_memory *memory, uint64_t bytes,
+                 size_t count, const struct ip_address *client)
+{
+    char name[IP_ENDPOINT_TEXT_SIZE];
+    struct text text;
+
+    text_init(&text, name, sizeof(name));
+    ip_address_print(&text, client);
+    log_notice(relief->env->log, LOG_TOPIC_TCP_MEMORY,
+               "the kernel's memory for TCP is short (%llu MiB are used; net.ipv4.tcp_mem bounds "
+               "it): ended %zu tunnels of %s, the client with most bytes that nobody reads (%llu "
+               "MiB in a thread)",
+               (unsigned long long)memory->used >> 20, count, name,
+               (unsigned long long)bytes >> 20);
+}
+
+/* True: there may be more to end. */
+static bool relieve(const struct relief *relief, const struct tcp_memory *memory)
+{
+    uint64_t spared = memory->used / SPARED_SHARE / relief->thread_count;
+    uint64_t bytes;
+    uint64_t ended_bytes = 0;
+    size_t count;
+    size_t ended = 0;
+    struct relief_holder *holders = list_holders(relief->env, &count);
+    const struct relief_holder *most = relief_most(holders, count, &count, &bytes);
+
+    if (count > 0 && bytes > spared) {
+        const struct ip_address client = most->tunnel->client.address;
+
+        while (ended < count && ended < ENDED_AT_ONCE && ended_bytes < bytes / ENDED_SHARE &&
+               bytes - ended_bytes > spared) {
+            ended_bytes += most[ended].bytes;
+            tunnel_end(most[ended++].tunnel, CLOSED_BY_TCP_MEMORY);
+        }
+        counter_add(relief->env->counters, COUNTER_TUNNELS_RELIEVED, ended);
+        tell(relief, memory, bytes, ended, &client);
+    }
+    free(holders);
+    return ended > 0;
+}
+
+static uint64_t bytes_moved(const struct relief *relief)
+{
+    return counter_read(relief->env->counters, COUNTER_BYTES_UP) +
+           counter_read(relief->env->counters, COUNTER_BYTES_DOWN);
+}
+
+static void look(struct deadline *deadline)
+{
+    struct relief *relief = container_of(deadline, struct relief, look);
+    struct loop *loop = relief->env->loop;
+    uint64_t moved = bytes_moved(relief);
+    struct tcp_memory memory;
+    bool is_more = false;
+
+    if (!tcp_memory_read(relief->memory_fd, &memory))
+        return;
+    if (memory.is_short)
+        is_more = relieve(relief, &memory);
+    bool is_still = moved == relief->bytes_seen && !memory.is_short;
+    relief->still_looks = is_still ? relief->still_looks + 1 : 0;
+    relief->bytes_seen = moved;
+    if (relief->still_looks < STILL_LOOKS)
+        deadline_set(loop, deadline, loop_now_ms(loop) + (is_more ? LOOK_AGAIN_MS : LOOK_MS));
+}
+
+void relief_watch(struct relief *relief)
+{
+    if (relief == NULL)
+        return;
+    relief->still_looks = 0;
+    if (!deadline_is_set(&relief->look))
+        deadline_set(relief->env->loop, &relief->look, loop_now_ms(relief->env->loop) + LOOK_MS);
+}
+
+int relief_create(struct tunnel_env *env, int memory_fd, unsigned thread_count,
+                  struct relief **ret_relief)
+{
+    struct relief *relief = calloc(1, sizeof(*relief));
+
+    if (relief == NULL)
+        return -ENOMEM;
+    relief->env = env;
+    relief->memory_fd = memory_fd;
+    relief->thread_count = thread_count;
+    deadline_init(&relief->look, look);
+    *ret_relief = relief;
+    return 0;
+}
+
+void relief_destroy(struct relief *relief)
+{
+    deadline_cancel(relief->env->loop, &relief->look);
+    free(relief);
+}
