@@ -1,6 +1,6 @@
-/* Half of the descriptors less a reserve, and less what the admin page may have, is the number of
- * tunnels: neither takes the other's. Pipes are what one ordinary user may have of 1 MiB each, less
- * a quarter for that user's other programs.
+/* Half of the descriptors less a reserve, and less what the admin page and the pipes may have, is
+ * the number of tunnels: none takes another's. Pipes are what one ordinary user may have of 1 MiB
+ * each, less a quarter for that user's other programs.
  */
 #include "daemon/process_limits.h"
 
@@ -18,7 +18,9 @@ enum {
     RESERVE_MAX = 64,   /* listeners, loops, name servers, the control socket, refusals */
     PIPES_DEFAULT = 48, /* three quarters of what Linux grants an ordinary user */
     PIPES_MAX = 256,    /* 256 MiB of the kernel's memory at worst */
-    SMALL_LIMIT = 1024, /* descriptors; below it pipes must leave room in the reserve */
+    DESCRIPTORS_DEFAULT = 1024,
+    PIPE_DESCRIPTORS = 2,
+    PIPES_SHARE = 32, /* pipes have at most a sixteenth of the descriptors */
     PIPE_BYTES = 1024 * 1024,
     PIPE_PAGE_BYTES = 4096, /* the unit of pipe-user-pages-soft */
 };
@@ -56,9 +58,10 @@ unsigned process_limits_admin(uint64_t descriptors)
                                                          : HTTP_SERVER_CONNECTIONS_MAX;
 }
 
-uint32_t process_limits_connections(uint64_t descriptors)
+uint32_t process_limits_connections(uint64_t descriptors, unsigned pipes)
 {
-    uint64_t kept = reserve_of(descriptors) + process_limits_admin(descriptors);
+    uint64_t kept = reserve_of(descriptors) + process_limits_admin(descriptors) +
+                    (uint64_t)PIPE_DESCRIPTORS * pipes;
     uint64_t count = (descriptors - kept) / 2;
 
     return count < UINT32_MAX ? (uint32_t)count : UINT32_MAX;
@@ -72,8 +75,8 @@ unsigned process_limits_pipes(uint64_t descriptors, long soft_pages)
         pipes = PIPES_MAX;
     else if (soft_pages > 0)
         pipes = (uint64_t)soft_pages * PIPE_PAGE_BYTES / PIPE_BYTES * 3 / 4;
-    if (descriptors < SMALL_LIMIT && pipes > reserve_of(descriptors) / 8)
-        pipes = reserve_of(descriptors) / 8;
+    if (pipes > descriptors / PIPES_SHARE)
+        pipes = descriptors / PIPES_SHARE;
     return pipes < PIPES_MAX ? (unsigned)pipes : PIPES_MAX;
 }
 
@@ -94,7 +97,7 @@ static long read_soft_pages(void)
 
 void process_limits_read(struct process_limits *ret_limits)
 {
-    struct rlimit limit = {.rlim_cur = SMALL_LIMIT, .rlim_max = SMALL_LIMIT};
+    struct rlimit limit = {.rlim_cur = DESCRIPTORS_DEFAULT, .rlim_max = DESCRIPTORS_DEFAULT};
 
     /* Neither call can fail with these arguments; should one, the usual limit is a fair guess. */
     if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
@@ -106,8 +109,8 @@ void process_limits_read(struct process_limits *ret_limits)
     }
     ret_limits->descriptors = limit.rlim_cur;
     ret_limits->admin_connections = process_limits_admin(limit.rlim_cur);
-    ret_limits->connections = process_limits_connections(limit.rlim_cur);
     ret_limits->pipes = process_limits_pipes(limit.rlim_cur, read_soft_pages());
+    ret_limits->connections = process_limits_connections(limit.rlim_cur, ret_limits->pipes);
 }
 
 unsigned process_count_cores(void)

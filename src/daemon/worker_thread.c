@@ -689,7 +689,8 @@ static int create_parts(struct worker_thread *thread, const struct worker_thread
         return error;
     loop_on_turn(thread->loop, something_happened, thread);
     fill_env(thread, plan);
-    error = relief_create(&thread->env, plan->tcp_memory_fd, plan->thread_count, &thread->env.relief);
+    error =
+        relief_create(&thread->env, plan->tcp_memory_fd, plan->thread_count, &thread->env.relief);
     if (error < 0)
         return error;
     error = front_create(&thread->env, &front, &thread->front);

@@ -98,7 +98,7 @@ def test_the_admin_page_and_the_tunnels_have_descriptors_of_their_own(adit, orig
     for _ in range(100):
         client = keep(Client(proxy.admin))
         client.send(b"GET ")
-    tunnels = [keep(open_tunnel(proxy.address, server.authority)) for _ in range(12)]
+    tunnels = [keep(open_tunnel(proxy.address, server.authority)) for _ in range(10)]
     assert ask(proxy.admin, "/healthz").status == 200
     assert all(echoes(tunnel) for tunnel in tunnels)
     assert not answers_200(proxy, server)  # there is no room for another

@@ -14,19 +14,16 @@ static void test_connections(void **state)
 {
     static const struct {
         uint64_t descriptors;
+        unsigned pipes;
         uint32_t connections;
     } rows[] = {
-        {0, 0},
-        {64, 12},
-        {100, 19},
-        {128, 24},
-        {1024, 448},
-        {1048576, 524224},
-        {UINT64_MAX, UINT32_MAX},
+        {0, 0, 0},    {64, 0, 12},     {64, 2, 10},           {100, 3, 16},
+        {128, 4, 20}, {1024, 32, 416}, {1048576, 48, 524176}, {UINT64_MAX, 256, UINT32_MAX},
     };
 
     for (size_t i = 0; i < ARRAY_LENGTH(rows); i++)
-        assert_int_equal(process_limits_connections(rows[i].descriptors), rows[i].connections);
+        assert_int_equal(process_limits_connections(rows[i].descriptors, rows[i].pipes),
+                         rows[i].connections);
 }
 
 static void test_admin(void **state)
@@ -48,8 +45,8 @@ static void test_pipes(void **state)
         unsigned pipes;
     } rows[] = {
         {1048576, -1, 48},  {1048576, 16384, 48}, {1048576, 0, 256},    {1048576, 1 << 20, 256},
-        {1048576, 1024, 3}, {1048576, 100, 0},    {1024, 16384, 48},    {1023, 16384, 8},
-        {64, 16384, 4},     {64, 0, 4},           {UINT64_MAX, 0, 256},
+        {1048576, 1024, 3}, {1048576, 100, 0},    {1024, 16384, 32},    {1023, 16384, 31},
+        {64, 16384, 2},     {64, 0, 2},           {UINT64_MAX, 0, 256},
     };
 
     for (size_t i = 0; i < ARRAY_LENGTH(rows); i++)
