@@ -17,8 +17,9 @@ enum channel_kind {
     CHANNEL_CONFIG,      /* to the worker: the bundle, the log file if there is one, listeners */
     CHANNEL_LOG,         /* to the worker: the log file, opened anew */
     CHANNEL_RELOADED,    /* to the worker: a reload is over; the text: daemon/reload_result.h */
-    CHANNEL_DRAIN,       /* to the worker: drain; to the supervisor: somebody asked for it */
-    CHANNEL_END,         /* to the worker: close everything and end */
+    CHANNEL_DRAIN,       /* to the worker: drain; the text: who sent the signal for it, if one did;
+                            to the supervisor: somebody asked for it */
+    CHANNEL_END,         /* to the worker: close everything and end; the text: as above */
     CHANNEL_READY,       /* to the supervisor: all threads serve; after a reload: old listeners are
                             closed */
     CHANNEL_RELOAD,      /* to the supervisor: somebody asks for a reload */
@@ -31,7 +32,7 @@ enum channel_side { CHANNEL_AT_WORKER, CHANNEL_AT_SUPERVISOR, CHANNEL_SIDE_COUNT
 
 #define CHANNEL_FDS_MAX (2 + SETTINGS_LISTENERS_MAX + 1) /* the admin page's */
 #define CHANNEL_TEXT_MAX 32768                           /* longer texts are cut */
-#define CHANNEL_REASON_MAX 200 /* of a text to the supervisor, which is one printable line */
+#define CHANNEL_REASON_MAX 200                           /* of a text that is one printable line */
 
 struct channel_message {
     enum channel_kind kind;

@@ -24,8 +24,8 @@ void process_limits_read(struct process_limits *ret_limits);
 unsigned process_limits_admin(uint64_t descriptors);
 /* Client connections that fit beside them and the pipes into so many descriptors. Pure. */
 uint32_t process_limits_connections(uint64_t descriptors, unsigned pipes);
-/* Pipes for so many descriptors. `soft_pages` is pipe-user-pages-soft: 0 means no limit, -1 not known.
- * Pure. */
+/* Pipes for so many descriptors. `soft_pages` is pipe-user-pages-soft: 0 means no limit, -1 not
+ * known. Pure. */
 unsigned process_limits_pipes(uint64_t descriptors, long soft_pages);
 /* Cores this process may run on, and no more than its cgroup lets it use: 1 to
  * SETTINGS_WORKERS_MAX. Opens files: before confinement. */

@@ -8,11 +8,13 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#define RELOAD_SIGNALLER_SIZE 64
+
 struct reload_result {
     bool is_good;
-    size_t asks;         /* that came through the worker, and are answered with this */
-    char signaller[64];  /* who sent SIGHUP, in words; "": nobody */
-    const char *message; /* diagnostics, lines */
+    size_t asks; /* that came through the worker, and are answered with this */
+    char signaller[RELOAD_SIGNALLER_SIZE]; /* who sent SIGHUP, in words; "": nobody */
+    const char *message;                   /* diagnostics, lines */
 };
 
 void reload_result_print(struct text *out, const struct reload_result *result);

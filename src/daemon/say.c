@@ -2,13 +2,16 @@
  * them.
  *
  * stderr may be a pipe that nobody reads, and a supervisor that hangs in write() can't drain. So it
- * looks first: a pipe that polls writable has room for PIPE_BUF bytes, more than a line. A line
- * that finds no room is lost. stderr is never made non-blocking: others share it.
+ * looks first: a pipe that polls writable has room for PIPE_BUF bytes, more than a line. A terminal
+ * that somebody else is writing to at the moment, the worker's log most likely, polls unwritable:
+ * so it has patience for a moment. A line that finds no room even then is lost. stderr is never
+ * made non-blocking: others share it.
  */
 #include "daemon/say.h"
 
 #include <poll.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -17,25 +20,33 @@ enum {
     TEXT_MAX_BYTES = 3900
 }; /* 64 listeners in a start line; with a prefix below PIPE_BUF, 4096 */
 
-static void write_line(const char *prefix, const char *text)
+enum { PATIENCE_MS = 100 };
+
+/* False: nobody reads. */
+static bool write_line(const char *prefix, const char *text, int patience_ms)
 {
     struct pollfd stderr_ready = {.fd = STDERR_FILENO, .events = POLLOUT};
     char line[TEXT_MAX_BYTES + 16];
     int length = snprintf(line, sizeof(line), "%s%s\n", prefix, text);
 
-    if (length < 0 || poll(&stderr_ready, 1, 0) != 1 || !(stderr_ready.revents & POLLOUT))
-        return;
+    if (length < 0 || poll(&stderr_ready, 1, patience_ms) != 1 || !(stderr_ready.revents & POLLOUT))
+        return false;
     /* A line that can't be written has nobody to be told to. */
     ssize_t ignored = write(STDERR_FILENO, line, (size_t)length);
     (void)ignored;
+    return true;
 }
 
 void say_lines(const char *lines)
 {
+    bool is_read = true;
+
     while (*lines != '\0') {
         size_t length = strcspn(lines, "\n");
+        char text[TEXT_MAX_BYTES];
 
-        say_plainly("%.*s", (int)length, lines);
+        snprintf(text, sizeof(text), "%.*s", (int)length, lines);
+        is_read = write_line("", text, is_read ? PATIENCE_MS : 0);
         lines += length + (lines[length] == '\n');
     }
 }
@@ -48,7 +59,7 @@ void say(const char *format, ...)
     va_start(arguments, format);
     vsnprintf(text, sizeof(text), format, arguments);
     va_end(arguments);
-    write_line("adit: ", text);
+    (void)write_line("adit: ", text, PATIENCE_MS);
 }
 
 void say_plainly(const char *format, ...)
@@ -59,5 +70,5 @@ void say_plainly(const char *format, ...)
     va_start(arguments, format);
     vsnprintf(text, sizeof(text), format, arguments);
     va_end(arguments);
-    write_line("", text);
+    (void)write_line("", text, PATIENCE_MS);
 }

@@ -1,4 +1,5 @@
-/* One line to the person who started adit, on stderr. Never waits for a reader that does not read.
+/* One line to the person who started adit, on stderr. Waits a tenth of a second at most for a
+ * reader that does not read.
  */
 #ifndef DAEMON_SAY_H
 #define DAEMON_SAY_H
@@ -9,7 +10,7 @@
 void say(const char *format, ...) PRINTF_LIKE(1, 2);
 /* The same without the prefix. */
 void say_plainly(const char *format, ...) PRINTF_LIKE(1, 2);
-/* Several lines as they are. */
+/* Several lines as they are; waits once in all. */
 void say_lines(const char *lines);
 
 #endif

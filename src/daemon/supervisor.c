@@ -70,9 +70,9 @@ struct supervisor {
     bool is_reload_wanted;
     unsigned asks;         /* over the channel, for the reload that comes next */
     unsigned current_asks; /* for the one that goes on */
-    bool is_signalled;     /* the one that goes on, by SIGHUP */
-    uid_t signal_uid;      /* who sent the last one */
-    pid_t signal_pid;
+    /* Who sent the last signal; and the SIGHUP of the reload that goes on, "": nobody. */
+    char signaller[RELOAD_SIGNALLER_SIZE];
+    char current_signaller[RELOAD_SIGNALLER_SIZE];
     struct reload_report report;
     char *message; /* CHANNEL_TEXT_MAX; its diagnostics */
     struct control_socket control;
@@ -205,6 +205,29 @@ static void reap(struct supervisor *supervisor)
 
 /* -- ending */
 
+/* The terminal's keys, and a terminal that hangs up, have no process; nor has, as seen from here,
+ * one of another pid namespace. */
+static void note_signaller(struct supervisor *supervisor, const struct signalfd_siginfo *info)
+{
+    const char *name = info->ssi_signo == SIGHUP   ? "SIGHUP"
+                       : info->ssi_signo == SIGINT ? "SIGINT"
+                                                   : "SIGTERM";
+
+    if (info->ssi_code == SI_KERNEL)
+        snprintf(supervisor->signaller, sizeof(supervisor->signaller), "the terminal, with %s",
+                 name);
+    else
+        snprintf(supervisor->signaller, sizeof(supervisor->signaller), "uid %u, pid %d, with %s",
+                 info->ssi_uid, (int)info->ssi_pid, name);
+}
+
+/* With who sent the signal for it, if one did. */
+static int send_signalled(struct supervisor *supervisor, enum channel_kind kind)
+{
+    return channel_send_all(supervisor->worker.channel_fd, kind, NULL, 0, supervisor->signaller,
+                            strlen(supervisor->signaller));
+}
+
 static void drain(struct supervisor *supervisor)
 {
     if (supervisor->state == SUPERVISOR_DRAINING)
@@ -221,19 +244,20 @@ static void drain(struct supervisor *supervisor)
     }
     supervisor->kill_worker_at_ms =
         clock_monotonic_ms() + supervisor->current.drain_timeout_ms + KILL_AFTER_MS;
-    int error = channel_send(supervisor->worker.channel_fd, CHANNEL_DRAIN, -1);
+    int error = send_signalled(supervisor, CHANNEL_DRAIN);
     /* Full: it does not read, and is killed when its time is over. Closed: it is ending. */
     (void)error;
 }
 
 /* The first time drains, the second time ends at once, with a moment for the last log lines. */
-static void told_to_end(struct supervisor *supervisor)
+static void told_to_end(struct supervisor *supervisor, const struct signalfd_siginfo *info)
 {
     uint64_t soon = clock_monotonic_ms() + KILL_AFTER_MS;
 
+    note_signaller(supervisor, info);
     if (supervisor->state != SUPERVISOR_DRAINING) {
         drain(supervisor);
-    } else if (channel_send(supervisor->worker.channel_fd, CHANNEL_END, -1) < 0) {
+    } else if (send_signalled(supervisor, CHANNEL_END) < 0) {
         worker_process_kill(&supervisor->worker);
         end(supervisor, 0);
     } else if (soon < supervisor->kill_worker_at_ms) {
@@ -272,7 +296,8 @@ static void say_admin_page(const struct listeners *admin)
 /* Whoever asked gets the diagnostics, most likely on the same terminal. */
 static bool is_shown_there(const struct supervisor *supervisor)
 {
-    return supervisor->current_asks > 0 && !supervisor->is_signalled && isatty(STDERR_FILENO);
+    return supervisor->current_asks > 0 && supervisor->current_signaller[0] == '\0' &&
+           isatty(STDERR_FILENO);
 }
 
 /* False: full or closed; the worker hangs or ends, and is replaced. */
@@ -291,9 +316,7 @@ static void tell_reloaded(struct supervisor *supervisor, bool is_good)
     char answer[CHANNEL_TEXT_MAX];
     struct text text;
 
-    if (supervisor->is_signalled)
-        snprintf(result.signaller, sizeof(result.signaller), "uid %u, pid %d",
-                 supervisor->signal_uid, (int)supervisor->signal_pid);
+    memcpy(result.signaller, supervisor->current_signaller, sizeof(result.signaller));
     text_init(&text, answer, sizeof(answer));
     reload_result_print(&text, &result);
     reload_report_note(&supervisor->report, clock_wall_ms(), is_good,
@@ -310,7 +333,10 @@ static void reload(struct supervisor *supervisor)
 {
     struct text message;
 
-    supervisor->is_signalled = supervisor->is_reload_wanted;
+    if (supervisor->is_reload_wanted)
+        memcpy(supervisor->current_signaller, supervisor->signaller, sizeof(supervisor->signaller));
+    else
+        supervisor->current_signaller[0] = '\0';
     supervisor->is_reload_wanted = false;
     supervisor->current_asks = supervisor->asks;
     supervisor->asks = 0;
@@ -337,7 +363,7 @@ static void refuse_reload(struct supervisor *supervisor)
 {
     struct text message;
 
-    supervisor->is_signalled = false;
+    supervisor->current_signaller[0] = '\0';
     supervisor->current_asks += supervisor->asks;
     supervisor->asks = 0;
     text_init(&message, supervisor->message, CHANNEL_TEXT_MAX);
@@ -459,6 +485,7 @@ static void take_message(struct supervisor *supervisor, const struct channel_mes
     }
     switch (message->kind) {
     case CHANNEL_DRAIN:
+        supervisor->signaller[0] = '\0'; /* who asked is in the log */
         drain(supervisor);
         break;
     case CHANNEL_READY:
@@ -492,8 +519,7 @@ static void hear_worker(struct supervisor *supervisor)
 static void hear_hangup(struct supervisor *supervisor, const struct signalfd_siginfo *info)
 {
     supervisor->is_reload_wanted = true;
-    supervisor->signal_uid = info->ssi_uid;
-    supervisor->signal_pid = (pid_t)info->ssi_pid;
+    note_signaller(supervisor, info);
 }
 
 static void hear_signals(struct supervisor *supervisor)
@@ -507,7 +533,7 @@ static void hear_signals(struct supervisor *supervisor)
         if (number == SIGCHLD)
             reap(supervisor);
         else if (number == SIGTERM || number == SIGINT)
-            told_to_end(supervisor);
+            told_to_end(supervisor, &info);
         else if (number == SIGHUP)
             hear_hangup(supervisor, &info);
         else if (number == SIGUSR1)

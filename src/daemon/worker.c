@@ -635,9 +635,11 @@ static void take_message(struct worker *worker, struct channel_message *message)
         end_reload(worker, message);
         break;
     case CHANNEL_DRAIN:
+        worker_notice_signalled(worker->ring, "drain", message->text);
         begin_drain(worker);
         break;
     case CHANNEL_END:
+        worker_notice_signalled(worker->ring, "an end at once", message->text);
         begin_drain(worker);
         end_threads(worker);
         break;

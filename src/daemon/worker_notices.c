@@ -10,6 +10,12 @@
 
 #include <time.h>
 
+void worker_notice_signalled(struct log_ring *ring, const char *what, const char *signaller)
+{
+    if (signaller[0] != '\0')
+        log_notice(ring, LOG_TOPIC_GENERAL, "%s asked by %s", what, signaller);
+}
+
 void worker_notice_drain(struct log_ring *ring, uint64_t drain_s)
 {
     time_t end = time(NULL) + (time_t)drain_s;
@@ -30,8 +36,7 @@ void worker_notice_reload(struct log_ring *ring, const struct reload_result *res
     char serving[LOGFMT_TIME_SIZE];
     struct logfmt_date date = {0};
 
-    if (result->signaller[0] != '\0')
-        log_notice(ring, LOG_TOPIC_GENERAL, "reload asked by %s, with SIGHUP", result->signaller);
+    worker_notice_signalled(ring, "reload", result->signaller);
     if (report->is_good) {
         log_notice(ring, LOG_TOPIC_GENERAL, "reloaded the configuration");
         return;

@@ -8,6 +8,8 @@ struct log_ring;
 struct reload_report;
 struct reload_result;
 
+/* What was asked for by a signal; "": it was not. */
+void worker_notice_signalled(struct log_ring *ring, const char *what, const char *signaller);
 /* Whoever waits for the end wants to know how long. */
 void worker_notice_drain(struct log_ring *ring, uint64_t drain_s);
 /* A reload is over. */

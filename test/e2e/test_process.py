@@ -71,6 +71,31 @@ def test_second_signal_ends_at_once(adit, origin, first, second):
         proxy.signal(getattr(signal, second))
         assert proxy.wait(timeout=20) == 0  # a drain takes 30
         assert client.read_to_end()[0] == b""
+    # who sent them is told, and told apart
+    us = f"uid {os.getuid()}, pid {os.getpid()}"
+    assert f'"drain asked by {us}, with {first}"' in proxy.stderr()
+    assert f'"an end at once asked by {us}, with {second}"' in proxy.stderr()
+
+
+def test_the_terminal_ends_it(tmp_path):
+    """Ctrl+C: no process sends that signal."""
+    master, terminal = pty.openpty()
+    process = subprocess.Popen([binary(), "-l", "127.0.0.1:0", "-a", "off", "-s", str(tmp_path / "sock")],
+                               stdin=terminal, stdout=terminal, stderr=terminal, start_new_session=True,
+                               preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0))
+    said = b""
+    try:
+        while b"draining" not in said:
+            if b"listening on" in said and b"^C" not in said:
+                os.write(master, b"\x03")
+            assert select.select([master], [], [], PATIENCE_S)[0], said
+            said += os.read(master, 4096)
+        assert process.wait(PATIENCE_S) == 0
+    finally:
+        process.kill()
+        os.close(master)
+        os.close(terminal)
+    assert b"drain asked by the terminal, with SIGINT" in said
 
 
 def test_second_signal_right_behind_the_first(adit, origin):
