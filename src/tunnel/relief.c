@@ -17,11 +17,13 @@
 
 enum {
     LOOK_MS = 200,
-    STILL_LOOKS = 15,   /* then nobody needs looking: what grows now is not ours */
+    STILL_LOOKS = 15,   /* then what grows is not ours */
     LOOK_AGAIN_MS = 20, /* while it is short and there is something to end */
     ENDED_AT_ONCE = 64, /* about a millisecond */
     SPARED_SHARE = 16,
+    ALL_SHARE = 4,
     ENDED_SHARE = 8, /* of what the client holds */
+    STILL_MS = 1000, /* who reads, however slowly, makes room sooner: TCP resends after 0.2 s */
 };
 
 struct relief {
@@ -44,29 +46,36 @@ static int compare(const void *a, const void *b)
     return (one->active_ms > other->active_ms) - (one->active_ms < other->active_ms);
 }
 
-struct relief_holder *relief_most(struct relief_holder *holders, size_t count, size_t *ret_count,
-                                  uint64_t *ret_bytes)
+struct relief_choice relief_choose(struct relief_holder *holders, size_t count, uint64_t now_ms)
 {
-    struct relief_holder *most = holders;
+    struct relief_choice most = {.first = holders};
 
     if (count > 0)
         qsort(holders, count, sizeof(*holders), compare);
-    *ret_count = 0;
-    *ret_bytes = 0;
     for (size_t first = 0, next; first < count; first = next) {
-        uint64_t bytes = 0;
+        struct relief_choice client = {.first = &holders[first]};
 
         for (next = first;
              next < count && client_key_equals(&holders[next].client, &holders[first].client);
-             next++)
-            bytes += holders[next].bytes;
-        if (bytes > *ret_bytes) {
-            *ret_bytes = bytes;
-            *ret_count = next - first;
-            most = &holders[first];
+             next++) {
+            if (holders[next].active_ms + STILL_MS > now_ms)
+                continue;
+            client.bytes += holders[next].bytes;
+            client.count++;
         }
+        client.all_bytes = most.all_bytes + client.bytes;
+        if (client.bytes > most.bytes)
+            most = client;
+        most.all_bytes = client.all_bytes;
     }
     return most;
+}
+
+uint64_t relief_spared(uint64_t used_bytes, uint64_t all_bytes, unsigned thread_count)
+{
+    uint64_t share = used_bytes / thread_count;
+
+    return all_bytes > share / ALL_SHARE ? 0 : share / SPARED_SHARE;
 }
 
 /* Those of the thread. NULL: there are none, or no memory for the list. */
@@ -113,24 +122,24 @@ static void tell(const struct relief *relief, const struct tcp_memory *memory, u
 /* True: there may be more to end. */
 static bool relieve(const struct relief *relief, const struct tcp_memory *memory)
 {
-    uint64_t spared = memory->used / SPARED_SHARE / relief->thread_count;
-    uint64_t bytes;
-    uint64_t ended_bytes = 0;
     size_t count;
-    size_t ended = 0;
     struct relief_holder *holders = list_holders(relief->env, &count);
-    const struct relief_holder *most = relief_most(holders, count, &count, &bytes);
+    const struct relief_choice choice =
+        relief_choose(holders, count, loop_now_ms(relief->env->loop));
+    uint64_t spared = relief_spared(memory->used, choice.all_bytes, relief->thread_count);
+    uint64_t ended_bytes = 0;
+    size_t ended = 0;
 
-    if (count > 0 && bytes > spared) {
-        const struct ip_address client = most->tunnel->client.address;
+    if (choice.bytes > spared) {
+        const struct ip_address client = choice.first->tunnel->client.address;
 
-        while (ended < count && ended < ENDED_AT_ONCE && ended_bytes < bytes / ENDED_SHARE &&
-               bytes - ended_bytes > spared) {
-            ended_bytes += most[ended].bytes;
-            tunnel_end(most[ended++].tunnel, CLOSED_BY_TCP_MEMORY);
+        while (ended < choice.count && ended < ENDED_AT_ONCE &&
+               ended_bytes <= choice.bytes / ENDED_SHARE && choice.bytes - ended_bytes > spared) {
+            ended_bytes += choice.first[ended].bytes;
+            tunnel_end(choice.first[ended++].tunnel, CLOSED_BY_TCP_MEMORY);
         }
         counter_add(relief->env->counters, COUNTER_TUNNELS_RELIEVED, ended);
-        tell(relief, memory, bytes, ended, &client);
+        tell(relief, memory, choice.bytes, ended, &client);
     }
     free(holders);
     return ended > 0;

@@ -1,10 +1,11 @@
 /* Relief when the kernel's memory for TCP runs short (net/tcp_memory.h).
  *
  * A tunnel whose reader takes nothing holds up to some megabytes of it, and thousands of them hold
- * all there is: then every connection of the machine crawls. So while it is short, tunnels of the
- * client (base/client_key.h) that holds most of it are ended, those that have been still for
- * longest first. A client that holds less than a sixteenth of what is used on the machine is never
- * touched.
+ * all there is: then every connection of the machine crawls. So while it is short, tunnels that
+ * have been still for a second are ended: those of the client (base/client_key.h) whose still ones
+ * hold most, the longest still first. A client whose still tunnels hold less than a sixteenth of
+ * what is used on the machine is spared, unless those of all clients together hold a quarter. What
+ * moves is never touched: where memory is small, it may be short for long without harm.
  *
  * One for each thread, which looks at its own tunnels. It looks five times a second while bytes
  * move, and not at all when none has moved for three seconds.
@@ -30,6 +31,8 @@ void relief_destroy(struct relief *relief);
 /* A tunnel was opened or is stuck: memory may be running short. NULL: nobody looks. */
 void relief_watch(struct relief *relief);
 
+/* ---- what it decides, pure ---- */
+
 /* A tunnel that holds memory. */
 struct relief_holder {
     struct client_key client;
@@ -38,9 +41,16 @@ struct relief_holder {
     struct tunnel *tunnel;
 };
 
-/* Sorts, and finds the client with most bytes: returns its first holder, the one that has been
- * still for longest; the others follow. */
-struct relief_holder *relief_most(struct relief_holder *holders, size_t count, size_t *ret_count,
-                                  uint64_t *ret_bytes);
+struct relief_choice {
+    const struct relief_holder *first; /* the client's tunnel that has been still for longest */
+    size_t count;                      /* of its still ones, which follow; 0: nobody's are */
+    uint64_t bytes;                    /* that they hold */
+    uint64_t all_bytes;                /* that everybody's still ones hold */
+};
+
+/* The client whose still tunnels hold most. Sorts. */
+struct relief_choice relief_choose(struct relief_holder *holders, size_t count, uint64_t now_ms);
+/* How much of `used_bytes` a client may hold in one of so many threads. */
+uint64_t relief_spared(uint64_t used_bytes, uint64_t all_bytes, unsigned thread_count);
 
 #endif

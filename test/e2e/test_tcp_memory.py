@@ -4,6 +4,7 @@ else loses anything. The machine's own memory is left alone: adit is shown anoth
 
 import contextlib
 import re
+import resource
 import time
 from pathlib import Path
 
@@ -15,7 +16,6 @@ from support.origins import Echo, Source, pattern
 
 TUNNELS = 30
 DATA = pattern(4_000_000)
-PAGES = 16384  # 64 MiB with pages of 4 KiB: a sixteenth is spared, and about what eight tunnels hold
 
 # The rest of /proc is as it was.
 OWN_PROC = """
@@ -24,22 +24,32 @@ ln -s real/self real/sys /proc && printf '%s' "$1" >/proc/net/protocols && shift
 """
 
 
-def protocols(is_short):
+def protocols(used, is_short):
+    pages = used // resource.getpagesize()
     return ("protocol  size sockets  memory press maxhdr  slab module     cl co di\n"
-            f"TCPv6     2432      0  {PAGES}   no     192   yes  kernel      y  y  y\n"
+            f"TCPv6     2432      0  {pages}   no     192   yes  kernel      y  y  y\n"
             "UDP       1344      0       0   NI       0   yes  kernel      y  y  y\n"
-            f"TCP       2304      1  {PAGES}   {'yes' if is_short else 'no '}    192   yes  kernel\n")
+            f"TCP       2304      1  {pages}   {'yes' if is_short else 'no '}    192   yes  kernel\n")
+
+
+def held(proxy):
+    """Bytes that wait to be read at the clients of `proxy`."""
+    ports = {f"{int(listener.rpartition(':')[2]):04X}" for listener in proxy.listeners}
+    lines = [line.split() for name in ("tcp", "tcp6") for line in
+             Path("/proc/net", name).read_text().splitlines()[1:]]
+    return sum(int(line[4].partition(":")[0], 16) for line in lines
+               if line[1].rpartition(":")[2] in ports)
 
 
 @pytest.fixture
 def proxy(adit):
     """One thread, so that it alone has what a client is spared."""
-    prefix = ["unshare", "--mount", "sh", "-c", OWN_PROC, "sh", protocols(False)]
+    prefix = ["unshare", "--mount", "sh", "-c", OWN_PROC, "sh", protocols(0, False)]
     return adit("-w", "1", "-l", "127.0.0.1:0", "-l", "[::1]:0", prefix=prefix)
 
 
-def make_short(proxy, is_short):
-    Path(f"/proc/{proxy.pid}/root/proc/net/protocols").write_text(protocols(is_short))
+def show(proxy, used, is_short):
+    Path(f"/proc/{proxy.pid}/root/proc/net/protocols").write_text(protocols(used, is_short))
 
 
 def ended(proxy):
@@ -64,20 +74,32 @@ def test_who_holds_most_of_it_loses_some(proxy, origin):
         eventually(lambda: is_stuck(proxy))
         assert ended(proxy) == []
 
-        make_short(proxy, True)
+        # One client may hold half of it, and all together four times as much.
+        show(proxy, 8 * held(proxy), True)
         # It may have stopped looking, for nothing moves: a tunnel that opens wakes it.
         stack.enter_context(open_tunnel(proxy.listeners[1], echo.authority))
         eventually(lambda: ended(proxy))
         eventually(lambda: is_stuck(proxy))
-        make_short(proxy, False)
+        show(proxy, 0, False)
 
         lines = ended(proxy)
         assert 0 < len(lines) < TUNNELS  # it was spared a share, too
         assert {line["client"].rpartition(":")[0] for line in lines} == {"127.0.0.1"}
-        assert f"tunnels of 127.0.0.1, the client with most bytes" in proxy.stderr()
+        assert "tunnels of 127.0.0.1, the client with most bytes" in proxy.stderr()
         assert f"adit_tcp_memory_ended_total {len(lines)}\n" in proxy.control("stats").stdout
         assert echoes(chat)
         assert honest.read_exact(len(DATA)) == DATA
+
+
+def test_where_all_together_hold_too_much_nobody_is_spared(proxy, origin):
+    source = origin(Source, DATA)
+    with contextlib.ExitStack() as stack:
+        for number in range(TUNNELS):
+            stack.enter_context(open_tunnel(proxy.listeners[number % 2], source.authority))
+        eventually(lambda: is_stuck(proxy))
+        show(proxy, 2 * held(proxy), True)
+        stack.enter_context(open_tunnel(proxy.address, source.authority))
+        eventually(lambda: len({line["client"].rpartition(":")[0] for line in ended(proxy)}) == 2)
 
 
 def test_where_it_cannot_be_read_nothing_is_ended(adit, origin):
