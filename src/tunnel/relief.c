@@ -163,7 +163,8 @@ static void look(struct deadline *deadline)
         return;
     if (memory.is_short)
         is_more = relieve(relief, &memory);
-    bool is_still = moved == relief->bytes_seen && !memory.is_short;
+    bool is_needed = memory.is_short && !list_is_empty(&relief->env->tunnels);
+    bool is_still = moved == relief->bytes_seen && !is_needed;
     relief->still_looks = is_still ? relief->still_looks + 1 : 0;
     relief->bytes_seen = moved;
     if (relief->still_looks < STILL_LOOKS)

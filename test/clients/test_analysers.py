@@ -222,7 +222,7 @@ def test_prometheus_takes_the_snippet(client, tmp_path):
     assert "/etc/prometheus/adit-alerts.yml" in snippet
     (tmp_path / "prometheus.yml").write_text(
         snippet.replace("/etc/prometheus/adit-alerts.yml", str(DIST / "alerts.yml")))
-    assert b"12 rules found" in client("promtool", "check", "config", "prometheus.yml").stdout
+    assert b"13 rules found" in client("promtool", "check", "config", "prometheus.yml").stdout
 
 
 # -- goaccess

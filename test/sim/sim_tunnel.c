@@ -8,12 +8,14 @@
 #include "loop/loop.h"
 #include "net/acceptor.h"
 #include "net/room.h"
+#include "net/tcp_memory.h"
 #include "observe/counters.h"
 #include "policy/policy.h"
 #include "sim_auth.h"
 #include "sim_log.h"
 #include "sim_wrap.h"
 #include "tunnel/dial_gate.h"
+#include "tunnel/relief.h"
 #include "tunnel/tunnel.h"
 #include "tunnel/tunnel_env.h"
 
@@ -250,6 +252,15 @@ static int create_limits(void)
     return limit == LIMIT_NONE ? 0 : -ENOMEM;
 }
 
+/* net/tcp_memory.h: the kernel's figures. */
+bool __wrap_tcp_memory_read(int fd, struct tcp_memory *ret_memory);
+bool __wrap_tcp_memory_read(int fd, struct tcp_memory *ret_memory)
+{
+    *ret_memory =
+        (struct tcp_memory){.used = 65536, .is_short = world.scenario->is_tcp_memory_short};
+    return true;
+}
+
 static int create_all(void)
 {
     const struct sim_scenario *scenario = world.scenario;
@@ -281,6 +292,9 @@ static int create_all(void)
         error = resolver_create(world.loop, 5000, &world.counters, &world.resolver);
     if (error == 0) {
         fill_env();
+        error = relief_create(&world.env, -1, 1, &world.env.relief);
+    }
+    if (error == 0) {
         error = front_create(&world.env, &timeouts, &world.front);
     }
     if (error == 0)
@@ -297,6 +311,8 @@ static void destroy_all(void)
         front_destroy(world.front);
     if (world.resolver != NULL)
         resolver_destroy(world.resolver);
+    if (world.env.relief != NULL)
+        relief_destroy(world.env.relief);
     if (world.relays != NULL)
         relay_env_destroy(world.relays);
     if (world.gate != NULL)
@@ -557,7 +573,7 @@ static void check_costs(void)
     EXPECT(sim_allocated_peak() - world.bytes_before <= peak, "held %zu bytes",
            sim_allocated_peak() - world.bytes_before);
     EXPECT(sim_pipes_made() >= scenario->pipes_made, "made %u pipes", sim_pipes_made());
-    EXPECT(sim_log_count("notice") == 0, "something was refused");
+    EXPECT(scenario->is_tcp_memory_short || sim_log_count("notice") == 0, "something was refused");
     EXPECT(!scenario->has_no_pipe || sim_pipes_made() == 0, "made %u pipes", sim_pipes_made());
     EXPECT(world.bytes_when_idle <= IDLE_BYTES_MAX, "an idle tunnel holds %zu bytes",
            world.bytes_when_idle);

@@ -36,8 +36,9 @@ struct sim_scenario {
     uint64_t auth_delay_ms; /* 0: known at once */
     bool is_full;           /* no unit of room is left */
     bool has_little_room;   /* none for a second attempt beside the first */
-    uint64_t drain_at_ms;   /* 0: never; since the start */
-    uint64_t reload_at_ms;  /* new rules take over; 0: never; since the start */
+    bool is_tcp_memory_short;
+    uint64_t drain_at_ms;  /* 0: never; since the start */
+    uint64_t reload_at_ms; /* new rules take over; 0: never; since the start */
 
     /* What must come of it, in a clean run and under faults that nobody may notice. */
     unsigned status;     /* 0: no answer */
