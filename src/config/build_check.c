@@ -24,11 +24,12 @@ static void check_listener(struct config_builder *builder, const struct referenc
                   "there is no such listener: write it as in its `listen` statement", NULL);
 }
 
-/* Of equals, a list before a word of the language. */
+/* Of equals, a list before a word of the language. Never `any`: who follows a guess must not open
+ * everything. */
 static void suggest_list(struct text *out, const struct config_builder *builder,
                          const char *unknown)
 {
-    static const char *const keywords[] = {"any", "special", "private", "loopback", "localhost"};
+    static const char *const keywords[] = {"special", "private", "loopback", "localhost"};
     const struct list_draft *lists = builder->owner->lists.items;
     struct suggestion suggestion;
 

@@ -5,7 +5,7 @@
 
 #include <string.h>
 
-enum { LENGTH_MAX = 16, EDITS_MAX = 2 };
+enum { LENGTH_MAX = 16, EDITS_MAX = 2, SHORT_NAME = 4 };
 
 static size_t smaller(size_t a, size_t b)
 {
@@ -42,6 +42,20 @@ static size_t count_edits(const char *a, const char *b)
     return rows[height][width];
 }
 
+/* An option's dashes are none. */
+static size_t count_letters(const char *name)
+{
+    while (*name == '-')
+        name++;
+    return strlen(name);
+}
+
+/* Where two of at most four letters differ, hardly one agrees. */
+static size_t edits_allowed(const char *name, const char *word)
+{
+    return smaller(count_letters(name), count_letters(word)) > SHORT_NAME ? EDITS_MAX : 1;
+}
+
 /* Of a name of two letters: one of them replaced or lost leaves too little to guess by. */
 static bool has_both_letters(const char *name, const char *word)
 {
@@ -61,6 +75,7 @@ void suggestion_try(struct suggestion *suggestion, const char *name)
         return;
     size_t edits = count_edits(name, suggestion->word);
     if (edits >= suggestion->edits || edits >= length ||
+        edits > edits_allowed(name, suggestion->word) ||
         (length == 2 && edits == 1 && !has_both_letters(name, suggestion->word)))
         return;
     suggestion->edits = edits;

@@ -9,8 +9,8 @@
 #include <stddef.h>
 
 /* The name of which the word is most probably a slip of the keyboard: with the fewest edits, at
- * most two and fewer than the name has letters (and one of two letters is whole); of equals the
- * first. */
+ * most two, or one where either has up to four letters (and one of two letters is whole); of equals
+ * the first. */
 struct suggestion {
     const char *word;
     const char *nearest; /* NULL: none so far */

@@ -183,6 +183,7 @@ static void test_refusals_say_what_is_right(void **state)
     } rows[] = {
         {"-x", "unknown option '-x'; see 'adit --help'"},
         {"-p", "unknown option '-p'; did you mean '--print'?"},
+        {"--foo", "unknown option '--foo'; see 'adit --help'"},
         {"--hepl", "unknown option '--hepl'; did you mean '--help'?"},
         {"--form 10.0.0.0/8", "unknown option '--form'; did you mean '--from'?"},
         {"--fromage", "unknown option '--fromage'; see 'adit --help'"},
