@@ -5,7 +5,7 @@
 
 #include <string.h>
 
-enum { LENGTH_MAX = 16, EDITS_MAX = 2, SHORT_NAME = 4 };
+enum { LENGTH_MAX = 128, EDITS_MAX = 2, SHORT_NAME = 4 };
 
 static size_t smaller(size_t a, size_t b)
 {
@@ -18,28 +18,35 @@ static bool is_same(char a, char b)
 }
 
 /* Damerau's distance: a letter more, less or other, or two that changed places, are one step each
- * (but none is changed twice). Both have at most LENGTH_MAX bytes; case does not count. */
+ * (but none is changed twice). Both have at most LENGTH_MAX bytes; case does not count. Of more
+ * than EDITS_MAX it need not say how many: when all of a row is beyond, so are those below it. */
 static size_t count_edits(const char *a, const char *b)
 {
     size_t width = strlen(a);
     size_t height = strlen(b);
-    size_t rows[LENGTH_MAX + 1][LENGTH_MAX + 1];
+    size_t rows[3][LENGTH_MAX + 1]; /* a line and the two above it: a swap needs both */
+    size_t least = 0;
 
     for (size_t i = 0; i <= width; i++)
         rows[0][i] = i;
-    for (size_t line = 1; line <= height; line++) {
-        rows[line][0] = line;
-        for (size_t i = 1; i <= width; i++) {
-            size_t edits = rows[line - 1][i - 1] + !is_same(a[i - 1], b[line - 1]);
+    for (size_t line = 1; line <= height && least <= EDITS_MAX; line++) {
+        const size_t *above = rows[(line - 1) % 3];
+        size_t *row = rows[line % 3];
 
-            edits = smaller(edits, smaller(rows[line - 1][i], rows[line][i - 1]) + 1);
+        row[0] = line;
+        least = line;
+        for (size_t i = 1; i <= width; i++) {
+            size_t edits = above[i - 1] + !is_same(a[i - 1], b[line - 1]);
+
+            edits = smaller(edits, smaller(above[i], row[i - 1]) + 1);
             if (i > 1 && line > 1 && is_same(a[i - 1], b[line - 2]) &&
                 is_same(a[i - 2], b[line - 1]))
-                edits = smaller(edits, rows[line - 2][i - 2] + 1);
-            rows[line][i] = edits;
+                edits = smaller(edits, rows[(line - 2) % 3][i - 2] + 1);
+            row[i] = edits;
+            least = smaller(least, edits);
         }
     }
-    return rows[height][width];
+    return least > EDITS_MAX ? least : rows[height % 3][width];
 }
 
 /* An option's dashes are none. */

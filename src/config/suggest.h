@@ -10,7 +10,7 @@
 
 /* The name of which the word is most probably a slip of the keyboard: with the fewest edits, at
  * most two, or one where either has up to four letters (and one of two letters is whole); of equals
- * the first. */
+ * the first. Neither has more than 128 bytes, a user's name at its longest. */
 struct suggestion {
     const char *word;
     const char *nearest; /* NULL: none so far */

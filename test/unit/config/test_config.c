@@ -444,6 +444,42 @@ static void refuses_an_open_listener_of_the_command_line(void **state)
 
 /* -- files */
 
+static void suggests_users_with_names_of_any_length(void **state)
+{
+    enum { NAME_LENGTH = 128 };
+    static const char hash[] = ":$2y$05$abcdefghijklmnopqrstuvABCDEFGHIJKLMNOPQRSTUVWXYZabcde\n";
+    char text[1024];
+    char users[1024];
+    char expected[1024];
+    char longest[NAME_LENGTH + 1];
+    struct memory_file files[] = {{"/a.conf", text, 0, 0}, {"/users", users, 0, 0}};
+    const char *const pairs[][2] = {
+        {"alice@exampel.com", "alice@example.com"},
+        {longest + 2, longest},
+        {longest + 3, NULL},
+    };
+    struct result *result = calloc(1, sizeof(*result));
+
+    for (size_t i = 0; i < NAME_LENGTH; i++)
+        longest[i] = (char)('a' + i % 26);
+    longest[NAME_LENGTH] = '\0';
+    (void)snprintf(users, sizeof(users), "alice@example.com%s%s%s", hash, longest, hash);
+    for (size_t i = 0; i < ARRAY_LENGTH(pairs); i++) {
+        bool is_guessed = pairs[i][1] != NULL;
+
+        (void)snprintf(text, sizeof(text), "users file \"users\"\nallow user \"%s\" port 443\n",
+                       pairs[i][0]);
+        parse_files(result, files, ARRAY_LENGTH(files), NULL);
+        (void)snprintf(expected, sizeof(expected), "no '%s'%s%s%s\n", pairs[i][0],
+                       is_guessed ? "; did you mean '" : "", is_guessed ? pairs[i][1] : "",
+                       is_guessed ? "'?" : "");
+        assert_non_null(strstr(result->output, expected));
+        destroy(result);
+        result = calloc(1, sizeof(*result));
+    }
+    free(result);
+}
+
 static void warns_of_users_that_no_file_has(void **state)
 {
     static const struct memory_file files[] = {
@@ -740,6 +776,7 @@ int main(void)
         cmocka_unit_test(has_the_admin_page_where_the_command_line_says),
         cmocka_unit_test(refuses_an_open_listener_of_the_command_line),
         cmocka_unit_test(warns_of_a_time_zone_that_is_none),
+        cmocka_unit_test(suggests_users_with_names_of_any_length),
         cmocka_unit_test(warns_of_users_that_no_file_has),
         cmocka_unit_test(sorts_what_it_says),
         cmocka_unit_test(reads_included_files),
