@@ -13,15 +13,35 @@ enum { MESSAGE_MAX = 256 };
 
 /* -- references */
 
-static void check_listener(struct config_builder *builder, const struct reference *reference)
+/* Of a file without a `listen` statement. */
+static struct ip_endpoint default_listener(void)
 {
-    const struct listener_draft *listeners = builder->listeners.items;
+    static const uint8_t loopback[4] = {127, 0, 0, 1};
+
+    return (struct ip_endpoint){ip_address_from_v4(loopback), 10800};
+}
+
+/* By the file, or by the command line in its place. */
+static bool is_listener(const struct config_builder *builder, const struct ip_endpoint *endpoint)
+{
+    const struct config *config = &builder->owner->config;
+    const struct listener_draft *drafts = builder->listeners.items;
+    struct ip_endpoint instead = default_listener();
 
     for (size_t i = 0; i < builder->listeners.count; i++)
-        if (ip_endpoint_equals(&listeners[i].endpoint, &reference->listener))
-            return;
-    builder_error(builder, &reference->place,
-                  "there is no such listener: write it as in its `listen` statement", NULL);
+        if (ip_endpoint_equals(&drafts[i].endpoint, endpoint))
+            return true;
+    for (size_t i = 0; i < config->listener_count; i++)
+        if (ip_endpoint_equals(&config->listeners[i], endpoint))
+            return true;
+    return builder->listeners.count == 0 && ip_endpoint_equals(&instead, endpoint);
+}
+
+static void check_listener(struct config_builder *builder, const struct reference *reference)
+{
+    if (!is_listener(builder, &reference->listener))
+        builder_error(builder, &reference->place,
+                      "there is no such listener: write it as in its `listen` statement", NULL);
 }
 
 /* Of equals, a list before a word of the language. Never `any`: who follows a guess must not open
@@ -162,7 +182,6 @@ static void check_open_listener(struct config_builder *builder, const struct ip_
 
 static void take_listeners(struct config_builder *builder, const struct config_overrides *overrides)
 {
-    static const uint8_t loopback[4] = {127, 0, 0, 1};
     struct config *config = &builder->owner->config;
     const struct listener_draft *drafts = builder->listeners.items;
     bool is_overridden = overrides->listener_count > 0;
@@ -177,7 +196,7 @@ static void take_listeners(struct config_builder *builder, const struct config_o
     }
     if (config->listener_count > 0)
         return;
-    config->listeners[0] = (struct ip_endpoint){ip_address_from_v4(loopback), 10800};
+    config->listeners[0] = default_listener();
     config->listener_count = 1;
 }
 
@@ -330,9 +349,9 @@ void build_finish(struct config_builder *builder, const struct config_overrides 
     if (builder->owner->arena.is_exhausted)
         return;
     check_emptiness(builder);
+    take_listeners(builder, overrides);
     check_references(builder);
     check_groups(builder);
-    take_listeners(builder, overrides);
     config->workers = overrides->workers;
     if (overrides->control_path != NULL)
         config->control_path = overrides->control_path;

@@ -107,6 +107,17 @@ static void print_endpoint(FILE *out, const struct ip_endpoint *endpoint)
     fputs(buffer, out);
 }
 
+/* As in `listen`, and where that is. */
+static void print_listener(FILE *out, const struct snapshot_listener *listener)
+{
+    print_endpoint(out, &listener->written);
+    if (ip_endpoint_equals(&listener->bound, &listener->written))
+        return;
+    fputs(" (", out);
+    print_endpoint(out, &listener->bound);
+    fputc(')', out);
+}
+
 static void print_policy(const struct explanation *explanation, bool is_running)
 {
     const char *path = explanation->snapshot->config->path;
@@ -117,7 +128,8 @@ static void print_policy(const struct explanation *explanation, bool is_running)
                          : "the built-in one (-c FILE: the file's, -s PATH: the running adit's)");
 }
 
-static void print_question(const struct explanation *explanation)
+static void print_question(const struct explanation *explanation,
+                           const struct snapshot_listener *listener)
 {
     const struct question *question = &explanation->question;
     const char *const *words = question->words;
@@ -132,7 +144,7 @@ static void print_question(const struct explanation *explanation)
     print_address(out, &question->client);
     fprintf(out, ", user %s, at listener ",
             words[QUESTION_USER] != NULL ? words[QUESTION_USER] : "nobody");
-    print_endpoint(out, facts->listener);
+    print_listener(out, listener);
     if (explanation->judgement.has_time)
         fprintf(out, ", %s %02u:%02u", week_day_name(facts->weekday), facts->minute / 60u,
                 facts->minute % 60u);
@@ -286,8 +298,8 @@ static void explain_name(struct explanation *explanation)
     }
 }
 
-/* NULL: adit does not listen there. */
-static const struct ip_endpoint *find_listener(const struct explanation *explanation)
+/* NULL: adit does not listen there. `listen` may leave the port to the system. */
+static const struct snapshot_listener *find_listener(const struct explanation *explanation)
 {
     const struct question *question = &explanation->question;
     const struct snapshot *snapshot = explanation->snapshot;
@@ -296,13 +308,14 @@ static const struct ip_endpoint *find_listener(const struct explanation *explana
         const struct snapshot_listener *listener = &snapshot->listeners[i];
 
         if (!listener->is_admin && (question->words[QUESTION_LISTENER] == NULL ||
-                                    ip_endpoint_equals(&listener->written, &question->listener)))
-            return &listener->written;
+                                    ip_endpoint_equals(&listener->written, &question->listener) ||
+                                    ip_endpoint_equals(&listener->bound, &question->listener)))
+            return listener;
     }
     return NULL;
 }
 
-static void begin(struct explanation *explanation, const struct ip_endpoint *listener)
+static void begin(struct explanation *explanation, const struct snapshot_listener *listener)
 {
     const struct question *question = &explanation->question;
     const char *const *words = question->words;
@@ -310,7 +323,7 @@ static void begin(struct explanation *explanation, const struct ip_endpoint *lis
     struct judgement *judgement = &explanation->judgement;
 
     judgement_begin(judgement, snapshot->policy, &question->client,
-                    snapshot->users != NULL ? words[QUESTION_USER] : NULL, listener,
+                    snapshot->users != NULL ? words[QUESTION_USER] : NULL, &listener->written,
                     &question->target);
     if (words[QUESTION_TIME] != NULL)
         judgement_set_time(judgement, question->weekday, question->minute);
@@ -354,7 +367,7 @@ static void fail_listener(struct explanation *explanation)
         if (snapshot->listeners[i].is_admin)
             continue;
         fputs(before, explanation->out);
-        print_endpoint(explanation->out, &snapshot->listeners[i].written);
+        print_listener(explanation->out, &snapshot->listeners[i]);
         before = ", ";
     }
     fputc('\n', explanation->out);
@@ -370,7 +383,7 @@ void explanation_start(struct explanation *explanation, const struct question *q
                                         .resolver = resolver,
                                         .out = out,
                                         .ended = ended};
-    const struct ip_endpoint *listener = find_listener(explanation);
+    const struct snapshot_listener *listener = find_listener(explanation);
 
     print_policy(explanation, is_running);
     if (listener == NULL) {
@@ -378,7 +391,7 @@ void explanation_start(struct explanation *explanation, const struct question *q
         return;
     }
     begin(explanation, listener);
-    print_question(explanation);
+    print_question(explanation, listener);
     if (!check_user(explanation)) {
         ended(explanation, EXPLANATION_ASK);
     } else if (question->target.address.family == IP_NONE) {

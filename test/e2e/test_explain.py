@@ -283,7 +283,7 @@ def test_the_running_adit_says_the_same(running, tmp_path):
         done = run_adit("explain", "-c", tmp_path / "adit.conf", *words)
         status, answer = ask(proxy, **question)
         assert status == 200
-        policy, _, text = answer["text"].partition("\n")
+        policy, _, text = answer["text"].replace(f" ({proxy.address})", "").partition("\n")
         assert policy == f"policy   of the running adit: {tmp_path}/adit.conf"
         assert (answer["exit"], text) == (done.returncode, done.stdout.partition("\n")[2]), question
         outcomes.add(answer["verdict"])
@@ -315,11 +315,33 @@ def test_the_control_socket_says_the_same(adit, tmp_path):
             words += ["--time", "Mon 08:00"]
         alone = run_adit("explain", "-c", path, *words)
         asked = run_adit("explain", "-s", proxy.socket_path, *words)
-        assert asked.stdout.startswith(f"policy   of the running adit: {path}\n"), asked
-        assert asked.stdout.partition("\n")[2] == alone.stdout.partition("\n")[2], words
+        said = asked.stdout.replace(f"127.0.0.1:0 ({proxy.address})", "127.0.0.1:0")
+        assert said.startswith(f"policy   of the running adit: {path}\n"), asked
+        assert said.partition("\n")[2] == alone.stdout.partition("\n")[2], words
         assert (asked.returncode, asked.stderr) == (alone.returncode, "")
         statuses.add(asked.returncode)
     assert statuses == {0, 1, 3}
+
+
+def test_a_listener_whose_port_the_system_chose(running):
+    """By what the log calls it as well as by what stands in the file."""
+    proxy = running("allow from loopback to loopback listener 127.0.0.1:0\n")
+    for listener in (proxy.address, "127.0.0.1:0"):
+        done = run_adit("explain", "-s", proxy.socket_path, "--listener", listener, "127.0.0.1:80")
+        assert done.returncode == 0, done.stdout
+        assert f"at listener 127.0.0.1:0 ({proxy.address})\n" in done.stdout
+    done = run_adit("explain", "-s", proxy.socket_path, "--listener", "127.0.0.1:1", "127.0.0.1:80")
+    assert last(done) == ("verdict: adit does not listen at 127.0.0.1:1; "
+                          f"it listens at 127.0.0.1:0 ({proxy.address})")
+    done = run_adit("explain", "-s", proxy.socket_path, "--listener", proxy.admin, "127.0.0.1:80")
+    assert done.returncode == 1
+
+
+def test_the_listener_without_a_statement(tmp_path):
+    path = tmp_path / "adit.conf"
+    path.write_text("allow from loopback to loopback listener 127.0.0.1:10800\n")
+    at = ["--listener", "127.0.0.1:10800"]
+    assert run_adit("explain", "-c", path, "127.0.0.1:80", *at).returncode == 0
 
 
 def test_nobody_answers_at_the_control_socket(tmp_path):
