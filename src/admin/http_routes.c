@@ -16,7 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { ID_SIZE = 64 };
+enum { ID_SIZE = 64, ALLOW_SIZE = 64 };
 
 static const char api_tunnels[] = "/api/tunnels/";
 
@@ -236,21 +236,24 @@ static void serve_explain(struct http_conn *conn)
 
 /* ---- the table ---- */
 
+#define READABLE "GET, HEAD"
+
 static const struct route {
-    const char *path;   /* one that ends in a slash, but for the first, takes what is behind it */
-    const char *method; /* "GET" serves HEAD, too */
-    bool is_guarded;    /* X-Adit and Origin */
+    const char *path;    /* one that ends in a slash, but for the first, takes what is behind it */
+    const char *methods; /* as `Allow` says them; all do the same */
+    bool is_guarded;     /* X-Adit and Origin */
     void (*serve)(struct http_conn *conn);
 } routes[] = {
-    {"/", "GET", false, serve_page},
-    {"/metrics", "GET", false, serve_metrics},
-    {"/healthz", "GET", false, serve_health},
-    {"/api/tunnels", "GET", false, serve_tunnels},
+    {"/", READABLE, false, serve_page},
+    {"/metrics", READABLE, false, serve_metrics},
+    /* HAProxy's `option httpchk /healthz` sends OPTIONS. */
+    {"/healthz", READABLE ", OPTIONS", false, serve_health},
+    {"/api/tunnels", READABLE, false, serve_tunnels},
     {api_tunnels, "DELETE", true, serve_kill},
-    {"/api/history", "GET", false, serve_history},
-    {"/api/top", "GET", false, serve_toplists},
-    {"/api/events", "GET", false, serve_events},
-    {"/api/explain", "GET", true, serve_explain},
+    {"/api/history", READABLE, false, serve_history},
+    {"/api/top", READABLE, false, serve_toplists},
+    {"/api/events", READABLE, false, serve_events},
+    {"/api/explain", READABLE, true, serve_explain},
 };
 
 static bool path_matches(const struct route *route, struct view path)
@@ -270,12 +273,31 @@ static bool is_guard_passed(struct http_conn *conn)
            http_guard_is_same_origin(request->origin, request->host);
 }
 
+/* One of them, which are separated by ", "? */
+static bool has_method(const char *methods, struct view method)
+{
+    for (const char *word = methods; *word != '\0'; word += strspn(word, ", ")) {
+        size_t length = strcspn(word, ",");
+
+        if (method.length == length && memcmp(method.start, word, length) == 0)
+            return true;
+        word += length;
+    }
+    return false;
+}
+
 static void refuse_method(struct http_conn *conn, const struct route *route)
 {
-    if (strcmp(route->method, "GET") == 0)
-        http_conn_refuse(conn, 405, "Allow: GET, HEAD\r\n", "this can only be read: GET");
-    else
-        http_conn_refuse(conn, 405, "Allow: DELETE\r\n", "this can only be ended: DELETE");
+    bool is_readable = has_method(route->methods, (struct view){"GET", 3});
+    char fields[ALLOW_SIZE];
+    struct text text;
+
+    text_init(&text, fields, sizeof(fields));
+    text_add(&text, "Allow: ");
+    text_add(&text, route->methods);
+    text_add(&text, "\r\n");
+    http_conn_refuse(conn, 405, fields,
+                     is_readable ? "this can only be read: GET" : "this can only be ended: DELETE");
 }
 
 void http_route(struct http_conn *conn)
@@ -287,8 +309,7 @@ void http_route(struct http_conn *conn)
 
         if (!path_matches(route, request->path))
             continue;
-        if (!view_equals(request->method, route->method) &&
-            !(request->is_head_method && strcmp(route->method, "GET") == 0))
+        if (!has_method(route->methods, request->method))
             refuse_method(conn, route);
         else if (route->is_guarded && !is_guard_passed(conn))
             http_conn_refuse(conn, 403, "",

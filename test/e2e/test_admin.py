@@ -112,7 +112,9 @@ def test_health(page, origin):
     with open_tunnel(proxy.address, origin(Echo).authority) as tunnel:
         proxy.control("drain")
         eventually(lambda: ask(proxy.admin, "/healthz").status == 503)
-        assert ask(proxy.admin, "/healthz").body == b"draining\n"
+        for method in ("GET", "OPTIONS"):
+            response = expect(ask(proxy.admin, "/healthz", method=method), 503)
+            assert response.body == b"draining\n"
         assert ask(proxy.admin, "/api/tunnels").status == 200
         assert echoes(tunnel)
     assert proxy.wait() == 0
@@ -383,6 +385,8 @@ def test_a_rebound_name_is_misdirected(page, host, path):
 @pytest.mark.parametrize("data", [
     b"GET /healthz HTTP/1.0\r\n\r\n", b"GET /healthz HTTP/1.1\r\n\r\n",
     b"GET /healthz?from=haproxy HTTP/1.0\r\n\r\n",
+    b"OPTIONS /healthz HTTP/1.0\r\n\r\n",  # HAProxy's `option httpchk /healthz`
+    b"OPTIONS /healthz HTTP/1.0\r\nContent-Length: 0\r\n\r\n",
     head("GET", "/healthz", host="lb.example:80"), head("GET", "/healthz", host=""),
     head("GET", "/healthz", host="a, b/c")])
 @pytest.mark.parametrize("has_password", [False, True])
@@ -470,7 +474,10 @@ def test_methods(page):
                  "/api/explain"):
         for method in ("POST", "DELETE", "CONNECT", "BREW"):
             response = ask(proxy.admin, path, TELLS, method=method)
-            assert (response.status, response.get("Allow")) == (405, "GET, HEAD"), (method, path)
+            allowed = "GET, HEAD, OPTIONS" if path == "/healthz" else "GET, HEAD"
+            assert (response.status, response.get("Allow")) == (405, allowed), (method, path)
+        if path != "/healthz":
+            assert ask(proxy.admin, path, TELLS, method="OPTIONS").status == 405
 
 
 @pytest.mark.parametrize("data", [
