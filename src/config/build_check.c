@@ -348,6 +348,7 @@ void build_finish(struct config_builder *builder, const struct config_overrides 
 
     if (builder->owner->arena.is_exhausted)
         return;
+    build_report_strays(builder);
     check_emptiness(builder);
     take_listeners(builder, overrides);
     check_references(builder);

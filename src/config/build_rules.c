@@ -7,7 +7,6 @@
 #include "config/list_entry.h"
 #include "config/week_time.h"
 
-#include <errno.h>
 #include <string.h>
 
 enum { MESSAGE_MAX = 512 };
@@ -53,6 +52,18 @@ static const struct {
     {"private", TAKES_PRIVATE, POLICY_VALUE_PRIVATE},
     {"loopback", TAKES_LOOPBACK, POLICY_VALUE_LOOPBACK},
 };
+
+unsigned build_keyword_takers(const char *word)
+{
+    unsigned takers = 0;
+
+    for (size_t i = 0; i < ARRAY_LENGTH(host_keywords); i++)
+        for (size_t kind = 0; kind < POLICY_CONDITION_COUNT; kind++)
+            if (strcmp(word, host_keywords[i].word) == 0 &&
+                (host_conditions[kind].takes & host_keywords[i].bit))
+                takers |= 1U << kind;
+    return takers;
+}
 
 static void refuse(struct config_builder *builder, enum policy_condition_kind kind,
                    const struct config_word *word)
@@ -364,69 +375,6 @@ void build_condition(struct config_builder *builder, enum policy_condition_kind 
     if ((kind == POLICY_PROTOCOL || kind == POLICY_SNI || kind == POLICY_JA4) &&
         builder->inside_place.line == 0)
         builder->inside_place = words[0].place;
-}
-
-static bool is_list(const struct config_builder *builder, const char *name)
-{
-    const struct list_draft *lists = builder->owner->lists.items;
-
-    for (size_t i = 0; i < builder->owner->lists.count; i++)
-        if (strcmp(lists[i].name, name) == 0)
-            return true;
-    return false;
-}
-
-/* A port, or two of them: digits and dashes. */
-static bool is_of_digits(const char *word)
-{
-    for (; *word != '\0'; word++)
-        if (strchr("0123456789-", *word) == NULL)
-            return false;
-    return true;
-}
-
-/* The conditions that would take the word, or NULL. */
-static const char *const *find_takers(const struct config_builder *builder, const char *word)
-{
-    static const char *const hosts[] = {"from", "to", NULL};
-    static const char *const target[] = {"to", NULL};
-    static const char *const user[] = {"user", NULL};
-    static const char *const port[] = {"port", NULL};
-    struct ip_network network;
-
-    if (word[0] == '@')
-        return user;
-    if (is_of_digits(word))
-        return port;
-    if (ip_network_parse(word, strlen(word), &network) != -EINVAL || is_list(builder, word))
-        return hosts;
-    for (size_t i = 0; i < ARRAY_LENGTH(host_keywords); i++)
-        if (strcmp(word, host_keywords[i].word) == 0)
-            return host_keywords[i].bit & host_conditions[POLICY_FROM].takes ? hosts : target;
-    return word[0] == '"' || strchr(word, '.') != NULL || strcmp(word, "localhost") == 0 ? target
-                                                                                         : NULL;
-}
-
-bool build_advise_condition(struct config_builder *builder, struct text *out,
-                            const struct config_place *place, bool is_behind_value)
-{
-    char word[MESSAGE_MAX / 4];
-    struct text source;
-
-    text_init(&source, word, sizeof(word));
-    diagnostics_add_source(&source, place);
-    const char *const *takers = find_takers(builder, word);
-    if (takers == NULL)
-        return false;
-    text_add(out, is_behind_value ? "; put a comma in front of it, or write " : "; write ");
-    for (size_t i = 0; takers[i] != NULL; i++) {
-        text_add(out, i > 0 ? " or `" : "`");
-        text_add(out, takers[i]);
-        text_add_char(out, ' ');
-        text_add(out, word);
-        text_add_char(out, '`');
-    }
-    return true;
 }
 
 void build_rule(struct config_builder *builder, const struct config_place *place, bool is_report,

@@ -31,9 +31,12 @@ struct config_builder {
     struct vector listeners;          /* struct listener_draft */
     struct vector references;         /* struct reference */
     struct vector user_words;         /* struct config_word: all users that are named */
+    struct vector strays;             /* struct stray */
     struct vector conditions;         /* struct policy_condition: of the rule that is read now */
     struct config_place inside_place; /* of that rule */
-    size_t rule_errors;               /* how many errors there were before it */
+    enum policy_condition_kind condition_kind;         /* of the condition that is read now */
+    const char *words_before[2];                       /* of the last two tokens; NULL: no word */
+    size_t rule_errors;                                /* how many errors there were before it */
     struct config_place setting_places[SETTING_COUNT]; /* line 0: not set */
     struct config_place admin_place;
     struct config_place admin_address_place;
@@ -118,9 +121,6 @@ bool build_find_group(struct config_builder *builder, const struct config_word *
 
 /* -- build_rules.c */
 void build_begin_rule(struct config_builder *builder);
-/* Adds what to write for a value that stands where a condition belongs. False: it is no value. */
-bool build_advise_condition(struct config_builder *builder, struct text *out,
-                            const struct config_place *place, bool is_behind_value);
 void build_condition(struct config_builder *builder, enum policy_condition_kind kind,
                      bool is_negated, const struct vector *values);
 void build_rule(struct config_builder *builder, const struct config_place *place, bool is_report,
@@ -133,6 +133,17 @@ bool build_user(struct config_builder *builder, const struct config_word *word);
 /* For admin's `user` and `from`. */
 bool build_values(struct config_builder *builder, enum policy_condition_kind kind,
                   const struct vector *words, struct policy_condition *ret_condition);
+
+/* The conditions (bits of 1 << their kind) that take the word as a keyword; 0: it is none. */
+unsigned build_keyword_takers(const char *word);
+
+/* -- build_advice.c */
+/* The unexpected word that was read last, where a condition could stand; `expected` says what
+ * could. */
+void build_stray(struct config_builder *builder, const struct config_place *place,
+                 bool is_behind_value, const struct suggestion *keyword, const char *expected);
+/* When all files are read: reports all of them. */
+void build_report_strays(struct config_builder *builder);
 
 /* -- build_names.c */
 void build_check_name(struct config_builder *builder, const struct config_word *name);

@@ -5,6 +5,7 @@
 
 #include "config/arena.h"
 #include "config/config.h"
+#include "config/suggest.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -52,6 +53,18 @@ struct reference {
     size_t list;
     struct ip_endpoint listener;
     struct config_place place;
+};
+
+/* A word that stands where a condition or a comma belongs. What to say of it shows when all lists
+ * are known. */
+struct stray {
+    struct config_place place;
+    const char *word;                /* as it is written */
+    const char *before;              /* the word in front of it; NULL: that is none */
+    enum policy_condition_kind kind; /* of the condition in front of it */
+    bool is_behind_value;
+    struct suggestion keyword; /* the nearest that could stand there */
+    const char *expected;      /* what is said when nothing better is known */
 };
 
 /* What a struct config lives in. */

@@ -49,6 +49,8 @@ static int grammar_lex(GRAMMAR_STYPE *value, GRAMMAR_LTYPE *place, struct config
     int token = lexer_next(builder->lexer, &value->word, place);
 
     builder->is_control_begun |= token == TOKEN_CONTROL;
+    builder->words_before[0] = builder->words_before[1];
+    builder->words_before[1] = token == TOKEN_WORD ? value->word.text : NULL;
     return token;
 }
 
@@ -63,7 +65,7 @@ static bool is_enough(struct config_builder *builder, const struct config_place 
 {
     enum { ERRORS_MAX = 500 };
 
-    if (diagnostics_error_count(builder->diagnostics) < ERRORS_MAX)
+    if (diagnostics_error_count(builder->diagnostics) + builder->strays.count < ERRORS_MAX)
         return false;
     builder_error(builder, place, "too many errors: the rest is not read", NULL);
     return true;
@@ -114,7 +116,7 @@ static struct vector start(struct config_builder *builder, const struct config_w
 %type <words> values braced times time
 %type <log> log
 %type <admin> admin
-%type <kind> kind
+%type <kind> kind kind_name
 %type <flag> not report verdict lenient
 
 %%
@@ -213,14 +215,16 @@ condition:
             builder_error(builder, &@3, "'not' stands twice: once negates all values", NULL);
         build_condition(builder, $2, $1 || $3, &$4);
     }
-  | not TIME not times {
+  | not time_name not times {
         if ($1 && $3)
             builder_error(builder, &@3, "'not' stands twice: once negates all values", NULL);
         build_condition(builder, POLICY_TIME, $1 || $3, &$4);
     }
   ;
 not: %empty { $$ = false; } | NOT { $$ = true; } ;
-kind:
+time_name: TIME { builder->condition_kind = POLICY_TIME; } ;
+kind: kind_name { $$ = $1; builder->condition_kind = $1; } ;
+kind_name:
     FROM { $$ = POLICY_FROM; }
   | USER { $$ = POLICY_USER; }
   | TO { $$ = POLICY_TO; }
@@ -253,15 +257,12 @@ static bool is_word_token(yysymbol_kind_t kind)
 }
 
 /* The expected keyword that the word may be a misspelling of. */
-static const char *find_suggestion(const yysymbol_kind_t *expected, int count, const char *word)
+static void find_suggestion(const yysymbol_kind_t *expected, int count,
+                            struct suggestion *suggestion)
 {
-    struct suggestion suggestion;
-
-    suggestion_init(&suggestion, word);
     for (int i = 0; i < count; i++)
         if (!is_word_token(expected[i]))
-            suggestion_try(&suggestion, yysymbol_name(expected[i]));
-    return suggestion.nearest;
+            suggestion_try(suggestion, yysymbol_name(expected[i]));
 }
 
 static bool is_expected(const yysymbol_kind_t *expected, int count, yysymbol_kind_t kind)
@@ -310,6 +311,24 @@ static void add_unexpected(struct text *out, const struct config_place *place, y
     text_add_char(out, '\'');
 }
 
+/* False: it is none where a condition could stand. */
+static bool take_stray(struct config_builder *builder, const yypcontext_t *context,
+                       const yysymbol_kind_t *expected, int count,
+                       const struct suggestion *suggestion)
+{
+    char buffer[512];
+    struct text message;
+
+    if (!is_expected(expected, count, YYSYMBOL_FROM) || !is_expected(expected, count, YYSYMBOL_TO) ||
+        !is_word_token(yypcontext_token(context)))
+        return false;
+    text_init(&message, buffer, sizeof(buffer));
+    add_expected(&message, expected, count);
+    build_stray(builder, yypcontext_location(context),
+                is_expected(expected, count, YYSYMBOL_COMMA), suggestion, buffer);
+    return true;
+}
+
 static int yyreport_syntax_error(const yypcontext_t *context, struct config_builder *builder)
 {
     const struct config_place *place = yypcontext_location(context);
@@ -320,7 +339,7 @@ static int yyreport_syntax_error(const yypcontext_t *context, struct config_buil
     char word[64];
     struct text message;
     struct text source;
-    const char *suggestion = NULL;
+    struct suggestion suggestion;
 
     if (kind == YYSYMBOL_YYUNDEF)
         return 0; /* no memory: the arena knows */
@@ -332,10 +351,13 @@ static int yyreport_syntax_error(const yypcontext_t *context, struct config_buil
         builder_error(builder, place, "this string has no end: a \" is missing on its line", NULL);
         return 0;
     }
+    suggestion_init(&suggestion, word);
     if (kind == YYSYMBOL_WORD) {
         diagnostics_add_source(&source, place);
-        suggestion = find_suggestion(expected, count, word);
+        find_suggestion(expected, count, &suggestion);
     }
+    if (take_stray(builder, context, expected, count, &suggestion))
+        return 0;
     text_add(&message, kind == YYSYMBOL_WORD && is_statement(expected, count)
                            ? "unknown statement "
                            : "unexpected ");
@@ -345,12 +367,8 @@ static int yyreport_syntax_error(const yypcontext_t *context, struct config_buil
         text_add_decimal(&message, builder->lexer->open_line);
         text_add(&message, " is still open");
     }
-    if (is_expected(expected, count, YYSYMBOL_FROM) && is_expected(expected, count, YYSYMBOL_TO) &&
-        is_word_token(kind) && build_advise_condition(builder, &message, place,
-                                                      is_expected(expected, count, YYSYMBOL_COMMA))) {
-        /* That says it all. */
-    } else if (suggestion != NULL) {
-        suggest_name(&message, suggestion);
+    if (suggestion.nearest != NULL) {
+        suggestion_print(&message, &suggestion);
     } else if (count > 0) {
         text_add(&message, "; expected ");
         add_expected(&message, expected, count);

@@ -63,10 +63,13 @@ static size_t edits_allowed(const char *name, const char *word)
     return smaller(count_letters(name), count_letters(word)) > SHORT_NAME ? EDITS_MAX : 1;
 }
 
-/* Of a name of two letters: one of them replaced or lost leaves too little to guess by. */
+/* Of a name of two letters: one of them replaced or lost leaves too little to guess by, and so does
+ * a third one but a letter that is there twice. */
 static bool has_both_letters(const char *name, const char *word)
 {
-    return strlen(word) > 2 || (is_same(name[0], word[1]) && is_same(name[1], word[0]));
+    if (strlen(word) > 2)
+        return is_same(word[0], word[1]) || is_same(word[1], word[2]);
+    return is_same(name[0], word[1]) && is_same(name[1], word[0]);
 }
 
 void suggestion_init(struct suggestion *suggestion, const char *word)

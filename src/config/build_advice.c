@@ -1,0 +1,224 @@
+/* What to write instead of a word that stands where a condition or a comma belongs. Its looks say
+ * which conditions take it, and lists count before the language's words; they may be defined
+ * further down, so nothing is said before all is read.
+ */
+#include "config/builder.h"
+
+#include "policy/name_set.h"
+
+#include <errno.h>
+#include <string.h>
+
+enum { WORD_MAX = 160, MESSAGE_MAX = 1024 };
+
+enum {
+    NETWORK_TAKERS = 1U << POLICY_FROM | 1U << POLICY_TO | 1U << POLICY_ADDRESS,
+    NAME_TAKERS = 1U << POLICY_TO | 1U << POLICY_SNI,
+    USER_TAKERS = 1U << POLICY_USER,
+    PORT_TAKERS = 1U << POLICY_PORT,
+    ENDPOINT_TAKERS = 1U << POLICY_TO | 1U << POLICY_LISTENER, /* `to` says why it takes no port */
+    WORD_TAKERS = USER_TAKERS | 1U << POLICY_TIME | 1U << POLICY_PROTOCOL | 1U << POLICY_JA4,
+};
+
+void build_stray(struct config_builder *builder, const struct config_place *place,
+                 bool is_behind_value, const struct suggestion *keyword, const char *expected)
+{
+    struct arena *arena = &builder->owner->arena;
+    struct stray *stray = vector_push(arena, &builder->strays, sizeof(*stray));
+    char word[WORD_MAX];
+    struct text source;
+
+    if (stray == NULL)
+        return;
+    text_init(&source, word, sizeof(word));
+    diagnostics_add_source(&source, place);
+    *stray = (struct stray){
+        .place = *place,
+        .word = arena_copy(arena, word, source.length),
+        .before = builder->words_before[0],
+        .kind = builder->condition_kind,
+        .is_behind_value = is_behind_value,
+        .keyword = {.nearest = keyword->nearest, .edits = keyword->edits},
+        .expected = arena_copy(arena, expected, strlen(expected)),
+    };
+}
+
+/* -- what takes a word */
+
+/* NULL: there is none of that name. */
+static const struct list_draft *find_list(const struct config_builder *builder, const char *name)
+{
+    const struct list_draft *lists = builder->owner->lists.items;
+
+    for (size_t i = 0; i < builder->owner->lists.count; i++)
+        if (lists[i].is_defined && strcmp(lists[i].name, name) == 0)
+            return &lists[i];
+    return NULL;
+}
+
+static bool is_group(const struct config_builder *builder, const char *name)
+{
+    const struct group_draft *groups = builder->owner->groups.items;
+
+    for (size_t i = 0; i < builder->owner->groups.count; i++)
+        if (groups[i].is_defined && strcmp(groups[i].name, name) == 0)
+            return true;
+    return false;
+}
+
+/* Names can't stand in `from` or `address`. */
+static unsigned list_takers(const struct list_draft *list)
+{
+    return name_set_count(list->names) > 0 ? NAME_TAKERS : NAME_TAKERS | NETWORK_TAKERS;
+}
+
+/* A port, or two of them: digits and dashes. */
+static bool is_of_digits(const char *word)
+{
+    for (; *word != '\0'; word++)
+        if (strchr("0123456789-", *word) == NULL)
+            return false;
+    return true;
+}
+
+/* The conditions (bits) that take what looks like that; 0: it is bare, and known to none. */
+static unsigned find_takers(const struct config_builder *builder, const char *word)
+{
+    const struct list_draft *list = find_list(builder, word);
+    struct ip_network network;
+    struct ip_endpoint endpoint;
+
+    if (word[0] != '"' && strchr(word, '@') != NULL)
+        return USER_TAKERS;
+    if (is_of_digits(word))
+        return PORT_TAKERS;
+    if (ip_network_parse(word, strlen(word), &network) != -EINVAL)
+        return NETWORK_TAKERS;
+    if (ip_endpoint_parse(word, strlen(word), &endpoint) == 0)
+        return ENDPOINT_TAKERS;
+    if (list != NULL)
+        return list_takers(list);
+    if (word[0] == '"' || strchr(word, '.') != NULL || strcmp(word, "localhost") == 0)
+        return NAME_TAKERS;
+    return build_keyword_takers(word);
+}
+
+/* -- what is said */
+
+/* `from a` or `to a`, of the conditions among `takers`. */
+static void add_conditions(struct text *out, const char *before, unsigned takers, const char *word)
+{
+    static const struct {
+        enum policy_condition_kind kind;
+        const char *name;
+    } advised[] = {
+        {POLICY_FROM, "from"}, {POLICY_USER, "user"}, {POLICY_TO, "to"}, {POLICY_PORT, "port"}};
+
+    for (size_t i = 0; i < ARRAY_LENGTH(advised); i++) {
+        if (!(takers & 1U << advised[i].kind))
+            continue;
+        text_add(out, before);
+        text_add_char(out, '`');
+        text_add(out, advised[i].name);
+        text_add_char(out, ' ');
+        text_add(out, word);
+        text_add_char(out, '`');
+        before = " or ";
+    }
+}
+
+/* False: no condition is known to take it. A second one of the same kind is not advised: it would
+ * narrow the first. */
+static bool advise_value(struct text *out, const struct stray *stray, unsigned takers)
+{
+    unsigned kind = stray->is_behind_value ? 1U << stray->kind : 0;
+    bool goes_on = takers & kind;
+
+    if (goes_on)
+        text_add(out, "; put a comma in front of it");
+    if (!goes_on || stray->kind != POLICY_LISTENER) /* an address and a port are hardly a target */
+        add_conditions(out, goes_on ? ", or write " : "; write ", takers & ~kind, stray->word);
+    return takers != 0;
+}
+
+/* `to list ads`, `user group ops`, `list ads`: what a name is need not be said, and how it is used
+ * must be. */
+static bool advise_definition(struct text *out, const struct config_builder *builder,
+                              const struct stray *stray)
+{
+    const char *word = stray->is_behind_value ? stray->before : stray->word;
+    bool is_list_word =
+        word != NULL && strcmp(word, "list") == 0 && find_list(builder, word) == NULL;
+    bool is_group_word = word != NULL && strcmp(word, "group") == 0;
+
+    if (!stray->is_behind_value && is_list_word)
+        text_add(out, "; write `to` and the list's name");
+    else if (!stray->is_behind_value && is_group_word)
+        text_add(out, "; write `user @` and the group's name");
+    else if (is_list_word && (1U << stray->kind & (NETWORK_TAKERS | NAME_TAKERS)))
+        text_add(out, "; leave out `list`: its name alone is enough");
+    else if (is_group_word && stray->kind == POLICY_USER && is_group(builder, stray->word))
+        text_add(out, "; leave out `group`, and put an @ in front of it");
+    else
+        return false;
+    return true;
+}
+
+/* Of equals, a list before a word of the language. */
+static bool advise_near_list(struct text *out, const struct config_builder *builder,
+                             const struct stray *stray)
+{
+    const struct list_draft *lists = builder->owner->lists.items;
+    struct suggestion suggestion;
+
+    suggestion_init(&suggestion, stray->word);
+    for (size_t i = 0; i < builder->owner->lists.count; i++)
+        if (lists[i].is_defined)
+            suggestion_try(&suggestion, lists[i].name);
+    if (suggestion.nearest == NULL || stray->keyword.edits < suggestion.edits)
+        return false;
+    unsigned takers = list_takers(find_list(builder, suggestion.nearest));
+    if (stray->is_behind_value && (takers & 1U << stray->kind)) {
+        text_add(out, "; did you mean the list '");
+        text_add(out, suggestion.nearest);
+        text_add(out, "', with a comma in front of it?");
+    } else {
+        add_conditions(out, "; did you mean ", takers, suggestion.nearest);
+        text_add_char(out, '?');
+    }
+    return true;
+}
+
+static void advise(struct text *out, const struct config_builder *builder,
+                   const struct stray *stray)
+{
+    unsigned takers = find_takers(builder, stray->word);
+    unsigned kind = stray->is_behind_value ? 1U << stray->kind : 0;
+
+    /* A user may be called like a host, or a list. */
+    if (takers != 0 && (kind & USER_TAKERS) && !(takers & (PORT_TAKERS | 1U << POLICY_ADDRESS)))
+        takers |= USER_TAKERS;
+    if (advise_definition(out, builder, stray) || advise_value(out, stray, takers) ||
+        advise_near_list(out, builder, stray))
+        return;
+    if (stray->keyword.nearest != NULL) {
+        suggestion_print(out, &stray->keyword);
+    } else if (!advise_value(out, stray, kind & WORD_TAKERS)) {
+        text_add(out, "; expected ");
+        text_add(out, stray->expected);
+    }
+}
+
+void build_report_strays(struct config_builder *builder)
+{
+    const struct stray *strays = builder->strays.items;
+
+    for (size_t i = 0; i < builder->strays.count; i++) {
+        char buffer[MESSAGE_MAX];
+        struct text advice;
+
+        text_init(&advice, buffer, sizeof(buffer));
+        advise(&advice, builder, &strays[i]);
+        builder_error(builder, &strays[i].place, "unexpected '", strays[i].word, "'", buffer, NULL);
+    }
+}
