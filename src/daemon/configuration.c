@@ -84,6 +84,7 @@ static void add_extra(struct configuration_listener *extra, size_t *count,
         extra[*count].written = listeners->written[i];
         extra[*count].bound = listeners->endpoints[i];
         extra[*count].id = listeners->ids[i];
+        extra[*count].takes_v4 = listeners->takes_v4[i];
         ++*count;
     }
 }

@@ -28,6 +28,7 @@ struct configuration {
 struct configuration_listener {
     struct ip_endpoint written, bound;
     uint64_t id;
+    bool takes_v4; /* on [::], IPv4 as well */
     bool is_admin; /* the last, if any */
 };
 

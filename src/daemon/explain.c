@@ -7,6 +7,7 @@
 #include "daemon/explanation.h"
 #include "daemon/file_text.h"
 #include "daemon/file_watch.h"
+#include "daemon/listeners.h"
 #include "daemon/say.h"
 #include "daemon/snapshot.h"
 #include "dns/resolver.h"
@@ -107,6 +108,9 @@ static int explain_question(const struct question *question, const struct snapsh
 /* What a start would listen to. Returns how many there are. */
 static size_t list_listeners(const struct config *config, struct snapshot_listener *listeners)
 {
+    const struct listeners_plan plan = {.endpoints = config->listeners,
+                                        .count = config->listener_count,
+                                        .also = config->has_admin ? &config->admin : NULL};
     size_t count = 0;
 
     for (; count < config->listener_count; count++)
@@ -115,6 +119,8 @@ static size_t list_listeners(const struct config *config, struct snapshot_listen
     if (config->has_admin)
         listeners[count++] = (struct snapshot_listener){
             .written = config->admin, .bound = config->admin, .fd = -1, .is_admin = true};
+    for (size_t i = 0; i < count; i++)
+        listeners[i].takes_v4 = listeners_would_take_v4(&plan, &listeners[i].bound);
     return count;
 }
 

@@ -121,6 +121,7 @@ static bool take_over(const struct listeners *before, const struct ip_endpoint *
         listeners->fds[listeners->count] = before->fds[i];
         listeners->endpoints[listeners->count] = before->endpoints[i];
         listeners->ids[listeners->count] = before->ids[i];
+        listeners->takes_v4[listeners->count] = before->takes_v4[i];
         return true;
     }
     return false;
@@ -140,7 +141,7 @@ static bool wants_v4(const struct ip_endpoint *endpoints, size_t count, uint16_t
 }
 
 /* Port 0 is a port of its own. */
-static bool may_take_v4(const struct listeners_plan *plan, const struct ip_endpoint *endpoint)
+bool listeners_would_take_v4(const struct listeners_plan *plan, const struct ip_endpoint *endpoint)
 {
     uint16_t port = endpoint->port;
 
@@ -152,21 +153,12 @@ static bool may_take_v4(const struct listeners_plan *plan, const struct ip_endpo
            !(plan->also != NULL && wants_v4(plan->also, 1, port));
 }
 
-static bool takes_v4(int fd)
-{
-    int is_v6_only = 1;
-    socklen_t size = sizeof(is_v6_only);
-
-    return getsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &is_v6_only, &size) == 0 && !is_v6_only;
-}
-
 /* The socket on [::] that has the endpoint's port for IPv4 already; NULL: there is none. */
 static const struct ip_endpoint *find_dual(const struct listeners *listeners,
                                            const struct ip_endpoint *endpoint)
 {
     for (size_t i = 0; i < listeners->count && endpoint->address.family == IP_V4; i++)
-        if (listeners->endpoints[i].port == endpoint->port &&
-            is_wildcard_v6(&listeners->endpoints[i]) && takes_v4(listeners->fds[i]))
+        if (listeners->endpoints[i].port == endpoint->port && listeners->takes_v4[i])
             return &listeners->endpoints[i];
     return NULL;
 }
@@ -253,7 +245,8 @@ int listeners_open(const struct listeners_plan *plan, struct listeners *ret_list
         const struct ip_endpoint *endpoint = &plan->endpoints[i];
 
         if (!take_over(plan->before, endpoint, &listeners)) {
-            int fd = open_one(endpoint, may_take_v4(plan, endpoint), &listeners.endpoints[i]);
+            bool takes_v4 = listeners_would_take_v4(plan, endpoint);
+            int fd = open_one(endpoint, takes_v4, &listeners.endpoints[i]);
 
             if (fd < 0) {
                 explain_failure(message, plan, i, fd);
@@ -262,6 +255,7 @@ int listeners_open(const struct listeners_plan *plan, struct listeners *ret_list
             }
             listeners.fds[i] = fd;
             listeners.ids[i] = ++next_id;
+            listeners.takes_v4[i] = takes_v4;
         }
         listeners.written[i] = *endpoint;
         listeners.count++;

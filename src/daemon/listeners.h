@@ -13,6 +13,7 @@ struct listeners {
     struct ip_endpoint written[SETTINGS_LISTENERS_MAX];
     struct ip_endpoint endpoints[SETTINGS_LISTENERS_MAX]; /* bound; port 0 resolved */
     uint64_t ids[SETTINGS_LISTENERS_MAX];                 /* of the sockets, never used twice */
+    bool takes_v4[SETTINGS_LISTENERS_MAX];                /* on [::], IPv4 as well */
     size_t count;
 };
 
@@ -32,6 +33,8 @@ struct listeners_plan {
  * All or none. 0, or -errno and in `message` a line: what happened, why and what to do. */
 int listeners_open(const struct listeners_plan *plan, struct listeners *ret_listeners,
                    struct text *message) MUST_CHECK;
+/* Whether a socket on the endpoint would take IPv4 as well if the plan's were opened now. */
+bool listeners_would_take_v4(const struct listeners_plan *plan, const struct ip_endpoint *endpoint);
 /* Closes this process's copies of sockets that `kept` (NULL: none) does not name. Harmless the
  * second time. */
 void listeners_close_others(struct listeners *listeners, const struct listeners *kept);

@@ -25,12 +25,18 @@ struct config_overrides snapshot_overrides(const struct settings *settings)
 
 static int compile(struct snapshot *snapshot)
 {
-    struct ip_endpoint bound[SNAPSHOT_LISTENERS_MAX];
+    struct ip_endpoint bound[2 * SNAPSHOT_LISTENERS_MAX];
+    size_t count = 0;
 
-    for (size_t i = 0; i < snapshot->listener_count; i++)
-        bound[i] = snapshot->listeners[i].bound;
-    return policy_compile(&snapshot->config->policy, bound, snapshot->listener_count,
-                          &snapshot->policy);
+    for (size_t i = 0; i < snapshot->listener_count; i++) {
+        const struct snapshot_listener *listener = &snapshot->listeners[i];
+
+        bound[count++] = listener->bound;
+        if (listener->takes_v4)
+            bound[count++] =
+                (struct ip_endpoint){.address = {.family = IP_V4}, .port = listener->bound.port};
+    }
+    return policy_compile(&snapshot->config->policy, bound, count, &snapshot->policy);
 }
 
 static int make_users(struct snapshot *snapshot)

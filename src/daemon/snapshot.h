@@ -23,6 +23,7 @@ struct snapshot_listener {
     uint64_t id;   /* of the socket: the same in two snapshots, the same socket */
     int fd;        /* the worker's; -1: none */
     unsigned slot; /* its index in every thread, for good */
+    bool takes_v4; /* on [::], IPv4 as well */
     bool is_admin; /* not for tunnels */
 };
 

@@ -305,6 +305,7 @@ static int read_listeners(struct worker *worker, const struct bundle *bundle,
                                                   .id = sent[i].id,
                                                   .fd = message->fds[first_fd + i],
                                                   .slot = (unsigned)slot,
+                                                  .takes_v4 = sent[i].takes_v4,
                                                   .is_admin = sent[i].is_admin};
         int known_fd = find_listener_fd(worker->snapshot, sent[i].id);
         if (known_fd >= 0) {

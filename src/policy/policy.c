@@ -76,15 +76,13 @@ static struct ip_address as_dialled(const struct ip_address *address)
 
 static bool reaches_listener(const struct ip_endpoint *listener, const struct policy_facts *facts)
 {
-    if (listener->port != facts->port)
-        return false;
     struct ip_address dialled = as_dialled(facts->address);
+
+    if (listener->port != facts->port || listener->address.family != dialled.family)
+        return false;
     if (!ip_address_is_unspecified(&listener->address))
         return ip_address_equals(&listener->address, &dialled);
-    /* [::] takes IPv4, too, unless that port has an IPv4 listener. */
-    return facts->is_local_address ||
-           ((listener->address.family == IP_V6 || dialled.family == IP_V4) &&
-            ip_address_is_loopback(&dialled));
+    return facts->is_local_address || ip_address_is_loopback(&dialled);
 }
 
 static bool is_loop(const struct policy *policy, const struct policy_facts *facts)

@@ -76,7 +76,8 @@ struct verdict {
 };
 
 /* The source, its lists included, must live and stay as it is until policy_destroy; the listeners
- * are those bound, with real ports, and are copied; wildcards are fine. 0 or -ENOMEM. */
+ * are those bound, with real ports, and are copied. A wildcard is every address of its family: for
+ * a socket on [::] that takes IPv4 as well there is 0.0.0.0 beside it. 0 or -ENOMEM. */
 int policy_compile(const struct policy_source *source, const struct ip_endpoint *listeners_bound,
                    size_t listener_count, struct policy **ret_policy) MUST_CHECK;
 void policy_destroy(struct policy *policy);

@@ -841,6 +841,21 @@ def test_wildcard_listener_is_a_loop_on_every_address(world, wildcard, hosts):
         assert (response.status, response.error) == (502, "proxy_loop_detected"), host
 
 
+def test_what_an_ipv6_wildcard_leaves_to_others_is_no_loop(world, tmp_path):
+    """[::] beside an IPv4 listener takes IPv6 only: another program may have the port elsewhere."""
+    path = tmp_path / "adit.conf"
+    path.write_text("listen 127.0.0.1:10800\nlisten [::]:10800\n"
+                    "allow from 127.0.0.0/8 to any, special\n")
+    world = world(args=["-c", path, "-s", tmp_path / "sock"], defaults=True)
+    world.start(Echo, host="127.0.0.9", port=10800)
+    assert world.opens("127.0.0.9:10800")
+    for host in ("127.0.0.1", "0.0.0.0", "[::1]", "[::]"):
+        assert world.answer(f"{host}:10800").error == "proxy_loop_detected", host
+    with world.namespace:
+        for host, status in (("127.0.0.9", 0), ("127.0.0.1", 3), ("[::1]", 3)):
+            assert run_adit("explain", "-c", path, f"{host}:10800").returncode == status, host
+
+
 @pytest.mark.parametrize("extra", [[], ["127.0.0.1"]])
 def test_ipv6_wildcard_takes_ipv4_clients(adit, origin, extra):
     """Also as IPv4 clients for the rules and the log; an IPv4 listener at that port keeps its own."""

@@ -192,6 +192,19 @@ static bool takes_v4(int fd)
     return !is_v6_only;
 }
 
+/* What a socket takes was decided when it was opened, whoever has it later. */
+static void expect_kept(const struct ip_endpoint *wanted, const struct listeners *opened)
+{
+    char message[512];
+    struct listeners kept;
+    struct text text;
+
+    text_init(&text, message, sizeof(message));
+    assert_int_equal(open_some(wanted, 1, opened, &kept, &text), 0);
+    assert_int_equal(kept.ids[0], opened->ids[0]);
+    assert_int_equal(kept.takes_v4[0], opened->takes_v4[0]);
+}
+
 static void test_a_wildcard_takes_ipv4_where_it_may(void **state)
 {
     static const struct {
@@ -240,8 +253,9 @@ static void test_a_wildcard_takes_ipv4_where_it_may(void **state)
         text_init(&text, message, sizeof(message));
         if (listeners_open(&plan, &opened, &text) < 0)
             fail_msg("row %zu: %s", i, message);
-        if (takes_v4(opened.fds[0]) != rows[i].expected)
+        if (takes_v4(opened.fds[0]) != rows[i].expected || opened.takes_v4[0] != rows[i].expected)
             fail_msg("row %zu", i);
+        expect_kept(&wanted[0], &opened);
         listeners_close(&opened);
     }
 }
