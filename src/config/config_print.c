@@ -323,7 +323,7 @@ static void put_group(struct printer *printer, const struct group_draft *group)
     put(printer, " }\n");
 }
 
-/* `3 entries (plain), 2 entries (hosts), 1 line skipped` */
+/* `3 entries (plain), 2 entries (hosts); in 1 line what is no entry is skipped` */
 static void put_counts(struct printer *printer, const struct list_file *file)
 {
     bool is_first = true;
@@ -343,9 +343,10 @@ static void put_counts(struct printer *printer, const struct list_file *file)
     put(printer, is_first ? "no entries" : "");
     if (file->skipped_count == 0)
         return;
-    put(printer, ", ");
+    put(printer, "; in ");
     put_number(printer, file->skipped_count, 1);
-    put(printer, file->skipped_count == 1 ? " line skipped" : " lines skipped");
+    put(printer, file->skipped_count == 1 ? " line" : " lines");
+    put(printer, " what is no entry is skipped");
 }
 
 static void put_list(struct printer *printer, const struct list_draft *list)

@@ -22,6 +22,7 @@ struct list_parse {
     struct network_set *networks;
     struct lines lines;
     size_t error_count;
+    unsigned skipped_line; /* the last one that was counted; 0: none */
     struct config_place first_skipped;
     char first_message[MESSAGE_MAX];
 };
@@ -66,6 +67,9 @@ static void report(struct list_parse *parse, const struct span *span, const char
             diagnostics_add(parse->diagnostics, false, &place, message);
         return;
     }
+    if (parse->skipped_line == place.line) /* of a hosts file, with many names */
+        return;
+    parse->skipped_line = place.line;
     if (parse->file->skipped_count++ > 0)
         return;
     parse->first_skipped = place;
@@ -88,11 +92,11 @@ static void report_skipped(struct list_parse *parse)
         text_add(&message, "; and no other line is an entry: is this a list?");
         parse->error_count++;
     } else {
-        text_add(&message, "; this line is skipped");
+        text_add(&message, "; what is no entry is skipped");
         if (others > 0) {
-            text_add(&message, others == 1 ? ", and so is " : ", and so are ");
+            text_add(&message, ", here and in ");
             text_add_decimal(&message, others);
-            text_add(&message, " more");
+            text_add(&message, others == 1 ? " more line" : " more lines");
         }
     }
     diagnostics_add(parse->diagnostics, entries > 0, &parse->first_skipped, buffer);

@@ -25,9 +25,9 @@ enum list_file_format {
 
 struct list_file {
     const char *path;
-    bool is_lenient; /* a line that is no entry is counted, and the first of them a warning */
+    bool is_lenient; /* what is no entry is skipped; the first of such lines is a warning */
     size_t entry_counts[LIST_FILE_FORMAT_COUNT]; /* found by the parser, like the next */
-    size_t skipped_count;
+    size_t skipped_count; /* lines of which something was; other names of theirs are entries */
 };
 
 /* "plain", "hosts", "adblock" */

@@ -261,9 +261,9 @@ def test_check_says_what_it_found_in_a_list_file(config):
     assert done.returncode == 0
     assert f"{plain}: 2 entries (plain)\n" in done.stdout
     assert f"{mixed}: 2 entries (hosts), 1 entry (adblock)\n" in done.stdout
-    assert f"{page}: 1 entry (plain), 2 lines skipped\n" in done.stdout
+    assert f"{page}: 1 entry (plain); in 2 lines what is no entry is skipped\n" in done.stdout
     assert f"{page}:1:1: warning: '<html>'" in done.stderr
-    assert "this line is skipped, and so is 1 more" in done.stderr
+    assert "what is no entry is skipped, here and in 1 more line\n" in done.stderr
     printed = run_adit("check", "--print", "-c", path)
     assert f'list a file "{page}" lenient' in printed.stdout
     for host, is_listed in (("x.b.example", True), ("d.example", True), ("x.d.example", False),

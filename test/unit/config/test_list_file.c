@@ -155,8 +155,8 @@ static void skips_lines_when_lenient(void **state)
     lists->file.is_lenient = true;
     assert_int_equal(parse(lists, text, sizeof(text) - 1), 0);
     assert_string_equal(lists->output,
-                        "ads:2:3: warning: one entry a line: something follows the first; this "
-                        "line is skipped, and so are 2 more\n    b c\n      ^\n");
+                        "ads:2:3: warning: one entry a line: something follows the first; what "
+                        "is no entry is skipped, here and in 2 more lines\n    b c\n      ^\n");
     assert_int_equal(lists->file.skipped_count, 3);
     assert_true(has_name(lists, "a.example"));
     assert_true(has_name(lists, "g.example"));
@@ -166,6 +166,25 @@ static void skips_lines_when_lenient(void **state)
     assert_int_equal(parse(lists, page, sizeof(page) - 1), -EINVAL);
     assert_non_null(strstr(lists->output, "error: '<html>' is not a host name"));
     assert_non_null(strstr(lists->output, "no other line is an entry: is this a list?"));
+}
+
+static void counts_lines_and_not_names(void **state)
+{
+    static const char text[] = "0.0.0.0 a.example b!x c.example\n0.0.0.0 d!x e!x f.example\n";
+    static const char one[] = "0.0.0.0 a.example b!x c!x\n";
+    struct lists *lists = *state;
+
+    lists->file.is_lenient = true;
+    assert_int_equal(parse(lists, text, sizeof(text) - 1), 0);
+    assert_int_equal(lists->file.entry_counts[LIST_FILE_HOSTS], 3);
+    assert_int_equal(lists->file.skipped_count, 2);
+    assert_non_null(
+        strstr(lists->output, "; what is no entry is skipped, here and in 1 more line\n"));
+
+    lists->file = (struct list_file){.path = "ads", .is_lenient = true};
+    assert_int_equal(parse(lists, one, sizeof(one) - 1), 0);
+    assert_int_equal(lists->file.skipped_count, 1);
+    assert_non_null(strstr(lists->output, "; what is no entry is skipped\n"));
 }
 
 static void refuses_the_rest(void **state)
@@ -243,6 +262,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(takes_adblock_format, set_up, tear_down),
         cmocka_unit_test_setup_teardown(takes_every_comment, set_up, tear_down),
         cmocka_unit_test_setup_teardown(skips_lines_when_lenient, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(counts_lines_and_not_names, set_up, tear_down),
         cmocka_unit_test_setup_teardown(refuses_the_rest, set_up, tear_down),
         cmocka_unit_test_setup_teardown(shows_what_could_move_a_cursor, set_up, tear_down),
         cmocka_unit_test_setup_teardown(bounds_what_it_says, set_up, tear_down),
