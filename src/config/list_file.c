@@ -22,7 +22,10 @@ struct list_parse {
     struct network_set *networks;
     struct lines lines;
     size_t error_count;
-    unsigned skipped_line; /* the last one that was counted; 0: none */
+    struct config_place rest; /* the first error that is not said */
+    size_t rest_count;        /* lines from there on that have one */
+    unsigned rest_line;       /* the last of them; 0: none */
+    unsigned skipped_line;    /* the last one that was counted; 0: none */
     struct config_place first_skipped;
     char first_message[MESSAGE_MAX];
 };
@@ -50,6 +53,15 @@ const char *list_file_format_name(enum list_file_format format)
 
 /* -- what is no entry */
 
+static void note_rest(struct list_parse *parse, const struct config_place *place)
+{
+    if (parse->rest_count == 0)
+        parse->rest = *place;
+    if (parse->rest_line != place->line)
+        parse->rest_count++;
+    parse->rest_line = place->line;
+}
+
 static void report(struct list_parse *parse, const struct span *span, const char *message)
 {
     struct config_place place = {
@@ -65,6 +77,8 @@ static void report(struct list_parse *parse, const struct span *span, const char
     if (!parse->file->is_lenient) {
         if (parse->error_count++ < ERRORS_MAX)
             diagnostics_add(parse->diagnostics, false, &place, message);
+        else
+            note_rest(parse, &place);
         return;
     }
     if (parse->skipped_line == place.line) /* of a hosts file, with many names */
@@ -104,16 +118,17 @@ static void report_skipped(struct list_parse *parse)
 
 static void report_rest(struct list_parse *parse)
 {
-    struct config_place place = {.file = parse->file->path};
     char buffer[MESSAGE_MAX];
     struct text message;
 
-    if (parse->error_count <= ERRORS_MAX)
+    if (parse->rest_count == 0)
         return;
     text_init(&message, buffer, sizeof(buffer));
-    text_add_decimal(&message, parse->error_count - ERRORS_MAX);
-    text_add(&message, " more lines are no entries");
-    diagnostics_add(parse->diagnostics, false, &place, buffer);
+    text_add(&message, "from here on, ");
+    text_add_decimal(&message, parse->rest_count);
+    text_add(&message, parse->rest_count == 1 ? " line has" : " lines have");
+    text_add(&message, " what is no entry");
+    diagnostics_add(parse->diagnostics, false, &parse->rest, buffer);
 }
 
 /* -- entries */

@@ -52,6 +52,7 @@ static int parse(struct lists *lists, const char *text, size_t length)
         list_file_parse(&lists->file, text, length, diagnostics, lists->names, lists->networks);
 
     text_init(&out, lists->output, sizeof(lists->output));
+    diagnostics_sort(diagnostics);
     diagnostics_print(diagnostics, &out);
     diagnostics_destroy(diagnostics);
     return error;
@@ -250,8 +251,25 @@ static void bounds_what_it_says(void **state)
         memcpy(text + i * 3, "..\n", 3);
     assert_int_equal(parse(lists, text, sizeof(text)), -EINVAL);
     assert_non_null(strstr(lists->output, "ads:20:1: error"));
-    assert_null(strstr(lists->output, "ads:21:1: error"));
-    assert_non_null(strstr(lists->output, "ads: error: 980 more lines are no entries\n"));
+    assert_null(strstr(lists->output, "ads:22:1: error"));
+    assert_non_null(
+        strstr(lists->output, "ads:21:1: error: from here on, 980 lines have what is no entry\n"));
+}
+
+/* All of it in the order of the lines, and again lines are counted. */
+static void says_last_how_many_more_there_are(void **state)
+{
+    enum { NAMES = 25 };
+    struct lists *lists = *state;
+    char text[512] = "0.0.0.0";
+
+    for (size_t i = 0; i < NAMES; i++)
+        strcat(text, " a!b");
+    strcat(text, "\na.example\nb!c\n");
+    assert_int_equal(parse(lists, text, strlen(text)), -EINVAL);
+    const char *last = strstr(lists->output, "from here on, 2 lines have what is no entry\n");
+    assert_non_null(last);
+    assert_null(strstr(last, "is not a host name"));
 }
 
 int main(void)
@@ -266,6 +284,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(refuses_the_rest, set_up, tear_down),
         cmocka_unit_test_setup_teardown(shows_what_could_move_a_cursor, set_up, tear_down),
         cmocka_unit_test_setup_teardown(bounds_what_it_says, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(says_last_how_many_more_there_are, set_up, tear_down),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
