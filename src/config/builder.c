@@ -73,20 +73,31 @@ void builder_report_io(struct config_builder *builder, const struct config_place
     builder_error(builder, place, "can't read '", path, "': ", why, NULL);
 }
 
-const char *builder_join_path(struct config_builder *builder, const char *path)
+/* Signs of `escaped` in the folder's own name get a backslash. */
+static const char *join_path(struct config_builder *builder, const char *path, const char *escaped)
 {
     struct arena *arena = &builder->owner->arena;
     const char *base = builder->depth > 0 ? builder->paths[builder->depth - 1] : "";
     const char *slash = memrchr(base, '/', strlen(base));
     size_t folder_length = path[0] != '/' && slash != NULL ? (size_t)(slash - base) + 1 : 0;
     size_t length = strlen(path);
-    char *joined = arena_allocate(arena, folder_length + length + 1);
+    char *joined = arena_allocate(arena, 2 * folder_length + length + 1);
+    char *out = joined;
 
     if (joined == NULL)
         return NULL;
-    memcpy(joined, base, folder_length);
-    memcpy(joined + folder_length, path, length + 1);
+    for (size_t i = 0; i < folder_length; i++) {
+        if (strchr(escaped, base[i]) != NULL)
+            *out++ = '\\';
+        *out++ = base[i];
+    }
+    memcpy(out, path, length + 1);
     return joined;
+}
+
+const char *builder_join_path(struct config_builder *builder, const char *path)
+{
+    return join_path(builder, path, "");
 }
 
 void builder_read_text(struct config_builder *builder, const char *name, const char *text,
@@ -189,20 +200,54 @@ static bool is_pattern(const char *path)
     return strchr(path, '*') != NULL || strchr(path, '?') != NULL || strchr(path, '[') != NULL;
 }
 
+static const char *explain_search(int error)
+{
+    switch (error) {
+    case -EACCES:
+        return "no permission to look into one of its folders";
+    case -ENOTDIR:
+        return "one of its folders is a file, or a link to nothing";
+    case -ELOOP:
+        return "too many symbolic links";
+    case -E2BIG:
+        return "too much matches";
+    case -ENOMEM:
+        return "there is not enough memory";
+    default:
+        return "one of its folders can't be read";
+    }
+}
+
+/* Rules may be lost with what is not found, so that nothing goes by without a word. */
+static void report_search(struct config_builder *builder, const struct config_place *place,
+                          const char *pattern, int error)
+{
+    if (error == -ENOENT) {
+        builder_warn(builder, place, "'", pattern,
+                     "' includes nothing: its folder is not there; make it, even if it stays "
+                     "empty, or take this line out",
+                     NULL);
+        return;
+    }
+    builder->is_cut = true;
+    builder_error(builder, place, "can't look for '", pattern, "': ", explain_search(error), NULL);
+}
+
 void builder_include(struct config_builder *builder, const struct config_word *word)
 {
     struct glob_result result = {.arena = &builder->owner->arena};
     const char *path = builder_join_path(builder, word->text);
+    const char *pattern = join_path(builder, word->text, "\\*?[");
 
-    if (path == NULL)
+    if (path == NULL || pattern == NULL)
         return;
     if (!is_pattern(word->text)) {
         builder_read_file(builder, path, &word->place);
         return;
     }
-    int error = builder->reader->glob(builder->reader, path, add_path, &result);
+    int error = builder->reader->glob(builder->reader, pattern, add_path, &result);
     if (error < 0)
-        builder_report_io(builder, &word->place, path, error);
+        report_search(builder, &word->place, path, error);
     for (size_t i = 0; i < result.paths.count; i++)
         builder_read_file(builder, ((const char **)result.paths.items)[i], &word->place);
 }

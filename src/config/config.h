@@ -31,7 +31,9 @@ struct config_reader {
     /* The whole file. 0, or -errno: -ENOENT, -EACCES, -EISDIR, -EFBIG (over `size_max`), ... */
     int (*read)(struct config_reader *self, const char *path, size_t size_max,
                 const char **ret_bytes, size_t *ret_length);
-    /* Calls `add` for each path that matches, in any order. 0 (also without a match) or -errno. */
+    /* Calls `add` for each path that matches, in any order; a backslash takes the next sign as it
+     * is. 0 (also without a match); -ENOENT: the folder to look into is not there; -errno: nobody
+     * knows what matches. */
     int (*glob)(struct config_reader *self, const char *pattern,
                 void (*add)(void *context, const char *path), void *context);
     /* A variable of the environment. 0, -ENOENT: it is not set, or -ENOMEM. */

@@ -107,6 +107,12 @@ static void add_rules(struct text *out, const struct config *config,
         text_add(out, " by no rule");
 }
 
+static void add_statements(struct text *out, size_t count)
+{
+    text_add_decimal(out, count);
+    text_add(out, count == 1 ? " statement" : " statements");
+}
+
 static void warn(struct diagnostics *diagnostics, const struct config *config,
                  const struct config_source *source, size_t count)
 {
@@ -116,12 +122,12 @@ static void warn(struct diagnostics *diagnostics, const struct config *config,
 
     text_init(&message, buffer, sizeof(buffer));
     text_add(&message, "nothing is in it any more, it had ");
-    text_add_decimal(&message, count);
     switch (source->kind) {
     case CONFIG_SOURCE_STATEMENTS:
-        text_add(&message, count == 1 ? " statement" : " statements");
+        add_statements(&message, count);
         break;
     case CONFIG_SOURCE_LIST:
+        text_add_decimal(&message, count);
         text_add(&message, count == 1 ? " entry" : " entries");
         text_add(&message, "; the list '");
         text_add(&message, source->list);
@@ -129,11 +135,32 @@ static void warn(struct diagnostics *diagnostics, const struct config *config,
         add_rules(&message, config, source);
         break;
     case CONFIG_SOURCE_USERS:
+        text_add_decimal(&message, count);
         text_add(&message, count == 1 ? " user" : " users");
         text_add(&message, "; nobody can log in, and users are named");
         add_rules(&message, config, source);
         break;
     }
+    diagnostics_add(diagnostics, true, &place, buffer);
+}
+
+static bool is_there(const struct config *config, const struct config_source *source)
+{
+    for (size_t i = 0; i < config->source_count; i++)
+        if (is_same(&config->sources[i], source))
+            return true;
+    return false;
+}
+
+static void warn_gone(struct diagnostics *diagnostics, const struct config_source *source)
+{
+    const struct config_place place = {.file = source->path};
+    char buffer[MESSAGE_MAX];
+    struct text message;
+
+    text_init(&message, buffer, sizeof(buffer));
+    text_add(&message, "it is not included any more, it had ");
+    add_statements(&message, source->count);
     diagnostics_add(diagnostics, true, &place, buffer);
 }
 
@@ -146,5 +173,12 @@ void config_sources_compare(const struct config_sources *before, const struct co
 
         if (count > 0)
             warn(diagnostics, config, source, count);
+    }
+    for (size_t i = 0; before != NULL && i < before->count; i++) {
+        const struct config_source *source = &before->items[i];
+
+        if (source->kind == CONFIG_SOURCE_STATEMENTS && source->count > 0 &&
+            !is_there(config, source))
+            warn_gone(diagnostics, source);
     }
 }

@@ -1,6 +1,6 @@
 /* How much a configuration found in each of its files. Kept beside a configuration that serves, so
- * that a reload notices a file that somebody has emptied: a list without entries denies nothing,
- * and looks like success. */
+ * that a reload notices a file that somebody has emptied or moved away: a list without entries
+ * denies nothing, and looks like success. */
 #ifndef CONFIG_CONFIG_SOURCES_H
 #define CONFIG_CONFIG_SOURCES_H
 
@@ -16,8 +16,9 @@ int config_sources_create(const struct config *config,
 /* Harmless on NULL. */
 void config_sources_destroy(struct config_sources *sources);
 /* A warning for each file that had something before and has nothing in `config`, with the list and
- * the rules that it concerns. A file that is not named any more is no matter. NULL: nothing before.
- */
+ * the rules that it concerns; and for each file of statements that is gone, which a pattern of
+ * `include` takes without a word. A list or users file that is not named any more is no matter.
+ * NULL: nothing before. */
 void config_sources_compare(const struct config_sources *before, const struct config *config,
                             struct diagnostics *diagnostics);
 

@@ -8,9 +8,10 @@
  */
 #include "daemon/bundle.h"
 
+#include "daemon/file_glob.h"
+
 #include <errno.h>
 #include <fcntl.h>
-#include <glob.h>
 #include <poll.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -156,19 +157,19 @@ static int read_file(struct config_reader *self, const char *path, size_t size_m
     return error;
 }
 
-static int copy_paths(const glob_t *found, char **ret_bytes, size_t *ret_length)
+static int copy_paths(const struct file_paths *found, char **ret_bytes, size_t *ret_length)
 {
     size_t length = 0;
 
-    for (size_t i = 0; i < found->gl_pathc; i++)
-        length += strlen(found->gl_pathv[i]) + 1;
+    for (size_t i = 0; i < found->count; i++)
+        length += strlen(found->items[i]) + 1;
     char *bytes = malloc(length + 1);
     if (bytes == NULL)
         return -ENOMEM;
     *ret_bytes = bytes;
     *ret_length = length;
-    for (size_t i = 0; i < found->gl_pathc; i++)
-        bytes = stpcpy(bytes, found->gl_pathv[i]) + 1;
+    for (size_t i = 0; i < found->count; i++)
+        bytes = stpcpy(bytes, found->items[i]) + 1;
     return 0;
 }
 
@@ -183,15 +184,15 @@ static int glob_files(struct config_reader *self, const char *pattern,
                       void (*add)(void *context, const char *path), void *context)
 {
     struct bundle_recorder *recorder = container_of(self, struct bundle_recorder, reader);
-    glob_t found = {.gl_pathc = 0};
+    struct file_paths found = {0};
     size_t length = 0;
     char *bytes = NULL;
-    int result = glob(pattern, GLOB_NOSORT, NULL, &found);
+    int error = file_glob(pattern, &found);
 
-    if (result != 0 && result != GLOB_NOMATCH)
-        return result == GLOB_NOSPACE ? -ENOMEM : -EACCES;
-    int error = copy_paths(&found, &bytes, &length);
-    globfree(&found);
+    if (error < 0)
+        return error;
+    error = copy_paths(&found, &bytes, &length);
+    file_paths_free(&found);
     if (error == 0)
         error = record(recorder, ENTRY_GLOB, pattern, bytes, length);
     if (error == 0)

@@ -396,6 +396,32 @@ def test_emptied_files_are_told(running, origin, tmp_path):
     eventually(lambda: run.proxy.stderr().count("is used by rule advertising") == 2)
 
 
+def test_rules_of_a_folder_that_is_gone(running, tmp_path):
+    """What was included by a pattern is told when it is there no more, and where nobody can know
+    whether it is, the rules that serve stay."""
+    folder, away = tmp_path / "site[1]" / "conf.d", tmp_path / "away"
+    folder.mkdir(parents=True)
+    part = folder / "a.conf"
+    part.write_text("deny to localhost\n")
+    (folder.parent / "all.conf").write_text('include "conf.d/*.conf"\n')
+    run = running('include "site[1]/all.conf"\n' + GOOD)
+    assert run.status_of("localhost:1") == 403
+    folder.rename(away)
+    for make in (folder.touch, lambda: folder.symlink_to("nowhere")):
+        make()
+        for done in (run.reload(status=1), run_adit("check", run.path)):
+            assert done.returncode == 1
+            assert (f"can't look for '{folder}/*.conf': one of its folders is a file, or a link to "
+                    "nothing") in done.stderr
+        folder.unlink()
+        assert run.status_of("localhost:1") == 403
+    done = run.reload()
+    assert f"{part}: warning: it is not included any more, it had 1 statement\n" in done.stderr
+    assert f"warning: '{folder}/*.conf' includes nothing: its folder is not there" in done.stderr
+    assert "any more" not in run.reload().stderr
+    assert "its folder is not there" in run_adit("check", run.path).stderr
+
+
 def test_a_file_size_limit(running, origin, tmp_path):
     """What the kernel raises for it (SIGXFSZ) would end whoever keeps the configuration. With the
     limit lifted the same reload is good."""

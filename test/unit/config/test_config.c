@@ -735,8 +735,10 @@ static void tells_what_was_emptied(void **state)
     assert_told(full, files, count, all);
     struct config_sources *emptied = find_sources(files, count);
     assert_told(emptied, files, count, "");
-    /* What is not named any more is no matter. */
-    assert_told(full, &(struct memory_file){"/etc/adit.conf", "deny port 25", 0, 0}, 1, "");
+    /* What is not named any more is no matter, but for statements. */
+    assert_told(full, &(struct memory_file){"/etc/adit.conf", "deny port 25", 0, 0}, 1,
+                "/etc/conf.d/a: warning: it is not included any more, it had 1 statement\n");
+    assert_told(emptied, &(struct memory_file){"/etc/adit.conf", "deny port 25", 0, 0}, 1, "");
     config_sources_destroy(full);
     config_sources_destroy(emptied);
 }

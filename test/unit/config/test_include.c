@@ -1,0 +1,101 @@
+/* config/: `include` by a pattern whose matches can't be known. */
+#include "config/config.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+
+#include <cmocka.h>
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+static int glob_error;
+static char glob_pattern[256]; /* of the last */
+static const char *text;       /* of every file */
+
+static int read_file(struct config_reader *self, const char *path, size_t size_max,
+                     const char **ret_bytes, size_t *ret_length)
+{
+    *ret_bytes = text;
+    *ret_length = strlen(text);
+    return 0;
+}
+
+static int glob_files(struct config_reader *self, const char *pattern,
+                      void (*add)(void *context, const char *path), void *context)
+{
+    snprintf(glob_pattern, sizeof(glob_pattern), "%s", pattern);
+    return glob_error;
+}
+
+static int read_variable(struct config_reader *self, const char *name, const char **ret_value)
+{
+    return -ENOENT;
+}
+
+static struct config_reader reader = {read_file, glob_files, read_variable};
+
+/* False: it is bad. */
+static bool parse(const char *path, char *output, size_t size)
+{
+    struct diagnostics *diagnostics = NULL;
+    struct config *config = NULL;
+    struct text said;
+
+    text_init(&said, output, size);
+    int error = config_parse(&reader, path, NULL, &config, &diagnostics);
+    assert_true(error == 0 || error == -EINVAL);
+    diagnostics_print(diagnostics, &said);
+    diagnostics_destroy(diagnostics);
+    config_destroy(config);
+    return error == 0;
+}
+
+static void says_what_can_not_be_looked_for(void **state)
+{
+    static const struct {
+        int error;
+        const char *message;
+        bool is_good;
+    } rows[] = {
+        {0, "", true},
+        {-ENOENT,
+         "warning: '/site[1]/conf.d/*' includes nothing: its folder is not there; make it, even if "
+         "it stays empty, or take this line out\n",
+         true},
+        {-EACCES,
+         "error: can't look for '/site[1]/conf.d/*': no permission to look into one of its "
+         "folders\n",
+         false},
+        {-ENOTDIR,
+         "error: can't look for '/site[1]/conf.d/*': one of its folders is a file, or a link to "
+         "nothing\n",
+         false},
+        {-EIO, "error: can't look for '/site[1]/conf.d/*': one of its folders can't be read\n",
+         false},
+    };
+    char output[4096];
+
+    text = "include \"conf.d/*\"\nallow from loopback port 443\n";
+    for (size_t i = 0; i < ARRAY_LENGTH(rows); i++) {
+        glob_error = rows[i].error;
+        assert_int_equal(parse("/site[1]/a.conf", output, sizeof(output)), rows[i].is_good);
+        /* Signs of the folder's own name are no pattern. */
+        assert_string_equal(glob_pattern, "/site\\[1]/conf.d/*");
+        assert_non_null(strstr(output, rows[i].message));
+        assert_int_equal(output[0] == '\0', rows[i].error == 0);
+    }
+    assert_true(parse("/back\\a?*/a.conf", output, sizeof(output)) == false);
+    assert_string_equal(glob_pattern, "/back\\\\a\\?\\*/conf.d/*");
+    glob_error = 0;
+}
+
+int main(void)
+{
+    static const struct CMUnitTest tests[] = {
+        cmocka_unit_test(says_what_can_not_be_looked_for),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
