@@ -3,7 +3,9 @@
  * Options and operands may stand in any order: a first pass over the words takes options (each row
  * has a function that stores its operand) and collects operands; only then it is known which
  * command was asked for, and whether every option given goes with it. `--help` and `--version` win
- * over all that, but not over a malformed word before them.
+ * over all that: over operands that are missing or too many, options that do not go together or
+ * with the command, and whatever is wrong with a word behind them. They do not win over a malformed
+ * word before them, nor over an unknown command.
  *
  * A message names the word, what is wrong with it and what would be right. Words come from a
  * person, but may hold anything: they are quoted, escaped and cut.
@@ -81,6 +83,7 @@ struct parse {
     unsigned given; /* a bit an option */
     const char *operands[OPERANDS_MAX];
     size_t operand_count;
+    const char *surplus; /* the first operand that is one too many, or NULL */
 };
 
 /* -- messages */
@@ -453,12 +456,18 @@ static int take_option(struct parse *parse, size_t count, char *const words[])
     return error < 0 ? error : taken;
 }
 
-static int take_command_word(struct parse *parse, const char *word)
+static void take_command_word(struct parse *parse, const char *word)
 {
-    if (parse->operand_count == OPERANDS_MAX)
-        return fail(parse->message, "unexpected operand", word, "; see 'adit --help'");
-    parse->operands[parse->operand_count++] = word;
-    return 1;
+    if (parse->operand_count < OPERANDS_MAX)
+        parse->operands[parse->operand_count++] = word;
+    else if (parse->surplus == NULL)
+        parse->surplus = word;
+}
+
+/* Whether `--help` or `--version` stood there so far. */
+static bool is_text_asked(const struct parse *parse)
+{
+    return parse->given & (1U << OPTION_HELP | 1U << OPTION_VERSION);
 }
 
 static int take_words(struct parse *parse, size_t count, char *const words[])
@@ -468,15 +477,18 @@ static int take_words(struct parse *parse, size_t count, char *const words[])
 
     while (i < count) {
         bool is_option = !is_behind_options && words[i][0] == '-' && words[i][1] != '\0';
-        int taken;
+        bool is_mistake_harmless = is_text_asked(parse);
+        int taken = 1;
 
-        if (is_option && strcmp(words[i], "--") == 0) {
+        if (is_option && strcmp(words[i], "--") == 0)
             is_behind_options = true;
-            taken = 1;
-        } else if (is_option) {
+        else if (is_option)
             taken = take_option(parse, count - i, words + i);
-        } else {
-            taken = take_command_word(parse, words[i]);
+        else
+            take_command_word(parse, words[i]);
+        if (taken < 0 && is_mistake_harmless) {
+            text_init(parse->message, parse->message->start, parse->message->size);
+            return 0;
         }
         if (taken < 0)
             return taken;
@@ -550,12 +562,33 @@ static int take_kill(struct parse *parse)
     return -EINVAL;
 }
 
+/* Of `stats -h`, `help stats`, or both at once. */
+static int take_topic(struct parse *parse)
+{
+    struct options *options = parse->options;
+
+    if (options->command == COMMAND_HELP)
+        return parse->operand_count < 2
+                   ? 0
+                   : find_command(parse->message, parse->operands[1], &options->topic);
+    options->topic = options->command;
+    options->command = COMMAND_HELP;
+    return 0;
+}
+
+static int fail_unexpected(struct text *message, const char *word)
+{
+    return fail(message, "unexpected operand", word, "; see 'adit --help'");
+}
+
 /* What stands behind the command. */
 static int take_command_operand(struct parse *parse)
 {
     struct options *options = parse->options;
     bool has_operand = parse->operand_count > 1;
 
+    if (parse->surplus != NULL)
+        return fail_unexpected(parse->message, parse->surplus);
     if (options->command == COMMAND_EXPLAIN)
         return take_target(parse);
     if (options->command == COMMAND_KILL)
@@ -564,36 +597,9 @@ static int take_command_operand(struct parse *parse)
         return take_config(parse, parse->operands[1]);
     if (!has_operand)
         return 0;
-    if (strcmp(parse->operands[0], command_rows[COMMAND_HELP].word) == 0)
-        return find_command(parse->message, parse->operands[1], &options->topic);
-    return fail(parse->message, "unexpected operand", parse->operands[1], "; see 'adit --help'");
-}
-
-static int decide_command(struct parse *parse)
-{
-    struct options *options = parse->options;
-    bool is_help_asked = parse->given & 1U << OPTION_HELP;
-
-    options->is_version_asked = parse->given & 1U << OPTION_VERSION;
-    options->is_print_asked = parse->given & 1U << OPTION_PRINT;
-    if (parse->given & 1U << OPTION_ALL)
-        options->question.words[QUESTION_ALL] = "yes";
-    options->is_json_asked = parse->given & 1U << OPTION_JSON;
-    if (parse->operand_count > 0) {
-        int error = find_command(parse->message, parse->operands[0], &options->command);
-        if (error < 0)
-            return error;
-    }
-    int error = check_options_of_command(parse);
-    if (error < 0)
-        return error;
-    if (is_help_asked && options->command != COMMAND_HELP) {
-        options->topic = options->command;
-        options->command = COMMAND_HELP;
-    }
-    if (options->is_version_asked)
-        return 0;
-    return take_command_operand(parse);
+    if (options->command == COMMAND_HELP)
+        return take_topic(parse);
+    return fail_unexpected(parse->message, parse->operands[1]);
 }
 
 /* Whom a file lets in, it says itself; and a question goes to one policy. */
@@ -611,6 +617,30 @@ static int check_together(struct parse *parse)
     return -EINVAL;
 }
 
+static int decide_command(struct parse *parse)
+{
+    struct options *options = parse->options;
+
+    options->is_version_asked = parse->given & 1U << OPTION_VERSION;
+    options->is_print_asked = parse->given & 1U << OPTION_PRINT;
+    if (parse->given & 1U << OPTION_ALL)
+        options->question.words[QUESTION_ALL] = "yes";
+    options->is_json_asked = parse->given & 1U << OPTION_JSON;
+    if (parse->operand_count > 0) {
+        int error = find_command(parse->message, parse->operands[0], &options->command);
+        if (error < 0)
+            return error;
+    }
+    if (options->is_version_asked)
+        return 0;
+    if (parse->given & 1U << OPTION_HELP)
+        return take_topic(parse);
+    int error = check_options_of_command(parse);
+    if (error == 0)
+        error = take_command_operand(parse);
+    return error < 0 ? error : check_together(parse);
+}
+
 int options_parse(size_t count, char *const words[], struct options *ret_options,
                   struct text *message)
 {
@@ -624,8 +654,6 @@ int options_parse(size_t count, char *const words[], struct options *ret_options
     int error = take_words(&parse, count, words);
     if (error == 0)
         error = decide_command(&parse);
-    if (error == 0)
-        error = check_together(&parse);
     if (ret_options->settings.config_path == NULL)
         settings_use_default_listener(&ret_options->settings);
     return error;

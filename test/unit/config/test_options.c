@@ -116,6 +116,31 @@ static void test_help_and_version(void **state)
         {"help help", COMMAND_HELP},
         {"-h", COMMAND_RUN},
         {"stats -h", COMMAND_STATS},
+        {"check x -h", COMMAND_CHECK},
+        {"check -h x", COMMAND_CHECK},
+        {"check -c x y --help", COMMAND_CHECK},
+        {"explain a.example:443 -h", COMMAND_EXPLAIN},
+        {"explain a.example -h", COMMAND_EXPLAIN},
+        {"explain -c x -s y a.example:443 -h", COMMAND_EXPLAIN},
+        {"kill 4m08bq7e4g00e --help", COMMAND_KILL},
+        {"kill a b c d -h", COMMAND_KILL},
+        {"ps x -h", COMMAND_PS},
+        {"stats -w 2 -h", COMMAND_STATS},
+        {"--print -h", COMMAND_RUN},
+        {"-c x --from 10.0.0.0/8 -h", COMMAND_RUN},
+        {"help stats -h", COMMAND_STATS},
+        {"help stats now -h", COMMAND_STATS},
+        {"help -h", COMMAND_RUN},
+        {"-h stats --foo", COMMAND_STATS},
+        {"stats -h -w 0", COMMAND_STATS},
+        {"stats -h -s", COMMAND_STATS},
+        {"stats -h --help=x", COMMAND_STATS},
+    };
+    static const char *const of_version[] = {
+        "--version",     "-V",         "check x -V",
+        "check x y -V",  "explain -V", "kill a b c -V",
+        "stats -w 2 -V", "--print -V", "-c x --from 10.0.0.0/8 --version",
+        "-V -x",
     };
     struct options options;
 
@@ -125,10 +150,10 @@ static void test_help_and_version(void **state)
         assert_int_equal(options.topic, rows[i].topic);
         assert_false(options.is_version_asked);
     }
-    expect_ok("--version", &options);
-    assert_true(options.is_version_asked);
-    expect_ok("-V", &options);
-    assert_true(options.is_version_asked);
+    for (size_t i = 0; i < ARRAY_LENGTH(of_version); i++) {
+        expect_ok(of_version[i], &options);
+        assert_true(options.is_version_asked);
+    }
 }
 
 static void test_a_configuration(void **state)
@@ -205,7 +230,13 @@ static void test_refusals_say_what_is_right(void **state)
         {"stats now", "unexpected operand 'now'; see 'adit --help'"},
         {"help stats now", "unexpected operand 'now'; see 'adit --help'"},
         {"stats -w 2", "option '-w' does not go with 'stats'; see 'adit --help'"},
+        {"check x y z", "unexpected operand 'y'; see 'adit --help'"},
         {"--help=x", "option '--help=x' takes no operand"},
+        {"-w 0 --help", "-w '0': write a number of threads from 1 to 256"},
+        {"--foo --version", "unknown option '--foo'; see 'adit --help'"},
+        {"stat --help", "unknown command 'stat'; did you mean 'stats'?"},
+        {"stat --help --foo", "unknown command 'stat'; did you mean 'stats'?"},
+        {"help flood -h", "unknown command 'flood'; see 'adit --help'"},
         {"-l", "option '-l' lacks its operand; write -l ADDR:PORT"},
         {"-l 10800", "-l '10800': ADDR and PORT are both needed; write 127.0.0.1:10800"},
         {"-l :80", "-l ':80': ADDR is missing; write 127.0.0.1:10800, or 0.0.0.0:10800 for every "
