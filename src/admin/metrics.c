@@ -7,6 +7,7 @@
 
 #include "admin/memory_text.h"
 #include "admin/reload_report.h"
+#include "base/escape.h"
 #include "tunnel/tunnel_error.h"
 
 #include <inttypes.h>
@@ -82,17 +83,27 @@ static void print_histograms(FILE *out, const struct stats *stats)
     }
 }
 
-/* A label's value: three bytes are escaped. */
+/* A label's value: UTF-8, or the whole page is refused; what is no text (a rule is named after its
+ * file, which may be called anything) as it is elsewhere. Three bytes are escaped. */
 static void print_value(FILE *out, const char *value)
 {
-    for (; *value != '\0'; value++) {
-        if (*value == '\n') {
-            fputs("\\n", out);
-            continue;
+    size_t length = strlen(value);
+
+    while (length > 0) {
+        char character[ESCAPE_MAX + 1];
+        struct text text;
+
+        text_init(&text, character, sizeof(character));
+        size_t count = escape_character(&text, value, length, ESCAPE_PLAIN);
+        for (const char *byte = *value == '\n' ? "" : character; *byte != '\0'; byte++) {
+            if (*byte == '"' || *byte == '\\')
+                fputc('\\', out);
+            fputc(*byte, out);
         }
-        if (*value == '"' || *value == '\\')
-            fputc('\\', out);
-        fputc(*value, out);
+        if (*value == '\n')
+            fputs("\\n", out);
+        value += count;
+        length -= count;
     }
 }
 

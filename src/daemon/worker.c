@@ -154,7 +154,7 @@ static void begin_drain(struct worker *worker)
         return;
     }
     uint64_t drain_ms = worker->snapshot->config->values.drain_timeout_ms;
-    worker_notice_drain(worker->ring, drain_ms / 1000);
+    worker_notice_drain(worker->ring, drain_ms);
     deadline_set(worker->loop, &worker->drain_over, loop_now_ms(worker->loop) + drain_ms);
     for (unsigned i = 0; i < worker->thread_count; i++)
         worker_thread_drain(worker->threads[i]);

@@ -5,6 +5,7 @@
 
 #include "admin/reload_report.h"
 #include "daemon/reload_result.h"
+#include "loop/clock.h"
 #include "observe/log.h"
 #include "observe/logfmt.h"
 
@@ -16,9 +17,10 @@ void worker_notice_signalled(struct log_ring *ring, const char *what, const char
         log_notice(ring, LOG_TOPIC_GENERAL, "%s asked by %s", what, signaller);
 }
 
-void worker_notice_drain(struct log_ring *ring, uint64_t drain_s)
+/* Rounded up: nothing ends later than it says. */
+void worker_notice_drain(struct log_ring *ring, uint64_t drain_ms)
 {
-    time_t end = time(NULL) + (time_t)drain_s;
+    time_t end = (time_t)((clock_wall_ms() + drain_ms + 999) / 1000);
     struct tm local;
     char clock[32] = "";
 
@@ -27,7 +29,7 @@ void worker_notice_drain(struct log_ring *ring, uint64_t drain_s)
     log_notice(ring, LOG_TOPIC_GENERAL,
                "draining: no new tunnels; adit ends with the last open one, at %s (in %llu s) at "
                "the latest",
-               clock, (unsigned long long)drain_s);
+               clock, (unsigned long long)(drain_ms + 999) / 1000);
 }
 
 void worker_notice_reload(struct log_ring *ring, const struct reload_result *result,

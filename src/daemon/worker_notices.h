@@ -11,7 +11,7 @@ struct reload_result;
 /* What was asked for by a signal; "": it was not. */
 void worker_notice_signalled(struct log_ring *ring, const char *what, const char *signaller);
 /* Whoever waits for the end wants to know how long. */
-void worker_notice_drain(struct log_ring *ring, uint64_t drain_s);
+void worker_notice_drain(struct log_ring *ring, uint64_t drain_ms);
 /* A reload is over. */
 void worker_notice_reload(struct log_ring *ring, const struct reload_result *result,
                           const struct reload_report *report);

@@ -12,6 +12,7 @@
  */
 #include "front/h1_conn.h"
 
+#include "base/ip_address.h"
 #include "front/front_private.h"
 #include "loop/loop.h"
 #include "loop/slab.h"
@@ -275,6 +276,24 @@ static void refuse(struct h1_conn *conn, enum tunnel_error error, const char *rc
     wait_for_client(conn);
 }
 
+/* Without what follows the colon, unless it is a port: where a password has a slash in it, it is a
+ * piece of that. */
+static size_t loggable_length(const char *text, size_t length)
+{
+    const char *bracket = length > 0 && text[0] == '[' ? memchr(text, ']', length) : NULL;
+    const char *from = bracket != NULL ? bracket : text;
+    const char *colon = memchr(from, ':', length - (size_t)(from - text));
+    struct ip_address ignored;
+
+    if (colon == NULL || ip_address_parse_v6(text, length, &ignored) == 0)
+        return length;
+    for (const char *at = colon + 1; at < text + length; at++) {
+        if (*at < '0' || *at > '9')
+            return (size_t)(colon - text);
+    }
+    return length;
+}
+
 /* Of a target that is no authority only the host is logged: userinfo, path and query may hold
  * secrets. */
 static struct view loggable_target(struct view target)
@@ -290,7 +309,7 @@ static struct view loggable_target(struct view target)
     const char *userinfo_end = memrchr(start, '@', (size_t)(end - start));
     if (userinfo_end != NULL)
         start = userinfo_end + 1;
-    return (struct view){.start = start, .length = (size_t)(end - start)};
+    return (struct view){.start = start, .length = loggable_length(start, (size_t)(end - start))};
 }
 
 /* A request that never becomes a tunnel. */

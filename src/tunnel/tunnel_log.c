@@ -190,8 +190,9 @@ static enum counter outcome_of(enum tunnel_error error)
 {
     if (is_question(error))
         return COUNTER_TUNNELS_ASKED;
-    return is_policy_error(error) || is_auth_failure(error) ? COUNTER_TUNNELS_DENIED
-                                                            : COUNTER_TUNNELS_FAILED;
+    bool is_denied =
+        is_policy_error(error) || is_auth_failure(error) || error == TUNNEL_ERROR_AUTH_THROTTLED;
+    return is_denied ? COUNTER_TUNNELS_DENIED : COUNTER_TUNNELS_FAILED;
 }
 
 void tunnel_log_refused(struct tunnel *tunnel, enum tunnel_error error, const char *reason)
@@ -205,8 +206,10 @@ void tunnel_log_refused(struct tunnel *tunnel, enum tunnel_error error, const ch
         record.verdict = policy_action_name(POLICY_DENY);
         counters_add_denied(counters, record.rule != NULL ? record.rule : "none");
     }
-    if (is_question(error))
+    if (is_question(error)) {
         record.verdict = policy_action_name(POLICY_ASK);
+        record.report = NULL; /* the answer will be reported */
+    }
     if (is_auth_failure(error))
         counter_add(counters, COUNTER_AUTH_FAILURES, 1);
     record.status = row->status;
@@ -216,7 +219,8 @@ void tunnel_log_refused(struct tunnel *tunnel, enum tunnel_error error, const ch
     counter_add(counters, outcome_of(error), 1);
     counters_add_error(counters, error);
     observe_waits(counters, &record);
-    count_reports(tunnel);
+    if (!is_question(error))
+        count_reports(tunnel);
 }
 
 void tunnel_log_cancelled(struct tunnel *tunnel)

@@ -47,6 +47,8 @@ limit tunnels 1 per user
 deny to *.ads.test as "no ads"
 deny port 9
 allow to internal.test as "by name"
+report deny to asked.test as "asked"
+allow user alice to asked.test as "asked's"
 allow user alice to loopback port {guarded} as "alice's"
 report deny port {watched} as "watched"
 allow from 127.0.0.1 to any, special as "open"
@@ -451,13 +453,14 @@ def refuse_by_policy(world):
 def refuse_who_asks(world):
     target = world.guarded.authority
     world.asked(target, rule="alice's")
+    world.asked("asked.test:443", rule="asked's")  # the request that answers will be reported
     world.asked(target, rule=None, fields=["Proxy-Authorization: Negotiate x"])
     for name in ("alice", 'mallory" event=open', "a control\ncharacter"):
         guess_wrong(world, None if "\n" in name else name, name)
     for number in range(10):
         guess_wrong(world, "bob", "bob", f"wrong{number}", source="10.0.0.99")
-    world.failed(target, 429, "http_request_denied", fields=[basic("bob", "wrong")], user="bob",
-                 verdict=None, rule=None, source="10.0.0.99")
+    world.denied(target, 429, fields=[basic("bob", "wrong")], user="bob", verdict=None, rule=None,
+                 source="10.0.0.99")
 
 
 def guess_wrong(world, shown, name, password="wrong", **options):

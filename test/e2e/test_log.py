@@ -301,6 +301,10 @@ def test_credentials_appear_nowhere(adit, origin):
     for head in (connect_head(server.authority, *fields),
                  connect_head(f"127.0.0.1:{closed_port()}", *fields),
                  connect_head("sesame:open@127.0.0.1:443", *fields),
+                 connect_head("u:sesame/x@127.0.0.1:443"), connect_head("u:sesame?x@h.test:443"),
+                 connect_head("u:sesame#x@h.test:443"), connect_head("http://u:sesame://x@h.test/"),
+                 connect_head("h.test:443@u:sesame"), connect_head("[::1]:sesame/@h.test:443"),
+                 b"GET http://u:sesame/x@h.test/ HTTP/1.1\r\n\r\n",
                  b"GET http://sesame:open@h/?token=sesame HTTP/1.1\r\n" + "\r\n".join(fields).encode()
                  + b"\r\n\r\n",
                  connect_head("h:443", *fields, " folded")):
@@ -309,7 +313,7 @@ def test_credentials_appear_nowhere(adit, origin):
             client.shutdown_write()
             answers.append(client.read_to_end()[0])
     proxy.stop()
-    assert len(proxy.log_lines()) == 6
+    assert len(proxy.log_lines()) == 13
     for text in [proxy.stderr().encode(), *answers]:
         assert SECRET.encode() not in text
         assert b"sesame" not in text

@@ -77,6 +77,17 @@ def test_second_signal_ends_at_once(adit, origin, first, second):
     assert f'"an end at once asked by {us}, with {second}"' in proxy.stderr()
 
 
+def test_the_latest_end_is_no_promise_too_early(adit, origin, tmp_path):
+    server = origin(Echo)
+    path = tmp_path / "adit.conf"
+    path.write_text("listen 127.0.0.1:0\ntimeout drain 500ms\nallow from loopback to any, special\n")
+    proxy = adit("-c", path)
+    with open_tunnel(proxy.address, server.authority):
+        proxy.signal(signal.SIGTERM)
+        assert proxy.wait() == 0
+    assert "(in 1 s) at the latest" in proxy.stderr()
+
+
 def test_the_terminal_ends_it(tmp_path):
     """Ctrl+C: no process sends that signal."""
     master, terminal = pty.openpty()

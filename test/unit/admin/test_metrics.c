@@ -112,12 +112,16 @@ static void test_denials_by_rule(void **state)
 
     assert_non_null(names);
     counters_add_denied(&counters, "a \"b\" \\c\nd");
+    counters_add_denied(&counters, "caf\xe9\x1b.conf:1");
+    counters_add_denied(&counters, "caf\u00e9.conf:1");
     counters_add_denied(&counters, "default");
     counters_add_denied(&counters, "default");
     stats_add(&stats, &counters);
     stats_add(&stats, &counters);
     char *text = print(&stats);
     assert_line(text, "adit_denied_total{rule=\"a \\\"b\\\" \\\\c\\nd\"} 2");
+    assert_line(text, "adit_denied_total{rule=\"caf\\\\xe9\\\\u001b.conf:1\"} 2");
+    assert_line(text, "adit_denied_total{rule=\"caf\u00e9.conf:1\"} 2");
     assert_line(text, "adit_denied_total{rule=\"default\"} 4");
     assert_null(strstr(text, "rule=\"other\""));
     free(text);
