@@ -317,6 +317,11 @@ static int read_listeners(struct worker *worker, const struct bundle *bundle,
     return (int)count;
 }
 
+static const char *name_log(const struct config *config)
+{
+    return config->log_path != NULL ? config->log_path : "stdout";
+}
+
 static void use_log(struct worker *worker, const struct config *config, int log_fd)
 {
     static_assert((int)CONFIG_LOG_LOGFMT == (int)LOG_FORMAT_LOGFMT &&
@@ -336,7 +341,7 @@ static void use_log(struct worker *worker, const struct config *config, int log_
         log_fd = fcntl(config->log_target == CONFIG_LOG_STDOUT ? STDOUT_FILENO : STDERR_FILENO,
                        F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
     if (log_fd >= 0)
-        log_set_sink(worker->log, log_fd);
+        log_set_sink(worker->log, log_fd, name_log(config));
 }
 
 /* So that their counts begin with a zero, from which a first denial can be told. */
@@ -629,8 +634,8 @@ static void take_message(struct worker *worker, struct channel_message *message)
         take_config(worker, message);
         break;
     case CHANNEL_LOG:
-        if (message->fd_count > 0)
-            log_set_sink(worker->log, message->fds[0]);
+        if (message->fd_count > 0 && worker->snapshot != NULL)
+            log_set_sink(worker->log, message->fds[0], name_log(worker->snapshot->config));
         break;
     case CHANNEL_RELOADED:
         end_reload(worker, message);

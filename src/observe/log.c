@@ -13,9 +13,11 @@
  * again; meanwhile the rings fill up, producers drop and count, and the writer tells how many as
  * soon as it can write again.
  *
+ * A sink that fails, or takes nothing for STALL_MS, can't say so itself: that goes to the sink that
+ * the log began with, which is stderr, unless it is the same file. So does what is lost at the end.
+ *
  * squid's format has room for nothing but requests, so with it notices and the count of what was
- * dropped go to the sink that the log began with, which is stderr: by way of a small ring of their
- * own, and only as that takes them.
+ * dropped go to stderr as well: by way of a small ring of their own, and only as that takes them.
  *
  * The surprise: a writer that hangs in write() in spite of all that (somebody else filled the pipe
  * after the poll) can't be stopped. log_finish gives up on it and log_destroy then leaves the
@@ -53,7 +55,9 @@ enum {
     POLL_SLICE_MS = 100,  /* how often a writer at a hanging sink looks whether it shall end */
     JOIN_GRACE_MS = 300,  /* beyond the patience: over two slices */
     TOPIC_PAUSE_MS = 5000,
+    STALL_MS = 5000, /* before a sink that takes nothing is told of */
     NOTICES_SIZE = 16384,
+    SINK_NAME_SIZE = 512,
     NO_SINK = -1,
     STYLE_SHIFT = 8,
     STYLE_EVENTS_MASK = 0xffffff,
@@ -76,8 +80,9 @@ struct log {
     size_t ring_count;
     struct log_ring *rings;
     struct topic topics[LOG_TOPIC_COUNT];
-    pthread_mutex_t notices_lock; /* of those who put */
-    struct line_ring notices;     /* that the format has no place for */
+    pthread_mutex_t notices_lock;   /* of those who put, and of `sink_name` */
+    struct line_ring notices;       /* that the format, or the sink, has no place for */
+    char sink_name[SINK_NAME_SIZE]; /* of the sink that comes next, or is there */
     int notice_fd;
     _Atomic uint32_t is_asleep;    /* futex: the writer waits for a line */
     _Atomic uint32_t is_finishing; /* futex: naps end early */
@@ -89,6 +94,8 @@ struct log {
     /* The writer's own. */
     int sink_fd;
     bool owns_sink;
+    bool is_sink_apart; /* not the file of `notice_fd` */
+    uint64_t next_complaint_ms;
     size_t chunk_max; /* bytes a write */
     char *batch;
     size_t batch_start, batch_end; /* what of it is still to be written */
@@ -287,6 +294,15 @@ static size_t choose_chunk_max(int sink_fd)
     return is_file ? BATCH_SIZE : PIPE_BUF;
 }
 
+static bool is_same_file(int fd, int other_fd)
+{
+    struct stat status;
+    struct stat other;
+
+    return fstat(fd, &status) == 0 && fstat(other_fd, &other) == 0 &&
+           status.st_dev == other.st_dev && status.st_ino == other.st_ino;
+}
+
 /* The new sink, if there is one. What was collected already goes there, too. */
 static void take_next_sink(struct log *log)
 {
@@ -301,57 +317,8 @@ static void take_next_sink(struct log *log)
         log->batch_start--;
     log->sink_fd = fd;
     log->owns_sink = true;
+    log->is_sink_apart = !is_same_file(fd, log->notice_fd);
     log->chunk_max = choose_chunk_max(fd);
-}
-
-/* 0: the sink takes bytes, or will say what is wrong with it. -ETIMEDOUT: time to give up. */
-static int wait_for_sink(struct log *log)
-{
-    for (;;) {
-        take_next_sink(log);
-        struct pollfd sink = {.fd = log->sink_fd, .events = POLLOUT};
-        if (poll(&sink, 1, POLL_SLICE_MS) > 0)
-            return 0;
-        if (must_give_up(log))
-            return -ETIMEDOUT;
-    }
-}
-
-/* A disk that filled up took only the first part of a line. Takes that part back, unless somebody
- * else has written behind it, so that every line in the file is whole, wherever the next one goes.
- */
-static void take_back_torn_line(struct log *log, size_t written)
-{
-    const char *bytes = log->batch + log->batch_start - written;
-    size_t torn = written - whole_lines(bytes, written);
-    struct stat status;
-    off_t end = lseek(log->sink_fd, 0, SEEK_CUR);
-
-    if (end < 0 || fstat(log->sink_fd, &status) != 0 || status.st_size != end)
-        return;
-    if (ftruncate(log->sink_fd, end - (off_t)torn) != 0)
-        return;
-    (void)lseek(log->sink_fd, -(off_t)torn, SEEK_CUR); /* a stderr may be no O_APPEND */
-    log->batch_start -= torn;
-}
-
-/* One write. 0, or -errno when the sink failed. */
-static int write_chunk(struct log *log)
-{
-    const char *bytes = log->batch + log->batch_start;
-    size_t length = log->batch_end - log->batch_start;
-    if (length > log->chunk_max) {
-        size_t whole = whole_lines(bytes, log->chunk_max);
-        length = whole != 0 ? whole : log->chunk_max;
-    }
-    ssize_t written = write(log->sink_fd, bytes, length);
-    if (written < 0) /* EAGAIN: somebody else made the sink non-blocking; the next poll waits. */
-        return errno == EAGAIN || errno == EINTR ? 0 : -errno;
-    log->batch_start += (size_t)written;
-    if ((size_t)written == length || log->chunk_max != BATCH_SIZE)
-        return 0;
-    take_back_torn_line(log, (size_t)written);
-    return -ENOSPC;
 }
 
 /* As much as is taken without waiting; what fails is lost. */
@@ -365,6 +332,93 @@ static void write_notices(struct log *log)
         ssize_t ignored = write(log->notice_fd, bytes, length);
         (void)ignored;
     }
+}
+
+/* What the sink itself can't say. `count` (0: none) is of lines that are lost. */
+static void warn_apart(struct log *log, int error, const char *consequence, uint64_t count)
+{
+    char message[MESSAGE_LIMIT];
+    char line[LOG_LINE_MAX];
+    struct text text;
+
+    text_init(&text, message, sizeof message);
+    text_add(&text, "can't write the log ");
+    pthread_mutex_lock(&log->notices_lock);
+    text_add(&text, log->sink_name);
+    pthread_mutex_unlock(&log->notices_lock);
+    text_add(&text, ": ");
+    text_add(&text, error == -ETIMEDOUT ? "nobody reads it" : strerror(-error));
+    text_add(&text, consequence);
+    text_init(&text, line, sizeof line);
+    add_message(&text, LOG_FORMAT_LOGFMT, "warning", message, &name_dropped, count);
+    put_notice(log, line, text.length);
+    write_notices(log);
+}
+
+static void complain(struct log *log, int error)
+{
+    uint64_t now = now_ms();
+
+    if (!log->is_sink_apart || now < log->next_complaint_ms)
+        return;
+    log->next_complaint_ms = now + TOPIC_PAUSE_MS;
+    warn_apart(log, error, "; lines wait for it, and are lost when they are too many", 0);
+}
+
+/* 0: the sink takes bytes, or will say what is wrong with it. -ETIMEDOUT: time to give up. */
+static int wait_for_sink(struct log *log)
+{
+    uint64_t stalled_ms = now_ms() + STALL_MS;
+
+    for (;;) {
+        take_next_sink(log);
+        struct pollfd sink = {.fd = log->sink_fd, .events = POLLOUT};
+        if (poll(&sink, 1, POLL_SLICE_MS) > 0)
+            return 0;
+        if (must_give_up(log))
+            return -ETIMEDOUT;
+        if (now_ms() >= stalled_ms)
+            complain(log, -ETIMEDOUT);
+    }
+}
+
+/* A disk that filled up took only the first part of a line. Takes that part back, unless somebody
+ * else has written behind it, so that every line in the file is whole, wherever the next one goes.
+ */
+static void take_back_torn_line(struct log *log)
+{
+    size_t torn = log->batch_start - whole_lines(log->batch, log->batch_start);
+    struct stat status;
+    off_t end = lseek(log->sink_fd, 0, SEEK_CUR);
+
+    if (end < 0 || fstat(log->sink_fd, &status) != 0 || status.st_size != end)
+        return;
+    if (ftruncate(log->sink_fd, end - (off_t)torn) != 0)
+        return;
+    (void)lseek(log->sink_fd, -(off_t)torn, SEEK_CUR); /* a stderr may be no O_APPEND */
+    log->batch_start -= torn;
+}
+
+/* One write. 0, or -errno when the sink failed. A file that took a part says why at the next. */
+static int write_chunk(struct log *log)
+{
+    const char *bytes = log->batch + log->batch_start;
+    size_t length = log->batch_end - log->batch_start;
+    if (length > log->chunk_max) {
+        size_t whole = whole_lines(bytes, log->chunk_max);
+        length = whole != 0 ? whole : log->chunk_max;
+    }
+    ssize_t written = write(log->sink_fd, bytes, length);
+    if (written >= 0) {
+        log->batch_start += (size_t)written;
+        return 0;
+    }
+    int error = -errno;
+    if (error == -EAGAIN || error == -EINTR)
+        return 0; /* EAGAIN: somebody else made the sink non-blocking; the next poll waits. */
+    if (log->chunk_max == BATCH_SIZE)
+        take_back_torn_line(log);
+    return error;
 }
 
 static int write_batch(struct log *log)
@@ -388,8 +442,10 @@ static int write_all(struct log *log)
     return error;
 }
 
-static void count_lines_left(struct log *log)
+/* `error`: why they are. */
+static void count_lines_left(struct log *log, int error)
 {
+    uint64_t unsaid = log_dropped(log) - log->reported_drops;
     uint64_t lines = 0;
     do {
         for (size_t i = log->batch_start; i < log->batch_end; i++)
@@ -397,6 +453,8 @@ static void count_lines_left(struct log *log)
         log->reported_drops = log_dropped(log); /* nobody will read a report */
     } while (collect(log));
     atomic_fetch_add(&log->left_over, lines);
+    if (lines + unsaid > 0 && log->is_sink_apart)
+        warn_apart(log, error, "; lines that waited for it are lost", lines + unsaid);
 }
 
 static void sleep_until_line(struct log *log)
@@ -429,16 +487,19 @@ static void *writer_run(void *argument)
 {
     struct log *log = argument;
     uint64_t idle_ms = 0;
+    int error;
 
     for (;;) {
         take_next_sink(log);
-        int error = has_work(log) ? write_all(log) : 0;
+        error = has_work(log) ? write_all(log) : 0;
+        if (error != 0 && !atomic_load(&log->is_finishing))
+            complain(log, error);
         write_notices(log);
         if (atomic_load(&log->is_finishing) && (error != 0 || !has_work(log)))
             break;
         idle_ms = pause_writer(log, error, idle_ms);
     }
-    count_lines_left(log);
+    count_lines_left(log, error);
     atomic_store(&log->is_done, 1);
     futex_wake(&log->is_done);
     return NULL;
@@ -518,8 +579,14 @@ int log_start(struct log *log)
     return -error;
 }
 
-void log_set_sink(struct log *log, int sink_fd)
+void log_set_sink(struct log *log, int sink_fd, const char *name)
 {
+    struct text text;
+
+    pthread_mutex_lock(&log->notices_lock);
+    text_init(&text, log->sink_name, sizeof log->sink_name);
+    text_add(&text, name);
+    pthread_mutex_unlock(&log->notices_lock);
     int untaken = atomic_exchange(&log->next_sink_fd, sink_fd);
 
     if (untaken != NO_SINK)

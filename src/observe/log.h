@@ -4,7 +4,8 @@
  * descriptor in batches. The first line after a pause wakes the writer (within 10 ms it stands in a
  * healthy sink). A line that finds its ring full is dropped and counted; the writer reports the
  * count once it can. The sink is never made non-blocking (it may be an inherited stderr): only the
- * writer may hang on it. A sink that fails (full disk, nobody reads) is tried again every 100 ms.
+ * writer may hang on it. A sink that fails (full disk, nobody reads) is tried again every 100 ms,
+ * and told of every 5 s at the sink of log_create.
  * The process ignores SIGPIPE.
  */
 #ifndef OBSERVE_LOG_H
@@ -31,8 +32,8 @@ void log_finish(struct log *log, uint64_t patience_ms);
 void log_destroy(struct log *log);
 
 /* From any thread: the sink from now on. Takes `sink_fd`, and closes the one that was set here
- * before once the writer has left it. */
-void log_set_sink(struct log *log, int sink_fd);
+ * before once the writer has left it. `name` is what people know it by; copied. */
+void log_set_sink(struct log *log, int sink_fd, const char *name);
 
 /* How lines look, and which events are worth one. */
 enum log_format { LOG_FORMAT_LOGFMT, LOG_FORMAT_JSON, LOG_FORMAT_SQUID, LOG_FORMAT_COUNT };

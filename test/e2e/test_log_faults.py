@@ -206,7 +206,8 @@ def test_a_full_disk_where_the_log_is_removed(adit, origin, tmp_path):
 
 
 def test_a_file_size_limit(adit, origin, tmp_path):
-    """Like a full disk: nothing ends, whole lines stand up to the limit, and a new file goes on."""
+    """Like a full disk: nothing ends, whole lines stand up to the limit, stderr has why, and a new
+    file goes on."""
     server = origin(Echo)
     path = tmp_path / "access.log"
     proxy = start(adit, tmp_path, path, "json")
@@ -216,12 +217,26 @@ def test_a_file_size_limit(adit, origin, tmp_path):
     use_tunnels(proxy, server, 50)
     eventually(lambda: path.stat().st_size > 7000)
     assert path.stat().st_size <= 8192
+    eventually(lambda: f"can't write the log {path}: File too large" in proxy.stderr())
     entries(path.read_text(), "json")
     path.rename(tmp_path / "access.log.1")
     proxy.signal(signal.SIGUSR1)
     eventually(lambda: path.exists() and path.read_text().endswith("\n"))
     entries(path.read_text(), "json")
     assert proxy.worker_pid == worker
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_what_is_lost_at_the_end_is_said(adit, origin, tmp_path, fault):
+    """Nothing that the log takes can say so any more."""
+    server = origin(Echo)
+    log = fault(adit, tmp_path, "json")
+    use_tunnels(log.proxy, server, ENOUGH_TO_DROP)
+    log.proxy.signal(signal.SIGTERM)
+    assert log.proxy.wait() == 0
+    last = log.proxy.stderr().splitlines()[-1]
+    assert str(log.path.name) in last and "lines that waited for it are lost" in last
+    assert int(last.rsplit("dropped=", 1)[1]) > 1000
 
 
 def test_a_folder_that_is_removed(adit, origin, tmp_path):

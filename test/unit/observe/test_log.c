@@ -300,6 +300,64 @@ static void test_full_disk_heals(void **state)
     close(fd);
 }
 
+/* Waits until what the log began with ends in a line that has this; once. */
+static void wait_for_warning(int fd, const char *expected)
+{
+    char bytes[16384] = "";
+    const char *found = NULL;
+
+    for (int i = 0; i < PATIENCE_MS / 10 && found == NULL; i++) {
+        usleep(10000);
+        assert_true(pread(fd, bytes, sizeof bytes - 1, 0) >= 0);
+        found = strstr(bytes, expected);
+    }
+    if (found == NULL)
+        fail_msg("no %s in %s", expected, bytes);
+    assert_null(strstr(found + 1, expected));
+    assert_ptr_equal(strchr(found, '\n'), bytes + strlen(bytes) - 1);
+    assert_int_equal(ftruncate(fd, 0), 0);
+    assert_int_equal(lseek(fd, 0, SEEK_SET), 0);
+}
+
+/* The sink can't say it. */
+static void test_stderr_tells_of_a_sink_that_fails(void **state)
+{
+    int fd = memfd_create("stderr", 0);
+    struct log *log = start_log(fd, 1, 4096);
+
+    log_set_sink(log, open("/dev/full", O_WRONLY), "/var/log/full.log");
+    write_text(log, 0, "kept");
+    wait_for_warning(fd, " level=warning message=\"can't write the log /var/log/full.log: "
+                         "No space left on device; lines wait for it, and are lost when they are "
+                         "too many\"\n");
+    overflow(log, 3);
+    log_finish(log, 1000);
+    wait_for_warning(fd, "lines that waited for it are lost\" dropped=");
+    assert_true(log_dropped(log) > 3);
+    log_destroy(log);
+    close(fd);
+}
+
+static void test_stderr_tells_of_a_sink_that_hangs(void **state)
+{
+    int fd = memfd_create("stderr", 0);
+    struct log *log = start_log(fd, 1, RING_SIZE);
+    int ends[2];
+
+    assert_int_equal(pipe(ends), 0);
+    fill_pipe(ends[1]);
+    log_set_sink(log, ends[1], "/run/log.pipe");
+    write_text(log, 0, "one");
+    wait_for_warning(fd, "/run/log.pipe: nobody reads it; lines wait");
+    write_text(log, 0, "two");
+    log_finish(log, 50);
+    wait_for_warning(fd, "/run/log.pipe: nobody reads it; lines that waited for it are lost\" "
+                         "dropped=2\n");
+    log_destroy(log);
+    close(ends[0]);
+    close(fd);
+}
+
 static void test_no_reader_is_survived(void **state)
 {
     int ends[2];
@@ -406,7 +464,7 @@ static void test_notices_beside_squids_lines(void **state)
 
     assert_int_equal(log_create(first, 1, 4096, &log), 0);
     log_set_style(log, &style);
-    log_set_sink(log, dup(second));
+    log_set_sink(log, dup(second), "access.log");
     log_notice(log_ring_at(log, 0), LOG_TOPIC_GENERAL, "a notice");
     overflow(log, 3);
     log_finish(log, 1000);
@@ -445,7 +503,7 @@ static void check_torn_line(int file, off_t kept)
     }
     assert_int_equal(status.st_size, kept);
     reader_init(&reader, ends[0]);
-    log_set_sink(log, ends[1]);
+    log_set_sink(log, ends[1], "pipe");
     reader_wait_for(&reader, "line\n");
     assert_string_equal(reader.bytes, "the second line\n");
     assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
@@ -479,6 +537,8 @@ int main(void)
         cmocka_unit_test(test_hanging_nonblocking_pipe_is_no_different),
         cmocka_unit_test(test_finish_gives_up_on_a_sink_that_hangs),
         cmocka_unit_test(test_full_disk_heals),
+        cmocka_unit_test(test_stderr_tells_of_a_sink_that_fails),
+        cmocka_unit_test(test_stderr_tells_of_a_sink_that_hangs),
         cmocka_unit_test(test_no_reader_is_survived),
         cmocka_unit_test(test_long_lines_are_cut),
         cmocka_unit_test(test_notices_of_a_topic_are_limited),
