@@ -6,6 +6,7 @@
  */
 #include "config/list_file.h"
 
+#include "base/text.h"
 #include "config/lines.h"
 #include "config/list_entry.h"
 
@@ -189,6 +190,15 @@ static int parse_adblock(struct list_parse *parse, const struct span *span)
 
 /* -- lines of a hosts file */
 
+/* `lower` is in lower case; the other has as many bytes at least. */
+static bool has_letters(const char *lower, const char *name)
+{
+    for (size_t i = 0; lower[i] != '\0'; i++)
+        if (text_lower(name[i]) != lower[i])
+            return false;
+    return true;
+}
+
 /* What every hosts file has, and nobody means by a list. */
 static bool is_own_name(const char *name, size_t length)
 {
@@ -203,8 +213,10 @@ static bool is_own_name(const char *name, size_t length)
         "ip6-allhosts",
     };
 
+    if (length > 0 && name[length - 1] == '.')
+        length--;
     for (size_t i = 0; i < ARRAY_LENGTH(names); i++)
-        if (strlen(names[i]) == length && memcmp(names[i], name, length) == 0)
+        if (strlen(names[i]) == length && has_letters(names[i], name))
             return true;
     return false;
 }

@@ -114,6 +114,22 @@ static void takes_hosts_format(void **state)
     assert_false(has_name(lists, "localhost"));
 }
 
+static void leaves_out_the_machines_own_names_however_spelt(void **state)
+{
+    static const char text[] =
+        "127.0.0.1 Localhost localhost. LOCALHOST.\n127.0.0.1 LocalHost.LocalDomain.\n"
+        "255.255.255.255 BroadcastHost\nff02::1 IP6-allnodes.\n::1 ip6-Loopback\n"
+        "0.0.0.0 local.example localhosts\n";
+    struct lists *lists = *state;
+
+    assert_int_equal(parse(lists, text, sizeof(text) - 1), 0);
+    assert_string_equal(lists->output, "");
+    assert_int_equal(name_set_count(lists->names), 2);
+    assert_false(has_name(lists, "localhost"));
+    assert_true(has_name(lists, "localhosts"));
+    assert_true(has_name(lists, "local.example"));
+}
+
 static void takes_adblock_format(void **state)
 {
     static const char text[] = "[Adblock Plus 2.0]\n! Title: ads\n!#if env\n||A.example^\n"
@@ -277,6 +293,8 @@ int main(void)
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(takes_entries, set_up, tear_down),
         cmocka_unit_test_setup_teardown(takes_hosts_format, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(leaves_out_the_machines_own_names_however_spelt, set_up,
+                                        tear_down),
         cmocka_unit_test_setup_teardown(takes_adblock_format, set_up, tear_down),
         cmocka_unit_test_setup_teardown(takes_every_comment, set_up, tear_down),
         cmocka_unit_test_setup_teardown(skips_lines_when_lenient, set_up, tear_down),
