@@ -16,7 +16,6 @@
 enum {
     MESSAGE_MAX = 512,
     SMTP_PORT = 25,
-    STEPS_MAX = 5000000, /* of comparing rules: some 50 ms; what is left then is not compared */
 };
 
 enum warning {
@@ -27,6 +26,7 @@ enum warning {
     WARNING_NO_USERS,
     WARNING_UNKNOWN_USER,
     WARNING_NEVER,
+    WARNING_NOT_COMPARED,
     WARNING_SAME_NAME,
     WARNING_UNUSED_LIST,
     WARNING_EMPTY_LIST,
@@ -211,7 +211,7 @@ static bool leaves_nothing(struct rule_cover *cover, const struct vector *rules,
     const struct policy_rule_source *early = &drafts[first].source;
     const struct policy_rule_source *late = &drafts[second].source;
 
-    if (drafts[first].is_bad || early->is_report || !rule_cover_has(cover, early, late))
+    if (drafts[first].is_bad || early->is_report || !rule_cover_has(cover, first, second))
         return false;
     if (!early->is_allow || rule_cover_has_special(cover, early, late))
         return true;
@@ -222,19 +222,18 @@ static bool leaves_nothing(struct rule_cover *cover, const struct vector *rules,
     return late->is_allow || (!late->is_report && last_special <= second);
 }
 
-static void warn_of_dead_rules(struct warnings *warnings)
+static void compare_rules(struct warnings *warnings, struct rule_cover *cover)
 {
     const struct vector *rules = &warnings->builder->owner->rules;
     const struct rule_draft *drafts = rules->items;
-    struct rule_cover cover = {.owner = warnings->builder->owner, .steps_left = STEPS_MAX};
-    size_t last_special = find_last_special(&cover, rules);
+    size_t last_special = find_last_special(cover, rules);
 
-    for (size_t second = 1; second < rules->count && cover.steps_left > 0; second++) {
+    for (size_t second = 1; second < rules->count && cover->steps_left > 0; second++) {
         size_t first = 0;
 
         if (drafts[second].is_bad)
             continue;
-        while (first < second && !leaves_nothing(&cover, rules, first, second, last_special))
+        while (first < second && !leaves_nothing(cover, rules, first, second, last_special))
             first++;
         if (first < second)
             warn(warnings, WARNING_NEVER, &drafts[second].place,
@@ -242,6 +241,24 @@ static void warn_of_dead_rules(struct warnings *warnings)
                  " comes first, and matches all that it does; move it in front, or leave it out",
                  NULL);
     }
+}
+
+static void warn_of_dead_rules(struct warnings *warnings)
+{
+    struct config_owner *owner = warnings->builder->owner;
+    const struct config_place place = {.file = warnings->builder->paths[0]};
+    struct rule_cover cover;
+
+    if (rule_cover_init(&cover, owner) == 0)
+        compare_rules(warnings, &cover);
+    else
+        owner->arena.is_exhausted = true;
+    if (cover.is_cut)
+        warn(warnings, WARNING_NOT_COMPARED, &place,
+             "not all of its rules were compared with each other, since there are too many: some "
+             "may never decide of which nothing is said",
+             NULL);
+    rule_cover_finish(&cover);
 }
 
 static const struct rule_draft *find_named(const struct vector *rules, const char *name)

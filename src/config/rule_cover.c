@@ -1,6 +1,9 @@
 /* A rule has all of another when each of its conditions is weaker than one of the other's: of the
- * same kind, so that both wait for the same facts, and with values among which each of the other's
- * is contained.
+ * same kind, so that both wait for the same facts, and true where that one is.
+ *
+ * What is about numbers alone is compared as ranges, `not` or no. The rest goes value by value:
+ * each of the one has to be contained in one of the other, or, behind a `not`, to be apart from all
+ * of the other. A name is never apart from an address, which it may have.
  */
 #include "config/rule_cover.h"
 
@@ -11,15 +14,21 @@
 #include "policy/policy.h"
 #include "policy/special_address.h"
 
+#include <errno.h>
 #include <string.h>
 
-enum { MINUTES_OF_DAY = 1440, DAYS = 7, NAME_SIZE = 256 };
+enum {
+    NAME_SIZE = 256,
+    STEPS_MAX = 20000000, /* some 200 ms */
+    RANGES_MAX = 100000,  /* 48 bytes each */
+};
 
 static bool spend(struct rule_cover *cover, size_t steps)
 {
     bool is_enough = cover->steps_left >= steps;
 
     cover->steps_left -= is_enough ? steps : cover->steps_left;
+    cover->is_cut |= !is_enough;
     return is_enough;
 }
 
@@ -152,8 +161,6 @@ static bool value_has(struct rule_cover *cover, const struct policy_value *outer
     case POLICY_VALUE_USER:
     case POLICY_VALUE_WORD:
         return inner->kind == outer->kind && strcmp(inner->text, outer->text) == 0;
-    case POLICY_VALUE_LISTENER:
-        return ip_endpoint_equals(&inner->listener, &outer->listener);
     default:
         return false;
     }
@@ -170,87 +177,132 @@ static bool any_has(struct rule_cover *cover, const struct policy_condition *out
     return false;
 }
 
-/* A list of a few words is as good as these words, and so is a group. */
-static bool any_has_parts(struct rule_cover *cover, const struct policy_condition *outer,
-                          const struct policy_value *inner)
+/* What a list or group consists of, one after another, as long as `take` says so. */
+struct parts {
+    struct rule_cover *cover;
+    const struct policy_condition *outer;
+    bool (*take)(struct rule_cover *cover, const struct policy_condition *outer,
+                 const struct policy_value *part);
+    bool are_taken;
+};
+
+static void take_name(void *context, const char *name, size_t length, bool is_suffix)
 {
-    size_t count;
+    struct parts *parts = context;
+    struct policy_value part = {.kind = is_suffix ? POLICY_VALUE_SUFFIX : POLICY_VALUE_NAME};
+    char buffer[NAME_SIZE];
 
-    if (inner->kind == POLICY_VALUE_LIST) {
-        const struct list_draft *list = list_of(cover, inner);
-        const struct policy_value *values = list->values.items;
+    parts->are_taken = parts->are_taken && length < sizeof(buffer);
+    if (!parts->are_taken)
+        return;
+    memcpy(buffer, name, length);
+    buffer[length] = '\0';
+    part.text = buffer;
+    parts->are_taken = parts->take(parts->cover, parts->outer, &part);
+}
 
-        count = list->files.count == 0 ? list->values.count : 0;
-        for (size_t i = 0; i < count; i++)
-            if (!any_has(cover, outer, &values[i]))
-                return false;
-        return count > 0;
-    }
-    if (inner->kind != POLICY_VALUE_GROUP)
-        return false;
-    const struct group_draft *group = group_of(cover, inner);
-    const char *const *users = group->users.items;
+static void take_network(void *context, const struct ip_network *network)
+{
+    struct parts *parts = context;
+    const struct policy_value part = {.kind = POLICY_VALUE_NETWORK, .network = *network};
 
-    for (size_t i = 0; i < group->users.count; i++) {
-        const struct policy_value user = {.kind = POLICY_VALUE_USER, .text = users[i]};
+    parts->are_taken = parts->are_taken && parts->take(parts->cover, parts->outer, &part);
+}
 
-        if (!any_has(cover, outer, &user))
+/* False for an empty list or group, too: most often it is not filled yet. */
+static bool take_parts(struct parts *parts, const struct policy_value *value)
+{
+    size_t count = 0;
+
+    parts->are_taken = true;
+    if (value->kind == POLICY_VALUE_LIST) {
+        const struct list_draft *list = list_of(parts->cover, value);
+
+        count = name_set_count(list->names) + network_set_count(list->networks);
+        if (!spend(parts->cover, count))
             return false;
+        name_set_visit(list->names, take_name, parts);
+        network_set_visit(list->networks, take_network, parts);
+    } else if (value->kind == POLICY_VALUE_GROUP) {
+        const struct group_draft *group = group_of(parts->cover, value);
+        const char *const *users = group->users.items;
+
+        count = group->users.count;
+        for (size_t i = 0; i < count && parts->are_taken; i++) {
+            const struct policy_value user = {.kind = POLICY_VALUE_USER, .text = users[i]};
+
+            parts->are_taken = parts->take(parts->cover, parts->outer, &user);
+        }
     }
-    return group->users.count > 0;
-}
-
-static bool has_ports(struct rule_cover *cover, const struct policy_condition *outer,
-                      const struct policy_value *inner)
-{
-    unsigned port = inner->ports.first;
-
-    for (size_t i = 0; i < outer->value_count && spend(cover, 1); i++) {
-        if (port < outer->values[i].ports.first || port > outer->values[i].ports.last)
-            continue;
-        if (inner->ports.last <= outer->values[i].ports.last)
-            return true;
-        port = outer->values[i].ports.last + 1U;
-        i = SIZE_MAX; /* from the first again */
-    }
-    return false;
-}
-
-static bool has_minute(const struct policy_condition *condition, uint8_t day, uint16_t minute)
-{
-    for (size_t i = 0; i < condition->value_count; i++)
-        if (policy_value_has_time(&condition->values[i], day, minute))
-            return true;
-    return false;
-}
-
-static bool has_times(struct rule_cover *cover, const struct policy_condition *outer,
-                      const struct policy_condition *inner)
-{
-    size_t steps = outer->value_count + inner->value_count;
-
-    for (unsigned i = 0; i < (unsigned)DAYS * MINUTES_OF_DAY; i++) {
-        uint8_t day = (uint8_t)(i / MINUTES_OF_DAY);
-        uint16_t minute = (uint16_t)(i % MINUTES_OF_DAY);
-
-        if (!spend(cover, steps) ||
-            (has_minute(inner, day, minute) && !has_minute(outer, day, minute)))
-            return false;
-    }
-    return true;
+    return count > 0 && parts->are_taken;
 }
 
 static bool has_values(struct rule_cover *cover, const struct policy_condition *outer,
                        const struct policy_condition *inner)
 {
-    if (outer->kind == POLICY_TIME)
-        return has_times(cover, outer, inner);
+    struct parts parts = {.cover = cover, .outer = outer, .take = any_has};
+
+    for (size_t i = 0; i < inner->value_count; i++)
+        if (!any_has(cover, outer, &inner->values[i]) && !take_parts(&parts, &inner->values[i]))
+            return false;
+    return inner->value_count > 0;
+}
+
+/* -- values that nothing can match together */
+
+static bool is_name(const struct policy_value *value)
+{
+    return value->kind == POLICY_VALUE_NAME || value->kind == POLICY_VALUE_SUFFIX;
+}
+
+static bool names_are_apart(const struct policy_value *a, const struct policy_value *b)
+{
+    return !name_patterns_meet(a->text, a->kind == POLICY_VALUE_SUFFIX, b->text,
+                               b->kind == POLICY_VALUE_SUFFIX);
+}
+
+/* Neither is a list or group. */
+static bool parts_are_apart(const struct policy_value *a, const struct policy_value *b)
+{
+    if (is_name(a) && is_name(b))
+        return names_are_apart(a, b);
+    return a->kind == b->kind && (a->kind == POLICY_VALUE_USER || a->kind == POLICY_VALUE_WORD) &&
+           strcmp(a->text, b->text) != 0;
+}
+
+static bool all_parts_are_apart(struct rule_cover *cover, const struct policy_condition *condition,
+                                const struct policy_value *part)
+{
+    for (size_t i = 0; i < condition->value_count; i++)
+        if (!spend(cover, 1) || !parts_are_apart(&condition->values[i], part))
+            return false;
+    return true;
+}
+
+/* `inner` is no list or group. */
+static bool all_are_apart(struct rule_cover *cover, const struct policy_condition *outer,
+                          const struct policy_value *inner)
+{
+    const struct policy_condition alone = {.values = inner, .value_count = 1};
+    struct parts parts = {.cover = cover, .outer = &alone, .take = all_parts_are_apart};
+
+    for (size_t i = 0; i < outer->value_count; i++)
+        if (!spend(cover, 1) ||
+            (!parts_are_apart(&outer->values[i], inner) && !take_parts(&parts, &outer->values[i])))
+            return false;
+    return true;
+}
+
+static bool are_apart(struct rule_cover *cover, const struct policy_condition *outer,
+                      const struct policy_condition *inner)
+{
+    struct parts parts = {.cover = cover, .outer = outer, .take = all_are_apart};
+
     for (size_t i = 0; i < inner->value_count; i++) {
         const struct policy_value *value = &inner->values[i];
-        bool is_there = outer->kind == POLICY_PORT
-                            ? has_ports(cover, outer, value)
-                            : any_has(cover, outer, value) || any_has_parts(cover, outer, value);
-        if (!is_there)
+        bool has_parts = value->kind == POLICY_VALUE_LIST || value->kind == POLICY_VALUE_GROUP;
+
+        if (has_parts ? !take_parts(&parts, value) : !all_are_apart(cover, outer, value))
             return false;
     }
     return inner->value_count > 0;
@@ -258,23 +310,52 @@ static bool has_values(struct rule_cover *cover, const struct policy_condition *
 
 /* -- rules */
 
-/* No condition at all. `user any` is one: it asks. */
-static bool is_universal(const struct policy_condition *condition)
+static const struct range_set *ranges_of(const struct covered_condition *condition, bool is_negated)
 {
-    bool is_any = false;
-
-    for (size_t i = 0; i < condition->value_count; i++)
-        is_any |= condition->values[i].kind == POLICY_VALUE_ANY;
-    return is_any && !condition->is_negated &&
-           (condition->kind == POLICY_FROM || condition->kind == POLICY_TO);
+    return is_negated ? &condition->others : &condition->ranges;
 }
 
-static bool is_weaker(struct rule_cover *cover, const struct policy_condition *first,
-                      const struct policy_condition *second)
+/* True whatever comes, and at once. `user any` is not: it asks; nor is what waits for an address.
+ */
+static bool is_universal(const struct covered_condition *condition)
 {
-    if (first->kind != second->kind || first->is_negated != second->is_negated)
+    const struct policy_condition *source = condition->source;
+    bool is_any = false;
+
+    if (source->kind == POLICY_ADDRESS)
         return false;
-    return first->is_negated ? has_values(cover, second, first) : has_values(cover, first, second);
+    if (source->kind != POLICY_TO)
+        return condition->is_ranges &&
+               range_set_is_empty(ranges_of(condition, !source->is_negated));
+    for (size_t i = 0; i < source->value_count; i++)
+        is_any |= source->values[i].kind == POLICY_VALUE_ANY;
+    return is_any && !source->is_negated;
+}
+
+static bool ranges_have(struct rule_cover *cover, const struct range_set *outer,
+                        const struct range_set *inner)
+{
+    return spend(cover, 1 + (outer->ranges.count + inner->ranges.count) / 4) &&
+           range_set_has(outer, inner);
+}
+
+/* Whether `first`, negated or not, is true where `second` is. */
+static bool is_weaker(struct rule_cover *cover, const struct covered_condition *first,
+                      bool is_negated, const struct covered_condition *second)
+{
+    const struct policy_condition *outer = first->source;
+    const struct policy_condition *inner = second->source;
+
+    if (outer->kind != inner->kind)
+        return false;
+    if (second->is_ranges && (first->is_ranges || !is_negated) &&
+        ranges_have(cover, ranges_of(first, is_negated), ranges_of(second, inner->is_negated)))
+        return true;
+    if (second->is_ranges && first->is_ranges)
+        return false;
+    if (inner->is_negated)
+        return is_negated && has_values(cover, inner, outer);
+    return is_negated ? are_apart(cover, outer, inner) : has_values(cover, outer, inner);
 }
 
 static bool value_names_special(const struct rule_cover *cover, const struct policy_value *value)
@@ -337,22 +418,106 @@ static bool may_ask_first(const struct rule_cover *cover, const struct policy_ru
     return is_waiting;
 }
 
-bool rule_cover_has(struct rule_cover *cover, const struct policy_rule_source *first,
-                    const struct policy_rule_source *second)
+/* Its cheap conditions first: most rules differ in one of those. */
+bool rule_cover_has(struct rule_cover *cover, size_t first, size_t second)
 {
-    if (!spend(cover, 1))
-        return false;
-    if (may_ask_first(cover, first, second))
-        return false;
-    for (size_t i = 0; i < first->condition_count; i++) {
-        bool is_met = is_universal(&first->conditions[i]);
+    const struct covered_rule *outer = &cover->rules[first];
+    const struct covered_rule *inner = &cover->rules[second];
 
-        for (size_t j = 0; j < second->condition_count && !is_met; j++)
-            is_met = is_weaker(cover, &first->conditions[i], &second->conditions[j]);
+    if (!spend(cover, 1) || (outer->needed & ~inner->kinds) != 0 ||
+        may_ask_first(cover, outer->source, inner->source))
+        return false;
+    for (size_t i = 0; i < outer->source->condition_count; i++) {
+        const struct covered_condition *condition = &outer->conditions[i];
+        bool is_met = (outer->needed >> condition->source->kind & 1) == 0;
+
+        for (size_t j = 0; j < inner->source->condition_count && !is_met; j++)
+            is_met =
+                is_weaker(cover, condition, condition->source->is_negated, &inner->conditions[j]);
         if (!is_met)
             return false;
     }
     return true;
+}
+
+/* `to not any`, and numbers that are none. What has an empty list may get some. */
+static bool is_void(const struct covered_condition *condition)
+{
+    const struct policy_condition *source = condition->source;
+    bool is_any = false;
+
+    if (condition->is_ranges)
+        return range_set_is_empty(ranges_of(condition, source->is_negated));
+    for (size_t i = 0; i < source->value_count; i++)
+        is_any |= source->values[i].kind == POLICY_VALUE_ANY;
+    return is_any && source->is_negated && source->kind == POLICY_TO;
+}
+
+/* A rule with `user` asks for credentials before it is known to be in vain. */
+bool rule_cover_is_void(struct rule_cover *cover, size_t rule)
+{
+    const struct policy_rule_source *source = cover->rules[rule].source;
+    struct covered_condition *conditions = cover->rules[rule].conditions;
+
+    for (size_t i = 0; i < source->condition_count; i++) {
+        const struct policy_condition *condition = &source->conditions[i];
+
+        if (has_user(source) && (condition->kind == POLICY_USER || has_late_fact(cover, condition)))
+            continue;
+        if (is_void(&conditions[i]))
+            return true;
+        for (size_t j = 0; j < source->condition_count; j++)
+            if (j != i && is_weaker(cover, &conditions[i], !condition->is_negated, &conditions[j]))
+                return true;
+    }
+    return false;
+}
+
+/* -- all rules of a configuration */
+
+static void cover_condition(struct rule_cover *cover, struct covered_condition *covered,
+                            const struct policy_condition *condition)
+{
+    covered->source = condition;
+    if (cover->ranges_left == 0) {
+        cover->is_cut = true;
+        return;
+    }
+    covered->is_ranges = condition_ranges_make(&cover->arena, cover->owner, condition,
+                                               &covered->ranges, &covered->others);
+    size_t count = covered->ranges.ranges.count + covered->others.ranges.count;
+    cover->ranges_left -= count < cover->ranges_left ? count : cover->ranges_left;
+}
+
+static void cover_rule(struct rule_cover *cover, struct covered_rule *covered,
+                       const struct policy_rule_source *rule)
+{
+    covered->source = rule;
+    covered->conditions =
+        arena_allocate(&cover->arena, (rule->condition_count + 1) * sizeof(*covered->conditions));
+    for (size_t i = 0; i < rule->condition_count && !cover->arena.is_exhausted; i++) {
+        cover_condition(cover, &covered->conditions[i], &rule->conditions[i]);
+        covered->kinds |= 1U << rule->conditions[i].kind;
+        if (!is_universal(&covered->conditions[i]))
+            covered->needed |= 1U << rule->conditions[i].kind;
+    }
+}
+
+int rule_cover_init(struct rule_cover *cover, const struct config_owner *owner)
+{
+    const struct rule_draft *drafts = owner->rules.items;
+
+    *cover =
+        (struct rule_cover){.owner = owner, .ranges_left = RANGES_MAX, .steps_left = STEPS_MAX};
+    cover->rules = arena_allocate(&cover->arena, (owner->rules.count + 1) * sizeof(*cover->rules));
+    for (size_t i = 0; i < owner->rules.count && !cover->arena.is_exhausted; i++)
+        cover_rule(cover, &cover->rules[i], &drafts[i].source);
+    return cover->arena.is_exhausted ? -ENOMEM : 0;
+}
+
+void rule_cover_finish(struct rule_cover *cover)
+{
+    arena_finish(&cover->arena);
 }
 
 /* -- special-purpose addresses */

@@ -1,5 +1,5 @@
 /* Label by label from the left, with as many on both sides; what lies below is tried behind each
- * dot.
+ * dot. Two patterns are laid side by side at their right ends.
  */
 #include "policy/name_pattern.h"
 
@@ -47,4 +47,32 @@ bool name_pattern_has_below(const char *pattern, size_t pattern_length, const ch
             return true;
     }
     return false;
+}
+
+static bool labels_meet(const char *a, size_t a_length, const char *b, size_t b_length)
+{
+    return name_label_is_star(a, a_length) || name_label_is_star(b, b_length) ||
+           (a_length == b_length && memcmp(a, b, a_length) == 0);
+}
+
+bool name_patterns_meet(const char *a, bool is_a_suffix, const char *b, bool is_b_suffix)
+{
+    const char *a_end = a + strlen(a);
+    const char *b_end = b + strlen(b);
+
+    for (;;) {
+        const char *a_dot = memrchr(a, '.', (size_t)(a_end - a));
+        const char *b_dot = memrchr(b, '.', (size_t)(b_end - b));
+        const char *a_label = a_dot != NULL ? a_dot + 1 : a;
+        const char *b_label = b_dot != NULL ? b_dot + 1 : b;
+
+        if (!labels_meet(a_label, (size_t)(a_end - a_label), b_label, (size_t)(b_end - b_label)))
+            return false;
+        if (a_dot == NULL && b_dot == NULL)
+            return is_a_suffix == is_b_suffix;
+        if (a_dot == NULL || b_dot == NULL)
+            return a_dot == NULL ? is_a_suffix : is_b_suffix;
+        a_end = a_dot;
+        b_end = b_dot;
+    }
 }

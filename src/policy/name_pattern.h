@@ -18,5 +18,8 @@ bool name_pattern_has(const char *pattern, size_t pattern_length, const char *na
 /* Whether the name lies below that: with more labels in front. */
 bool name_pattern_has_below(const char *pattern, size_t pattern_length, const char *name,
                             size_t length) MUST_CHECK;
+/* Whether a name can be what both patterns say; a suffix stands for all that lies below it. */
+bool name_patterns_meet(const char *a, bool is_a_suffix, const char *b,
+                        bool is_b_suffix) MUST_CHECK;
 
 #endif

@@ -1,0 +1,43 @@
+/* What a condition says of ports, minutes of the week, listeners or addresses, as a set of ranges:
+ * such sets can be turned round, and one tells exactly whether it has all of another. Internal to
+ * config/.
+ */
+#ifndef CONFIG_CONDITION_RANGES_H
+#define CONFIG_CONDITION_RANGES_H
+
+#include "base/contract.h"
+#include "config/arena.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct config_owner;
+struct policy_condition;
+
+/* A number of 192 bits, the highest word first: an IPv6 address, and a bit for what lies behind. */
+struct range_point {
+    uint64_t words[3];
+};
+
+struct range {
+    struct range_point first;
+    struct range_point end; /* exclusive */
+};
+
+/* In order, with gaps between them. */
+struct range_set {
+    struct vector ranges; /* struct range */
+};
+
+/* The facts that a condition without `not` takes, and all others of its kind. False: the first are
+ * not all, and the others not known. Then it is about something else as well (names, users,
+ * `special`), has a list that is empty or long, or is long itself; or there is no memory, which
+ * shows in the arena. The sets live there. */
+bool condition_ranges_make(struct arena *arena, const struct config_owner *owner,
+                           const struct policy_condition *condition, struct range_set *ret_set,
+                           struct range_set *ret_others) MUST_CHECK;
+bool range_set_has(const struct range_set *outer, const struct range_set *inner) MUST_CHECK;
+bool range_set_is_empty(const struct range_set *set) MUST_CHECK;
+
+#endif
