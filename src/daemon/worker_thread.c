@@ -212,6 +212,13 @@ static void accepted(void *self, int fd, const struct ip_endpoint *client, unsig
         front_accept(thread->front, fd, client, listener);
 }
 
+static bool is_ready(void *self)
+{
+    const struct worker_thread *thread = self;
+
+    return front_is_ready(thread->front);
+}
+
 static void take_over(void *self, const struct handed *handed)
 {
     struct worker_thread *thread = self;
@@ -666,8 +673,10 @@ static void fill_env(struct worker_thread *thread, const struct worker_thread_pl
 static int create_parts(struct worker_thread *thread, const struct worker_thread_plan *plan)
 {
     const struct config_values *values = &plan->snapshot->config->values;
-    const struct acceptor_owner owner = {
-        .accepted = accepted, .is_shared = plan->thread_count > 1, .self = thread};
+    const struct acceptor_owner owner = {.accepted = accepted,
+                                         .is_ready = is_ready,
+                                         .is_shared = plan->thread_count > 1,
+                                         .self = thread};
     const struct front_timeouts front = {.head_ms = values->head_timeout_ms};
     int error = loop_create(&thread->loop);
     const struct handover_owner handover = {

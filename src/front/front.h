@@ -7,6 +7,7 @@
 #include "base/contract.h"
 #include "base/ip_address.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -23,10 +24,12 @@ int front_create(struct tunnel_env *env, const struct front_timeouts *timeouts,
 void front_set_timeouts(struct front *front, const struct front_timeouts *timeouts);
 /* Closes whatever connections are left. */
 void front_destroy(struct front *front);
-/* Takes an accepted, non-blocking descriptor. Reads at once. Without room or while draining
- * (env->is_draining) the connection gets its 503. */
+/* Takes an accepted, non-blocking descriptor. Reads at once, or when others have made room. Without
+ * room or while draining (env->is_draining) the connection gets its 503. */
 void front_accept(struct front *front, int fd, const struct ip_endpoint *client, unsigned listener);
-/* Connections that are not yet, or never became, tunnels (lingering ones included). */
+/* False while one waits for others to make room: the next one should not be accepted yet. */
+bool front_is_ready(const struct front *front);
+/* Connections that are not yet, or never became, tunnels (waiting and lingering ones included). */
 size_t front_connection_count(const struct front *front);
 
 #endif

@@ -9,9 +9,9 @@
  * one while there is little to do, and it would get all the tunnels that open one by one and stay.
  * So whoever was woken for a connection goes to the end of the line.
  *
- * Two states: watching, and paused (for want of descriptors or memory, 100 ms; all watches are out
- * of the epoll set, since a level-triggered listener would spin). Stopped is paused without a
- * deadline.
+ * Two states: watching, and paused (for want of descriptors or memory, 100 ms; for an owner that is
+ * not ready, 2 ms; all watches are out of the epoll set, since a level-triggered listener would
+ * spin). Stopped is paused without a deadline.
  *
  * The surprise is the reserve, an eventfd (reopening it needs no file): at EMFILE it is closed, and
  * the room of that one descriptor serves to accept, refuse and close connections one after the
@@ -36,6 +36,7 @@ enum {
     ACCEPTS_PER_TURN = 8,    /* of a listener: a storm is shared by the threads */
     REFUSALS_PER_PAUSE = 64, /* on the reserve: cheap, and 640 a second empty any queue in time */
     PAUSE_MS = 100,
+    SHORT_PAUSE_MS = 2,
 };
 
 struct listener_watch {
@@ -155,16 +156,21 @@ static void run_short(struct listener_watch *listener, int error)
         refuse_on_reserve(listener);
 }
 
-static void pause_accepting(struct acceptor *acceptor)
+static void pause_accepting(struct acceptor *acceptor, uint64_t ms)
 {
     unwatch_all(acceptor);
-    deadline_set(acceptor->loop, &acceptor->pause, loop_now_ms(acceptor->loop) + PAUSE_MS);
+    deadline_set(acceptor->loop, &acceptor->pause, loop_now_ms(acceptor->loop) + ms);
+}
+
+static bool owner_is_ready(const struct acceptor *acceptor)
+{
+    return acceptor->owner.is_ready == NULL || acceptor->owner.is_ready(acceptor->owner.self);
 }
 
 static void let_others_go_first(struct listener_watch *listener)
 {
     if (listener->watch.fd >= 0 && watch_go_last(listener->acceptor->loop, &listener->watch) < 0)
-        pause_accepting(listener->acceptor);
+        pause_accepting(listener->acceptor, PAUSE_MS);
 }
 
 static unsigned accepts_due(struct listener_watch *listener)
@@ -185,13 +191,17 @@ static void on_connections(struct watch *watch, uint32_t events)
 
     (void)events;
     for (unsigned left = due; left > 0; left--) {
+        if (!owner_is_ready(listener->acceptor)) {
+            pause_accepting(listener->acceptor, SHORT_PAUSE_MS);
+            return;
+        }
         int error = accept_one(listener, false);
 
         if (error == -EAGAIN)
             return;
         if (error < 0 && !concerns_one_connection(error)) {
             run_short(listener, error);
-            pause_accepting(listener->acceptor);
+            pause_accepting(listener->acceptor, PAUSE_MS);
             return;
         }
     }
@@ -225,7 +235,7 @@ static void pause_passed(struct deadline *deadline)
 
     take_reserve(acceptor);
     if (watch_all(acceptor) < 0)
-        pause_accepting(acceptor);
+        pause_accepting(acceptor, PAUSE_MS);
 }
 
 static void free_listener(struct garbage *garbage)

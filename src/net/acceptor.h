@@ -23,6 +23,8 @@ struct acceptor_owner {
      * accepted on the reserve: refuse it and close it before returning. */
     void (*accepted)(void *self, int fd, const struct ip_endpoint *client, unsigned listener,
                      bool is_last_descriptor);
+    /* False: the next one should wait a little. NULL: it never need. */
+    bool (*is_ready)(void *self);
     bool is_shared; /* other loops watch the same listeners: take turns with them */
     void *self;
 };

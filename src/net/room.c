@@ -4,7 +4,7 @@
  *
  * A unit that changes hands is not counted anew: its new owner has it at once, while the guest may
  * live on for as long as its letter takes. The descriptors of such guests come out of the process's
- * reserve, so they are few.
+ * reserve, so they are few; who wants more of them at once has to ask again.
  */
 #include "net/room.h"
 
@@ -163,21 +163,22 @@ static struct room_guest *choose(const struct room *room, const struct room_clie
     return NULL;
 }
 
-/* Contract: the lock is held. NULL: nobody can be displaced now. */
-static struct room_guest *displace(struct room *room, struct loop *loop)
+/* Contract: the lock is held. 0, or what room_take returns. */
+static int displace(struct room *room, struct loop *loop, struct room_guest **ret_guest)
 {
     struct room_client *client = client_with_most(room);
     struct room_guest *guest = client != NULL ? choose(room, client, loop) : NULL;
 
+    *ret_guest = guest;
     if (guest == NULL)
-        return NULL;
+        return client != NULL ? -EAGAIN : -ENOSPC;
     guest_leave(room, guest);
     guest->is_displaced = true;
     if (guest->loop != loop) {
         room->letters++;
         letter_post(guest->loop, &guest->letter);
     }
-    return guest;
+    return 0;
 }
 
 static void letter_came(struct letter *letter)
@@ -190,19 +191,21 @@ static void letter_came(struct letter *letter)
     guest->on_displaced(guest);
 }
 
-bool room_take(struct room *room, struct loop *loop)
+int room_take(struct room *room, struct loop *loop)
 {
+    struct room_guest *guest;
+
     if (atomic_fetch_add(&room->taken, 1) < room->limit)
-        return true;
+        return 0;
     atomic_fetch_sub(&room->taken, 1);
     pthread_mutex_lock(&room->lock);
-    struct room_guest *guest = displace(room, loop);
-    bool is_here = guest != NULL && guest->loop == loop;
+    int error = displace(room, loop, &guest);
+    bool is_here = error == 0 && guest->loop == loop;
     pthread_mutex_unlock(&room->lock);
     /* Another thread's guest is no more to be touched: it may have its letter by now. */
     if (is_here)
         guest->on_displaced(guest);
-    return guest != NULL;
+    return error;
 }
 
 bool room_take_spare(struct room *room)

@@ -40,9 +40,11 @@ void room_destroy(struct room *room);
 uint32_t room_limit(const struct room *room);
 uint32_t room_taken(const struct room *room);
 
-/* A unit for a connection; false: there is none. A guest of this thread's `loop` whose unit it is
- * hears of it (on_displaced) before this returns, others by letter. */
-bool room_take(struct room *room, struct loop *loop) MUST_CHECK;
+/* A unit for a connection: 0. A guest of this thread's `loop` whose unit it is hears of it
+ * (on_displaced) before this returns, others by letter. -EAGAIN: a guest would make room, but as
+ * many letters as may be are on their way: ask again when some have come. -ENOSPC: there is no
+ * guest. */
+int room_take(struct room *room, struct loop *loop) MUST_CHECK;
 /* A unit for what can be done without, while half of all is free. */
 bool room_take_spare(struct room *room) MUST_CHECK;
 void room_give_back(struct room *room);

@@ -1,7 +1,9 @@
 """Running out of descriptors and of local ports; what an idle tunnel costs."""
 
+import os
 import random
 import re
+import signal
 import time
 from pathlib import Path
 
@@ -89,6 +91,35 @@ def test_connections_without_a_request_make_room(adit, origin, keep, limit, coun
         assert (response.status, response.error) == (408, "http_request_error")
         assert "made room" in proxy.wait_for_log(client=idle[0].name)["reason"]
     assert echoes(keep(open_tunnel(ours, server.authority)))  # and the same client, too
+    assert "can't accept" not in proxy.stderr()
+
+
+def is_full(proxy):
+    count = {name: int(re.search(rf"{name}\W+(\d+)", proxy.control("stats").stdout).group(1))
+             for name in ("connections_open", "tunnels_max")}
+    return count["connections_open"] >= count["tunnels_max"]
+
+
+@pytest.mark.parametrize("workers", [1, 2, 4])
+@pytest.mark.parametrize("kind", IDLERS)
+@pytest.mark.usefixtures("many_clients")
+def test_a_burst_waits_for_the_room_that_others_make(adit, keep, tmp_path, workers, kind):
+    """Those who must make room are often another thread's, so that it takes a moment."""
+    server = keep(Echo())
+    rules = tmp_path / "rules.conf"
+    rules.write_text("allow from any to any, special\n")
+    proxy = adit("-c", rules, "-w", workers, "-l", "0.0.0.0:10800",
+                 prefix=["prlimit", "--nofile=256:256"])
+    idle = [keep(Client("127.0.0.1:10800", source="10.0.0.1")) for _ in range(120)]
+    for client in idle:
+        client.send(IDLERS[kind])
+    eventually(lambda: is_full(proxy), what="there is room left")
+    os.kill(proxy.worker_pid, signal.SIGSTOP)  # so that the burst is there at once
+    burst = [keep(Client("127.0.0.1:10800", source="10.0.0.2")) for _ in range(70)]
+    for client in burst:
+        client.send(connect_head(server.authority))
+    os.kill(proxy.worker_pid, signal.SIGCONT)
+    assert [client.read_response().status for client in burst] == [200] * len(burst)
     assert "can't accept" not in proxy.stderr()
 
 

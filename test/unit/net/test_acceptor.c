@@ -35,6 +35,7 @@ struct fixture {
     size_t last_count; /* delivered on the reserve */
     unsigned last_listener;
     struct rlimit old_limit;
+    size_t ready_for; /* connections that were accepted */
 };
 
 static void accepted(void *self, int fd, const struct ip_endpoint *client, unsigned listener,
@@ -53,6 +54,13 @@ static void accepted(void *self, int fd, const struct ip_endpoint *client, unsig
     } else {
         fixture->accepted[fixture->accepted_count++] = fd;
     }
+}
+
+static bool is_ready(void *self)
+{
+    const struct fixture *fixture = self;
+
+    return fixture->accepted_count < fixture->ready_for;
 }
 
 static void ticked(struct deadline *deadline)
@@ -93,7 +101,9 @@ static int set_up(void **state)
     deadline_init(&fixture->tick, ticked);
     for (size_t i = 0; i < LISTENERS; i++)
         fixture->listeners[i] = open_listener(&fixture->addresses[i]);
-    const struct acceptor_owner owner = {.accepted = accepted, .self = fixture};
+    fixture->ready_for = CLIENTS_MAX;
+    const struct acceptor_owner owner = {
+        .accepted = accepted, .is_ready = is_ready, .self = fixture};
     *state = fixture;
     return acceptor_create(fixture->loop, fixture->listeners, LISTENERS, &owner, &fixture->counters,
                            log_ring_at(fixture->log, 0), &fixture->acceptor);
@@ -167,6 +177,24 @@ static void test_a_storm_takes_several_turns(void **state)
     assert_in_range(fixture->accepted_count, 1, 16);
     turn_for(fixture, 20);
     assert_int_equal(fixture->accepted_count, 30);
+}
+
+static void test_it_waits_until_its_owner_is_ready(void **state)
+{
+    struct fixture *fixture = *state;
+
+    fixture->ready_for = 6;
+    connect_clients(fixture, 0, 10);
+    turn_for(fixture, 20);
+    assert_int_equal(fixture->accepted_count, 6);
+    connect_clients(fixture, 1, 5);
+    turn_for(fixture, 20);
+    assert_int_equal(fixture->accepted_count, 6);
+    fixture->ready_for = 13;
+    turn_for(fixture, 50);
+    assert_int_equal(fixture->accepted_count, 13);
+    acceptor_stop(fixture->acceptor, 4096); /* whoever is there still gets an answer */
+    assert_int_equal(fixture->accepted_count, 15);
 }
 
 static void test_out_of_descriptors(void **state)
@@ -255,6 +283,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_it_says_which_listener, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_storm_takes_several_turns, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_it_waits_until_its_owner_is_ready, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_out_of_descriptors, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_out_of_descriptors_for_long, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_stopping_empties_the_queues, set_up, tear_down),

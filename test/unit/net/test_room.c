@@ -7,6 +7,7 @@
 
 #include <cmocka.h>
 
+#include <errno.h>
 #include <pthread.h>
 #include <string.h>
 
@@ -58,7 +59,7 @@ static void come_on(struct loop *its_loop, unsigned guest, unsigned client)
     const uint8_t bytes[4] = {10, 0, (uint8_t)(client >> 8), (uint8_t)client};
     struct ip_address address = ip_address_from_v4(bytes);
 
-    assert_true(room_take(room, its_loop));
+    assert_int_equal(room_take(room, its_loop), 0);
     room_register(room, &guests[guest], its_loop, &address, on_displaced);
 }
 
@@ -71,11 +72,11 @@ static void without_guests_full_is_full(void **state)
 {
     (void)state;
     make(2);
-    assert_true(room_take(room, loop));
-    assert_true(room_take(room, loop));
-    assert_false(room_take(room, loop));
+    assert_int_equal(room_take(room, loop), 0);
+    assert_int_equal(room_take(room, loop), 0);
+    assert_int_equal(room_take(room, loop), -ENOSPC);
     room_give_back(room);
-    assert_true(room_take(room, loop));
+    assert_int_equal(room_take(room, loop), 0);
     assert_int_equal(room_taken(room), 2);
 }
 
@@ -86,7 +87,7 @@ static void spares_leave_half(void **state)
     assert_true(room_take_spare(room));
     assert_true(room_take_spare(room));
     assert_false(room_take_spare(room));
-    assert_true(room_take(room, loop));
+    assert_int_equal(room_take(room, loop), 0);
     assert_false(room_take_spare(room));
     for (unsigned i = 0; i < 3; i++)
         room_give_back(room);
@@ -104,11 +105,11 @@ static void the_oldest_of_the_client_with_most_makes_room(void **state)
     come(4, 3);
     come(5, 3);
     assert_int_equal(displaced_count, 0);
-    assert_true(room_take(room, loop));
+    assert_int_equal(room_take(room, loop), 0);
     assert_int_equal(displaced[2], 1);
-    assert_true(room_take(room, loop)); /* 2 and 3 have two each now */
+    assert_int_equal(room_take(room, loop), 0); /* 2 and 3 have two each now */
     assert_int_equal(displaced[1] + displaced[4], 1);
-    assert_true(room_take(room, loop));
+    assert_int_equal(room_take(room, loop), 0);
     assert_int_equal(displaced[1] + displaced[4], 2);
     assert_int_equal(displaced[0], 0);
     assert_int_equal(room_taken(room), 6);
@@ -124,11 +125,11 @@ static void many_of_two_clients(void **state)
     for (unsigned i = 300; i < GUESTS; i++)
         come(i, 300 + i % 2);
     for (unsigned i = 0; i < 150; i++)
-        assert_true(room_take(room, loop));
+        assert_int_equal(room_take(room, loop), 0);
     for (unsigned i = 0; i < 150; i++)
         assert_int_equal(displaced[i], 1);
     for (unsigned i = 0; i < 300; i++)
-        assert_true(room_take(room, loop));
+        assert_int_equal(room_take(room, loop), 0);
     unsigned left[3] = {0};
     for (unsigned i = 150; i < GUESTS; i++)
         left[i < 300 ? 2 : i % 2] += !displaced[i];
@@ -147,10 +148,10 @@ static void a_v6_network_is_one_client(void **state)
     for (unsigned i = 2; i < 5; i++) {
         struct ip_address address = ip_address_from_v6(bytes);
         address.bytes[15] = (uint8_t)i;
-        assert_true(room_take(room, loop));
+        assert_int_equal(room_take(room, loop), 0);
         room_register(room, &guests[i], loop, &address, on_displaced);
     }
-    assert_true(room_take(room, loop));
+    assert_int_equal(room_take(room, loop), 0);
     assert_int_equal(displaced[2], 1);
 }
 
@@ -162,9 +163,9 @@ static void who_is_no_guest_any_more_stays(void **state)
     come(1, 1);
     assert_true(room_unregister(&guests[0]));
     assert_true(room_unregister(&guests[0]));
-    assert_true(room_take(room, loop));
+    assert_int_equal(room_take(room, loop), 0);
     assert_int_equal(displaced[1], 1);
-    assert_false(room_take(room, loop));
+    assert_int_equal(room_take(room, loop), -ENOSPC);
     assert_false(room_unregister(&guests[1]));
 }
 
@@ -174,8 +175,8 @@ static void another_loop_gets_a_letter(void **state)
     make(2);
     come_on(other_loop, 0, 1);
     come_on(other_loop, 1, 1);
-    assert_true(room_take(room, loop));
-    assert_true(room_take(room, loop));
+    assert_int_equal(room_take(room, loop), 0);
+    assert_int_equal(room_take(room, loop), 0);
     assert_int_equal(displaced_count, 0);
     assert_false(room_unregister(&guests[1])); /* before its letter came */
     assert_int_equal(loop_turn(other_loop), 0);
@@ -193,14 +194,16 @@ static void letters_on_their_way_are_few(void **state)
     make(50);
     for (unsigned i = 0; i < 50; i++)
         come_on(i < 48 ? other_loop : loop, i, 1);
-    while (room_take(room, loop))
+    int error;
+    while ((error = room_take(room, loop)) == 0)
         granted++;
+    assert_int_equal(error, -EAGAIN); /* the others would make room */
     assert_int_equal(granted, 8 + 2);
     assert_int_equal(displaced[48] + displaced[49], 2);
     assert_int_equal(loop_turn(other_loop), 0);
     assert_int_equal(displaced_count, 8 + 2);
-    assert_true(room_take(room, loop));
-    assert_true(room_take(room, other_loop));
+    assert_int_equal(room_take(room, loop), 0);
+    assert_int_equal(room_take(room, other_loop), 0);
 }
 
 /* ---- threads ---- */
@@ -233,7 +236,7 @@ static void *race(void *argument)
             else
                 racer->lost++;
             racer->has_unit[i] = false;
-        } else if (room_take(room, racer->loop)) {
+        } else if (room_take(room, racer->loop) == 0) {
             racer->has_unit[i] = true;
             room_register(room, &racer->guests[i], racer->loop, &address, race_lost);
         }
