@@ -155,8 +155,10 @@ void builder_read_file(struct config_builder *builder, const char *path,
     const char *text;
     size_t length;
 
-    if (!may_read(builder, path, place))
+    if (!may_read(builder, path, place)) {
+        builder->is_cut = true;
         return;
+    }
     builder->paths[builder->depth++] = path;
     builder->statement_count = 0;
     int error = builder->reader->read(builder->reader, path, CONFIG_FILE_MAX, &text, &length);
@@ -222,6 +224,7 @@ static const char *explain_search(int error)
 static void report_search(struct config_builder *builder, const struct config_place *place,
                           const char *pattern, int error)
 {
+    builder->is_cut = true;
     if (error == -ENOENT) {
         builder_warn(builder, place, "'", pattern,
                      "' includes nothing: its folder is not there; make it, even if it stays "
@@ -229,7 +232,6 @@ static void report_search(struct config_builder *builder, const struct config_pl
                      NULL);
         return;
     }
-    builder->is_cut = true;
     builder_error(builder, place, "can't look for '", pattern, "': ", explain_search(error), NULL);
 }
 

@@ -42,8 +42,8 @@ struct config_builder {
     struct config_place admin_address_place;
     struct config_place admin_from_place; /* of the first of them */
     struct config_place control_place;
-    bool is_control_begun; /* a `control` stands there, be it malformed */
-    bool is_cut;           /* a file could not be read, or is no text */
+    bool is_control_begun; /* the word `control` stands there, maybe where it is none */
+    bool is_cut;           /* something could not be read: a file, its text, a statement of it */
     struct config_place log_place;
     struct config_place resolver_place;
     struct config_place users_place;

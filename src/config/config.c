@@ -106,6 +106,19 @@ int config_parse(struct config_reader *reader, const char *path,
     return 0;
 }
 
+/* What it names no `control` in does not prove that there is none. */
+static bool may_hide_control(const struct config_builder *builder)
+{
+    const struct config_source *sources = builder->owner->sources.items;
+    size_t count = builder->statement_count;
+
+    for (size_t i = 0; i < builder->owner->sources.count; i++)
+        if (sources[i].kind == CONFIG_SOURCE_STATEMENTS)
+            count += sources[i].count;
+    return count == 0 || builder->is_cut ||
+           (builder->is_control_begun && diagnostics_error_count(builder->diagnostics) > 0);
+}
+
 int config_find_control(struct config_reader *reader, const char *path, struct text *ret_path)
 {
     struct config_builder builder;
@@ -124,7 +137,7 @@ int config_find_control(struct config_reader *reader, const char *path, struct t
         error = -ENOMEM;
     else if (builder.owner->config.control_path != NULL)
         text_add(ret_path, builder.owner->config.control_path);
-    else if (builder.is_control_begun || builder.is_cut)
+    else if (may_hide_control(&builder))
         error = -EINVAL;
     diagnostics_destroy(builder.diagnostics);
     config_destroy(&builder.owner->config);

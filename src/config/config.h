@@ -127,10 +127,11 @@ struct config {
 int config_parse(struct config_reader *reader, const char *path,
                  const struct config_overrides *overrides, struct config **ret_config,
                  struct diagnostics **ret_diagnostics) MUST_CHECK;
-/* Where the adit of that file has its control socket. Mistakes elsewhere in the file are no matter:
- * a running adit is to be asked while its file is being edited, too. 0, and "" when the file names
- * none; -EINVAL: `control` has a mistake, or may stand where nothing could be read, and another
- * adit's socket is not to be taken for it; -errno: the file can't be read. */
+/* Where the adit of that file has its control socket. When that is found, mistakes elsewhere are no
+ * matter: a running adit is to be asked while its file is being edited, too. 0, and "" when the
+ * file names none; -EINVAL: `control` has a mistake, or may stand where nothing could be read (a
+ * statement that makes no sense, an include, a file without a statement), and another adit's socket
+ * is not to be taken for it; -errno: the file can't be read. */
 int config_find_control(struct config_reader *reader, const char *path,
                         struct text *ret_path) MUST_CHECK;
 /* Harmless on NULL. A policy that was compiled from config->policy must be gone. */

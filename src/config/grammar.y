@@ -30,6 +30,8 @@
 %code {
 #include "config/suggest.h"
 
+#include <string.h>
+
 #define YYMAXDEPTH 2000
 /* From the first to the last token, where that is one line. */
 #define YYLLOC_DEFAULT(current, parts, count)                                                      \
@@ -48,7 +50,9 @@ static int grammar_lex(GRAMMAR_STYPE *value, GRAMMAR_LTYPE *place, struct config
 {
     int token = lexer_next(builder->lexer, &value->word, place);
 
-    builder->is_control_begun |= token == TOKEN_CONTROL;
+    /* As a mere word, too: a comma or brace before it may be what is wrong. */
+    builder->is_control_begun |= token == TOKEN_CONTROL ||
+                                 (token == TOKEN_WORD && strcmp(value->word.text, "control") == 0);
     builder->words_before[0] = builder->words_before[1];
     builder->words_before[1] = token == TOKEN_WORD ? value->word.text : NULL;
     return token;
@@ -341,6 +345,7 @@ static int yyreport_syntax_error(const yypcontext_t *context, struct config_buil
     struct text source;
     struct suggestion suggestion;
 
+    builder->is_cut = true;
     if (kind == YYSYMBOL_YYUNDEF)
         return 0; /* no memory: the arena knows */
     if (kind == YYSYMBOL_BAD_VARIABLE)

@@ -211,7 +211,9 @@ def test_the_configuration_names_the_socket(adit, tmp_path):
 
 
 @pytest.mark.parametrize("text", ['control "${ADIT_NOT_SET}.sock"\n', "control\n", 'control "x\n',
-                                  'include "nowhere.conf"\n', "# caf\u00e9\n"])
+                                  'include "nowhere.conf"\n', "# caf\u00e9\n",
+                                  'include "${ADIT_NOT_SET}/c.conf"\n',
+                                  'list l { a.example,\ncontrol "x.sock"\n'])
 def test_a_mistake_about_the_socket_leads_to_no_other_adit(at_home, tmp_path, text):
     """Nobody drains the adit of the default socket for want of another one's name."""
     proxy = at_home()
