@@ -1,7 +1,7 @@
-/* READING the head -> WAITING for the tunnel -> answered: either the stream goes to the tunnel and
- * this connection is gone, or the refusal is written, the write side shut, and what still comes is
- * read and dropped for a bounded time (LINGERING), for closing over unread bytes would send a
- * reset, which can destroy the answer (RFC 9112 9.6).
+/* READING the head -> CHECKING who it is -> WAITING for the tunnel -> answered: either the stream
+ * goes to the tunnel and this connection is gone, or the refusal is written, the write side shut,
+ * and what still comes is read and dropped for a bounded time (LINGERING), for closing over unread
+ * bytes would send a reset, which can destroy the answer (RFC 9112 9.6).
  *
  * The surprises: most heads come whole with the first read, so nothing is allocated for them; and
  * one answer ends the connection whatever came behind the head: nothing there is ever parsed as a
@@ -35,7 +35,15 @@ static const size_t linger_bytes = 1024 * 1024;
 static const uint64_t linger_silence_ms = 2000;
 static const uint64_t linger_ms = 5000;
 
-enum h1_state { H1_READING, H1_WAITING, H1_ESTABLISHED, H1_REFUSING, H1_LINGERING, H1_STATE_COUNT };
+enum h1_state {
+    H1_READING,
+    H1_CHECKING, /* the password */
+    H1_WAITING,
+    H1_ESTABLISHED,
+    H1_REFUSING,
+    H1_LINGERING,
+    H1_STATE_COUNT
+};
 
 struct h1_conn {
     struct list link;
@@ -44,7 +52,7 @@ struct h1_conn {
     struct tunnel *tunnel;
     struct deadline deadline; /* of the head, of writing the answer, of lingering */
     struct garbage garbage;
-    struct room_guest guest; /* while it waits for its client */
+    struct room_guest guest; /* while it waits for its client, or is not known to be one */
     struct ip_endpoint client;
     struct http1_scan scan;
     char *head; /* bytes so far, when they did not come at once */
@@ -337,16 +345,20 @@ static void displaced(struct room_guest *guest)
 {
     struct h1_conn *conn = container_of(guest, struct h1_conn, guest);
 
-    if (conn->state != H1_READING) { /* its client has had its time to take the answer */
+    if (conn->state == H1_READING) {
+        lose_room(conn);
+        reject(conn, TUNNEL_ERROR_DISPLACED, NULL, NULL);
+        head_wipe(conn);
+    } else if (conn->state == H1_CHECKING) {
+        lose_room(conn);
+        tunnel_displace(conn->tunnel);
+    } else { /* its client has had its time to take the answer */
         h1_conn_close(conn);
-        return;
     }
-    lose_room(conn);
-    reject(conn, TUNNEL_ERROR_DISPLACED, NULL, NULL);
-    head_wipe(conn);
 }
 
-/* Until its request is there, or its refusal is taken, it makes room for others. */
+/* Until its request is there and its password was right, or until its refusal is taken, it makes
+ * room for others. */
 static void wait_for_client(struct h1_conn *conn)
 {
     struct tunnel_env *env = conn->front->env;
@@ -356,6 +368,14 @@ static void wait_for_client(struct h1_conn *conn)
 }
 
 /* ---- the tunnel's answers ---- */
+
+static bool on_admitted(void *self)
+{
+    struct h1_conn *conn = self;
+
+    conn->state = H1_WAITING;
+    return keep_room(conn);
+}
 
 static void on_established(void *self)
 {
@@ -375,6 +395,7 @@ static void on_refused(void *self, const struct tunnel_refusal *refusal)
 }
 
 static const struct tunnel_ops tunnel_ops = {
+    .admitted = on_admitted,
     .established = on_established,
     .refused = on_refused,
 };
@@ -431,10 +452,6 @@ static void head_complete(struct h1_conn *conn, const char *bytes, size_t head_l
         reject(conn, error_from_result(result), details_of(result, head.problem), &head.target);
         return;
     }
-    if (!keep_room(conn)) {
-        reject(conn, TUNNEL_ERROR_DISPLACED, NULL, &head.target);
-        return;
-    }
     struct basic_credentials credentials; /* few requests have them */
     struct view field = head.proxy_authorization;
     struct tunnel_request request = {
@@ -450,7 +467,7 @@ static void head_complete(struct h1_conn *conn, const char *bytes, size_t head_l
         request.auth_error =
             error_from_basic(basic_auth_parse(field.start, field.length, &credentials));
     }
-    conn->state = H1_WAITING;
+    conn->state = H1_CHECKING;
     deadline_cancel(front->env->loop, &conn->deadline);
     stream_want(conn->stream, 0);
 
@@ -458,8 +475,11 @@ static void head_complete(struct h1_conn *conn, const char *bytes, size_t head_l
     tunnel_open(front->env, &request, &tunnel_ops, conn, &tunnel);
     if (request.credentials != NULL)
         explicit_bzero(&credentials, sizeof(credentials));
-    if (tunnel != NULL)
-        conn->tunnel = tunnel; /* else it is refused already, and the connection may be gone */
+    if (tunnel == NULL)
+        return; /* it is refused already, and the connection may be gone */
+    conn->tunnel = tunnel;
+    if (conn->state == H1_CHECKING)
+        wait_for_client(conn);
 }
 
 /* New bytes are at hand: all of the head so far is bytes[0..length). True when more must come. */
@@ -581,6 +601,7 @@ static void conn_ready(struct stream *stream, void *observer)
     case H1_READING:
         read_head(conn);
         break;
+    case H1_CHECKING:
     case H1_WAITING:
         /* A FIN behind a complete head is no departure: the answer still goes out. */
         if (stream->ready & STREAM_BROKEN)

@@ -5,7 +5,8 @@
  * only while half of all is free.
  *
  * When no unit is left, a newcomer gets that of a guest: a connection that still waits for its
- * client (for the request, or for the client to take its refusal). The client (base/client_key.h)
+ * client (for the request, or for the client to take its refusal), or whose password is still being
+ * checked. The client (base/client_key.h)
  * with most guests loses its oldest, so that silent connections lock nobody out but each other.
  */
 #ifndef NET_ROOM_H

@@ -36,6 +36,9 @@ enum { HELPERS = 2, QUEUE_MAX = 8192, JOB_BUCKETS = 1024 };
 static const struct fair_limits limits = {
     .total = HELPERS + 1, .per_client = HELPERS, .waiting_per_client = 256};
 
+/* Answers held back whose askers know what they will be. Nobody waits for a place. */
+static const struct fair_limits held_limits = {.total = UINT32_MAX, .per_client = 16};
+
 static const char *const result_names[] = {
     [AUTH_GRANTED] = "granted", [AUTH_WRONG] = "wrong",     [AUTH_THROTTLED] = "throttled",
     [AUTH_BUSY] = "busy",       [AUTH_PENDING] = "pending",
@@ -70,6 +73,7 @@ struct auth {
     struct hash_link *buckets[JOB_BUCKETS];
     struct auth_memory successes;
     struct auth_memory failures;
+    struct fair_line held;
     struct counters counters;
     struct auth_hasher *hashers[HELPERS];
     pthread_t helpers[HELPERS];
@@ -176,7 +180,8 @@ static void check_was_wrong(struct auth *auth, struct auth_check *check, struct 
     uint64_t since_ms = check->asked_ms > job->began_ms ? check->asked_ms : job->began_ms;
 
     check->due_ms = since_ms + hold_ms(job->users);
-    auth_failure_add(&auth->failures, &check->client, job->digest, clock_monotonic_ms());
+    auth_failure_add(&auth->failures, &check->client, job->digest, clock_monotonic_ms(),
+                     check->due_ms);
 }
 
 /* Tells everybody who waits, and is no more. Who hears of it may count on the password's being
@@ -191,7 +196,8 @@ static void job_finish(struct auth *auth, struct auth_job *job, enum auth_result
     if (result == AUTH_GRANTED)
         auth_success_add(&auth->successes, job->digest, at_ms);
     else if (result == AUTH_WRONG)
-        auth_failure_add(&auth->failures, &job->client, job->digest, at_ms);
+        auth_failure_add(&auth->failures, &job->client, job->digest, at_ms,
+                         job->began_ms + hold_ms(job->users));
     while (!list_is_empty(&job->checks)) {
         struct auth_check *check = container_of(job->checks.next, struct auth_check, link);
 
@@ -311,6 +317,7 @@ int auth_create(struct auth **ret_auth)
     pthread_cond_init(&auth->has_work, NULL);
     list_init(&auth->ready);
     fair_line_init(&auth->line, &limits, &auth->seed);
+    fair_line_init(&auth->held, &held_limits, &auth->seed);
     hash_table_init(&auth->jobs, auth->buckets, JOB_BUCKETS);
     auth_memory_init(&auth->successes, &auth->seed);
     auth_memory_init(&auth->failures, &auth->seed);
@@ -333,6 +340,7 @@ void auth_destroy(struct auth *auth)
         pthread_join(auth->helpers[i], NULL);
     REQUIRE(list_is_empty(&auth->ready));
     fair_line_finish(&auth->line);
+    fair_line_finish(&auth->held);
     for (unsigned i = 0; i < HELPERS; i++)
         auth_hasher_destroy(auth->hashers[i]);
     auth_memory_finish(&auth->successes);
@@ -375,7 +383,13 @@ static void tell(struct auth_check *check)
 
 static void was_held_back(struct deadline *deadline)
 {
-    tell(container_of(deadline, struct auth_check, deadline));
+    struct auth_check *check = container_of(deadline, struct auth_check, deadline);
+    struct auth *auth = check->auth;
+
+    pthread_mutex_lock(&auth->lock);
+    fair_line_leave(&auth->held, &check->held);
+    pthread_mutex_unlock(&auth->lock);
+    tell(check);
 }
 
 static void checked(struct letter *letter)
@@ -388,14 +402,20 @@ static void checked(struct letter *letter)
         tell(check);
 }
 
-/* The client guessed so before: as late as if it were hashed. */
+/* The client guessed so before: as late as if it were hashed. Each answer that is held back costs a
+ * connection, so they are few; but before the client was told, a quick answer would tell that the
+ * hash is done. */
 static enum auth_result answer_wrong_again(struct auth *auth, struct auth_check *check,
                                            struct auth_users *users)
 {
+    struct client_key key = client_key_of(&check->client);
     uint64_t hold = hold_ms(users);
 
     if (hold == 0)
         return AUTH_WRONG;
+    if (fair_line_enter(&auth->held, &check->held, &key) < 0 &&
+        auth_failures_are_told(&auth->failures, &check->client, check->asked_ms))
+        return AUTH_THROTTLED;
     check->auth = auth;
     check->result = AUTH_WRONG;
     deadline_set(check->loop, &check->deadline, check->asked_ms + hold);
@@ -484,6 +504,7 @@ void auth_check_cancel(struct auth_check *check)
     if (job == NULL) {
         letter_take_back(check->loop, &check->letter);
         deadline_cancel(check->loop, &check->deadline);
+        fair_line_leave(&auth->held, &check->held);
     } else {
         list_remove(&check->link);
         if (list_is_empty(&job->checks) && !job->is_taken)

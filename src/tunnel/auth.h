@@ -7,12 +7,13 @@
  * one hash, too. Ten different guesses of a client within a minute: it is throttled, but successes
  * that are remembered pass. A guess that the client made in that minute already is wrong again
  * without a hash, and is no new one. Where hashes of different cost stand in one file, a wrong
- * answer is held back (auth_pace.h).
+ * answer is held back (auth_pace.h): of a client's guesses that it knows to be wrong, 16 at once.
  */
 #ifndef TUNNEL_AUTH_H
 #define TUNNEL_AUTH_H
 
 #include "base/contract.h"
+#include "base/fair_line.h"
 #include "base/ip_address.h"
 #include "loop/loop.h"
 #include "tunnel/auth_users.h"
@@ -42,6 +43,7 @@ struct auth_check {
     struct auth_job *job;
     struct ip_address client;
     struct deadline deadline; /* until when a wrong answer is held back */
+    struct fair_place held;   /* while the client knows what the answer will be */
     uint64_t asked_ms, due_ms;
     uint8_t result; /* enum auth_result; valid in on_checked */
     void (*on_checked)(struct auth_check *check);

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* 180 bytes each: under 2 MiB. Who has more addresses than this gains little by having one of them
+/* 190 bytes each: under 2 MiB. Who has more addresses than this gains little by having one of them
  * forgotten. */
 enum { ENTRIES_MAX = 8192 };
 
@@ -18,6 +18,7 @@ struct entry {
     struct list age_link;
     uint64_t since_ms;
     uint8_t key[AUTH_DIGEST_SIZE];
+    uint64_t told_ms; /* of the guesses; the latest */
     unsigned guess_count;
     uint64_t guesses[AUTH_FAILURES_MAX]; /* the beginnings of digests: 64 bits under a secret key */
 };
@@ -152,15 +153,18 @@ static bool has_guess(const struct entry *entry, uint64_t guess)
 }
 
 void auth_failure_add(struct auth_memory *memory, const struct ip_address *client,
-                      const uint8_t digest[AUTH_DIGEST_SIZE], uint64_t now_ms)
+                      const uint8_t digest[AUTH_DIGEST_SIZE], uint64_t now_ms, uint64_t told_ms)
 {
     uint8_t key[AUTH_DIGEST_SIZE];
 
     forget_expired(memory, now_ms, AUTH_FAILURES_MS);
     make_client_key(client, key);
     struct entry *entry = find_or_add(memory, key, now_ms);
-    if (entry == NULL || entry->guess_count == AUTH_FAILURES_MAX ||
-        has_guess(entry, guess_of(digest)))
+    if (entry == NULL)
+        return;
+    if (told_ms > entry->told_ms)
+        entry->told_ms = told_ms;
+    if (entry->guess_count == AUTH_FAILURES_MAX || has_guess(entry, guess_of(digest)))
         return;
     entry->guesses[entry->guess_count++] = guess_of(digest);
 }
@@ -169,6 +173,14 @@ bool auth_failure_is_known(struct auth_memory *memory, const struct ip_address *
                            const uint8_t digest[AUTH_DIGEST_SIZE], uint64_t now_ms)
 {
     return has_guess(find_client(memory, client, now_ms), guess_of(digest));
+}
+
+bool auth_failures_are_told(struct auth_memory *memory, const struct ip_address *client,
+                            uint64_t now_ms)
+{
+    const struct entry *entry = find_client(memory, client, now_ms);
+
+    return entry == NULL || now_ms >= entry->told_ms;
 }
 
 bool auth_failures_are_many(struct auth_memory *memory, const struct ip_address *client,

@@ -37,12 +37,15 @@ void auth_success_add(struct auth_memory *memory, const uint8_t digest[AUTH_DIGE
 bool auth_success_use(struct auth_memory *memory, const uint8_t digest[AUTH_DIGEST_SIZE],
                       uint64_t now_ms);
 
-/* A guess of a client (base/client_key.h) failed; the same one again is no new guess. The minute
- * begins with the first one, and nothing renews it. */
+/* A guess of a client (base/client_key.h) failed, which it hears at `told_ms`; the same one again
+ * is no new guess. The minute begins with the first one, and nothing renews it. */
 void auth_failure_add(struct auth_memory *memory, const struct ip_address *client,
-                      const uint8_t digest[AUTH_DIGEST_SIZE], uint64_t now_ms);
+                      const uint8_t digest[AUTH_DIGEST_SIZE], uint64_t now_ms, uint64_t told_ms);
 bool auth_failure_is_known(struct auth_memory *memory, const struct ip_address *client,
                            const uint8_t digest[AUTH_DIGEST_SIZE], uint64_t now_ms);
+/* It has heard of all its failures: what it knows already may be answered at once. */
+bool auth_failures_are_told(struct auth_memory *memory, const struct ip_address *client,
+                            uint64_t now_ms);
 /* AUTH_FAILURES_MAX different guesses failed within the minute. */
 bool auth_failures_are_many(struct auth_memory *memory, const struct ip_address *client,
                             uint64_t now_ms);

@@ -192,6 +192,10 @@ static bool step_authenticating(struct tunnel *tunnel)
         refuse(tunnel, error, is_cut ? cut : NULL);
         return false;
     }
+    if (!opening->ops->admitted(opening->self)) {
+        refuse(tunnel, TUNNEL_ERROR_FULL, NULL);
+        return false;
+    }
     deadline_cancel(tunnel->env->loop, &tunnel->opening->queue_deadline);
     move_to(tunnel, TUNNEL_JUDGING);
     return true;
@@ -426,6 +430,12 @@ void tunnel_cancel(struct tunnel *tunnel)
     note_waits(tunnel);
     tunnel_log_cancelled(tunnel);
     tunnel_close(tunnel);
+}
+
+void tunnel_displace(struct tunnel *tunnel)
+{
+    REQUIRE(tunnel->state == TUNNEL_AUTHENTICATING);
+    refuse(tunnel, TUNNEL_ERROR_FULL, NULL);
 }
 
 static void relay_ended(struct relay *relay, enum closed_by closed_by)

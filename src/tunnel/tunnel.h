@@ -1,6 +1,7 @@
 /* A tunnel: judged, resolved, dialled, answered once, relayed, accounted. The core of adit.
  *
- * A front-end that parsed a request calls tunnel_open and waits for one of two calls:
+ * A front-end that parsed a request calls tunnel_open. ops->admitted says that the password was the
+ * right one; until then the connection should make room for others. Then comes one of two calls:
  *   ops->established: write the success, then call tunnel_relay (or tunnel_cancel if that failed);
  *   ops->refused: write the refusal; the tunnel is gone and was logged.
  * The client stream stays the front-end's until tunnel_relay takes it. The front-end knows nothing
@@ -42,15 +43,20 @@ struct tunnel_refusal {
 };
 
 struct tunnel_ops {
+    /* Who it is is known, or nobody asks. False: its unit of room is gone, so it is refused. */
+    bool (*admitted)(void *self);
     void (*established)(void *self);
     void (*refused)(void *self, const struct tunnel_refusal *refusal);
 };
 
-/* `refused` may come from within; *ret_tunnel is NULL then. `established` comes in a later turn. */
+/* `admitted` and `refused` may come from within; after `refused` *ret_tunnel is NULL. `established`
+ * comes in a later turn. */
 void tunnel_open(struct tunnel_env *env, const struct tunnel_request *request,
                  const struct tunnel_ops *ops, void *self, struct tunnel **ret_tunnel);
 /* The client left before the answer was written. No op is called any more. */
 void tunnel_cancel(struct tunnel *tunnel);
+/* Its connection lost its unit of room before it was admitted: refused, as ops->refused tells. */
+void tunnel_displace(struct tunnel *tunnel);
 /* After ops->established, when the success was written: takes the stream and the connection's unit
  * of room. Bytes of the target follow in a later turn. The tunnel may be gone when this
  * returns. */

@@ -22,12 +22,13 @@ CHALLENGE = 'Basic realm="adit", charset="UTF-8"'
 class Gate:
     """An adit with users; each client may come from an address of its own."""
 
-    def __init__(self, adit, folder, rules=ALLOW_USERS, users=None, **options):
+    def __init__(self, adit, folder, rules=ALLOW_USERS, users=None, workers=None, **options):
         self.users = folder / "htpasswd"
         self.users.write_text(users or htpasswd("alice", "bob", "carol", "dave"))
         self.config = folder / "adit.conf"
         self.config.write_text(f'users file "htpasswd"\n{rules}\n')
-        self.proxy = adit("-c", self.config, **options)
+        count = () if workers is None else ("-w", str(workers))
+        self.proxy = adit("-c", self.config, *count, **options)
 
     def client(self, target, *fields, source="127.0.0.1"):
         client = Client(self.proxy.address, source=source)
@@ -285,6 +286,29 @@ def test_the_same_wrong_password_is_one_guess(gate, origin):
     assert gate.hashes() == 1
     assert gate.counter("adit_auth_failures_total") == 30
     assert gate.status(server.authority, basic("alice")) == 200
+
+
+# Nobody's password: only so that wrong answers are held back for long.
+COSTLY_LINE = "costly:$2b$12$" + "abcdefghijklmnopqrstuu" + "M" * 31 + "\n"
+
+
+@pytest.mark.parametrize("is_known", [True, False], ids=["known", "first time"])
+def test_a_repeated_wrong_password_takes_nobodys_room(gate, origin, is_known):
+    """More connections than there is room for, all of one client's, whose answers are held back."""
+    gate = gate(users=htpasswd("alice") + COSTLY_LINE, workers=1,
+                prefix=["prlimit", "--nofile=256:256"])
+    server = origin(Echo)
+    assert gate.status(server.authority, basic("alice")) == 200  # remembered
+    field, source = basic("alice", "bad"), "10.0.6.1"
+    if is_known:
+        assert gate.status(server.authority, field, source=source) == 407
+    clients = [gate.client(server.authority, field, source=source) for _ in range(150)]
+    assert gate.status(server.authority, basic("alice")) == 200
+    statuses = {client.read_response().status for client in clients}
+    assert statuses - {503} == ({407, 429} if is_known else {407})
+    for client in clients:
+        client.close()
+    assert gate.hashes() <= 2
 
 
 def test_the_throttle_counts_guesses_that_are_under_way(gate, origin, keep):

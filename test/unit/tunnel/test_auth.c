@@ -430,6 +430,26 @@ static void a_second_question_is_held_back_from_its_own_start(void **state)
     assert_true(clock_monotonic_us() - began_us >= least_us);
 }
 
+/* One that repeats what it knows to be wrong has few connections by it; others are held back as
+ * before, and so is the client once its answers are out. */
+static void few_answers_are_held_back_for_a_client(void **state)
+{
+    (void)state;
+    costliest_us();
+    for (unsigned round = 0; round < 2; round++) {
+        assert_int_equal(ask(1, "slow", "wrong"), AUTH_WRONG);
+        answered = 0;
+        for (unsigned i = 1; i <= 16; i++)
+            assert_int_equal(start(i, 1, "slow", "wrong"), AUTH_PENDING);
+        assert_int_equal(start(17, 1, "slow", "wrong"), AUTH_THROTTLED);
+        assert_int_equal(start(18, 2, "slow", "wrong"), AUTH_PENDING);
+        auth_check_cancel(&checks[1]);
+        assert_int_equal(start(17, 1, "slow", "wrong"), AUTH_PENDING);
+        wait_for(16 + 1);
+    }
+    assert_int_equal(ask(1, "alice", "right"), AUTH_GRANTED);
+}
+
 static void whoever_is_held_back_may_leave(void **state)
 {
     (void)state;
@@ -541,6 +561,7 @@ int main(void)
         AUTH_TEST(whoever_was_just_answered_may_leave),
         AUTH_TEST(a_wrong_answer_comes_as_late_as_the_costliest),
         AUTH_TEST(a_second_question_is_held_back_from_its_own_start),
+        AUTH_TEST(few_answers_are_held_back_for_a_client),
         AUTH_TEST(whoever_is_held_back_may_leave),
         AUTH_TEST(threads_do_not_meet),
     };

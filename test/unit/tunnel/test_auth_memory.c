@@ -68,7 +68,7 @@ static void fail_from(struct ip_address client, unsigned times, uint64_t now_ms)
     static unsigned number;
 
     while (times-- > 0)
-        auth_failure_add(&memory, &client, digest(number++), now_ms);
+        auth_failure_add(&memory, &client, digest(number++), now_ms, now_ms);
 }
 
 static bool is_throttled(struct ip_address client, uint64_t now_ms)
@@ -97,15 +97,30 @@ static void the_same_guess_is_one(void **state)
 
     (void)state;
     for (unsigned i = 0; i < 30; i++)
-        auth_failure_add(&memory, &client, digest(1000 + i % 9), 1000 + i);
+        auth_failure_add(&memory, &client, digest(1000 + i % 9), 1000 + i, 0);
     assert_false(is_throttled(v4(1), 2000));
     assert_true(auth_failure_is_known(&memory, &client, digest(1008), 60999));
     assert_false(auth_failure_is_known(&memory, &client, digest(1009), 60999));
     assert_false(auth_failure_is_known(&memory, &other, digest(1008), 60999));
-    auth_failure_add(&memory, &client, digest(1009), 60999);
+    auth_failure_add(&memory, &client, digest(1009), 60999, 0);
     assert_true(is_throttled(v4(1), 60999));
     assert_false(auth_failure_is_known(&memory, &client, digest(1008), 61000)); /* not renewed */
     assert_false(is_throttled(v4(1), 61000));
+}
+
+/* The hash is done, and its answer held back. */
+static void a_failure_is_told_later(void **state)
+{
+    struct ip_address client = v4(1);
+
+    (void)state;
+    assert_true(auth_failures_are_told(&memory, &client, 1000));
+    auth_failure_add(&memory, &client, digest(1), 1000, 1500);
+    auth_failure_add(&memory, &client, digest(2), 1000, 1200);
+    assert_false(auth_failures_are_told(&memory, &client, 1499));
+    assert_true(auth_failures_are_told(&memory, &client, 1500));
+    auth_failure_add(&memory, &client, digest(1), 1600, 1700); /* again */
+    assert_false(auth_failures_are_told(&memory, &client, 1600));
 }
 
 static void a_v6_network_is_one_client(void **state)
@@ -146,6 +161,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         MEMORY_TEST(a_success_lives_a_minute_from_its_last_use),
         MEMORY_TEST(the_same_guess_is_one),
+        MEMORY_TEST(a_failure_is_told_later),
         MEMORY_TEST(ten_failures_in_a_minute_are_many),
         MEMORY_TEST(a_v6_network_is_one_client),
         MEMORY_TEST(families_are_apart),
