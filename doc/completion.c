@@ -270,12 +270,45 @@ static void print_fish_names(const struct row *option)
     }
 }
 
+/* Whether the words so far name this command (`__adit_is ''`: none), but not as an option's operand,
+ * for which fish's own __fish_seen_subcommand_from would take `-s stats`. */
+static void print_fish_condition(void)
+{
+    printf("function __adit_is\n"
+           "    set -l words (commandline -opc)\n"
+           "    set -l command ''\n"
+           "    set -l is_operand no\n"
+           "    for word in $words[2..-1]\n"
+           "        if test $is_operand = yes\n"
+           "            set is_operand no\n"
+           "            continue\n"
+           "        end\n"
+           "        switch $word\n"
+           "            case");
+    for (unsigned i = 0; i < OPTION_COUNT; i++)
+        if (options[i].operand[0] != '\0')
+            print_names(" '", &options[i], "'");
+    printf("\n"
+           "                set is_operand yes\n"
+           "            case ");
+    print_command_words();
+    printf("\n"
+           "                set command $word\n"
+           "                break\n"
+           "        end\n"
+           "    end\n"
+           "    test \"$command\" = \"$argv\"\n"
+           "end\n");
+}
+
+static void print_fish_rule(unsigned command)
+{
+    printf("complete -c adit -n \"__adit_is '%s'\"", commands[command].name);
+}
+
 static void print_fish_option(unsigned command, const struct row *option)
 {
-    if (commands[command].name[0] == '\0')
-        printf("complete -c adit -n __fish_use_subcommand");
-    else
-        printf("complete -c adit -n '__fish_seen_subcommand_from %s'", commands[command].name);
+    print_fish_rule(command);
     print_fish_names(option);
     if (option->operand[0] != '\0')
         printf(takes_file(option) ? " -r -F" : " -x");
@@ -288,11 +321,14 @@ static void print_fish_operand(unsigned command)
 {
     const struct row *row = &commands[command];
 
-    if (takes_file(row))
-        printf("complete -c adit -n '__fish_seen_subcommand_from %s' -F\n", row->name);
+    if (takes_file(row)) {
+        print_fish_rule(command);
+        printf(" -F\n");
+    }
     if (!takes_command(row))
         return;
-    printf("complete -c adit -n '__fish_seen_subcommand_from %s' -a '", row->name);
+    print_fish_rule(command);
+    printf(" -a '");
     print_command_words();
     printf("'\n");
 }
@@ -301,10 +337,12 @@ static void print_fish(void)
 {
     printf("# fish completion for adit\n"
            "complete -c adit -f\n");
+    print_fish_condition();
     for (unsigned i = 0; i < COMMAND_COUNT; i++) {
         if (commands[i].name[0] == '\0')
             continue;
-        printf("complete -c adit -n __fish_use_subcommand -a %s -d '", commands[i].name);
+        print_fish_rule(COMMAND_RUN);
+        printf(" -a %s -d '", commands[i].name);
         print_quoted(commands[i].summary, "\\", "\\");
         printf("'\n");
     }

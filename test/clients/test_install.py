@@ -90,6 +90,11 @@ CASES = [
     (["adit", "-c", "own"], {"own.conf"}, {"ps"}),
     (["adit", "reload", "-c", "own"], {"own.conf"}, set()),
     (["adit", "explain", "-u", ""], set(), {"ps", "--from", "own.conf"}),
+    (["adit", "-c", "own.conf", ""], {"ps", "check"}, {"own.conf"}),
+    (["adit", "-c", "own.conf", "-s", "x", "--"], {"--from"}, {"--json"}),
+    (["adit", "-c", "own.conf", "explain", "--"], {"--sni"}, {"--from", "--json"}),
+    (["adit", "--from=10.0.0.0/8", ""], {"ps", "check"}, {"own.conf"}),
+    (["adit", "help", "ps", "--"], {"--help"}, {"--from", "--json"}),
 ]
 
 
