@@ -210,6 +210,11 @@ static int create_ares(struct dns_channel *channel)
     return error_of(ares_init_options(&channel->ares, &options, mask));
 }
 
+static uint64_t try_of(uint64_t timeout_ms)
+{
+    return timeout_ms / TRIES_PER_TIMEOUT + 1;
+}
+
 int dns_channel_init(struct dns_channel *channel, struct loop *loop, uint64_t timeout_ms)
 {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
@@ -219,7 +224,7 @@ int dns_channel_init(struct dns_channel *channel, struct loop *loop, uint64_t ti
         return error_of(library_status);
     channel->loop = loop;
     channel->servers.server_count = 0;
-    channel->try_ms = timeout_ms / TRIES_PER_TIMEOUT + 1;
+    channel->try_ms = try_of(timeout_ms);
     deadline_init(&channel->retry, retry_is_due);
     task_init(&channel->work, do_work);
     for (size_t i = 0; i < ARRAY_LENGTH(channel->sockets); i++)
@@ -228,6 +233,26 @@ int dns_channel_init(struct dns_channel *channel, struct loop *loop, uint64_t ti
     if (error == 0)
         dns_sockets_use(channel->ares, &channel->servers);
     return error;
+}
+
+/* c-ares takes it when it begins, and never again. */
+int dns_channel_set_timeout(struct dns_channel *channel, uint64_t timeout_ms)
+{
+    struct ares_channeldata *ares = channel->ares;
+    uint64_t try_ms = channel->try_ms;
+
+    if (try_of(timeout_ms) == try_ms)
+        return -EALREADY;
+    channel->try_ms = try_of(timeout_ms);
+    int error = create_ares(channel);
+    if (error < 0) {
+        channel->ares = ares;
+        channel->try_ms = try_ms;
+        return error;
+    }
+    dns_sockets_use(channel->ares, &channel->servers);
+    ares_destroy(ares);
+    return 0;
 }
 
 void dns_channel_finish(struct dns_channel *channel)

@@ -43,6 +43,10 @@ struct dns_channel {
 /* `timeout_ms` is the owner's bound for a question: tries are spread over it. 0 or -errno. */
 int dns_channel_init(struct dns_channel *channel, struct loop *loop,
                      uint64_t timeout_ms) MUST_CHECK;
+/* Another bound, from now on. What is asked is cancelled, and the servers are to be set again,
+ * unless the tries stay as they were or there is no memory: then -errno, and nothing has changed.
+ * Not from within on_answer. */
+int dns_channel_set_timeout(struct dns_channel *channel, uint64_t timeout_ms) MUST_CHECK;
 /* As dns_channel_cancel_all, then closes everything. */
 void dns_channel_finish(struct dns_channel *channel);
 

@@ -492,6 +492,10 @@ void resolver_use_servers(struct resolver *resolver, const struct resolv_conf *s
 void resolver_set_timeout(struct resolver *resolver, uint64_t timeout_ms)
 {
     resolver->timeout_ms = timeout_ms;
+    if (dns_channel_set_timeout(&resolver->channel, timeout_ms) < 0)
+        return;
+    resolver->are_servers_set = false;
+    ask_whose_turn_it_is(resolver);
 }
 
 void resolver_use_hosts(struct resolver *resolver, const struct hosts_file *hosts)

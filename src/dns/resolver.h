@@ -75,8 +75,8 @@ void resolver_destroy(struct resolver *resolver);
 void resolver_set_servers(struct resolver *resolver, const char *text, size_t length);
 /* The same with servers that were parsed already. */
 void resolver_use_servers(struct resolver *resolver, const struct resolv_conf *servers);
-/* For questions that are asked from now on; the pace of their tries stays that of resolver_create.
- */
+/* For questions that are asked from now on; what is being asked is asked anew, as with other
+ * servers. Not from within on_answer. */
 void resolver_set_timeout(struct resolver *resolver, uint64_t timeout_ms);
 /* Replaces what was known; stays the caller's, for as long as the resolver goes by it. NULL: none.
  */
