@@ -25,8 +25,8 @@
 enum {
     CLIENTS_MAX = 16,
     PATIENCE_MS = 10000,
-    RELOAD_PATIENCE_MS = 60000,  /* a list of a million names takes seconds */
-    EXPLAIN_PATIENCE_MS = 15000, /* it ends by itself before that */
+    RELOAD_PATIENCE_MS = 60000,                    /* a list of a million names takes seconds */
+    EXPLAIN_PATIENCE_MS = VIEWS_EXPLAIN_MS + 5000, /* it ends by itself before that */
     RELOAD_ANSWER_SIZE = 64 * 1024,
     ACCEPTS_PER_TURN = 32,
     RETRY_MS = 100,

@@ -7,6 +7,7 @@
 #include "admin/json.h"
 #include "admin/ps.h"
 #include "admin/stats.h"
+#include "admin/views.h"
 #include "config/setting.h"
 
 #include <errno.h>
@@ -22,9 +23,9 @@
 #include <unistd.h>
 
 enum {
-    PATIENCE_S = 12,         /* adit itself gives a client 10 s */
-    EXPLAIN_PATIENCE_S = 17, /* and 15 s for an explanation */
-    RELOAD_PATIENCE_S = 65,  /* and 60 s to wait for a reload */
+    PATIENCE_S = 12,                                   /* adit itself gives a client 10 s */
+    EXPLAIN_PATIENCE_S = VIEWS_EXPLAIN_MS / 1000 + 10, /* adit ends it 5 s before */
+    RELOAD_PATIENCE_S = 65,                            /* and 60 s to wait for a reload */
     FIRST_SIZE = 64 * 1024,
     ERROR_SIZE = 64 * 1024,
 };

@@ -15,7 +15,8 @@ enum {
     HTTP_STREAM_BYTES = 64 * 1024,
     HTTP_HEAD_MS = 10000,
     HTTP_ANSWER_MS = 10000,
-    HTTP_WAIT_MS = 15000, /* for the worker's threads, a lookup, a hash */
+    HTTP_WAIT_MS = 15000,                      /* for the worker's threads, a hash */
+    HTTP_EXPLAIN_MS = VIEWS_EXPLAIN_MS + 5000, /* it ends by itself before that */
     HTTP_LINGER_MS = 2000,
     HTTP_STREAM_STUCK_MS = 15000,
     HTTP_HELD_MAX = 64 * 1024 * 1024, /* bytes of answers in all */

@@ -92,10 +92,10 @@ static void serve_events(struct http_conn *conn)
 
 /* ---- the tunnels ---- */
 
-static void wait_for_views(struct http_conn *conn)
+static void wait_for_views(struct http_conn *conn, uint64_t patience_ms)
 {
     conn->state = HTTP_WAITING;
-    http_conn_set_patience(conn, HTTP_WAIT_MS);
+    http_conn_set_patience(conn, patience_ms);
 }
 
 /* Lines of objects to an array: a comma for each newline but the last. */
@@ -134,7 +134,7 @@ static void serve_tunnels(struct http_conn *conn)
     const struct views *views = conn->server->views;
 
     conn->query.answered = tunnels_listed;
-    wait_for_views(conn);
+    wait_for_views(conn, HTTP_WAIT_MS);
     views->ops->ask_tunnels(views->self, &conn->query);
 }
 
@@ -180,7 +180,7 @@ static void serve_kill(struct http_conn *conn)
     note_kill(conn, id);
     conn->query.is_kill = true;
     conn->query.answered = tunnel_killed;
-    wait_for_views(conn);
+    wait_for_views(conn, HTTP_WAIT_MS);
     views->ops->ask_tunnels(views->self, &conn->query);
 }
 
@@ -231,7 +231,7 @@ static void serve_explain(struct http_conn *conn)
     else if (error < 0)
         http_conn_refuse(conn, 503, "Retry-After: 5\r\n", "too many ask at once; try again");
     else
-        wait_for_views(conn);
+        wait_for_views(conn, HTTP_EXPLAIN_MS);
 }
 
 /* ---- the table ---- */

@@ -38,6 +38,9 @@ struct tunnels_query {
 
 /* ---- a question to the policy */
 
+/* The longest `resolver timeout`, and a little. */
+#define VIEWS_EXPLAIN_MS 602000
+
 struct explain_answer {
     const char *verdict; /* "allow", "deny", "ask", "failed" */
     int exit_status;     /* as of `adit explain`: 0, 3, 3, 1 */
@@ -69,7 +72,7 @@ struct views_ops {
     void (*cancel_tunnels)(void *self, struct tunnels_query *query);
     void (*read_stats)(void *self, struct stats *ret_stats);
     /* 0; -EINVAL: malformed, and `*ret_problem` (static) says what is right; -EBUSY: too many at
-     * once; -ENOMEM. At most 10 s. */
+     * once; -ENOMEM. Answers in VIEWS_EXPLAIN_MS at most. */
     int (*explain)(void *self, struct explain_request *request, const char **ret_problem);
     void (*cancel_explain)(void *self, struct explain_request *request); /* harmless otherwise */
     /* The body of /api/history; the caller frees. NULL: no memory. */

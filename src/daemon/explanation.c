@@ -402,6 +402,17 @@ void explanation_start(struct explanation *explanation, const struct question *q
     }
 }
 
+void explanation_end_lookup(struct explanation *explanation)
+{
+    struct judgement *judgement = &explanation->judgement;
+
+    explanation_cancel(explanation);
+    while (!judgement_is_complete(judgement))
+        judgement_answered(judgement, RESOLVER_TIMEOUT);
+    fputs("lookup   no further answer within `resolver timeout`\n", explanation->out);
+    conclude(explanation);
+}
+
 void explanation_cancel(struct explanation *explanation)
 {
     if (explanation->is_asking)

@@ -42,6 +42,8 @@ struct explanation {
 void explanation_start(struct explanation *explanation, const struct question *question,
                        const struct snapshot *snapshot, bool is_running, struct resolver *resolver,
                        FILE *out, void (*ended)(struct explanation *, enum explanation_outcome));
+/* What is not answered yet is taken for a timeout. Contract: it has not ended. */
+void explanation_end_lookup(struct explanation *explanation);
 /* `ended` is not called any more. Harmless afterwards. */
 void explanation_cancel(struct explanation *explanation);
 

@@ -7,6 +7,8 @@
 
 #include <cmocka.h>
 
+#include "../dns/name_server.h"
+#include "config/setting.h"
 #include "daemon/file_text.h"
 #include "daemon/file_watch.h"
 #include "daemon/snapshot.h"
@@ -19,6 +21,16 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
+
+static uint64_t passed_ms; /* besides what really passes */
+
+uint64_t __real_clock_monotonic_ms(void);
+uint64_t __wrap_clock_monotonic_ms(void);
+
+uint64_t __wrap_clock_monotonic_ms(void)
+{
+    return __real_clock_monotonic_ms() + passed_ms;
+}
 
 struct fixture {
     struct loop *loop;
@@ -48,21 +60,30 @@ static struct file_text *text_of(const char *bytes)
     return text;
 }
 
-static int set_up(void **state)
+static struct snapshot *make_snapshot(uint64_t dns_timeout_ms)
 {
     const struct config_overrides overrides = {.listener_count = 0};
-    struct fixture *fixture = calloc(1, sizeof(*fixture));
     struct diagnostics *diagnostics = NULL;
     struct snapshot_listener listeners[1];
+    struct snapshot *snapshot;
     struct config *config;
 
-    assert_non_null(fixture);
-    *state = fixture;
     assert_int_equal(config_parse(NULL, NULL, &overrides, &config, &diagnostics), 0);
     diagnostics_destroy(diagnostics);
     listeners[0] = (struct snapshot_listener){
         .written = config->listeners[0], .bound = config->listeners[0], .fd = -1};
-    assert_int_equal(snapshot_create(config, listeners, 1, &fixture->snapshot), 0);
+    config->values.dns_timeout_ms = dns_timeout_ms;
+    assert_int_equal(snapshot_create(config, listeners, 1, &snapshot), 0);
+    return snapshot;
+}
+
+static int set_up(void **state)
+{
+    struct fixture *fixture = calloc(1, sizeof(*fixture));
+
+    assert_non_null(fixture);
+    *state = fixture;
+    fixture->snapshot = make_snapshot(5000);
     fixture->files[WATCHED_HOSTS] = text_of("127.0.0.1 known.example\n");
     fixture->files[WATCHED_RESOLV_CONF] = text_of("nameserver 127.0.0.1\n");
     assert_int_equal(loop_create(&fixture->loop), 0);
@@ -206,6 +227,152 @@ static void test_files_that_changed(void **state)
     assert_non_null(strstr(after.text, "lookup   A: 127.0.0.9\n"));
 }
 
+/* -- name servers that are slow */
+
+enum { WAITS_MAX = 2000 };
+
+static struct ns_question asked_a; /* the last; its name is empty until then */
+
+static void answer(const struct ns_question *question)
+{
+    static struct ns_message reply;
+
+    ns_begin(&reply, question, NOERROR);
+    ns_add_a(&reply, NULL, 60, "127.0.0.1");
+    name_server_send(question, &reply);
+}
+
+/* AAAA is never answered. */
+static void answer_a(const struct ns_question *question)
+{
+    if (question->type == DNS_A)
+        answer(question);
+}
+
+static void keep_a(const struct ns_question *question)
+{
+    if (question->type == DNS_A)
+        asked_a = *question;
+}
+
+static void tick(struct deadline *deadline)
+{
+    (void)deadline;
+}
+
+static void turn(struct fixture *fixture)
+{
+    struct deadline deadline;
+
+    deadline_init(&deadline, tick);
+    deadline_set(fixture->loop, &deadline, loop_now_ms(fixture->loop) + 10);
+    assert_int_equal(loop_turn(fixture->loop), 0);
+    deadline_cancel(fixture->loop, &deadline);
+}
+
+static void wait_for_answer(struct fixture *fixture, const struct asked *question)
+{
+    for (int i = 0; i < WAITS_MAX && question->answered == 0; i++)
+        turn(fixture);
+    assert_int_equal(question->answered, 1);
+}
+
+static void use_server(struct fixture *fixture, struct name_server *server,
+                       void (*script)(const struct ns_question *), uint64_t dns_timeout_ms)
+{
+    char line[64];
+
+    asked_a.name[0] = '\0';
+    name_server_start(server, fixture->loop, script);
+    snprintf(line, sizeof(line), "nameserver 127.0.0.1:%u\n", server->port);
+    file_text_release(fixture->files[WATCHED_RESOLV_CONF]);
+    fixture->files[WATCHED_RESOLV_CONF] = text_of(line);
+    snapshot_release(fixture->snapshot);
+    fixture->snapshot = make_snapshot(dns_timeout_ms);
+}
+
+static void wait_until_it_waits(struct fixture *fixture, struct asked *question)
+{
+    const char *problem;
+
+    assert_int_equal(start(fixture, question, &problem), 0);
+    for (int i = 0; i < WAITS_MAX && asked_a.name[0] == '\0'; i++)
+        turn(fixture);
+    assert_string_equal(asked_a.name, "slow.example");
+}
+
+/* As late as tunnels wait for one. */
+static void test_an_answer_that_takes_long(void **state)
+{
+    struct asked question = {.request = {.words = {"slow.example:80"}}};
+    struct fixture *fixture = *state;
+    struct name_server server;
+
+    use_server(fixture, &server, keep_a, 60000);
+    wait_until_it_waits(fixture, &question);
+    passed_ms += 50000;
+    for (int i = 0; i < 3; i++)
+        turn(fixture);
+    assert_int_equal(question.answered, 0);
+    answer(&asked_a);
+    for (int i = 0; i < 3; i++)
+        turn(fixture);
+    passed_ms += 10001;
+    wait_for_answer(fixture, &question);
+    assert_string_equal(question.verdict, "allow");
+    assert_non_null(strstr(question.text, "lookup   AAAA: timeout\n"));
+    name_server_stop(&server);
+}
+
+static void test_nothing_is_answered(void **state)
+{
+    struct asked question = {.request = {.words = {"slow.example:80"}}};
+    struct fixture *fixture = *state;
+    struct name_server server;
+
+    use_server(fixture, &server, keep_a, 60000);
+    wait_until_it_waits(fixture, &question);
+    passed_ms += 60001;
+    wait_for_answer(fixture, &question);
+    assert_string_equal(question.verdict, "failed");
+    assert_non_null(strstr(question.text, "verdict: the lookup failed (504)"));
+    name_server_stop(&server);
+}
+
+/* The question for AAAA began when `resolver timeout` was longer. */
+static void test_what_is_known_by_then(void **state)
+{
+    struct asked before = {.request = {.words = {"slow.example:80"}}};
+    struct asked after = before;
+    struct asked none = {.request = {.words = {"[::1]:80"}}};
+    struct fixture *fixture = *state;
+    struct name_server server;
+    const char *problem;
+
+    use_server(fixture, &server, answer_a, 60000);
+    assert_int_equal(start(fixture, &before, &problem), 0);
+    ask(fixture, &none);
+    snapshot_release(fixture->snapshot);
+    fixture->snapshot = make_snapshot(5000);
+    assert_int_equal(start(fixture, &after, &problem), 0);
+    for (int i = 0; i < 20; i++)
+        turn(fixture);
+    passed_ms += 7000;
+    wait_for_answer(fixture, &after);
+    assert_int_equal(before.answered, 0);
+    assert_string_equal(after.verdict, "allow");
+    assert_non_null(strstr(after.text, "lookup   no further answer within `resolver timeout`\n"));
+    passed_ms += 60000;
+    wait_for_answer(fixture, &before);
+    name_server_stop(&server);
+}
+
+static void test_who_asks_waits_longer(void **state)
+{
+    (void)state;
+    assert_true(setting_row(SETTING_RESOLVER_TIMEOUT)->max + 1000 < VIEWS_EXPLAIN_MS);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -214,6 +381,10 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_bounded_and_taken_back, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_taken_back_at_the_last_moment, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_files_that_changed, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_an_answer_that_takes_long, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_nothing_is_answered, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_what_is_known_by_then, set_up, tear_down),
+        cmocka_unit_test(test_who_asks_waits_longer),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
