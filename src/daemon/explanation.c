@@ -5,6 +5,7 @@
  */
 #include "daemon/explanation.h"
 
+#include "base/escape.h"
 #include "config/week_time.h"
 #include "daemon/snapshot.h"
 #include "tunnel/auth_users.h"
@@ -38,11 +39,25 @@ int explanation_exit_status(enum explanation_outcome outcome)
 
 /* -- words */
 
+/* A word of the question, or a name that may be a file's: it may hold anything. */
+static void print_outside(FILE *out, const char *words)
+{
+    char buffer[1024];
+    struct text text;
+
+    text_init(&text, buffer, sizeof(buffer));
+    escape_add(&text, words, strlen(words), sizeof(buffer) - 1, ESCAPE_PLAIN);
+    fputs(buffer, out);
+}
+
 static void print_named(FILE *out, const char *rule, const char *place)
 {
-    fputs(rule, out);
-    if (strcmp(rule, place) != 0)
-        fprintf(out, " (%s)", place);
+    print_outside(out, rule);
+    if (strcmp(rule, place) != 0) {
+        fputs(" (", out);
+        print_outside(out, place);
+        fputc(')', out);
+    }
 }
 
 static void print_rule(FILE *out, const struct verdict *verdict)
@@ -82,8 +97,10 @@ static void print_reports(const struct explanation *explanation, const struct ve
     for (size_t i = 0; i < verdict->report_count; i++) {
         const struct policy_rule_source *rule = &source->rules[verdict->reports[i]];
 
-        fprintf(explanation->out, "report   %s (%s) would %s, and is only logged\n", rule->name,
-                rule->place, rule->is_allow ? "allow" : "deny");
+        fputs("report   ", explanation->out);
+        print_named(explanation->out, rule->name, rule->place);
+        fprintf(explanation->out, " would %s, and is only logged\n",
+                rule->is_allow ? "allow" : "deny");
     }
 }
 
@@ -122,10 +139,13 @@ static void print_policy(const struct explanation *explanation, bool is_running)
 {
     const char *path = explanation->snapshot->config->path;
 
-    fprintf(explanation->out, "policy   %s%s\n", is_running ? "of the running adit: " : "",
-            path != NULL ? path
-            : is_running ? "the built-in one"
-                         : "the built-in one (-c FILE: the file's, -s PATH: the running adit's)");
+    fputs(is_running ? "policy   of the running adit: " : "policy   ", explanation->out);
+    print_outside(explanation->out,
+                  path != NULL ? path
+                  : is_running
+                      ? "the built-in one"
+                      : "the built-in one (-c FILE: the file's, -s PATH: the running adit's)");
+    fputc('\n', explanation->out);
 }
 
 static void print_question(const struct explanation *explanation,
@@ -142,8 +162,9 @@ static void print_question(const struct explanation *explanation,
     authority_print(&text, &question->target);
     fprintf(out, "target   %s\nclient   ", buffer);
     print_address(out, &question->client);
-    fprintf(out, ", user %s, at listener ",
-            words[QUESTION_USER] != NULL ? words[QUESTION_USER] : "nobody");
+    fputs(", user ", out);
+    print_outside(out, words[QUESTION_USER] != NULL ? words[QUESTION_USER] : "nobody");
+    fputs(", at listener ", out);
     print_listener(out, listener);
     if (explanation->judgement.has_time)
         fprintf(out, ", %s %02u:%02u", week_day_name(facts->weekday), facts->minute / 60u,
@@ -348,10 +369,10 @@ static bool check_user(const struct explanation *explanation)
     if (auth_users_find(users, user, strlen(user)) != NULL)
         return true;
     const struct tunnel_error_row *row = tunnel_error_row(TUNNEL_ERROR_AUTH_WRONG);
-    fprintf(explanation->out,
-            "user     %s is not in the users file\n"
-            "verdict: ask (%u), %s: %s\n",
-            user, row->status, row->token, row->text);
+    fputs("user     ", explanation->out);
+    print_outside(explanation->out, user);
+    fprintf(explanation->out, " is not in the users file\nverdict: ask (%u), %s: %s\n", row->status,
+            row->token, row->text);
     return false;
 }
 

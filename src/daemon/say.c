@@ -9,6 +9,8 @@
  */
 #include "daemon/say.h"
 
+#include "base/escape.h"
+
 #include <poll.h>
 #include <stdarg.h>
 #include <stdbool.h>
@@ -51,24 +53,41 @@ void say_lines(const char *lines)
     }
 }
 
+/* With names of files and words of a command line in it, which may hold anything. */
+static void write_escaped(const char *prefix, const char *format, va_list arguments)
+{
+    char raw[TEXT_MAX_BYTES];
+    char escaped[TEXT_MAX_BYTES];
+    struct text text;
+
+    vsnprintf(raw, sizeof(raw), format, arguments);
+    text_init(&text, escaped, sizeof(escaped));
+    for (const char *at = raw; *at != '\0';) {
+        size_t length = strcspn(at, "\n");
+
+        if (length == 0)
+            text_add_char(&text, *at++); /* the start line has two */
+        else
+            escape_add(&text, at, length, sizeof(escaped), ESCAPE_PLAIN);
+        at += length;
+    }
+    (void)write_line(prefix, escaped, PATIENCE_MS);
+}
+
 void say(const char *format, ...)
 {
-    char text[TEXT_MAX_BYTES];
     va_list arguments;
 
     va_start(arguments, format);
-    vsnprintf(text, sizeof(text), format, arguments);
+    write_escaped("adit: ", format, arguments);
     va_end(arguments);
-    (void)write_line("adit: ", text, PATIENCE_MS);
 }
 
 void say_plainly(const char *format, ...)
 {
-    char text[TEXT_MAX_BYTES];
     va_list arguments;
 
     va_start(arguments, format);
-    vsnprintf(text, sizeof(text), format, arguments);
+    write_escaped("", format, arguments);
     va_end(arguments);
-    (void)write_line("", text, PATIENCE_MS);
 }

@@ -6,7 +6,8 @@
 
 #include "base/contract.h"
 
-/* `adit: ` in front, a newline behind. What happened: why; what to do. */
+/* Controls and bytes that are not UTF-8 are escaped. `adit: ` in front, a newline behind. What
+ * happened: why; what to do. */
 void say(const char *format, ...) PRINTF_LIKE(1, 2);
 /* The same without the prefix. */
 void say_plainly(const char *format, ...) PRINTF_LIKE(1, 2);

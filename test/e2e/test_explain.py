@@ -70,6 +70,12 @@ def test_report_rules_are_told(explain):
     assert "report   would rather not (adit.conf:3) would deny, and is only logged" in done.stdout
 
 
+def test_what_comes_from_outside_moves_no_cursor(explain):
+    done = explain("127.0.0.1:80", "-u", "x\x1b]0;pwn\a\u202e")
+    assert r", user x\u001b]0;pwn\u0007\u202e, at" in done.stdout
+    assert r"user     x\u001b]0;pwn\u0007\u202e is not in" in done.stdout
+
+
 def test_users(explain):
     assert explain("secret.example:22").returncode == 3
     assert last(explain("secret.example:22")).startswith("verdict: ask (407)")

@@ -74,6 +74,18 @@ static void test_a_slow_reader_has_the_line(void **state)
     assert_in_range(waited_ms, 1, 1000);
 }
 
+static void test_names_of_files_move_no_cursor(void **state)
+{
+    static const char line[] = "adit: can't read caf\\xe9\\u001b[2J\\u202e\n";
+    char bytes[64];
+
+    (void)state;
+    is_reader_slow = true;
+    say("can't read %s", "caf\xe9\x1b[2J\u202e");
+    assert_int_equal(read(pipe_fds[0], bytes, sizeof(bytes)), (ssize_t)strlen(line));
+    assert_memory_equal(bytes, line, strlen(line));
+}
+
 static void test_many_lines_wait_once(void **state)
 {
     (void)state;
@@ -89,6 +101,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_a_slow_reader_has_the_line, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_names_of_files_move_no_cursor, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_many_lines_wait_once, set_up, tear_down),
     };
 
