@@ -172,10 +172,11 @@ static bool overlap(const struct ip_endpoint *a, const struct ip_endpoint *b)
 
 /* What of `listeners` is in the endpoint's way; NULL: nothing. */
 static const struct ip_endpoint *find_overlap(const struct listeners *listeners,
-                                              const struct ip_endpoint *endpoint)
+                                              const struct ip_endpoint *endpoint, bool takes_v4)
 {
     for (size_t i = 0; i < listeners->count; i++)
-        if (overlap(&listeners->endpoints[i], endpoint))
+        if (overlap(&listeners->endpoints[i], endpoint) ||
+            (takes_v4 && wants_v4(&listeners->endpoints[i], 1, endpoint->port)))
             return &listeners->endpoints[i];
     return NULL;
 }
@@ -188,7 +189,7 @@ static const struct ip_endpoint *find_contradiction(const struct listeners_plan 
     for (size_t i = 0; i < plan->count; i++)
         if (i != index && overlap(&plan->endpoints[i], endpoint))
             return &plan->endpoints[i];
-    return plan->beside != NULL ? find_overlap(plan->beside, endpoint) : NULL;
+    return plan->beside != NULL ? find_overlap(plan->beside, endpoint, false) : NULL;
 }
 
 static void explain_failure(struct text *message, const struct listeners_plan *plan, size_t index,
@@ -196,11 +197,12 @@ static void explain_failure(struct text *message, const struct listeners_plan *p
 {
     const struct ip_endpoint *endpoint = &plan->endpoints[index];
     const struct ip_endpoint *twin = find_contradiction(plan, index);
-    const struct ip_endpoint *own = find_overlap(plan->before, endpoint);
+    bool takes_v4 = listeners_would_take_v4(plan, endpoint);
+    const struct ip_endpoint *own = find_overlap(plan->before, endpoint, takes_v4);
     const struct ip_endpoint *dual = find_dual(plan->before, endpoint);
 
     if (own == NULL)
-        own = find_overlap(plan->others, endpoint);
+        own = find_overlap(plan->others, endpoint, takes_v4);
     if (dual == NULL)
         dual = find_dual(plan->others, endpoint);
     text_add(message, "adit: can't listen on ");

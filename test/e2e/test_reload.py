@@ -19,7 +19,7 @@ from support.adit import binary, is_sanitized, run_adit
 from support.checks import connects, echoes, eventually, works
 from support.client import Client, connect_head, open_tunnel
 from support.names import Answer, ScriptedNames
-from support.origins import Echo
+from support.origins import Echo, closed_port
 from support.page import TELLS, Events, ask, head
 from support.users import basic, htpasswd
 
@@ -203,6 +203,16 @@ def test_a_listener_that_cannot_be_opened_changes_nothing(running, origin, adit)
     done = run.reload(f"listen {busy.address}\n" + RULES, status=1)
     assert busy.address in done.stderr and "in use" in done.stderr
     assert works(run.proxy, server)
+
+
+@pytest.mark.parametrize("old", ["listen {}:{}", "listen 127.0.0.1:0\nadmin {}:{}"])
+def test_from_ipv4_to_the_ipv6_wildcard(running, old):
+    """Nobody else is in the way."""
+    address, port = "127.0.0.1", closed_port()
+    run = running(old.format(address, port) + "\n" + RULES)
+    done = run.reload(f"listen [::]:{port}\nallow from loopback to any\n", status=1)
+    assert f"this adit itself listens on {address}:{port} until the reload is done" in done.stderr
+    assert "another program" not in done.stderr
 
 
 def test_connections_that_wait_at_a_listener_that_goes_are_served(running, origin):

@@ -142,6 +142,9 @@ static void test_its_own_are_in_the_way(void **state)
     expect_own(&wanted, &nothing, &first, name);
     wanted.address = endpoint("0.0.0.0:1").address;
     expect_own(&wanted, &nothing, &first, name);
+    wanted.address = endpoint("[::]:1").address; /* that would take IPv4 */
+    expect_own(&wanted, &first, &nothing, name);
+    expect_own(&wanted, &nothing, &first, name);
     listeners_close(&first);
 }
 
