@@ -6,7 +6,7 @@
  *
  * A socket on [::] takes IPv4, too, where no listener of ours wants that port for IPv4. It cannot
  * be changed later: a reload that adds or removes such a listener finds the socket as it was
- * opened.
+ * opened, and says so.
  */
 #include "daemon/listeners.h"
 
@@ -237,6 +237,18 @@ static void explain_failure(struct text *message, const struct listeners_plan *p
     text_add(message, "\n");
 }
 
+/* Whoever came by IPv4 is refused, though the configuration says no such thing. */
+static void warn_of_v6_only(struct text *message, const struct ip_endpoint *endpoint)
+{
+    text_add(message, "adit: warning: ");
+    ip_endpoint_print(message, endpoint);
+    text_add(message,
+             " takes IPv6 only until adit is restarted, since it was opened beside an IPv4 "
+             "listener; restart adit, or listen on 0.0.0.0:");
+    text_add_decimal(message, endpoint->port);
+    text_add(message, " as well\n");
+}
+
 int listeners_open(const struct listeners_plan *plan, struct listeners *ret_listeners,
                    struct text *message)
 {
@@ -246,8 +258,12 @@ int listeners_open(const struct listeners_plan *plan, struct listeners *ret_list
     for (size_t i = 0; i < plan->count; i++) {
         const struct ip_endpoint *endpoint = &plan->endpoints[i];
 
-        if (!take_over(plan->before, endpoint, &listeners)) {
-            bool takes_v4 = listeners_would_take_v4(plan, endpoint);
+        bool takes_v4 = listeners_would_take_v4(plan, endpoint);
+
+        if (take_over(plan->before, endpoint, &listeners)) {
+            if (takes_v4 && !listeners.takes_v4[i])
+                warn_of_v6_only(message, endpoint);
+        } else {
             int fd = open_one(endpoint, takes_v4, &listeners.endpoints[i]);
 
             if (fd < 0) {

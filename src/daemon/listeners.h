@@ -30,7 +30,8 @@ struct listeners_plan {
 /* [::]:PORT takes IPv4 as well, unless an IPv4 address is to be listened on at that port: then each
  * has its own. That is decided when the socket is opened.
  *
- * All or none. 0, or -errno and in `message` a line: what happened, why and what to do. */
+ * All or none. 0 and in `message` warnings, or -errno and there a line: what happened, why and what
+ * to do. */
 int listeners_open(const struct listeners_plan *plan, struct listeners *ret_listeners,
                    struct text *message) MUST_CHECK;
 /* Whether a socket on the endpoint would take IPv4 as well if the plan's were opened now. */

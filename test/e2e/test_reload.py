@@ -215,6 +215,21 @@ def test_from_ipv4_to_the_ipv6_wildcard(running, old):
     assert "another program" not in done.stderr
 
 
+def test_an_ipv6_wildcard_that_loses_its_ipv4_listener(running, origin):
+    """The socket on [::] can't be changed: whoever came by IPv4 is refused, and that is said, also
+    by the next reload, but not while somebody else takes IPv4 there."""
+    server, port = origin(Echo), closed_port()
+    both = f"listen 127.0.0.1:{port}\nlisten [::]:{port}\nallow from loopback to any, special\n"
+    run = running(both)
+    warning = f"[::]:{port} takes IPv6 only until adit is restarted"
+    for text, is_less in ((both.replace(f"listen 127.0.0.1:{port}\n", ""), True),
+                          (both.replace(f"listen 127.0.0.1:{port}\n", "timeout idle 1h\n"), True),
+                          (both.replace("127.0.0.1", "0.0.0.0"), False)):
+        assert (warning in run.reload(text).stderr) == is_less, text
+        with open_tunnel(("::1", port), server.authority):
+            pass
+
+
 def test_connections_that_wait_at_a_listener_that_goes_are_served(running, origin):
     """Their requests were sent before the reload: each gets its answer. (A client that is silent so
     far is not yet handed to adit, TCP_DEFER_ACCEPT, and finds the listener gone.)"""

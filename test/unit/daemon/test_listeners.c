@@ -195,9 +195,10 @@ static bool takes_v4(int fd)
     return !is_v6_only;
 }
 
-/* What a socket takes was decided when it was opened, whoever has it later. */
+/* What a socket takes was decided when it was opened, whoever has it later: that is said. */
 static void expect_kept(const struct ip_endpoint *wanted, const struct listeners *opened)
 {
+    bool is_less = ip_address_is_unspecified(&wanted->address) && !opened->takes_v4[0];
     char message[512];
     struct listeners kept;
     struct text text;
@@ -206,6 +207,7 @@ static void expect_kept(const struct ip_endpoint *wanted, const struct listeners
     assert_int_equal(open_some(wanted, 1, opened, &kept, &text), 0);
     assert_int_equal(kept.ids[0], opened->ids[0]);
     assert_int_equal(kept.takes_v4[0], opened->takes_v4[0]);
+    assert_int_equal(strstr(message, "takes IPv6 only") != NULL, is_less);
 }
 
 static void test_a_wildcard_takes_ipv4_where_it_may(void **state)
