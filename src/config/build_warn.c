@@ -112,13 +112,6 @@ static bool reaches_smtp(const struct policy_rule_source *rule)
     return true;
 }
 
-/* A deny of port 25 for everybody. */
-static bool denies_smtp(const struct policy_rule_source *rule)
-{
-    return !rule->is_allow && !rule->is_report && rule->condition_count == 1 &&
-           rule->conditions[0].kind == POLICY_PORT && has_port(&rule->conditions[0], SMTP_PORT);
-}
-
 /* `allow to localhost` can't come true: the name is matched, but never the address behind it. */
 static bool allows_only_localhost(const struct policy_rule_source *rule)
 {
@@ -147,8 +140,7 @@ static void warn_of_time(struct warnings *warnings, const struct rule_draft *rul
          NULL);
 }
 
-static void warn_of_rule(struct warnings *warnings, const struct rule_draft *rule,
-                         bool is_smtp_denied)
+static void warn_of_rule(struct warnings *warnings, const struct rule_draft *rule)
 {
     const struct policy_rule_source *source = &rule->source;
     bool is_allowing = source->is_allow && !source->is_report;
@@ -156,11 +148,6 @@ static void warn_of_rule(struct warnings *warnings, const struct rule_draft *rul
     if (rule->inside_place.line > 0)
         warn(warnings, WARNING_INSIDE, &rule->inside_place,
              "this waits for a later version: what runs inside a tunnel is not looked at yet",
-             NULL);
-    if (is_allowing && !is_smtp_denied && reaches_smtp(source))
-        warn(warnings, WARNING_SMTP, &rule->place,
-             "this rule reaches port 25 (mail): spammers look for that; name ports, or write `deny "
-             "port 25` in front",
              NULL);
     if (is_allowing && allows_only_localhost(source))
         warn(warnings, WARNING_LOCALHOST, &rule->place,
@@ -178,14 +165,10 @@ static void warn_of_rules(struct warnings *warnings)
 {
     const struct vector *rules = &warnings->builder->owner->rules;
     const struct rule_draft *drafts = rules->items;
-    bool is_smtp_denied = false;
 
-    for (size_t i = 0; i < rules->count; i++) {
-        if (drafts[i].is_bad)
-            continue;
-        is_smtp_denied |= denies_smtp(&drafts[i].source);
-        warn_of_rule(warnings, &drafts[i], is_smtp_denied);
-    }
+    for (size_t i = 0; i < rules->count; i++)
+        if (!drafts[i].is_bad)
+            warn_of_rule(warnings, &drafts[i]);
 }
 
 /* -- rules among themselves */
@@ -203,15 +186,24 @@ static size_t find_last_special(const struct rule_cover *cover, const struct vec
     return last;
 }
 
-/* Whether the rule at `first` leaves nothing to the one at `second`. */
-static bool leaves_nothing(struct rule_cover *cover, const struct vector *rules, size_t first,
-                           size_t second, size_t last_special)
+struct comparison {
+    struct rule_cover cover;
+    const struct vector *rules;
+    size_t last_special;
+    struct covered_condition smtp; /* `port 25` */
+};
+
+/* Whether the rule at `first` leaves nothing to the one at `second`, or nothing that meets `also`.
+ */
+static bool leaves_nothing(struct comparison *comparison, size_t first, size_t second,
+                           const struct covered_condition *also)
 {
-    const struct rule_draft *drafts = rules->items;
+    struct rule_cover *cover = &comparison->cover;
+    const struct rule_draft *drafts = comparison->rules->items;
     const struct policy_rule_source *early = &drafts[first].source;
     const struct policy_rule_source *late = &drafts[second].source;
 
-    if (drafts[first].is_bad || early->is_report || !rule_cover_has(cover, first, second))
+    if (drafts[first].is_bad || early->is_report || !rule_cover_has(cover, first, second, also))
         return false;
     if (!early->is_allow || rule_cover_has_special(cover, early, late))
         return true;
@@ -219,46 +211,64 @@ static bool leaves_nothing(struct rule_cover *cover, const struct vector *rules,
         return false;
     /* What the allow leaves are special-purpose addresses. Another allow does not reach them
      * either, and a deny of what nothing allows further down changes nothing. */
-    return late->is_allow || (!late->is_report && last_special <= second);
+    return late->is_allow || (!late->is_report && comparison->last_special <= second);
 }
 
-static void compare_rules(struct warnings *warnings, struct rule_cover *cover)
+/* The first rule that leaves nothing to that one; itself when none does. */
+static size_t find_decider(struct comparison *comparison, size_t rule,
+                           const struct covered_condition *also)
 {
-    const struct vector *rules = &warnings->builder->owner->rules;
-    const struct rule_draft *drafts = rules->items;
-    size_t last_special = find_last_special(cover, rules);
+    size_t first = 0;
 
-    for (size_t second = 1; second < rules->count && cover->steps_left > 0; second++) {
-        size_t first = 0;
-
-        if (drafts[second].is_bad)
-            continue;
-        while (first < second && !leaves_nothing(cover, rules, first, second, last_special))
-            first++;
-        if (first < second)
-            warn(warnings, WARNING_NEVER, &drafts[second].place,
-                 "this rule can never decide: ", drafts[first].source.place,
-                 " comes first, and matches all that it does; move it in front, or leave it out",
-                 NULL);
-    }
+    while (first < rule && !leaves_nothing(comparison, first, rule, also))
+        first++;
+    return first;
 }
 
-static void warn_of_dead_rules(struct warnings *warnings)
+static void compare_rule(struct warnings *warnings, struct comparison *comparison, size_t at)
 {
+    const struct rule_draft *drafts = comparison->rules->items;
+    const struct policy_rule_source *rule = &drafts[at].source;
+    size_t first = find_decider(comparison, at, NULL);
+
+    if (first < at)
+        warn(warnings, WARNING_NEVER, &drafts[at].place,
+             "this rule can never decide: ", drafts[first].source.place,
+             " comes first, and matches all that it does; move it in front, or leave it out", NULL);
+    else if (rule->is_allow && !rule->is_report && reaches_smtp(rule) &&
+             find_decider(comparison, at, &comparison->smtp) == at &&
+             comparison->cover.steps_left > 0)
+        warn(warnings, WARNING_SMTP, &drafts[at].place,
+             "this rule reaches port 25 (mail): spammers look for that; name ports, or write `deny "
+             "port 25` in front",
+             NULL);
+}
+
+static void compare_rules(struct warnings *warnings)
+{
+    static const struct policy_value smtp_value = {.kind = POLICY_VALUE_PORTS,
+                                                   .ports = {SMTP_PORT, SMTP_PORT}};
+    static const struct policy_condition smtp = {
+        .kind = POLICY_PORT, .values = &smtp_value, .value_count = 1};
     struct config_owner *owner = warnings->builder->owner;
+    const struct rule_draft *drafts = owner->rules.items;
     const struct config_place place = {.file = warnings->builder->paths[0]};
-    struct rule_cover cover;
+    struct comparison comparison = {.rules = &owner->rules};
+    struct rule_cover *cover = &comparison.cover;
+    bool is_ready = rule_cover_init(cover, owner) == 0;
 
-    if (rule_cover_init(&cover, owner) == 0)
-        compare_rules(warnings, &cover);
-    else
-        owner->arena.is_exhausted = true;
-    if (cover.is_cut)
+    rule_cover_add(cover, &smtp, &comparison.smtp);
+    comparison.last_special = find_last_special(cover, &owner->rules);
+    for (size_t i = 0; is_ready && i < owner->rules.count && cover->steps_left > 0; i++)
+        if (!drafts[i].is_bad)
+            compare_rule(warnings, &comparison, i);
+    if (cover->is_cut)
         warn(warnings, WARNING_NOT_COMPARED, &place,
              "not all of its rules were compared with each other, since there are too many: some "
              "may never decide of which nothing is said",
              NULL);
-    rule_cover_finish(&cover);
+    owner->arena.is_exhausted |= cover->arena.is_exhausted;
+    rule_cover_finish(cover);
 }
 
 static const struct rule_draft *find_named(const struct vector *rules, const char *name)
@@ -360,7 +370,7 @@ void build_warn(struct config_builder *builder)
     bool is_good = diagnostics_error_count(builder->diagnostics) == 0;
 
     warn_of_rules(&warnings);
-    warn_of_dead_rules(&warnings);
+    compare_rules(&warnings);
     warn_of_names(&warnings);
     warn_of_users(&warnings);
     if (is_good) { /* else who uses them, or what they have, may be what is not understood */

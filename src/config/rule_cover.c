@@ -418,25 +418,32 @@ static bool may_ask_first(const struct rule_cover *cover, const struct policy_ru
     return is_waiting;
 }
 
-/* Its cheap conditions first: most rules differ in one of those. */
-bool rule_cover_has(struct rule_cover *cover, size_t first, size_t second)
+/* Whether one of the rule's conditions is stronger, or the one beside the rule. */
+static bool is_met(struct rule_cover *cover, const struct covered_condition *condition,
+                   const struct covered_rule *rule, const struct covered_condition *also)
+{
+    bool is_negated = condition->source->is_negated;
+
+    for (size_t i = 0; i < rule->source->condition_count; i++)
+        if (is_weaker(cover, condition, is_negated, &rule->conditions[i]))
+            return true;
+    return also != NULL && is_weaker(cover, condition, is_negated, also);
+}
+
+bool rule_cover_has(struct rule_cover *cover, size_t first, size_t second,
+                    const struct covered_condition *also)
 {
     const struct covered_rule *outer = &cover->rules[first];
     const struct covered_rule *inner = &cover->rules[second];
+    unsigned kinds = inner->kinds | (also != NULL ? 1U << also->source->kind : 0);
 
-    if (!spend(cover, 1) || (outer->needed & ~inner->kinds) != 0 ||
+    if (!spend(cover, 1) || (outer->needed & ~kinds) != 0 ||
         may_ask_first(cover, outer->source, inner->source))
         return false;
-    for (size_t i = 0; i < outer->source->condition_count; i++) {
-        const struct covered_condition *condition = &outer->conditions[i];
-        bool is_met = (outer->needed >> condition->source->kind & 1) == 0;
-
-        for (size_t j = 0; j < inner->source->condition_count && !is_met; j++)
-            is_met =
-                is_weaker(cover, condition, condition->source->is_negated, &inner->conditions[j]);
-        if (!is_met)
+    for (size_t i = 0; i < outer->source->condition_count; i++)
+        if ((outer->needed >> outer->conditions[i].source->kind & 1) != 0 &&
+            !is_met(cover, &outer->conditions[i], inner, also))
             return false;
-    }
     return true;
 }
 
@@ -475,17 +482,17 @@ bool rule_cover_is_void(struct rule_cover *cover, size_t rule)
 
 /* -- all rules of a configuration */
 
-static void cover_condition(struct rule_cover *cover, struct covered_condition *covered,
-                            const struct policy_condition *condition)
+void rule_cover_add(struct rule_cover *cover, const struct policy_condition *condition,
+                    struct covered_condition *ret_covered)
 {
-    covered->source = condition;
+    *ret_covered = (struct covered_condition){.source = condition};
     if (cover->ranges_left == 0) {
         cover->is_cut = true;
         return;
     }
-    covered->is_ranges = condition_ranges_make(&cover->arena, cover->owner, condition,
-                                               &covered->ranges, &covered->others);
-    size_t count = covered->ranges.ranges.count + covered->others.ranges.count;
+    ret_covered->is_ranges = condition_ranges_make(&cover->arena, cover->owner, condition,
+                                                   &ret_covered->ranges, &ret_covered->others);
+    size_t count = ret_covered->ranges.ranges.count + ret_covered->others.ranges.count;
     cover->ranges_left -= count < cover->ranges_left ? count : cover->ranges_left;
 }
 
@@ -496,7 +503,7 @@ static void cover_rule(struct rule_cover *cover, struct covered_rule *covered,
     covered->conditions =
         arena_allocate(&cover->arena, (rule->condition_count + 1) * sizeof(*covered->conditions));
     for (size_t i = 0; i < rule->condition_count && !cover->arena.is_exhausted; i++) {
-        cover_condition(cover, &covered->conditions[i], &rule->conditions[i]);
+        rule_cover_add(cover, &rule->conditions[i], &covered->conditions[i]);
         covered->kinds |= 1U << rule->conditions[i].kind;
         if (!is_universal(&covered->conditions[i]))
             covered->needed |= 1U << rule->conditions[i].kind;

@@ -42,11 +42,16 @@ struct rule_cover {
 int rule_cover_init(struct rule_cover *cover, const struct config_owner *owner) MUST_CHECK;
 void rule_cover_finish(struct rule_cover *cover);
 
+/* Of a condition that is in no rule; it must live as long. */
+void rule_cover_add(struct rule_cover *cover, const struct policy_condition *condition,
+                    struct covered_condition *ret_covered);
+
 /* True when no facts meet all conditions of the rule. */
 bool rule_cover_is_void(struct rule_cover *cover, size_t rule) MUST_CHECK;
-/* True where the rule at `first` matches all that the one at `second` does. Special-purpose
- * addresses, which an allow may not reach, apart. */
-bool rule_cover_has(struct rule_cover *cover, size_t first, size_t second) MUST_CHECK;
+/* True where the rule at `first` matches all that the one at `second` does, or, of that, what meets
+ * `also` (NULL: nothing more). Special-purpose addresses, which an allow may not reach, apart. */
+bool rule_cover_has(struct rule_cover *cover, size_t first, size_t second,
+                    const struct covered_condition *also) MUST_CHECK;
 /* Whether the rule's `to` or `address` names special-purpose space, some of it. */
 bool rule_names_special(const struct rule_cover *cover,
                         const struct policy_rule_source *rule) MUST_CHECK;
