@@ -1,6 +1,7 @@
 /* Columns are as wide as the widest value that came, so two passes are made over the lines. Where
  * that is wider than the terminal, the widest texts are cut, evenly, down to what still tells them
- * apart; and where that is too wide, too, columns are left out, those first that say least.
+ * apart; and where that is too wide, too, columns are left out, those first that say least, and all
+ * cut anew.
  *
  * Values may hold what clients sent: they are escaped.
  */
@@ -18,21 +19,25 @@
 enum {
     CELL_SIZE = 1024, /* nothing that ps shows is longer, but for what is escaped over and over */
     GAP = 2,
-    CUT_TO = 8, /* columns that a text keeps */
     LINE_SIZE = 16384,
+    EMPTY_DROPPED = 2, /* the turn of those columns that hold nothing but "-" */
+    LAST_DROPPED = 8,  /* then texts are cut even to CUT_TO */
+    CUT_TO = 8,
 };
 
 static const struct column {
     const char *title;
     const char *field;
     enum { COLUMN_TEXT, COLUMN_BYTES, COLUMN_AGE } kind;
-    unsigned dropped; /* in which order: 1 goes first; 0: never */
+    unsigned dropped; /* in which turn: 1 goes first; 0: never */
+    size_t cut_to;    /* what it keeps: an IPv4 address and a mark are 16; 0: it is not cut */
 } columns[] = {
-    {"ID", "id", COLUMN_TEXT, 0},         {"AGE", "duration_ms", COLUMN_AGE, 7},
-    {"UP", "up_bytes", COLUMN_BYTES, 5},  {"DOWN", "down_bytes", COLUMN_BYTES, 6},
-    {"CLIENT", "client", COLUMN_TEXT, 4}, {"USER", "user", COLUMN_TEXT, 3},
-    {"TARGET", "target", COLUMN_TEXT, 0}, {"ADDRESS", "address", COLUMN_TEXT, 1},
-    {"RULE", "rule", COLUMN_TEXT, 2},
+    /* Ids are copied into other commands. */
+    {"ID", "id", COLUMN_TEXT, 0, 0},          {"AGE", "duration_ms", COLUMN_AGE, 8, 0},
+    {"UP", "up_bytes", COLUMN_BYTES, 6, 0},   {"DOWN", "down_bytes", COLUMN_BYTES, 7, 0},
+    {"CLIENT", "client", COLUMN_TEXT, 5, 16}, {"USER", "user", COLUMN_TEXT, 4, 8},
+    {"TARGET", "target", COLUMN_TEXT, 0, 20}, {"ADDRESS", "address", COLUMN_TEXT, 1, 16},
+    {"RULE", "rule", COLUMN_TEXT, 3, 12},
 };
 enum { COLUMN_COUNT = ARRAY_LENGTH(columns) };
 
@@ -43,6 +48,7 @@ struct row {
 struct layout {
     size_t widths[COLUMN_COUNT];
     bool is_shown[COLUMN_COUNT];
+    bool is_empty[COLUMN_COUNT]; /* nobody has a value */
     bool is_utf8;
 };
 
@@ -239,6 +245,7 @@ static void widen(struct layout *layout, const struct row *row)
         size_t width = top_text_width(row->cells[i], layout->is_utf8);
 
         layout->widths[i] = width > layout->widths[i] ? width : layout->widths[i];
+        layout->is_empty[i] &= strcmp(row->cells[i], "-") == 0;
     }
 }
 
@@ -252,47 +259,44 @@ static size_t total_width(const struct layout *layout)
     return total;
 }
 
-/* Ids are copied into other commands. */
-static bool may_cut(const struct layout *layout, size_t i)
-{
-    return layout->is_shown[i] && i > 0 && columns[i].kind == COLUMN_TEXT &&
-           layout->widths[i] > CUT_TO;
-}
-
 /* Takes a column from the widest text. False: there is none to take from. */
-static bool cut(struct layout *layout)
+static bool cut(struct layout *layout, bool is_last)
 {
-    size_t widest = 0;
+    size_t widest = COLUMN_COUNT;
 
-    for (size_t i = 0; i < COLUMN_COUNT; i++)
-        if (may_cut(layout, i) && (widest == 0 || layout->widths[i] > layout->widths[widest]))
+    for (size_t i = 0; i < COLUMN_COUNT; i++) {
+        size_t least = is_last ? CUT_TO : columns[i].cut_to;
+
+        if (layout->is_shown[i] && columns[i].cut_to > 0 && layout->widths[i] > least &&
+            (widest == COLUMN_COUNT || layout->widths[i] > layout->widths[widest]))
             widest = i;
-    if (widest > 0)
-        layout->widths[widest]--;
-    return widest > 0;
+    }
+    if (widest == COLUMN_COUNT)
+        return false;
+    layout->widths[widest]--;
+    return true;
 }
 
-static bool drop(struct layout *layout, unsigned turn)
+static void drop(struct layout *layout, unsigned turn)
 {
-    for (size_t i = 0; i < COLUMN_COUNT; i++) {
-        if (columns[i].dropped != turn)
-            continue;
-        layout->is_shown[i] = false;
-        return true;
-    }
-    return false;
+    for (size_t i = 0; i < COLUMN_COUNT; i++)
+        if (columns[i].dropped == turn ||
+            (turn == EMPTY_DROPPED && layout->is_empty[i] && columns[i].dropped > 0))
+            layout->is_shown[i] = false;
 }
 
 static void fit(struct layout *layout, size_t width)
 {
     const struct layout natural = *layout;
-    unsigned turn = 0;
 
-    do {
+    for (unsigned turn = 1; turn <= LAST_DROPPED + 1; turn++) {
         memcpy(layout->widths, natural.widths, sizeof(natural.widths));
-        while (total_width(layout) > width && cut(layout))
+        while (total_width(layout) > width && cut(layout, turn > LAST_DROPPED))
             continue;
-    } while (total_width(layout) > width && drop(layout, ++turn));
+        if (total_width(layout) <= width)
+            return;
+        drop(layout, turn);
+    }
 }
 
 /* -- the table */
@@ -335,6 +339,7 @@ void ps_print_table(FILE *out, const struct ps_lines *lines, size_t width)
         layout.is_shown[i] = true;
     }
     widen(&layout, &titles);
+    memset(layout.is_empty, true, sizeof(layout.is_empty));
     for (size_t i = 0; i < lines->count; i++) {
         read_row(&lines->all[i], &row);
         widen(&layout, &row);

@@ -201,8 +201,32 @@ def test_the_table_fits_the_terminal(users, origin, keep, in_terminal):
         assert all(len(line) <= width for line in lines), lines
         assert [line.split()[0] for line in lines] == ["ID", *ids]
         assert "TARGET" in lines[0] and "lll" in lines[2] and "…" in lines[2]
-    assert {"AGE", "UP", "DOWN", "CLIENT", "USER", "ADDRESS", "RULE"} <= set(
-        in_terminal(proxy, 80)[0].split())
+    assert {"AGE", "UP", "DOWN", "CLIENT", "USER"} <= set(in_terminal(proxy, 80)[0].split())
+
+
+@pytest.mark.usefixtures("many_clients")
+def test_a_narrow_table_tells_the_tunnels_apart(adit, tmp_path, keep, in_terminal):
+    """Columns that say little are left out before the client and the target are cut too short."""
+    server = keep(Echo())
+    rules = tmp_path / "adit.conf"
+    rules.write_text("allow from any to any, special\n")
+    proxy = adit("-c", rules, "-l", "0.0.0.0:10800")
+    clients = [f"10.118.116.{number}" for number in (207, 208)]
+    targets = [f"{name}.service.localhost" for name in ("login-eu", "login")]
+    for client in clients:
+        for target in targets:
+            keep(open_tunnel("127.0.0.1:10800", f"{target}:{server.port}", source=client))
+    for width, empty in ((100, {"USER"}), (80, set()), (72, set())):
+        lines = in_terminal(proxy, width)
+        assert all(len(line) <= width for line in lines), lines
+        titles = lines[0].split()
+        assert {"AGE", "UP", "DOWN", "CLIENT", "TARGET"} <= set(titles)
+        assert {"ADDRESS", "USER"} & set(titles) == empty  # no user: nothing but "-"
+        shown = [dict(zip(titles, line.split())) for line in lines[1:]]
+        assert sorted((line["CLIENT"].rstrip("…").split(":")[0], line["TARGET"][:19])
+                      for line in shown) == [(client, target[:19])
+                                             for client in clients for target in targets]
+    assert "USER" in in_terminal(proxy, 400)[0].split()
 
 
 def test_json_has_the_fields_of_the_log(users, origin, keep):
