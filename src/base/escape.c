@@ -8,17 +8,6 @@
 static const char digits[] = "0123456789abcdef";
 static const char cut_mark[] = "...";
 
-/* The number of a well-formed character of `size` bytes. */
-static uint32_t decode(const char *bytes, size_t size)
-{
-    static const unsigned char payload[] = {0, 0x7f, 0x1f, 0x0f, 0x07}; /* of the first byte */
-    uint32_t character = (unsigned char)bytes[0] & payload[size];
-
-    for (size_t i = 1; i < size; i++)
-        character = character << 6 | ((unsigned char)bytes[i] & 0x3f);
-    return character;
-}
-
 static bool is_harmful(uint32_t character)
 {
     return character < ' ' || (character >= 0x7f && character <= 0x9f) ||       /* C0, C1 */
@@ -68,7 +57,7 @@ size_t escape_character(struct text *out, const char *bytes, size_t length, enum
         add_bad_byte(out, bytes[0], style);
         return 1;
     }
-    uint32_t character = decode(bytes, size);
+    uint32_t character = text_utf8_character(bytes, size);
     if (is_harmful(character)) {
         add_harmful(out, character);
         return size;

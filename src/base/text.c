@@ -83,6 +83,17 @@ size_t text_utf8_length(const char *bytes, size_t length)
     return size;
 }
 
+uint32_t text_utf8_character(const char *bytes, size_t size)
+{
+    static const unsigned char payload[] = {0, 0x7f, 0x1f, 0x0f, 0x07}; /* of the first byte */
+
+    REQUIRE(size >= 1 && size < ARRAY_LENGTH(payload));
+    uint32_t character = (unsigned char)bytes[0] & payload[size];
+    for (size_t i = 1; i < size; i++)
+        character = character << 6 | ((unsigned char)bytes[i] & 0x3f);
+    return character;
+}
+
 void text_add_utf8(struct text *text, uint32_t character)
 {
     static const struct {

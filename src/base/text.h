@@ -29,7 +29,9 @@ void text_add_padded(struct text *text, uint64_t number, unsigned width);
 /* How many of these bytes (at least one) are the first character of UTF-8 (RFC 3629: neither
  * overlong nor a surrogate). 0: they begin with none. */
 size_t text_utf8_length(const char *bytes, size_t length);
-/* The character (a Unicode scalar value) as UTF-8. */
+/* The character (a Unicode scalar value) whose length that is, 1 to 4. */
+uint32_t text_utf8_character(const char *bytes, size_t size);
+/* The character as UTF-8. */
 void text_add_utf8(struct text *text, uint32_t character);
 
 /* ASCII only, whatever the locale. */

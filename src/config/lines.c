@@ -34,10 +34,36 @@ bool lines_next(struct lines *lines, const char **ret_line, size_t *ret_length)
     return true;
 }
 
+/* 2 when the text begins with a no-break space, else 0. */
+static size_t no_break_space_length(const char *text, size_t length)
+{
+    return length >= 2 && memcmp(text, "\xc2\xa0", 2) == 0 ? 2 : 0;
+}
+
+/* The bytes of the blank that the text begins with; 0: it begins with none. */
+static size_t first_blank_length(const char *text, size_t length)
+{
+    if (length > 0 && byte_is_blank(text[0]))
+        return 1;
+    size_t mark = byte_order_mark_length(text, length);
+    return mark > 0 ? mark : no_break_space_length(text, length);
+}
+
+/* The same at its end. */
+static size_t last_blank_length(const char *text, size_t length)
+{
+    for (size_t size = 1; size <= 3 && size <= length; size++)
+        if (first_blank_length(text + length - size, size) == size)
+            return size;
+    return 0;
+}
+
 void blanks_trim(const char *text, size_t *start, size_t *end)
 {
-    while (*end > *start && byte_is_blank(text[*end - 1]))
-        --*end;
-    while (*start < *end && byte_is_blank(text[*start]))
-        ++*start;
+    size_t size;
+
+    while ((size = last_blank_length(text + *start, *end - *start)) > 0)
+        *end -= size;
+    while ((size = first_blank_length(text + *start, *end - *start)) > 0)
+        *start += size;
 }

@@ -26,7 +26,8 @@ static inline bool byte_is_blank(char byte)
     return byte == ' ' || byte == '\t' || byte == '\r';
 }
 
-/* Moves both ends of text[*start..*end) over blanks. */
+/* Moves both ends of text[*start..*end) over blanks, also those that come along when a line is
+ * copied from a web page or another file: no-break spaces (U+00A0) and byte order marks. */
 void blanks_trim(const char *text, size_t *start, size_t *end);
 /* 3 when the text begins with a byte order mark, else 0. */
 size_t byte_order_mark_length(const char *text, size_t length);

@@ -225,6 +225,54 @@ static bool check_hash(struct users_parse *parse, struct user *user)
     return false;
 }
 
+/* -- names */
+
+/* The first character that nobody sees in a name, and so nobody types: it would lock the user out
+ * without a word. 0: there is none. What is not UTF-8 is taken as it is. */
+static uint32_t find_invisible(const char *name)
+{
+    static const struct {
+        uint32_t first, last;
+    } invisible[] = {
+        {0x80, 0xa0},     {0xad, 0xad},     {0x034f, 0x034f},   {0x061c, 0x061c},
+        {0x115f, 0x1160}, {0x1680, 0x1680}, {0x17b4, 0x17b5},   {0x180b, 0x180f},
+        {0x2000, 0x200f}, {0x2028, 0x202f}, {0x205f, 0x206f},   {0x2800, 0x2800},
+        {0x3000, 0x3000}, {0x3164, 0x3164}, {0xfe00, 0xfe0f},   {0xfeff, 0xfeff},
+        {0xffa0, 0xffa0}, {0xfff0, 0xfffb}, {0x1d173, 0x1d17a}, {0xe0000, 0xe0fff},
+    };
+    size_t length = strlen(name);
+
+    while (length > 0) {
+        size_t size = text_utf8_length(name, length);
+        uint32_t character = size > 0 ? text_utf8_character(name, size) : 0;
+
+        for (size_t i = 0; i < ARRAY_LENGTH(invisible); i++)
+            if (character >= invisible[i].first && character <= invisible[i].last)
+                return character;
+        size += size == 0;
+        name += size;
+        length -= size;
+    }
+    return 0;
+}
+
+static bool check_name(struct users_parse *parse, const char *name)
+{
+    uint32_t character = find_invisible(name);
+    char buffer[128];
+    struct text what;
+
+    if (character == 0)
+        return true;
+    text_init(&what, buffer, sizeof(buffer));
+    text_add(&what, "the name has a character that nobody sees, U+");
+    for (unsigned width = character > 0xffff ? 5 : 4; width > 0; width--)
+        text_add_char(&what, "0123456789ABCDEF"[character >> 4 * (width - 1) & 0xf]);
+    text_add(&what, "; write it anew, without");
+    report(parse, name, buffer);
+    return false;
+}
+
 /* -- lines */
 
 static bool is_name(const char *name, size_t length)
@@ -271,7 +319,7 @@ static int take_parts(struct users_parse *parse, const char *name, size_t name_l
 
     if (user.name == NULL || user.hash == NULL)
         return -ENOMEM;
-    return check_hash(parse, &user) ? add_user(parse, &user) : 0;
+    return check_name(parse, user.name) && check_hash(parse, &user) ? add_user(parse, &user) : 0;
 }
 
 static int parse_line(struct users_parse *parse, const char *line, size_t length)

@@ -119,6 +119,12 @@ static void reads_over_marks_and_blanks(void **state)
         "\xef\xbb\xbf \r\n\xef\xbb\xbf  alice: " SHA512, /* of two files put together */
         "\xef\xbb\xbf# ours\n   # theirs\n  \n alice:" SHA512,
         "\xef\xbb\xbf\nalice:" SHA512,
+        "\xc2\xa0"
+        "alice:" SHA512, /* U+00A0: copied from a web page */
+        "alice\xc2\xa0:\xc2\xa0" SHA512 "\xc2\xa0 \xc2\xa0",
+        " \xef\xbb\xbf"
+        "alice\xef\xbb\xbf :" SHA512 "\xef\xbb\xbf\r\n",
+        "\xc2\xa0\n\t\xef\xbb\xbf \xef\xbb\xbf# ours\nalice:" SHA512,
     };
 
     for (size_t i = 0; i < ARRAY_LENGTH(rows); i++) {
@@ -147,6 +153,16 @@ static void blanks_make_no_names(void **state)
          "alice:" SHA512 "\n alice :" SHA512,
          "htpasswd:2:1: error: user 'alice': is in"},
         {" alice : secret", "htpasswd:1:1: error: user 'alice': this is a plain password"},
+        {"\xc2\xa0:" SHA512, "htpasswd:1:1: error: write USER:HASH"},
+        {"\xe2\x80\x8b"
+         "alice:" SHA512,
+         ": the name has a character that nobody sees, U+200B; write it anew, without"},
+        {"alice\xe2\x80\x8d:" SHA512, "U+200D"},
+        {"al\xc2\xa0ice:" SHA512, "U+00A0"},
+        {"al\xef\xbb\xbfice:" SHA512, "U+FEFF"},
+        {"al\xc2\xadice:" SHA512, "U+00AD"},
+        {"al\xe3\x80\x80ice:" SHA512, "U+3000"},
+        {"alice\xf3\xa0\x80\xa0:" SHA512, "U+E0020"},
     };
 
     for (size_t i = 0; i < ARRAY_LENGTH(rows); i++) {
@@ -166,6 +182,13 @@ static void keeps_blanks_inside_a_name(void **state)
 
     assert_int_equal(parse("al ice:" SHA512, output, &users), 0);
     assert_non_null(users_file_find(users, "al ice", 6));
+    users_file_destroy(users);
+    /* What is seen is taken, and so is Latin-1. */
+    assert_int_equal(parse("J\xc3\xb6rg \xe2\x82\xac \xf0\x9f\x98\x80:" SHA512
+                           "\nj\xf6rg\xa0:" SHA512,
+                           output, &users),
+                     0);
+    assert_int_equal(users_file_count(users), 2);
     users_file_destroy(users);
 }
 
