@@ -195,11 +195,12 @@ static void print_finding(const struct explanation *explanation, uint32_t number
     fprintf(out, "  rule   %s%s ", rule->is_report ? "report " : "",
             rule->is_allow ? "allow" : "deny");
     print_named(out, rule->name, rule->place);
-    fprintf(out, ": %s", finding.is_short ? "true but for" : truths[finding.truth]);
-    if (finding.is_short)
-        fputs(" a special-purpose address, which must be named to be reached", out);
-    else if (finding.condition != NULL)
+    fprintf(out, ": %s", truths[finding.truth]);
+    if (finding.condition != NULL)
         config_print_condition(explanation->snapshot->config, finding.condition, write_bytes, out);
+    if (finding.is_short)
+        fprintf(out, "%s a special-purpose address, which must be named to be reached",
+                finding.truth == POLICY_TRUE ? " but for" : ", and");
 }
 
 static void print_rules(struct explanation *explanation, const struct verdict *verdict)

@@ -91,7 +91,7 @@ struct policy_finding {
     enum policy_truth truth;
     /* The first condition that is false, or, of an unknown rule, unknown; NULL when it is true. */
     const struct policy_condition *condition;
-    bool is_short; /* an allow that does not reach the special-purpose address */
+    bool is_short; /* an allow, true or unknown, that does not reach the special-purpose address */
 };
 void policy_examine(const struct policy *policy, const struct policy_facts *facts, uint32_t rule,
                     struct policy_finding *ret_finding);

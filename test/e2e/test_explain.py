@@ -172,6 +172,23 @@ def test_a_rule_that_does_not_reach_a_special_address(why_not):
             "reached  <- this one") in lines_of_rules(done)[0]
 
 
+def test_an_undecided_rule_that_does_not_reach_a_special_address(why_not):
+    done = why_not("169.254.169.254:80", "--listener", "127.0.0.1:10801")
+    assert done.returncode == 3
+    assert ("allow adit.conf:7: undecided: user alice, and a special-purpose address, which must be "
+            "named to be reached  <- this one") in lines_of_rules(done)[0]
+
+
+@pytest.mark.parametrize("condition", ["protocol tls", "sni a.example", "not protocol ssh"])
+def test_what_is_inside_and_a_special_address(tmp_path, condition):
+    path = tmp_path / "adit.conf"
+    path.write_text(f"allow {condition} port 80\nallow to 10.0.0.0/8 {condition} port 80\n")
+    rules = lines_of_rules(run_adit("explain", "--all", "-c", path, "10.0.0.1:80"))[0]
+    assert rules[0].startswith("allow adit.conf:1: undecided: ")
+    assert rules[0].endswith(", and a special-purpose address, which must be named to be reached")
+    assert "special" not in rules[1] and "undecided: " in rules[1]
+
+
 def test_a_rule_that_waits_for_a_password(why_not):
     done = why_not("a.test:80", "--listener", "127.0.0.1:10801")
     assert "allow adit.conf:7: undecided: user alice  <- this one" in lines_of_rules(done)[0]
