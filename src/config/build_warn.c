@@ -31,6 +31,8 @@ enum warning {
     WARNING_UNUSED_LIST,
     WARNING_EMPTY_LIST,
     WARNING_UNUSED_GROUP,
+    WARNING_EMPTY_GROUP,
+    WARNING_EMPTY_USERS,
     WARNING_COUNT,
 };
 
@@ -306,16 +308,25 @@ static void warn_of_names(struct warnings *warnings)
 
 /* -- lists, groups, users */
 
-/* Most often its file was not fetched yet, or in vain. */
+/* Most often a file was not fetched or filled yet, or in vain. */
 static void warn_of_empty(struct warnings *warnings)
 {
-    const struct list_draft *lists = warnings->builder->owner->lists.items;
+    const struct config_owner *owner = warnings->builder->owner;
+    const struct list_draft *lists = owner->lists.items;
+    const struct group_draft *groups = owner->groups.items;
 
-    for (size_t i = 0; i < warnings->builder->owner->lists.count; i++)
+    for (size_t i = 0; i < owner->lists.count; i++)
         if (lists[i].is_used && name_set_count(lists[i].names) == 0 &&
             network_set_count(lists[i].networks) == 0)
             warn(warnings, WARNING_EMPTY_LIST, &lists[i].place, "the list '", lists[i].name,
                  "' is empty, and matches nothing", NULL);
+    for (size_t i = 0; i < owner->groups.count; i++)
+        if (groups[i].is_used && groups[i].users.count == 0)
+            warn(warnings, WARNING_EMPTY_GROUP, &groups[i].place, "the group '", groups[i].name,
+                 "' is empty, and matches nobody", NULL);
+    if (owner->users != NULL && users_file_count(owner->users) == 0)
+        warn(warnings, WARNING_EMPTY_USERS, &warnings->builder->users_place,
+             "the users file is empty: nobody can log in", NULL);
 }
 
 static void warn_of_unused(struct warnings *warnings)
@@ -354,7 +365,8 @@ static void warn_of_users(struct warnings *warnings)
         char buffer[MESSAGE_MAX];
         struct text hint;
 
-        if (users_file_find(users, words[i].text, words[i].length) != NULL)
+        if (users_file_count(users) == 0 || /* that is warned of */
+            users_file_find(users, words[i].text, words[i].length) != NULL)
             continue;
         text_init(&hint, buffer, sizeof(buffer));
         if (is_first)
