@@ -51,7 +51,7 @@ static const struct list_draft *find_list(const struct config_builder *builder, 
     const struct list_draft *lists = builder->owner->lists.items;
 
     for (size_t i = 0; i < builder->owner->lists.count; i++)
-        if (lists[i].is_defined && strcmp(lists[i].name, name) == 0)
+        if (lists[i].is_begun && strcmp(lists[i].name, name) == 0)
             return &lists[i];
     return NULL;
 }
@@ -61,7 +61,7 @@ static bool is_group(const struct config_builder *builder, const char *name)
     const struct group_draft *groups = builder->owner->groups.items;
 
     for (size_t i = 0; i < builder->owner->groups.count; i++)
-        if (groups[i].is_defined && strcmp(groups[i].name, name) == 0)
+        if (groups[i].is_begun && strcmp(groups[i].name, name) == 0)
             return true;
     return false;
 }
@@ -173,7 +173,7 @@ static bool advise_near_list(struct text *out, const struct config_builder *buil
 
     suggestion_init(&suggestion, stray->word);
     for (size_t i = 0; i < builder->owner->lists.count; i++)
-        if (lists[i].is_defined)
+        if (lists[i].is_begun)
             suggestion_try(&suggestion, lists[i].name);
     if (suggestion.nearest == NULL || stray->keyword.edits < suggestion.edits)
         return false;

@@ -11,7 +11,12 @@
 
 enum { MESSAGE_MAX = 256 };
 
-/* -- references */
+static bool takes_names(enum policy_condition_kind kind)
+{
+    return kind == POLICY_TO || kind == POLICY_SNI;
+}
+
+/* -- references: whether it is good; else that is said */
 
 /* Of a file without a `listen` statement. */
 static struct ip_endpoint default_listener(void)
@@ -37,85 +42,111 @@ static bool is_listener(const struct config_builder *builder, const struct ip_en
     return builder->listeners.count == 0 && ip_endpoint_equals(&instead, endpoint);
 }
 
-static void check_listener(struct config_builder *builder, const struct reference *reference)
+static bool check_listener(struct config_builder *builder, const struct reference *reference)
 {
-    if (!is_listener(builder, &reference->listener))
-        builder_error(builder, &reference->place,
-                      "there is no such listener: write it as in its `listen` statement", NULL);
+    if (is_listener(builder, &reference->listener))
+        return true;
+    builder_error(builder, &reference->place,
+                  "there is no such listener: write it as in its `listen` statement", NULL);
+    return false;
 }
 
 /* Of equals, a list before a word of the language. Never `any`: who follows a guess must not open
  * everything. */
 static void suggest_list(struct text *out, const struct config_builder *builder,
-                         const char *unknown)
+                         const char *unknown, enum policy_condition_kind kind)
 {
-    static const char *const keywords[] = {"special", "private", "loopback", "localhost"};
+    static const char *const keywords[] = {"special", "private", "loopback"};
     const struct list_draft *lists = builder->owner->lists.items;
     struct suggestion suggestion;
 
     suggestion_init(&suggestion, unknown);
     for (size_t i = 0; i < builder->owner->lists.count; i++)
-        if (lists[i].is_defined)
+        if (lists[i].is_begun && (takes_names(kind) || name_set_count(lists[i].names) == 0))
             suggestion_try(&suggestion, lists[i].name);
     for (size_t i = 0; i < ARRAY_LENGTH(keywords); i++)
-        suggestion_try(&suggestion, keywords[i]);
+        if (build_keyword_takers(keywords[i]) & 1U << kind)
+            suggestion_try(&suggestion, keywords[i]);
+    if (takes_names(kind))
+        suggestion_try(&suggestion, "localhost");
     suggestion_print(out, &suggestion);
 }
 
 static void report_unknown_list(struct config_builder *builder, const struct list_draft *unknown,
-                                const struct config_place *place)
+                                const struct reference *reference)
 {
     char buffer[MESSAGE_MAX];
     struct text message;
 
     text_init(&message, buffer, sizeof(buffer));
-    suggest_list(&message, builder, unknown->name);
-    builder_error(builder, place, "there is no list '", unknown->name, "'",
-                  message.length > 0 ? buffer : "; a host name with a single label is quoted",
+    suggest_list(&message, builder, unknown->name, reference->kind);
+    if (message.length == 0 && takes_names(reference->kind)) {
+        text_add(&message, "; a host name with a single label is quoted");
+    } else if (message.length == 0) {
+        text_add(&message, "; write ");
+        text_add(&message, build_wanted(reference->kind));
+    }
+    builder_error(builder, &reference->place, "there is no list '", unknown->name, "'", buffer,
                   NULL);
+}
+
+static bool check_list(struct config_builder *builder, const struct reference *reference)
+{
+    const struct list_draft *lists = builder->owner->lists.items;
+    const struct list_draft *list = &lists[reference->index];
+
+    if (list->is_defined && (takes_names(reference->kind) || name_set_count(list->names) == 0))
+        return !list->is_bad;
+    if (list->is_defined)
+        builder_error(builder, &reference->place, "the list '", list->name,
+                      "' holds host names, and this condition takes addresses only", NULL);
+    else if (!list->is_begun) /* else its statement has an error, which was said */
+        report_unknown_list(builder, list, reference);
+    return false;
+}
+
+static bool check_group(struct config_builder *builder, const struct reference *reference)
+{
+    struct group_draft *groups = builder->owner->groups.items;
+    struct group_draft *group = &groups[reference->index];
+    struct suggestion suggestion;
+    char buffer[MESSAGE_MAX];
+    struct text message;
+
+    if (group->is_defined || group->is_begun || group->is_missed)
+        return group->is_defined;
+    group->is_missed = true;
+    suggestion_init(&suggestion, group->name);
+    for (size_t i = 0; i < builder->owner->groups.count; i++)
+        if (groups[i].is_begun)
+            suggestion_try(&suggestion, groups[i].name);
+    text_init(&message, buffer, sizeof(buffer));
+    suggestion_print(&message, &suggestion);
+    builder_error(builder, &reference->place, "there is no group '", group->name, "'", buffer,
+                  NULL);
+    return false;
+}
+
+static bool check_reference(struct config_builder *builder, const struct reference *reference)
+{
+    switch (reference->what) {
+    case REFERENCE_LIST:
+        return check_list(builder, reference);
+    case REFERENCE_GROUP:
+        return check_group(builder, reference);
+    default:
+        return check_listener(builder, reference);
+    }
 }
 
 static void check_references(struct config_builder *builder)
 {
     const struct reference *references = builder->references.items;
-    const struct list_draft *lists = builder->owner->lists.items;
+    struct rule_draft *rules = builder->owner->rules.items;
 
-    for (size_t i = 0; i < builder->references.count; i++) {
-        const struct reference *reference = &references[i];
-
-        if (reference->is_listener) {
-            check_listener(builder, reference);
-            continue;
-        }
-        const struct list_draft *list = &lists[reference->list];
-        if (!list->is_defined)
-            report_unknown_list(builder, list, &reference->place);
-        else if (reference->needs_addresses && name_set_count(list->names) > 0)
-            builder_error(builder, &reference->place, "the list '", list->name,
-                          "' holds host names, and this condition takes addresses only", NULL);
-    }
-}
-
-static void check_groups(struct config_builder *builder)
-{
-    const struct group_draft *groups = builder->owner->groups.items;
-
-    for (size_t i = 0; i < builder->owner->groups.count; i++) {
-        struct suggestion suggestion;
-        char buffer[MESSAGE_MAX];
-        struct text message;
-
-        if (groups[i].is_defined)
-            continue;
-        suggestion_init(&suggestion, groups[i].name);
-        for (size_t j = 0; j < builder->owner->groups.count; j++)
-            if (groups[j].is_defined)
-                suggestion_try(&suggestion, groups[j].name);
-        text_init(&message, buffer, sizeof(buffer));
-        suggestion_print(&message, &suggestion);
-        builder_error(builder, &groups[i].place, "there is no group '", groups[i].name, "'", buffer,
-                      NULL);
-    }
+    for (size_t i = 0; i < builder->references.count; i++)
+        if (!check_reference(builder, &references[i]) && references[i].rule > 0)
+            rules[references[i].rule - 1].is_bad = true;
 }
 
 /* -- never an open proxy by accident */
@@ -352,7 +383,6 @@ void build_finish(struct config_builder *builder, const struct config_overrides 
     check_emptiness(builder);
     take_listeners(builder, overrides);
     check_references(builder);
-    check_groups(builder);
     config->workers = overrides->workers;
     if (overrides->control_path != NULL)
         config->control_path = overrides->control_path;

@@ -57,6 +57,22 @@ bool build_find_group(struct config_builder *builder, const struct config_word *
     return true;
 }
 
+void build_begin_list(struct config_builder *builder, const struct config_word *name)
+{
+    size_t index;
+
+    if (build_find_list(builder, name, &index))
+        ((struct list_draft *)builder->owner->lists.items)[index].is_begun = true;
+}
+
+void build_begin_group(struct config_builder *builder, const struct config_word *name)
+{
+    size_t index;
+
+    if (build_find_group(builder, name, 0, &index))
+        ((struct group_draft *)builder->owner->groups.items)[index].is_begun = true;
+}
+
 /* Words that mean something else in a rule. */
 static bool is_value_keyword(const char *text)
 {
@@ -150,6 +166,7 @@ void build_list(struct config_builder *builder, const struct config_word *name,
 {
     const struct config_word *words = values->items;
     struct list_draft *list = define_list(builder, name);
+    size_t errors = diagnostics_error_count(builder->diagnostics);
 
     for (size_t i = 0; i < values->count && list != NULL; i++) {
         struct list_entry entry;
@@ -170,6 +187,8 @@ void build_list(struct config_builder *builder, const struct config_word *name,
         else
             add_entry(builder, list, &entry);
     }
+    if (list != NULL)
+        list->is_bad |= diagnostics_error_count(builder->diagnostics) > errors;
 }
 
 void build_list_file(struct config_builder *builder, const struct config_word *name,
@@ -189,10 +208,12 @@ void build_list_file(struct config_builder *builder, const struct config_word *n
     *file = (struct list_file){.path = path, .is_lenient = is_lenient};
     int error = builder->reader->read(builder->reader, path, CONFIG_LIST_MAX, &text, &length);
     if (error < 0) {
+        list->is_bad = true;
         builder_report_io(builder, &word->place, path, error);
         return;
     }
     error = list_file_parse(file, text, length, builder->diagnostics, list->names, list->networks);
+    list->is_bad |= error < 0;
     if (error == -ENOMEM)
         arena->is_exhausted = true;
     size_t count = 0;

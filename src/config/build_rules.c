@@ -65,6 +65,23 @@ unsigned build_keyword_takers(const char *word)
     return takers;
 }
 
+const char *build_wanted(enum policy_condition_kind kind)
+{
+    REQUIRE(host_conditions[kind].wanted != NULL);
+    return host_conditions[kind].wanted;
+}
+
+/* False: no memory. */
+static bool add_reference(struct config_builder *builder, const struct reference *reference)
+{
+    struct reference *added =
+        vector_push(&builder->owner->arena, &builder->references, sizeof(*added));
+
+    if (added != NULL)
+        *added = *reference;
+    return added != NULL;
+}
+
 static void refuse(struct config_builder *builder, enum policy_condition_kind kind,
                    const struct config_word *word)
 {
@@ -97,15 +114,13 @@ static bool parse_bare(struct config_builder *builder, enum policy_condition_kin
         refuse(builder, kind, word);
         return false;
     }
-    struct reference *reference =
-        vector_push(&builder->owner->arena, &builder->references, sizeof(*reference));
-    if (reference == NULL || !build_find_list(builder, word, &value->index))
+    if (!build_find_list(builder, word, &value->index))
         return false;
     ((struct list_draft *)builder->owner->lists.items)[value->index].is_used = true;
     value->kind = POLICY_VALUE_LIST;
-    *reference = (struct reference){
-        .list = value->index, .needs_addresses = !(takes & TAKES_NAME), .place = word->place};
-    return true;
+    const struct reference reference = {
+        .what = REFERENCE_LIST, .kind = kind, .index = value->index, .place = word->place};
+    return add_reference(builder, &reference);
 }
 
 size_t build_entry_values(struct config_builder *builder, const struct list_entry *entry,
@@ -181,7 +196,11 @@ static bool parse_user(struct config_builder *builder, const struct config_word 
         if (!build_find_group(builder, word, 1, &value->index))
             return false;
         ((struct group_draft *)builder->owner->groups.items)[value->index].is_used = true;
-        return true;
+        const struct reference reference = {.what = REFERENCE_GROUP,
+                                            .kind = POLICY_USER,
+                                            .index = value->index,
+                                            .place = word->place};
+        return add_reference(builder, &reference);
     }
     if (!build_user(builder, word))
         return false;
@@ -226,14 +245,12 @@ static bool parse_listener(struct config_builder *builder, const struct config_w
                       "' is no listener: write it as in its `listen` statement", NULL);
         return false;
     }
-    struct reference *reference =
-        vector_push(&builder->owner->arena, &builder->references, sizeof(*reference));
-    if (reference == NULL)
-        return false;
-    *reference =
-        (struct reference){.is_listener = true, .listener = value->listener, .place = word->place};
     value->kind = POLICY_VALUE_LISTENER;
-    return true;
+    const struct reference reference = {.what = REFERENCE_LISTENER,
+                                        .kind = POLICY_LISTENER,
+                                        .listener = value->listener,
+                                        .place = word->place};
+    return add_reference(builder, &reference);
 }
 
 static bool parse_word(struct config_builder *builder, const struct config_word *word,
@@ -358,6 +375,7 @@ void build_begin_rule(struct config_builder *builder)
     builder->conditions = (struct vector){0};
     builder->inside_place.line = 0;
     builder->rule_errors = diagnostics_error_count(builder->diagnostics);
+    builder->rule_references = builder->references.count;
 }
 
 void build_condition(struct config_builder *builder, enum policy_condition_kind kind,
@@ -385,6 +403,8 @@ void build_rule(struct config_builder *builder, const struct config_place *place
 
     if (rule == NULL)
         return;
+    for (size_t i = builder->rule_references; i < builder->references.count; i++)
+        ((struct reference *)builder->references.items)[i].rule = owner->rules.count;
     if (name != NULL)
         build_check_name(builder, name);
     rule->place = *place;

@@ -37,6 +37,7 @@ struct config_builder {
     enum policy_condition_kind condition_kind;         /* of the condition that is read now */
     const char *words_before[2];                       /* of the last two tokens; NULL: no word */
     size_t rule_errors;                                /* how many errors there were before it */
+    size_t rule_references;                            /* and references */
     struct config_place setting_places[SETTING_COUNT]; /* line 0: not set */
     struct config_place admin_place;
     struct config_place admin_address_place;
@@ -107,6 +108,9 @@ void build_log(struct config_builder *builder, const struct config_place *place,
                const struct log_draft *log);
 
 /* -- build_lists.c */
+/* `list NAME` or `group NAME` was read; what follows may be malformed. */
+void build_begin_list(struct config_builder *builder, const struct config_word *name);
+void build_begin_group(struct config_builder *builder, const struct config_word *name);
 void build_group(struct config_builder *builder, const struct config_word *name,
                  const struct vector *users);
 void build_list(struct config_builder *builder, const struct config_word *name,
@@ -136,6 +140,8 @@ bool build_values(struct config_builder *builder, enum policy_condition_kind kin
 
 /* The conditions (bits of 1 << their kind) that take the word as a keyword; 0: it is none. */
 unsigned build_keyword_takers(const char *word);
+/* What a condition that is about hosts takes, in words. */
+const char *build_wanted(enum policy_condition_kind kind);
 
 /* -- build_advice.c */
 /* The unexpected word that was read last, where a condition could stand; `expected` says what

@@ -16,7 +16,9 @@ struct network_set;
 /* A list as it is written. */
 struct list_draft {
     const char *name;
+    bool is_begun; /* a definition was, be it malformed */
     bool is_defined;
+    bool is_bad; /* what it holds has an error */
     bool is_used;
     struct config_place place; /* of its first definition, else use */
     struct vector values;      /* struct policy_value: names, suffixes, networks */
@@ -27,7 +29,9 @@ struct list_draft {
 
 struct group_draft {
     const char *name;
+    bool is_begun; /* as a list's */
     bool is_defined;
+    bool is_missed; /* that there is none was said */
     bool is_used;
     struct config_place place; /* of its first definition, else use */
     struct vector users;       /* const char * */
@@ -46,13 +50,16 @@ struct listener_draft {
     struct config_place place;
 };
 
-/* A use of a list or a listener, to be checked when all of them are known. */
+enum reference_what { REFERENCE_LIST, REFERENCE_GROUP, REFERENCE_LISTENER };
+
+/* A use of a list, a group or a listener, to be checked when all of them are known. */
 struct reference {
-    bool is_listener;
-    bool needs_addresses; /* a list in `from` or `address` */
-    size_t list;
+    enum reference_what what;
+    enum policy_condition_kind kind; /* in which it stands */
+    size_t index;                    /* of the list or the group */
     struct ip_endpoint listener;
     struct config_place place;
+    size_t rule; /* its number from 1; 0: it stands in none, or that has another error */
 };
 
 /* A word that stands where a condition or a comma belongs. What to say of it shows when all lists

@@ -116,7 +116,7 @@ static struct vector start(struct config_builder *builder, const struct config_w
 %token FROM "from" USER "user" TO "to" ADDRESS "address" PORT "port" LISTENER "listener"
 %token TIME "time" PROTOCOL "protocol" SNI "sni" JA4 "ja4" NOT "not" AS "as"
 
-%type <word> value name per timeout
+%type <word> value name per timeout list_name group_name
 %type <words> values braced times time
 %type <log> log
 %type <admin> admin
@@ -147,9 +147,9 @@ body:
   | ADMIN OFF { build_admin_off(builder, &@1); }
   | CONTROL value { build_control(builder, &@1, &$2); }
   | USERS FILE value { build_users(builder, &@1, &$3); }
-  | GROUP WORD braced { build_group(builder, &$2, &$3); }
-  | LIST WORD braced { build_list(builder, &$2, &$3); }
-  | LIST WORD FILE value lenient { build_list_file(builder, &$2, &$4, $5); }
+  | GROUP group_name braced { build_group(builder, &$2, &$3); }
+  | LIST list_name braced { build_list(builder, &$2, &$3); }
+  | LIST list_name FILE value lenient { build_list_file(builder, &$2, &$4, $5); }
   | RESOLVER values timeout { build_resolver(builder, &@1, &$2, &$3); }
   | RESOLVER TIMEOUT value { build_resolver(builder, &@1, NULL, &$3); }
   | LIMIT name value per { build_setting(builder, "limit", &$2, &$3, &$4); }
@@ -165,6 +165,8 @@ body:
 
 value: WORD | STRING ;
 name: WORD ;
+list_name: WORD { $$ = $1; build_begin_list(builder, &$1); } ;
+group_name: WORD { $$ = $1; build_begin_group(builder, &$1); } ;
 values: value { $$ = start(builder, &$1); } | values COMMA value { $$ = $1; append(builder, &$$, &$3); } ;
 
 braced:
