@@ -96,7 +96,7 @@ static bool check_list(struct config_builder *builder, const struct reference *r
     const struct list_draft *list = &lists[reference->index];
 
     if (list->is_defined && (takes_names(reference->kind) || name_set_count(list->names) == 0))
-        return !list->is_bad;
+        return !list->is_bad && list->unended_count == 0;
     if (list->is_defined)
         builder_error(builder, &reference->place, "the list '", list->name,
                       "' holds host names, and this condition takes addresses only", NULL);

@@ -61,8 +61,11 @@ void build_begin_list(struct config_builder *builder, const struct config_word *
 {
     size_t index;
 
-    if (build_find_list(builder, name, &index))
-        ((struct list_draft *)builder->owner->lists.items)[index].is_begun = true;
+    if (!build_find_list(builder, name, &index))
+        return;
+    struct list_draft *list = (struct list_draft *)builder->owner->lists.items + index;
+    list->is_begun = true;
+    list->unended_count++;
 }
 
 void build_begin_group(struct config_builder *builder, const struct config_word *name)
@@ -141,6 +144,7 @@ static struct list_draft *define_list(struct config_builder *builder,
     if (!list->is_defined)
         list->place = name->place;
     list->is_defined = true;
+    list->unended_count--;
     return list;
 }
 

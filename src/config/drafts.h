@@ -18,7 +18,8 @@ struct list_draft {
     const char *name;
     bool is_begun; /* a definition was, be it malformed */
     bool is_defined;
-    bool is_bad; /* what it holds has an error */
+    bool is_bad;            /* what it holds has an error */
+    unsigned unended_count; /* definitions that are malformed */
     bool is_used;
     struct config_place place; /* of its first definition, else use */
     struct vector values;      /* struct policy_value: names, suffixes, networks */
