@@ -13,6 +13,7 @@
 #include "dns/resolver.h"
 #include "loop/loop.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -42,6 +43,9 @@ static struct file_text *read_file(enum watched_file file)
     int fd = watched_file_open(file);
     struct file_text *text = file_text_read(fd);
 
+    if (fd < 0 && fd != -ENOENT && fd != -ENOTDIR)
+        say("warning: can't read %s: %s; going on without it", watched_file_path(file),
+            strerror(-fd));
     if (fd >= 0)
         close(fd);
     if (text == NULL || (file == WATCHED_HOSTS && file_text_parse_hosts(text) < 0))

@@ -20,6 +20,7 @@
 #include <string.h>
 #include <sys/inotify.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 static const char *const file_paths[] = {"/etc/hosts", "/etc/resolv.conf"};
@@ -247,17 +248,34 @@ const char *watched_file_path(enum watched_file file)
     return file_paths[file];
 }
 
-int watched_file_open(enum watched_file file)
+/* 0 or -errno. */
+static int check_contents(int fd)
 {
     struct stat about;
+    char byte;
+
+    if (fstat(fd, &about) < 0)
+        return -errno;
+    if (S_ISCHR(about.st_mode) && about.st_rdev == makedev(1, 3))
+        return -ENOENT; /* /dev/null: somebody wants it to be empty */
+    if (S_ISDIR(about.st_mode))
+        return -EISDIR;
+    if (!S_ISREG(about.st_mode))
+        return -EINVAL;
+    return pread(fd, &byte, 1, 0) < 0 ? -errno : 0;
+}
+
+int watched_file_open(enum watched_file file)
+{
     /* Non-blocking: a fifo under that name must not hang the supervisor. */
     int fd = open(file_paths[file], O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 
     if (fd < 0)
         return -errno;
-    if (fstat(fd, &about) < 0 || !S_ISREG(about.st_mode)) {
+    int error = check_contents(fd);
+    if (error < 0) {
         close(fd);
-        return -EINVAL;
+        return error;
     }
     return fd;
 }

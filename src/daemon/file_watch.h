@@ -32,7 +32,7 @@ struct watch_problem {
 void file_watch_renew(struct file_watch *watch, struct watch_problem *ret_problem);
 
 const char *watched_file_path(enum watched_file file);
-/* Open for reading, a regular file, or -errno. */
+/* Open for reading, a regular file that can be read, or -errno; -ENOENT for /dev/null, too. */
 int watched_file_open(enum watched_file file) MUST_CHECK;
 
 #endif

@@ -1,7 +1,11 @@
 /* A change is followed by a pause, since editors write in several steps; then both files are sent,
  * for telling them apart would save nothing.
  *
- * What can't be watched is said once, and again when it is something else.
+ * A file that is not there says nothing. One that is there and can't be read is another matter: to
+ * take it for an empty one would reach names that it blocks. What it last was stays open for that,
+ * also for a worker that comes later.
+ *
+ * What can't be watched or read is said once, and again when it is something else.
  */
 #include "daemon/machine_files.h"
 
@@ -37,9 +41,19 @@ static void warn(const char *path, int error)
 void machine_files_open(struct machine_files *files)
 {
     *files = (struct machine_files){.send_at_ms = NEVER};
+    for (size_t i = 0; i < WATCHED_FILE_COUNT; i++)
+        files->fds[i] = -1;
     int error = file_watch_create(&files->watch);
     if (error < 0)
         warn("/etc", error);
+}
+
+/* Takes `fd`. */
+static void keep(struct machine_files *files, size_t file, int fd)
+{
+    if (files->fds[file] >= 0)
+        close(files->fds[file]);
+    files->fds[file] = fd;
 }
 
 void machine_files_close(struct machine_files *files)
@@ -47,6 +61,8 @@ void machine_files_close(struct machine_files *files)
     if (files->watch != NULL)
         file_watch_destroy(files->watch);
     files->watch = NULL;
+    for (size_t i = 0; i < WATCHED_FILE_COUNT; i++)
+        keep(files, i, -1);
 }
 
 int machine_files_poll_fd(const struct machine_files *files)
@@ -72,7 +88,39 @@ static void renew(struct machine_files *files)
     files->told = problem;
 }
 
-void machine_files_send(struct machine_files *files, int channel_fd)
+static void tell_unread(const struct machine_files *files, size_t file, struct text *report)
+{
+    const char *path = watched_file_path((enum watched_file)file);
+    const char *why = strerror(-files->errors[file]);
+    const char *then = files->fds[file] >= 0 ? "what it said before counts" : "going on without it";
+
+    if (report == NULL) {
+        say("warning: can't read %s: %s; %s", path, why, then);
+        return;
+    }
+    text_add(report, "adit: warning: can't read ");
+    text_add(report, path);
+    text_add(report, ": ");
+    text_add(report, why);
+    text_add(report, "; ");
+    text_add(report, then);
+    text_add(report, "\n");
+}
+
+static void look(struct machine_files *files, size_t file, struct text *report)
+{
+    int fd = watched_file_open((enum watched_file)file);
+    bool is_known = fd >= 0 || fd == -ENOENT || fd == -ENOTDIR;
+    bool is_news = !is_known && files->errors[file] != fd;
+
+    files->errors[file] = is_known ? 0 : fd;
+    if (is_known)
+        keep(files, file, fd >= 0 ? fd : -1);
+    else if (report != NULL || is_news)
+        tell_unread(files, file, report);
+}
+
+void machine_files_send(struct machine_files *files, int channel_fd, struct text *report)
 {
     static const enum channel_kind kinds[] = {CHANNEL_HOSTS, CHANNEL_RESOLV_CONF};
     static_assert(ARRAY_LENGTH(kinds) == WATCHED_FILE_COUNT, "a message for every file");
@@ -80,14 +128,9 @@ void machine_files_send(struct machine_files *files, int channel_fd)
     files->send_at_ms = NEVER;
     if (files->watch != NULL)
         renew(files);
-    for (size_t i = 0; i < WATCHED_FILE_COUNT && channel_fd >= 0; i++) {
-        /* A file that can't be opened has no contents. */
-        int fd = watched_file_open((enum watched_file)i);
-        int error = channel_send(channel_fd, kinds[i], fd);
-
-        if (fd >= 0)
-            close(fd);
-        if (error == -EAGAIN)
+    for (size_t i = 0; i < WATCHED_FILE_COUNT; i++) {
+        look(files, i, report);
+        if (channel_fd >= 0 && channel_send(channel_fd, kinds[i], files->fds[i]) == -EAGAIN)
             files->send_at_ms = clock_monotonic_ms() + SEND_AGAIN_MS;
     }
 }

@@ -134,7 +134,7 @@ static int start_worker(struct supervisor *supervisor)
     error = configuration_send(&supervisor->current, supervisor->worker.channel_fd);
     if (error < 0)
         return error;
-    machine_files_send(&supervisor->files, supervisor->worker.channel_fd);
+    machine_files_send(&supervisor->files, supervisor->worker.channel_fd, NULL);
     return 0;
 }
 
@@ -340,9 +340,9 @@ static void reload(struct supervisor *supervisor)
     supervisor->is_reload_wanted = false;
     supervisor->current_asks = supervisor->asks;
     supervisor->asks = 0;
-    /* Whatever comes of the rest, and watched or not. */
-    machine_files_send(&supervisor->files, supervisor->worker.channel_fd);
     text_init(&message, supervisor->message, CHANNEL_TEXT_MAX);
+    /* Whatever comes of the rest, and watched or not. */
+    machine_files_send(&supervisor->files, supervisor->worker.channel_fd, &message);
     int error =
         configuration_load(&supervisor->next, supervisor->settings, &supervisor->current, &message);
     if (error == 0) {
@@ -562,7 +562,7 @@ static void do_what_is_due(struct supervisor *supervisor)
     if (supervisor->start_worker_at_ms <= now)
         replace_worker(supervisor);
     if (supervisor->files.send_at_ms <= now)
-        machine_files_send(&supervisor->files, supervisor->worker.channel_fd);
+        machine_files_send(&supervisor->files, supervisor->worker.channel_fd, NULL);
     if (supervisor->kill_worker_at_ms <= now)
         kill_late_worker(supervisor);
 }

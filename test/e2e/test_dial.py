@@ -7,12 +7,13 @@ machine's resolver and files are neither used nor touched.
 import json
 import os
 import shutil
+import signal
 import subprocess
 import time
 
 import pytest
 
-from support.adit import binary, is_sanitized, run_adit
+from support.adit import binary, children_of, is_sanitized, run_adit
 from support.checks import eventually
 from support.client import ESTABLISHED, Client, connect_head, open_tunnel, request
 from support.names import (NXDOMAIN, REFUSED, SERVFAIL, SILENT, Answer, Dnsmasq, ScriptedNames)
@@ -553,6 +554,58 @@ def test_hosts_file_is_read_again(world, change):
     eventually(lambda: world.answer(f"moving.test:{new.port}").error == "dns_error")
     world.etc.write("hosts", "127.0.0.7 moving.test\n")
     eventually(lambda: world.opens(f"moving.test:{old.port}"))
+
+
+@pytest.mark.parametrize("what", ["folder", "loop"])
+def test_machine_files_that_can_not_be_read(world, what):
+    """They count as they last were, for a worker that comes later, too; and that is told."""
+    world = world({"other.test": Answer("127.0.0.1")},
+                  hosts="127.0.0.1 localhost\n127.0.0.7 kept.test\n")
+    seven, server = world.start(Echo, host="127.0.0.7"), world.start(Echo)
+    kept = world.etc.folder / "old"
+    kept.mkdir()
+    why = {"folder": "Is a directory", "loop": "Too many levels of symbolic links"}[what]
+    for name in ("hosts", "resolv.conf"):
+        (world.etc.folder / name).rename(kept / name)
+        assert world.adit.control("reload").stderr == ""  # it is gone, which is fine
+        (kept / name).rename(world.etc.folder / name)
+        assert world.adit.control("reload").stderr == ""
+    assert world.opens(f"kept.test:{seven.port}")
+    for name in ("hosts", "resolv.conf"):
+        fresh = world.etc.folder / f"{name}.new"
+        fresh.symlink_to(f"{name}") if what == "loop" else fresh.symlink_to("old")
+        fresh.replace(world.etc.folder / name)
+    told = "warning: can't read /etc/{}: " + why + "; what it said before counts\n"
+    for name in ("hosts", "resolv.conf"):
+        eventually(lambda: told.format(name) in world.adit.stderr())
+    done = world.adit.control("reload")
+    assert done.returncode == 0
+    for name in ("hosts", "resolv.conf"):
+        assert told.format(name) in done.stderr
+    worker = world.adit.worker_pid
+    os.kill(worker, signal.SIGKILL)
+    eventually(lambda: worker not in children_of(world.adit.pid) != [])
+    eventually(lambda: world.opens(f"kept.test:{seven.port}"))
+    assert world.opens(f"other.test:{server.port}")
+    with world.namespace:
+        done = subprocess.run(world.etc.wrap([binary(), "explain", "10.0.0.1:1"]), text=True,
+                              capture_output=True, timeout=30)
+    assert f"can't read /etc/hosts: {why}; going on without it" in done.stderr
+    (world.etc.folder / "hosts").unlink()
+    world.etc.write("hosts", "127.0.0.7 new.test\n")
+    eventually(lambda: world.opens(f"new.test:{seven.port}"))
+    assert "/etc/hosts" not in world.adit.control("reload").stderr
+
+
+@pytest.mark.parametrize("make", [lambda path: path.symlink_to("/dev/null"), lambda path: None])
+def test_a_hosts_file_of_nothing(world, make):
+    """One that is not there, or /dev/null in its place, is an empty one, without a word."""
+    world = world({"gone.test": Answer("127.0.0.1")}, hosts="127.0.0.7 gone.test\n")
+    server = world.start(Echo)
+    world.etc.remove("hosts")
+    make(world.etc.folder / "hosts")
+    eventually(lambda: world.opens(f"gone.test:{server.port}"))
+    assert world.adit.control("reload").stderr == ""
 
 
 def test_a_hosts_file_that_blocks_many_names(world):
