@@ -61,7 +61,8 @@ void builder_report_io(struct config_builder *builder, const struct config_place
         {-ENOTDIR, "a part of the path is no directory"},
         {-ENODATA, "it is a pipe without anything in it; a pipe can be read once, so what shall be "
                    "reloaded is a file"},
-        {-ETIMEDOUT, "it is a pipe, and nothing has come out of it for half a minute"},
+        {-ETIMEDOUT, "it is a pipe whose writer is not done in time: half a minute at the start, "
+                     "and a second when reloading"},
     };
     const char *why = "it can't be read";
 

@@ -9,6 +9,7 @@
 #include "daemon/bundle.h"
 
 #include "daemon/file_glob.h"
+#include "loop/clock.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -22,7 +23,7 @@
 #include <unistd.h>
 
 enum entry_kind { ENTRY_EXTRA, ENTRY_FILE, ENTRY_GLOB, ENTRY_VARIABLE };
-enum { ALIGNMENT = 8, FIRST_READ_BYTES = 16 * 1024, PIPE_PATIENCE_MS = 30000 };
+enum { ALIGNMENT = 8, FIRST_READ_BYTES = 16 * 1024 };
 
 struct entry_header {
     uint64_t kind; /* enum entry_kind */
@@ -86,17 +87,23 @@ static int open_file(const char *path, size_t *ret_size, bool *ret_is_pipe)
 }
 
 /* 0 or -errno, after a read that found nothing yet. */
-static int wait_for_more(int fd)
+static int wait_for_more(struct bundle_recorder *recorder, int fd)
 {
     struct pollfd request = {.fd = fd, .events = POLLIN};
-    int count = poll(&request, 1, PIPE_PATIENCE_MS);
+    uint64_t started_ms = clock_monotonic_ms();
+    int count = poll(&request, 1, recorder->patience_ms);
+    int error = count < 0 && errno != EINTR ? -errno : 0;
+    uint64_t waited_ms = clock_monotonic_ms() - started_ms;
 
-    if (count < 0 && errno != EINTR)
-        return -errno;
-    return count == 0 ? -ETIMEDOUT : 0;
+    if (count == 0 || waited_ms >= (uint64_t)recorder->patience_ms)
+        recorder->patience_ms = 0;
+    else
+        recorder->patience_ms -= (int)waited_ms;
+    return count == 0 ? -ETIMEDOUT : error;
 }
 
-static int read_to_end(int fd, size_t size_max, size_t guess, char **ret_bytes, size_t *ret_length)
+static int read_to_end(struct bundle_recorder *recorder, int fd, size_t size_max, size_t guess,
+                       char **ret_bytes, size_t *ret_length)
 {
     size_t size = guess < FIRST_READ_BYTES ? FIRST_READ_BYTES : guess + 1;
     char *bytes = malloc(size);
@@ -111,7 +118,7 @@ static int read_to_end(int fd, size_t size_max, size_t guess, char **ret_bytes, 
         if (count < 0 && errno == EINTR)
             continue;
         if (count < 0) {
-            error = errno == EAGAIN ? wait_for_more(fd) : -errno;
+            error = errno == EAGAIN ? wait_for_more(recorder, fd) : -errno;
             continue;
         }
         length += (size_t)count;
@@ -145,7 +152,8 @@ static int read_file(struct config_reader *self, const char *path, size_t size_m
 
     if (fd < 0)
         return fd;
-    int error = guess > size_max ? -EFBIG : read_to_end(fd, size_max, guess, &bytes, ret_length);
+    int error =
+        guess > size_max ? -EFBIG : read_to_end(recorder, fd, size_max, guess, &bytes, ret_length);
     close(fd);
     if (error == 0 && is_pipe && *ret_length == 0) {
         free(bytes);
@@ -224,9 +232,10 @@ static int read_variable(struct config_reader *self, const char *name, const cha
     return copy != NULL ? record(recorder, ENTRY_VARIABLE, name, copy, strlen(value) + 1) : -ENOMEM;
 }
 
-void bundle_recorder_init(struct bundle_recorder *recorder)
+void bundle_recorder_init(struct bundle_recorder *recorder, int patience_ms)
 {
     *recorder = (struct bundle_recorder){
+        .patience_ms = patience_ms,
         .reader = {.read = read_file, .glob = glob_files, .environment = read_variable}};
 }
 

@@ -14,13 +14,18 @@
 
 struct bundle_entry;
 
-/* Reads files and the environment. All zero but `reader` after init. */
+/* How long pipes whose writers are not done may be waited for, all files together: by a program
+ * that does nothing else yet; by one that has a worker to look after. */
+enum { BUNDLE_START_PATIENCE_MS = 30000, BUNDLE_RELOAD_PATIENCE_MS = 1000 };
+
+/* Reads files and the environment. */
 struct bundle_recorder {
     struct config_reader reader;
+    int patience_ms; /* what is left of it */
     struct bundle_entry *first, *last;
 };
 
-void bundle_recorder_init(struct bundle_recorder *recorder);
+void bundle_recorder_init(struct bundle_recorder *recorder, int patience_ms);
 void bundle_recorder_finish(struct bundle_recorder *recorder);
 /* A sealed memfd of what was read, with `extra` bytes of the caller's. The descriptor or -errno. */
 int bundle_create(const struct bundle_recorder *recorder, const void *extra,

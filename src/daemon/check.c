@@ -50,7 +50,7 @@ int check_load(const struct options *options, bool is_quiet, struct config **ret
     struct bundle_recorder recorder;
     struct diagnostics *diagnostics = NULL;
 
-    bundle_recorder_init(&recorder);
+    bundle_recorder_init(&recorder, BUNDLE_START_PATIENCE_MS);
     int error = config_parse(&recorder.reader, options->settings.config_path, &overrides,
                              ret_config, &diagnostics);
     if (error < 0 || !is_quiet) {

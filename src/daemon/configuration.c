@@ -195,7 +195,8 @@ int configuration_load(struct configuration *configuration, const struct setting
     struct config *config = NULL;
 
     configuration_init(&loaded);
-    bundle_recorder_init(&recorder);
+    bundle_recorder_init(&recorder,
+                         is_reload(before) ? BUNDLE_RELOAD_PATIENCE_MS : BUNDLE_START_PATIENCE_MS);
     int error =
         config_parse(&recorder.reader, settings->config_path, &overrides, &config, &diagnostics);
     if (error == 0)

@@ -62,7 +62,7 @@ static int find_control(struct settings *settings, struct text *path)
 
     if (settings->control_path != NULL || settings->config_path == NULL)
         return 0;
-    bundle_recorder_init(&recorder);
+    bundle_recorder_init(&recorder, BUNDLE_START_PATIENCE_MS);
     int error = config_find_control(&recorder.reader, settings->config_path, path);
     bundle_recorder_finish(&recorder);
     if (error == -EINVAL)

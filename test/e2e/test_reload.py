@@ -1,6 +1,7 @@
 """Reload: SIGHUP and `adit reload`, good and bad, under load; listeners that come and go; what is
 open stays open, and nothing is refused, dropped or leaked."""
 
+import fcntl
 import json
 import os
 import pty
@@ -10,6 +11,7 @@ import resource
 import signal
 import socket
 import subprocess
+import termios
 import threading
 import time
 
@@ -385,7 +387,12 @@ def test_a_pipe_that_is_written_for_each_reload(adit, origin, tmp_path):
     proxy = adit("-c", path, "-s", tmp_path / "sock", defaults=True)
     closer.join()
     fd = fill(f'{GOOD}deny port {server.port}\n'.replace(RULES, "") + RULES)
-    closer = threading.Timer(1, os.close, [fd])
+
+    def close_when_taken():  # a reload has little patience
+        eventually(lambda: fcntl.ioctl(fd, termios.FIONREAD, b"\0" * 4) == b"\0" * 4)
+        os.close(fd)
+
+    closer = threading.Thread(target=close_when_taken)
     closer.start()
     done = proxy.control("reload")
     closer.join()
@@ -393,6 +400,23 @@ def test_a_pipe_that_is_written_for_each_reload(adit, origin, tmp_path):
     with Client(proxy.address) as client:
         client.send(connect_head(server.authority))
         assert client.read_response(has_body=False).status == 403
+
+
+def test_a_pipe_that_nobody_closes_does_not_hold_a_reload_up(running, origin, tmp_path):
+    """It is refused by itself, and the next one, which needs no pipe, serves."""
+    server = origin(Echo)
+    pipes = [tmp_path / name for name in ("one", "two", "three")]
+    for pipe in pipes:
+        os.mkfifo(pipe)
+    writers = [os.open(pipe, os.O_RDWR) for pipe in pipes]
+    run = running()
+    lists = "".join(f'list {pipe.name} file "{pipe}"\n' for pipe in pipes)
+    done = run.reload(lists + GOOD, status=1)
+    assert done.stderr.count("it is a pipe whose writer is not done in time") == len(pipes)
+    for writer in writers:
+        os.close(writer)
+    run.reload(GOOD)
+    assert works(run.proxy, server)
 
 
 def test_emptied_files_are_told(running, origin, tmp_path):
