@@ -69,20 +69,31 @@ static size_t find_count(const struct config_sources *before, const struct confi
     return 0;
 }
 
+static bool condition_goes_by(const struct config *config, const struct policy_condition *condition,
+                              const struct config_source *source)
+{
+    if (source->kind == CONFIG_SOURCE_USERS)
+        return condition->kind == POLICY_USER && condition->value_count > 0;
+    for (size_t i = 0; source->kind == CONFIG_SOURCE_LIST && i < condition->value_count; i++)
+        if (condition->values[i].kind == POLICY_VALUE_LIST &&
+            strcmp(config->policy.lists[condition->values[i].index].name, source->list) == 0)
+            return true;
+    return false;
+}
+
 static bool goes_by(const struct config *config, const struct policy_rule_source *rule,
                     const struct config_source *source)
 {
-    for (size_t i = 0; i < rule->condition_count; i++) {
-        const struct policy_condition *condition = &rule->conditions[i];
-
-        if (source->kind == CONFIG_SOURCE_USERS && condition->kind == POLICY_USER)
+    for (size_t i = 0; i < rule->condition_count; i++)
+        if (condition_goes_by(config, &rule->conditions[i], source))
             return true;
-        for (size_t j = 0; source->kind == CONFIG_SOURCE_LIST && j < condition->value_count; j++)
-            if (condition->values[j].kind == POLICY_VALUE_LIST &&
-                strcmp(config->policy.lists[condition->values[j].index].name, source->list) == 0)
-                return true;
-    }
     return false;
+}
+
+static bool admin_goes_by(const struct config *config, const struct config_source *source)
+{
+    return config->has_admin && (condition_goes_by(config, &config->admin_users, source) ||
+                                 condition_goes_by(config, &config->admin_from, source));
 }
 
 static void add_rules(struct text *out, const struct config *config,
@@ -103,7 +114,9 @@ static void add_rules(struct text *out, const struct config *config,
         text_add_decimal(out, count - RULES_NAMED_MAX);
         text_add(out, " more");
     }
-    if (count == 0)
+    if (admin_goes_by(config, source))
+        text_add(out, count == 0 ? " by admin" : ", and by admin");
+    else if (count == 0)
         text_add(out, " by no rule");
 }
 
