@@ -39,6 +39,7 @@ void control_places_init(struct control_places *places, const char *named)
     struct text text;
 
     places->count = 0;
+    places->is_named = named != NULL;
     if (named != NULL) {
         places->paths[places->count++] = named;
         return;
@@ -107,7 +108,11 @@ int control_places_connect(const struct control_places *places, const char **ret
         text_add(why_not, ": ");
         text_add(why_not, strerror(-fd));
     }
-    text_add(why_not, "; is adit running? give its socket with -s, or its configuration with -c");
+    text_add(why_not, "; is adit running? ");
+    text_add(why_not,
+             places->is_named
+                 ? "if 'control' was just changed, it still has the old socket: name that with -s"
+                 : "give its socket with -s, or its configuration with -c");
     return error;
 }
 

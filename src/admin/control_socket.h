@@ -27,6 +27,7 @@ struct control_socket {
 struct control_places {
     const char *paths[CONTROL_PLACES_MAX];
     size_t count;
+    bool is_named; /* by the caller: there is but one */
     char texts[CONTROL_PLACES_MAX][CONTROL_PATH_SIZE * 4];
 };
 

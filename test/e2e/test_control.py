@@ -206,6 +206,10 @@ def test_the_configuration_names_the_socket(adit, tmp_path):
         done = run_adit("reload", "-s", tmp_path / "here.sock")
         assert done.returncode == 0
         assert ("moves at the next start" in done.stderr) == is_told
+        if is_told:
+            done = run_adit("stats", "-c", config)
+            assert f"{tmp_path}/elsewhere.sock: No such file" in done.stderr
+            assert "if 'control' was just changed" in done.stderr
     assert run_adit("drain", "-s", tmp_path / "here.sock").returncode == 0
     assert proxy.wait() == 0
 

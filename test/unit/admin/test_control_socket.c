@@ -154,6 +154,7 @@ static void test_a_named_place_is_the_only_one(void **state)
     text_init(&why_not, line, sizeof(line));
     assert_int_equal(control_places_connect(&places, &found, &why_not), -ENOENT);
     assert_non_null(strstr(line, "nobody answers at /nowhere/sock: No such file"));
+    assert_non_null(strstr(line, "if 'control' was just changed"));
 }
 
 int main(void)
