@@ -1,6 +1,7 @@
 /* What rules are called in the log. One with a name has that; another one is FILE:LINE, where the
  * file is told by as little of the end of its path as tells it from all others of the
- * configuration: mostly that is its base name.
+ * configuration: mostly that is its base name. A relative path is taken from the root on, as the
+ * adit that runs has it.
  */
 #include "config/builder.h"
 
@@ -59,20 +60,55 @@ static bool ends_with(const char *path, const char *tail)
     return tail_length == length || path[length - tail_length - 1] == '/';
 }
 
-/* Another file's path ends like that, too. */
-static bool is_shared(const struct config_owner *owner, const char *file, const char *tail)
+/* `path` as it is from the root on. NULL: no memory. */
+static const char *make_absolute(struct arena *arena, const char *folder, const char *path)
+{
+    size_t folder_length = folder != NULL && path[0] != '/' ? strlen(folder) : 0;
+    size_t length = strlen(path);
+    char *absolute;
+
+    if (folder_length == 0)
+        return path;
+    absolute = arena_allocate(arena, folder_length + 1 + length + 1);
+    if (absolute == NULL)
+        return NULL;
+    memcpy(absolute, folder, folder_length);
+    absolute[folder_length] = '/';
+    memcpy(absolute + folder_length + 1, path, length + 1);
+    return absolute;
+}
+
+/* All files with statements. False: no memory. */
+static bool list_files(struct config_owner *owner, const char *folder, struct vector *ret_files)
 {
     const struct config_source *sources = owner->sources.items;
 
-    for (size_t i = 0; i < owner->sources.count; i++)
-        if (sources[i].kind == CONFIG_SOURCE_STATEMENTS && strcmp(sources[i].path, file) != 0 &&
-            ends_with(sources[i].path, tail))
+    for (size_t i = 0; i < owner->sources.count; i++) {
+        if (sources[i].kind != CONFIG_SOURCE_STATEMENTS)
+            continue;
+        const char **file = vector_push(&owner->arena, ret_files, sizeof(*file));
+        if (file == NULL)
+            return false;
+        *file = make_absolute(&owner->arena, folder, sources[i].path);
+        if (*file == NULL)
+            return false;
+    }
+    return true;
+}
+
+/* Another file's path ends like that, too. */
+static bool is_shared(const struct vector *files, const char *file, const char *tail)
+{
+    const char *const *paths = files->items;
+
+    for (size_t i = 0; i < files->count; i++)
+        if (strcmp(paths[i], file) != 0 && ends_with(paths[i], tail))
             return true;
     return false;
 }
 
 /* The end of the path, from a component on. */
-static const char *find_tail(const struct config_owner *owner, const char *file)
+static const char *find_tail(const struct vector *files, const char *file)
 {
     const char *tail = file + strlen(file);
 
@@ -80,7 +116,7 @@ static const char *find_tail(const struct config_owner *owner, const char *file)
         tail -= tail > file;
         while (tail > file && tail[-1] != '/')
             tail--;
-    } while (tail > file && is_shared(owner, file, tail));
+    } while (tail > file && is_shared(files, file, tail));
     return tail;
 }
 
@@ -99,18 +135,24 @@ static const char *make_place(struct arena *arena, const char *tail, unsigned li
     return buffer;
 }
 
-static void name_places(struct config_owner *owner)
+static void name_places(struct config_owner *owner, const char *folder)
 {
+    struct vector files = {0};
     struct rule_draft *rules = owner->rules.items;
     const char *file = NULL;
     const char *tail = "";
 
+    if (!list_files(owner, folder, &files))
+        return;
     for (size_t i = 0; i < owner->rules.count; i++) {
         struct rule_draft *rule = &rules[i];
 
         if (rule->place.file != file) {
             file = rule->place.file;
-            tail = find_tail(owner, file);
+            const char *absolute = make_absolute(&owner->arena, folder, file);
+            if (absolute == NULL)
+                return;
+            tail = find_tail(&files, absolute);
         }
         rule->source.place = make_place(&owner->arena, tail, rule->place.line);
         if (rule->source.name == NULL)
@@ -134,7 +176,7 @@ void build_name_rules(struct config_builder *builder)
 {
     const struct rule_draft *rules = builder->owner->rules.items;
 
-    name_places(builder->owner);
+    name_places(builder->owner, builder->folder);
     if (builder->owner->arena.is_exhausted)
         return;
     for (size_t i = 0; i < builder->owner->rules.count; i++)

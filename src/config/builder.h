@@ -24,6 +24,7 @@ struct config_builder {
     struct config_reader *reader;
     struct diagnostics *diagnostics;
     struct lexer *lexer; /* of the file that is read now */
+    const char *folder;  /* as in struct config_overrides */
     const char *paths[BUILDER_DEPTH_MAX];
     size_t depth;
     size_t file_count;

@@ -84,6 +84,7 @@ int config_parse(struct config_reader *reader, const char *path,
         overrides = &nothing;
     if (begin(&builder, reader) < 0)
         return -ENOMEM;
+    builder.folder = overrides->folder;
     if (path == NULL)
         read_built_in(&builder, overrides);
     else

@@ -50,6 +50,8 @@ struct config_overrides {
     const char *control_path;        /* -s; NULL: what `control` says, or the default */
     const struct ip_endpoint *admin; /* -a ADDR:PORT */
     bool is_admin_off;               /* -a off */
+    const char *folder; /* absolute: where a relative `path` begins; rules are then called as by an
+                           adit that was given the absolute one. NULL: unknown */
 };
 
 /* Every scalar setting; 0 in a limit means none. */

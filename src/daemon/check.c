@@ -6,8 +6,10 @@
 #include "daemon/say.h"
 #include "daemon/snapshot.h"
 
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 static void print_diagnostics(const struct diagnostics *diagnostics)
 {
@@ -46,10 +48,12 @@ static void print_summary(const struct options *options, size_t errors, size_t w
 
 int check_load(const struct options *options, bool is_quiet, struct config **ret_config)
 {
-    const struct config_overrides overrides = snapshot_overrides(&options->settings);
+    struct config_overrides overrides = snapshot_overrides(&options->settings);
+    char folder[PATH_MAX];
     struct bundle_recorder recorder;
     struct diagnostics *diagnostics = NULL;
 
+    overrides.folder = getcwd(folder, sizeof(folder));
     bundle_recorder_init(&recorder, BUNDLE_START_PATIENCE_MS);
     int error = config_parse(&recorder.reader, options->settings.config_path, &overrides,
                              ret_config, &diagnostics);

@@ -4,12 +4,13 @@ would read, or asks the running adit. (That it and the proxy never differ is tes
 import http.client
 import json
 import socket
+import subprocess
 import urllib.parse
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from support.adit import run_adit
+from support.adit import binary, run_adit
 from support.checks import eventually, works
 from support.origins import Echo
 from support.users import htpasswd
@@ -108,6 +109,23 @@ def test_the_proxy_itself(tmp_path, target):
     done = run_adit("explain", "-c", path, target)
     assert done.returncode == 3
     assert "502" in last(done) and "proxy_loop_detected" in last(done)
+
+
+def test_a_rule_is_called_as_the_running_adit_calls_it(adit, tmp_path):
+    """However the path of the configuration is written."""
+    folder = tmp_path / "here"
+    for name in ("here/s", "here/a/s"):
+        (tmp_path / name).mkdir(parents=True)
+        (tmp_path / name / "x.conf").write_text("deny port 25\n")
+    (folder / "adit.conf").write_text('listen 127.0.0.1:0\ninclude "s/x.conf"\n'
+                                      'include "a/s/x.conf"\nallow from loopback port 443\n')
+    proxy = adit("-c", folder / "adit.conf", "-s", tmp_path / "sock", defaults=True)
+    running = proxy.control("explain", "10.0.0.1:25")
+    assert "here/s/x.conf:1" in running.stdout
+    for path, at in (("adit.conf", folder), ("here/adit.conf", tmp_path)):
+        done = subprocess.run([binary(), "explain", "-c", path, "10.0.0.1:25"], cwd=at, text=True,
+                              capture_output=True, timeout=30)
+        assert last(done) == last(running)
 
 
 def lines_of_rules(done):
