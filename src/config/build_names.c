@@ -63,18 +63,18 @@ static bool ends_with(const char *path, const char *tail)
 /* `path` as it is from the root on. NULL: no memory. */
 static const char *make_absolute(struct arena *arena, const char *folder, const char *path)
 {
-    size_t folder_length = folder != NULL && path[0] != '/' ? strlen(folder) : 0;
-    size_t length = strlen(path);
-    char *absolute;
-
-    if (folder_length == 0)
+    if (folder == NULL || path[0] == '/')
         return path;
-    absolute = arena_allocate(arena, folder_length + 1 + length + 1);
+    size_t size = strlen(folder) + 1 + strlen(path) + 1;
+    char *absolute = arena_allocate(arena, size);
+    struct text text;
+
     if (absolute == NULL)
         return NULL;
-    memcpy(absolute, folder, folder_length);
-    absolute[folder_length] = '/';
-    memcpy(absolute + folder_length + 1, path, length + 1);
+    text_init(&text, absolute, size);
+    text_add(&text, folder);
+    text_add_char(&text, '/');
+    text_add(&text, path);
     return absolute;
 }
 

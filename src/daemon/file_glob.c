@@ -47,7 +47,7 @@ static int add_path(struct file_paths *paths, const char *folder, const char *na
     char *path = malloc(size);
     if (path == NULL)
         return -ENOMEM;
-    strcpy(stpcpy(stpcpy(path, folder), name), is_last ? "" : "/");
+    stpcpy(stpcpy(stpcpy(path, folder), name), is_last ? "" : "/");
     items[paths->count++] = path;
     return 0;
 }
@@ -108,7 +108,7 @@ static int open_error(const struct step *step, const char *folder, int error)
 
     if (error != ENOENT)
         return -error;
-    strcpy(path, folder);
+    stpcpy(path, folder);
     for (size_t length = strlen(path); length > 1 && path[length - 1] == '/'; length--)
         path[length - 1] = '\0';
     if (lstat(path, &status) == 0)
@@ -141,7 +141,7 @@ static int add_plain(const struct step *step, const char *folder, struct file_pa
 {
     char name[PATH_MAX];
 
-    strcpy(name, step->name);
+    stpcpy(name, step->name);
     unescape(name);
     int error = add_path(paths, folder, name, step->is_last);
     if (error < 0 || !step->is_last)
@@ -193,7 +193,7 @@ int file_glob(const char *pattern, struct file_paths *ret_paths)
 
     if (strlen(pattern) >= sizeof(exact))
         return -ENAMETOOLONG;
-    strcpy(exact, pattern);
+    stpcpy(exact, pattern);
     unescape(exact);
     int error =
         lstat(exact, &status) == 0 ? add_path(&paths, exact, "", true) : walk(pattern, &paths);
