@@ -130,18 +130,17 @@ static void add_head(struct http_conn *conn, const struct http1_answer *answer)
     conn->output_end = text.length;
 }
 
-void http_conn_answer(struct http_conn *conn, unsigned status, const char *content_type,
-                      const char *fields, const char *const parts[], const size_t lengths[],
-                      size_t count)
+static void answer_parts(struct http_conn *conn, const struct http1_answer *answer,
+                         const char *const parts[], const size_t lengths[], size_t count)
 {
-    struct http1_answer answer = {
-        .status = status, .content_type = content_type, .fields = fields, .has_length = true};
+    struct http1_answer whole = *answer;
 
+    whole.has_length = true;
     for (size_t i = 0; i < count; i++)
-        answer.length += lengths[i];
-    if (!take_output(conn, 2 * HEAD_SIZE + answer.length))
+        whole.length += lengths[i];
+    if (!take_output(conn, 2 * HEAD_SIZE + whole.length))
         return;
-    add_head(conn, &answer);
+    add_head(conn, &whole);
     for (size_t i = 0; i < count && !conn->request.is_head_method; i++) {
         memcpy(conn->output + conn->output_end, parts[i], lengths[i]);
         conn->output_end += lengths[i];
@@ -150,6 +149,16 @@ void http_conn_answer(struct http_conn *conn, unsigned status, const char *conte
     head_wipe(conn);
     http_conn_set_patience(conn, HTTP_ANSWER_MS);
     write_answer(conn);
+}
+
+void http_conn_answer(struct http_conn *conn, unsigned status, const char *content_type,
+                      const char *fields, const char *const parts[], const size_t lengths[],
+                      size_t count)
+{
+    const struct http1_answer answer = {
+        .status = status, .content_type = content_type, .fields = fields};
+
+    answer_parts(conn, &answer, parts, lengths, count);
 }
 
 bool http_conn_begin_stream(struct http_conn *conn, const char *content_type, size_t size)
@@ -188,6 +197,12 @@ static bool is_api(const struct http_conn *conn)
 void http_conn_refuse(struct http_conn *conn, unsigned status, const char *fields, const char *why)
 {
     bool is_json = is_api(conn);
+    const struct http1_answer answer = {
+        .status = status,
+        .phrase = why,
+        .content_type = is_json ? "application/json; charset=utf-8" : "text/plain; charset=utf-8",
+        .fields = fields,
+    };
     char line[WHY_SIZE];
     const char *start = line;
     struct text text;
@@ -202,9 +217,7 @@ void http_conn_refuse(struct http_conn *conn, unsigned status, const char *field
         text_add(&text, why);
         text_add(&text, "\n");
     }
-    http_conn_answer(conn, status,
-                     is_json ? "application/json; charset=utf-8" : "text/plain; charset=utf-8",
-                     fields, &start, &text.length, 1);
+    answer_parts(conn, &answer, &start, &text.length, 1);
 }
 
 /* ---- reading ---- */

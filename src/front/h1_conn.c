@@ -263,7 +263,7 @@ static void continue_reply(struct h1_conn *conn)
 static void wait_for_client(struct h1_conn *conn);
 
 static void refuse(struct h1_conn *conn, enum tunnel_error error, const char *rcode,
-                   const char *details)
+                   const char *details, const char *phrase)
 {
     const struct tunnel_error_row *row = tunnel_error_row(error);
     char buffer[HTTP1_REPLY_SIZE];
@@ -273,6 +273,7 @@ static void refuse(struct h1_conn *conn, enum tunnel_error error, const char *rc
         .proxy_error = row->token,
         .rcode = rcode,
         .details = details,
+        .phrase = phrase,
         .retry_after_s = row->retry_after_s,
         .is_body_omitted = conn->is_body_omitted,
     };
@@ -336,7 +337,7 @@ static void reject(struct h1_conn *conn, enum tunnel_error error, const char *de
     };
 
     tunnel_reject(conn->front->env, &rejection);
-    refuse(conn, error, NULL, rejection.details);
+    refuse(conn, error, NULL, rejection.details, NULL);
 }
 
 /* ---- making room ---- */
@@ -391,7 +392,7 @@ static void on_refused(void *self, const struct tunnel_refusal *refusal)
     struct h1_conn *conn = self;
 
     conn->tunnel = NULL;
-    refuse(conn, refusal->error, refusal->rcode, refusal->details);
+    refuse(conn, refusal->error, refusal->rcode, refusal->details, refusal->phrase);
 }
 
 static const struct tunnel_ops tunnel_ops = {

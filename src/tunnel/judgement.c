@@ -153,12 +153,20 @@ enum tunnel_error verdict_error(const struct verdict *verdict)
     return verdict->action == POLICY_ASK ? TUNNEL_ERROR_AUTH_REQUIRED : TUNNEL_ERROR_DENIED;
 }
 
+static bool is_ascii(const char *text)
+{
+    while (*text > 0 && *text < 0x7f)
+        text++;
+    return *text == '\0';
+}
+
 /* A rule's name, or `line N`: clients need not know what the files are called. */
-static void add_rule(struct text *out, const struct verdict *verdict)
+static void add_rule(struct text *out, const struct verdict *verdict, bool must_be_ascii)
 {
     const char *line = strrchr(verdict->place, ':');
+    bool is_nameless = strcmp(verdict->rule, verdict->place) == 0;
 
-    if (line != NULL && strcmp(verdict->rule, verdict->place) == 0) {
+    if (line != NULL && (is_nameless || (must_be_ascii && !is_ascii(verdict->rule)))) {
         text_add(out, "line ");
         text_add(out, line + 1);
     } else {
@@ -167,25 +175,25 @@ static void add_rule(struct text *out, const struct verdict *verdict)
     }
 }
 
-static void print_denial(struct text *out, const struct verdict *verdict)
+static void print_denial(struct text *out, const struct verdict *verdict, bool must_be_ascii)
 {
     text_add(out, tunnel_error_row(verdict_error(verdict))->text);
     if (verdict->reason == POLICY_DEFAULT) {
         text_add(out, ": no rule allows this; ask whoever runs this proxy");
     } else if (verdict->reason != POLICY_LOOP) {
         text_add(out, " (");
-        add_rule(out, verdict);
+        add_rule(out, verdict, must_be_ascii);
         text_add(out, ")");
     }
 }
 
-void judgement_print(struct text *out, const struct judgement *judgement)
+static void print(struct text *out, const struct judgement *judgement, bool must_be_ascii)
 {
     const struct policy_facts *facts = &judgement->facts;
     enum tunnel_error error = judgement_error(judgement);
 
     if (judgement->is_denied) {
-        print_denial(out, &judgement->denied);
+        print_denial(out, &judgement->denied, must_be_ascii);
         return;
     }
     text_add(out, tunnel_error_row(error)->text);
@@ -193,5 +201,15 @@ void judgement_print(struct text *out, const struct judgement *judgement)
      * one. A name server that only knows whole names says NXDOMAIN, no data, or SERVFAIL. */
     if (error != TUNNEL_ERROR_DNS_TIMEOUT && facts->host != NULL &&
         memchr(facts->host, '.', facts->host_length) == NULL)
-        text_add(out, "; a name without a dot is looked up as it is: write it with its domain");
+        text_add(out, "; a name without a dot is looked up as it is: add its domain");
+}
+
+void judgement_print(struct text *out, const struct judgement *judgement)
+{
+    print(out, judgement, false);
+}
+
+void judgement_print_phrase(struct text *out, const struct judgement *judgement)
+{
+    print(out, judgement, true);
 }

@@ -53,6 +53,8 @@ enum tunnel_error judgement_error(const struct judgement *judgement);
 /* The same as one line for a client: what was refused, and by which rule; or how the lookup failed.
  */
 void judgement_print(struct text *out, const struct judgement *judgement);
+/* In ASCII: a rule whose name is not is `line N`. */
+void judgement_print_phrase(struct text *out, const struct judgement *judgement);
 
 /* Of a verdict that refuses. */
 enum tunnel_error verdict_error(const struct verdict *verdict);

@@ -116,7 +116,8 @@ static void note_waits(struct tunnel *tunnel)
         tunnel->dial_ms = (int32_t)(now_ms - opening->dial_began_ms);
 }
 
-static void refuse(struct tunnel *tunnel, enum tunnel_error error, const char *details)
+static void refuse_with(struct tunnel *tunnel, enum tunnel_error error, const char *details,
+                        const char *phrase)
 {
     const struct tunnel_ops *ops = tunnel->opening->ops;
     void *self = tunnel->opening->self;
@@ -124,6 +125,7 @@ static void refuse(struct tunnel *tunnel, enum tunnel_error error, const char *d
         .error = error,
         .rcode = error == TUNNEL_ERROR_NXDOMAIN ? "NXDOMAIN" : NULL,
         .details = details != NULL ? details : tunnel_error_row(error)->text,
+        .phrase = phrase,
     };
 
     note_waits(tunnel);
@@ -132,19 +134,28 @@ static void refuse(struct tunnel *tunnel, enum tunnel_error error, const char *d
     ops->refused(self, &refusal);
 }
 
+static void refuse(struct tunnel *tunnel, enum tunnel_error error, const char *details)
+{
+    refuse_with(tunnel, error, details, NULL);
+}
+
 /* Nothing may be dialled. */
 static void refuse_by_judgement(struct tunnel *tunnel)
 {
     const struct judgement *judgement = &tunnel->opening->judgement;
     enum tunnel_error error = judgement_error(judgement);
-    char buffer[448];
+    char details_buffer[448];
+    char phrase_buffer[448];
     struct text details;
+    struct text phrase;
 
     if (judgement->is_denied)
         opening_note(tunnel, &judgement->denied);
-    text_init(&details, buffer, sizeof(buffer));
+    text_init(&details, details_buffer, sizeof(details_buffer));
     judgement_print(&details, judgement);
-    refuse(tunnel, error, buffer);
+    text_init(&phrase, phrase_buffer, sizeof(phrase_buffer));
+    judgement_print_phrase(&phrase, judgement);
+    refuse_with(tunnel, error, details_buffer, phrase_buffer);
 }
 
 static void target_ignored(struct stream *stream, void *observer)

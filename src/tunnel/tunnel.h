@@ -40,6 +40,7 @@ struct tunnel_refusal {
     enum tunnel_error error;
     const char *rcode;   /* for dns_error, else NULL; static */
     const char *details; /* one line for a person; lives during the call */
+    const char *phrase;  /* the same in ASCII; NULL: it is */
 };
 
 struct tunnel_ops {

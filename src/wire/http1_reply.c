@@ -2,12 +2,13 @@
  *
  * The reason goes to all places where a client may show it: the reason phrase (Go, wget, Python,
  * Java and npm show nothing else), the body for a person, `details` for clients that hide the body
- * of a refused CONNECT but show fields (curl -v); the status is for programs. Details may quote
- * outside bytes, so each place replaces what is not printable ASCII; the field also escapes what an
- * sf-string must (RFC 8941 3.3.3). The body is built from `details` alone, so its length is known
- * before it is written.
+ * of a refused CONNECT but show fields (curl -v); the status is for programs. The head is ASCII:
+ * what is not is replaced there; the field also escapes what an sf-string must (RFC 8941 3.3.3).
+ * The body is UTF-8.
  */
 #include "wire/http1_reply.h"
+
+#include "base/escape.h"
 
 #include <string.h>
 
@@ -82,7 +83,7 @@ static void add_number_field(struct text *out, const char *name, unsigned long n
 }
 
 static void add_proxy_status(struct text *out, const struct http1_refusal *refusal,
-                             size_t details_length)
+                             const char *phrase, size_t phrase_length)
 {
     text_add(out, "Proxy-Status: adit; error=");
     text_add(out, refusal->proxy_error);
@@ -91,20 +92,20 @@ static void add_proxy_status(struct text *out, const struct http1_refusal *refus
         add_string(out, refusal->rcode, strlen(refusal->rcode));
     }
     text_add(out, "; details=");
-    add_string(out, refusal->details, details_length);
+    add_string(out, phrase, phrase_length);
     text_add(out, "\r\n");
 }
 
 /* Cut between two words where that is possible. */
-static void add_phrase(struct text *out, const char *details, size_t length)
+static void add_phrase(struct text *out, const char *phrase, size_t length)
 {
     if (length <= HTTP1_PHRASE_MAX) {
-        add_printable(out, details, length);
+        add_printable(out, phrase, length);
         return;
     }
     size_t room = HTTP1_PHRASE_MAX - (sizeof(cut_mark) - 1);
-    const char *blank = memrchr(details, ' ', room + 1);
-    add_printable(out, details, blank != NULL ? (size_t)(blank - details) : room);
+    const char *blank = memrchr(phrase, ' ', room + 1);
+    add_printable(out, phrase, blank != NULL ? (size_t)(blank - phrase) : room);
     text_add(out, cut_mark);
 }
 
@@ -125,7 +126,10 @@ static void add_first_fields(struct text *out, const char *content_type)
 void http1_reply_head(struct text *out, const struct http1_answer *answer)
 {
     add_status(out, answer->status);
-    text_add(out, reason_of(answer->status));
+    if (answer->phrase != NULL)
+        add_phrase(out, answer->phrase, strlen(answer->phrase));
+    else
+        text_add(out, reason_of(answer->status));
     add_first_fields(out, answer->content_type);
     if (answer->has_length)
         add_number_field(out, "Content-Length", answer->length);
@@ -135,28 +139,31 @@ void http1_reply_head(struct text *out, const struct http1_answer *answer)
 
 void http1_reply_refusal(struct text *out, const struct http1_refusal *refusal)
 {
-    size_t details_length = strlen(refusal->details);
+    const char *phrase = refusal->phrase != NULL ? refusal->phrase : refusal->details;
+    size_t phrase_length = strlen(phrase);
+    char buffer[sizeof(body_prefix) + DETAILS_MAX + 1];
+    struct text body;
 
     REQUIRE(refusal->status >= 400 && refusal->status <= 599);
-    if (details_length > DETAILS_MAX)
-        details_length = DETAILS_MAX;
+    if (phrase_length > DETAILS_MAX)
+        phrase_length = DETAILS_MAX;
+    text_init(&body, buffer, sizeof(buffer));
+    text_add(&body, body_prefix);
+    escape_add(&body, refusal->details, strlen(refusal->details), DETAILS_MAX, ESCAPE_PLAIN);
+    text_add_char(&body, '\n');
 
     add_status(out, refusal->status);
-    add_phrase(out, refusal->details, details_length);
+    add_phrase(out, phrase, phrase_length);
     add_first_fields(out, "text/plain; charset=utf-8");
-    add_number_field(out, "Content-Length", sizeof(body_prefix) - 1 + details_length + 1);
+    add_number_field(out, "Content-Length", body.length);
     if (refusal->status == 405)
         text_add(out, "Allow: CONNECT\r\n");
     if (refusal->status == 407)
         text_add(out, "Proxy-Authenticate: Basic realm=\"adit\", charset=\"UTF-8\"\r\n");
     if (refusal->retry_after_s > 0)
         add_number_field(out, "Retry-After", refusal->retry_after_s);
-    add_proxy_status(out, refusal, details_length);
+    add_proxy_status(out, refusal, phrase, phrase_length);
     text_add(out, "\r\n");
-
-    if (refusal->is_body_omitted)
-        return;
-    text_add(out, body_prefix);
-    add_printable(out, refusal->details, details_length);
-    text_add_char(out, '\n');
+    if (!refusal->is_body_omitted)
+        text_add_bytes(out, buffer, body.length);
 }

@@ -12,16 +12,18 @@
 
 /* Bytes of a refusal's reason phrase at most: clients show one line of it. */
 #define HTTP1_PHRASE_MAX 120
-/* Room for any refusal: `details` may have up to 512 bytes. */
+/* Room for any refusal: `details` and `phrase` may have up to 512 bytes. */
 #define HTTP1_REPLY_SIZE 2048
 
 struct http1_refusal {
     unsigned status;         /* 400-599 */
     const char *proxy_error; /* RFC 9209 token, e.g. "connection_refused" */
     const char *rcode;       /* for dns_error: "NXDOMAIN"; else NULL */
-    /* One line for a person: the reason phrase, the body, and escaped as the sf-string details.
-     * What must be known stands in the first HTTP1_PHRASE_MAX bytes. */
+    /* One line for a person, in UTF-8: the body. */
     const char *details;
+    /* The same in ASCII (NULL: it is): the reason phrase, and escaped as the sf-string details.
+     * What must be known stands in the first HTTP1_PHRASE_MAX bytes. */
+    const char *phrase;
     unsigned retry_after_s; /* 0: no Retry-After */
     bool is_body_omitted;   /* answer to HEAD: Content-Length stays, the body does not */
 };
@@ -29,6 +31,7 @@ struct http1_refusal {
 /* An answer of the admin page. */
 struct http1_answer {
     unsigned status;
+    const char *phrase; /* as of a refusal; NULL: the status's own */
     const char *content_type;
     const char *fields; /* more of them, each with its CR LF; "" for none */
     bool has_length;    /* false: the body ends with the connection */

@@ -494,6 +494,20 @@ def test_bad_heads(page, data):
     expect(ask_bytes(page().admin, data), 400)
 
 
+@pytest.mark.parametrize("data, words", [
+    (b"CONNECT a.test:443 HTTP/1.1\r\nHost: a.test:443\r\n\r\n", "this is the admin page, not the proxy"),
+    (b"GET http://a.test/ HTTP/1.1\r\nHost: a.test\r\n\r\n", "this is the admin page, not the proxy"),
+    (b"GET /nothing HTTP/1.1\r\nHost: localhost\r\n\r\n", ""),
+    (b"GET / HTTP/1.1\r\nHost: b\xc3\xbccher.example\r\n\r\n", "")])
+def test_the_phrase_of_a_refusal_is_its_reason(page, data, words):
+    """Python and Java show nothing else to who takes the admin page for the proxy."""
+    response = ask_bytes(page().admin, data)
+    assert response.status >= 400 and len(response.reason) <= 120
+    assert response.reason.startswith(words)
+    told = response.body.decode("ascii", "replace").removeprefix("adit: ")
+    assert told.startswith(response.reason.removesuffix("...")) or "?" in response.reason
+
+
 def test_version(page):
     expect(ask_bytes(page().admin, b"GET / HTTP/2.0\r\nHost: localhost\r\n\r\n"), 505)
     expect(ask_bytes(page().admin, b"GET /healthz HTTP/1.0\r\nHost: localhost\r\n\r\n"), 200)

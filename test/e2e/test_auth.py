@@ -85,7 +85,8 @@ def test_no_credentials_are_asked_for(gate, origin):
     gate, server = gate(), origin(Recorder)
     response = gate.answer(server.authority)
     assert response.status == 407
-    assert response.reason.startswith("this proxy asks for a user name and a password: http://USER:")
+    assert response.reason == ("this proxy needs a password: http://USER:PASSWORD@ (Java: "
+                               "-Djdk.http.auth.tunneling.disabledSchemes=) (line 2)")
     assert response.get("Proxy-Authenticate") == CHALLENGE
     assert response.get("Connection") == "close"
     assert response.error == "http_request_denied"

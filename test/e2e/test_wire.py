@@ -343,6 +343,22 @@ def test_details_cannot_break_the_field(adit):
         check_refusal(response, 400, "http_request_error")
 
 
+@pytest.mark.parametrize("name", ["Werbung über Öl", "реклама", "広告", "é"])
+def test_a_rule_whose_name_is_not_ascii(adit, tmp_path, name):
+    """The head is ASCII and says where the rule stands; the body is UTF-8."""
+    path = tmp_path / "adit.conf"
+    path.write_text(f'listen 127.0.0.1:0\ndeny port 9 as "{name}"\ndeny port 10 as "plain"\n'
+                    "allow from loopback to loopback port 443\n")
+    proxy = adit("-c", path)
+    response, _, _ = request(proxy.address, connect_head("127.0.0.1:9"))
+    assert response.status_line == "HTTP/1.1 403 denied by policy (line 2)"
+    assert 'details="denied by policy (line 2)"' in response.get("Proxy-Status")
+    assert response.body.decode() == f"adit: denied by policy (rule {name})\n"
+    assert len(response.body) == int(response.get("Content-Length"))
+    response, _, _ = request(proxy.address, connect_head("127.0.0.1:10"))
+    assert response.status_line == "HTTP/1.1 403 denied by policy (rule plain)"
+
+
 REFUSED_FIRST = {
     "400": b"CONNECT bad HTTP/1.1\r\nHost: x\r\n\r\n",
     "405": b"GET / HTTP/1.1\r\nHost: x\r\n\r\n",

@@ -119,7 +119,22 @@ static void escapes_outside_bytes(void **state)
 
     assert_ptr_equal(strstr(text, "HTTP/1.1 400 a\"b\\c??X: y?????\r\nConnection: close"), text);
     assert_non_null(strstr(text, "details=\"a\\\"b\\\\c??X: y?????\"\r\n\r\n"));
-    assert_string_equal(strstr(text, "\r\n\r\n") + 4, "adit: a\"b\\c??X: y?????\n");
+    assert_string_equal(strstr(text, "\r\n\r\n") + 4,
+                        "adit: a\"b\\c\\r\\nX: y\\t\\u007f\xc3\xa4\\u0001\n");
+    assert_content_length(text);
+}
+
+static void says_in_ascii_what_the_body_says_in_utf8(void **state)
+{
+    const struct http1_refusal refusal = {.status = 403,
+                                          .proxy_error = "http_request_denied",
+                                          .details = "denied (rule \xc3\x96l\xe2\x80\xae)",
+                                          .phrase = "denied (line 2)"};
+    const char *text = reply(&refusal);
+
+    assert_ptr_equal(strstr(text, "HTTP/1.1 403 denied (line 2)\r\n"), text);
+    assert_non_null(strstr(text, "details=\"denied (line 2)\"\r\n\r\n"));
+    assert_string_equal(strstr(text, "\r\n\r\n") + 4, "adit: denied (rule \xc3\x96l\\u202e)\n");
     assert_content_length(text);
 }
 
@@ -195,6 +210,7 @@ int main(void)
         cmocka_unit_test(says_when_to_retry),
         cmocka_unit_test(quotes_the_rcode),
         cmocka_unit_test(escapes_outside_bytes),
+        cmocka_unit_test(says_in_ascii_what_the_body_says_in_utf8),
         cmocka_unit_test(fits_whatever_the_details),
         cmocka_unit_test(cuts_the_phrase),
         cmocka_unit_test(has_a_phrase_for_every_status_of_the_admin_page),
