@@ -335,6 +335,7 @@ int http_conn_open(struct http_server *server, int fd, const struct ip_endpoint 
         return -ENOMEM;
     conn->server = server;
     conn->client = *client;
+    conn->scan.is_of_page = true;
     deadline_init(&conn->deadline, patience_passed);
     list_init(&conn->query.link);
     int error = watch_open(server->loop, &conn->watch, fd, ready);

@@ -421,10 +421,10 @@ static enum tunnel_error error_from_result(enum http1_result result)
     return errors[result];
 }
 
-/* Only a 400 needs words of its own; the others' stand in the table. */
+/* Only a 400 and a 501 need words of their own; the others' stand in the table. */
 static const char *details_of(enum http1_result result, const char *problem)
 {
-    return result == HTTP1_BAD ? problem : NULL;
+    return result == HTTP1_BAD || result == HTTP1_METHOD_UNKNOWN ? problem : NULL;
 }
 
 /* Why what was offered can't even be checked. */

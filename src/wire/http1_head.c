@@ -142,14 +142,15 @@ static const char proxy_protocol_problem[] =
     "(HAProxy: send-proxy)";
 
 /* Of its bytes one by one it is known that they are of TARGET or a space. */
-static const char *request_line_problem(struct view line)
+static const char *request_line_problem(struct view line, bool is_of_page)
 {
     struct request_line parts;
 
     if (starts_with(line, "PROXY TCP") || starts_with(line, "PROXY UNKNOWN"))
         return proxy_protocol_problem;
     if (!split_request_line(line, &parts) || span(parts.method, TOKEN) < parts.method.length)
-        return "the request line must be: CONNECT host:port HTTP/1.1";
+        return is_of_page ? "the request line of the admin page must be: GET /path HTTP/1.1"
+                          : "the request line must be: CONNECT host:port HTTP/1.1";
     struct view version = parts.version;
     if (version.length != 8 || memcmp(version.start, "HTTP/", 5) != 0 || version.start[6] != '.')
         return "the request line must end in HTTP/1.1 or HTTP/1.0, with one space before it";
@@ -203,6 +204,17 @@ static bool is_behind_return(const struct http1_scan *scan, const char *bytes)
     return scan->offset > scan->line_start && bytes[scan->offset - 1] == '\r';
 }
 
+static const char tls_to_proxy[] = "this is a TLS hello on a plain HTTP port: write http://, not "
+                                   "https://, in the proxy's address";
+static const char tls_to_page[] =
+    "this is a TLS hello, and the admin page speaks plain HTTP: write "
+    "http://, not https://";
+static const char socks_to_proxy[] = "this is SOCKS on an HTTP proxy's port: write http://, not "
+                                     "socks://, in the proxy's address";
+static const char socks_to_page[] =
+    "this is SOCKS, and this is the admin page, not the proxy, which "
+    "has an address of its own";
+
 /* NULL: the byte at scan->offset begins, or tells, no other protocol that people point at a proxy.
  */
 static const char *other_protocol(const struct http1_scan *scan, const char *bytes)
@@ -212,11 +224,9 @@ static const char *other_protocol(const struct http1_scan *scan, const char *byt
     char byte = bytes[offset];
 
     if (offset == 0 && byte == 0x16)
-        return "this is a TLS hello on a plain HTTP port: write http://, not https://, in the "
-               "proxy's address";
+        return scan->is_of_page ? tls_to_page : tls_to_proxy;
     if (offset == 0 && (byte == 4 || byte == 5))
-        return "this is SOCKS on an HTTP proxy's port: write http://, not socks://, in the "
-               "proxy's address";
+        return scan->is_of_page ? socks_to_page : socks_to_proxy;
     if (byte == '\0' && offset == strlen(proxy_v2) && memcmp(bytes, proxy_v2, offset) == 0)
         return proxy_protocol_problem;
     return NULL;
@@ -227,7 +237,7 @@ static const char *request_byte_problem(const struct http1_scan *scan, const cha
 {
     struct view line = {bytes + scan->line_start, scan->offset - scan->line_start};
 
-    if ((uint8_t)bytes[scan->offset] >= 0x80 && starts_with(line, "CONNECT "))
+    if ((uint8_t)bytes[scan->offset] >= 0x80 && starts_with(line, "CONNECT ") && !scan->is_of_page)
         return authority_error_text(AUTHORITY_NOT_ASCII);
     return "the request line holds a character that is not printable ASCII";
 }
@@ -260,7 +270,7 @@ static enum http1_result end_line(struct http1_scan *scan, const char *bytes)
     if (line.length == 0)
         return scan->line_count == 0 ? HTTP1_MORE : HTTP1_OK;
     if (scan->line_count == 0)
-        scan->problem = request_line_problem(line);
+        scan->problem = request_line_problem(line, scan->is_of_page);
     else
         scan->problem = field_problem(line);
     if (scan->problem)
@@ -434,10 +444,12 @@ static enum http1_result read_connect(struct view fields, struct http1_head *hea
     return HTTP1_BAD;
 }
 
-/* A client that asks the proxy itself to speak TLS with the target. */
+/* A client that asks the proxy itself to speak TLS with the target, or WebSocket, for which it must
+ * send CONNECT as well (RFC 6455 4.1). */
 static bool is_tunnel_wanted(struct view target)
 {
-    return starts_with_any_case(target, "https://") || starts_with_any_case(target, "wss://");
+    return starts_with_any_case(target, "https://") || starts_with_any_case(target, "wss://") ||
+           starts_with_any_case(target, "ws://");
 }
 
 /* Behind leading empty lines; `rest` is left at the first field. */
@@ -470,11 +482,14 @@ enum http1_result http1_head_parse(const char *bytes, size_t length, struct http
     }
     if (view_equals(parts.method, "CONNECT"))
         return read_connect(rest, ret_head);
+    bool is_wanted = is_tunnel_wanted(parts.target);
     if (is_known_method(parts.method)) {
         ret_head->problem = "this proxy only opens tunnels: the method must be CONNECT";
-        return is_tunnel_wanted(parts.target) ? HTTP1_TUNNEL_WANTED : HTTP1_METHOD_NOT_ALLOWED;
+        return is_wanted ? HTTP1_TUNNEL_WANTED : HTTP1_METHOD_NOT_ALLOWED;
     }
-    ret_head->problem = "the method is unknown: it must be CONNECT";
+    ret_head->problem = is_wanted ? "unknown method; the client must send CONNECT for https:// or "
+                                    "ws://, and this method inside"
+                                  : "unknown method; this proxy only opens tunnels (CONNECT)";
     return HTTP1_METHOD_UNKNOWN;
 }
 

@@ -35,7 +35,7 @@ enum http1_result {
     HTTP1_MORE,               /* scan only: give it more bytes */
     HTTP1_BAD,                /* 400 */
     HTTP1_METHOD_NOT_ALLOWED, /* 405: a method that HTTP knows, not CONNECT */
-    HTTP1_TUNNEL_WANTED,      /* 405: the same for https://, which only a tunnel can carry */
+    HTTP1_TUNNEL_WANTED,      /* 405: the same for https://, wss:// or ws://, which need a tunnel */
     HTTP1_METHOD_UNKNOWN,     /* 501 */
     HTTP1_TARGET_TOO_LONG,    /* 414: no line end within HTTP1_HEAD_MAX */
     HTTP1_HEAD_TOO_LARGE,     /* 431: over HTTP1_HEAD_MAX bytes or HTTP1_FIELDS_MAX fields */
@@ -45,11 +45,12 @@ enum http1_result {
 
 const char *http1_result_name(enum http1_result result); /* "bad", "head-too-large" */
 
-/* Progress of a scan. All zero at the start; private to http1_head.c. */
+/* Progress of a scan. All zero at the start but for `is_of_page`; private to http1_head.c. */
 struct http1_scan {
     uint32_t offset;     /* bytes looked at */
     uint32_t line_start; /* of the line that `offset` is in */
     uint32_t line_count;
+    bool is_of_page;     /* the caller's: the admin page's, not the proxy's; the words differ */
     const char *problem; /* set with HTTP1_BAD: one line for a person, no full stop; static */
 };
 

@@ -497,6 +497,11 @@ def test_bad_heads(page, data):
 @pytest.mark.parametrize("data, words", [
     (b"CONNECT a.test:443 HTTP/1.1\r\nHost: a.test:443\r\n\r\n", "this is the admin page, not the proxy"),
     (b"GET http://a.test/ HTTP/1.1\r\nHost: a.test\r\n\r\n", "this is the admin page, not the proxy"),
+    (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + bytes(40), "this is a TLS hello, and the admin page"),
+    (b"\x05\x01\x00", "this is SOCKS, and this is the admin page, not the proxy"),
+    (b"\x04\x01\x00\x50\x00\x00\x00\x01\x00", "this is SOCKS, and this is the admin page, not the proxy"),
+    (b"GET /healthz\r\n\r\n", "the request line of the admin page must be: GET /path HTTP/1.1"),
+    ("CONNECT b\u00fccher.test:443 HTTP/1.1\r\n\r\n".encode(), "the request line holds a character"),
     (b"GET /nothing HTTP/1.1\r\nHost: localhost\r\n\r\n", ""),
     (b"GET / HTTP/1.1\r\nHost: b\xc3\xbccher.example\r\n\r\n", "")])
 def test_the_phrase_of_a_refusal_is_its_reason(page, data, words):
