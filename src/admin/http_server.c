@@ -1,8 +1,10 @@
-/* Accepts, and makes room: a connection that has not even sent its head gives way to a newcomer, so
- * that clients that never speak keep nobody away.
+/* Accepts, and makes room: of the client with most connections the oldest gives way to a newcomer,
+ * whatever it waits for, so that clients that never speak, never read, or send one wrong password
+ * after another keep nobody away but themselves. Streams stay: they are a quarter at most.
  */
 #include "admin/http_private.h"
 
+#include "base/client_key.h"
 #include "net/socket_address.h"
 #include "tunnel/auth_users.h"
 
@@ -14,22 +16,51 @@
 
 enum { ACCEPTS_PER_TURN = 32, RETRY_MS = 100 };
 
+static size_t count_of_client(const struct http_server *server, const struct http_conn *of)
+{
+    struct client_key key = client_key_of(&of->client.address);
+    size_t count = 0;
+
+    for (struct list *link = server->connections.next; link != &server->connections;
+         link = link->next) {
+        const struct http_conn *conn = container_of(link, struct http_conn, link);
+        struct client_key other = client_key_of(&conn->client.address);
+
+        count += conn->state != HTTP_STREAMING && client_key_equals(&key, &other);
+    }
+    return count;
+}
+
+/* The oldest of the client with most that are no streams; NULL: there are only streams. Each is
+ * compared with each: they are a few dozen. */
+static struct http_conn *who_gives_way(struct http_server *server)
+{
+    struct http_conn *chosen = NULL;
+    size_t most = 0;
+
+    for (struct list *link = server->connections.next; link != &server->connections;
+         link = link->next) {
+        struct http_conn *conn = container_of(link, struct http_conn, link);
+        size_t count = conn->state != HTTP_STREAMING ? count_of_client(server, conn) : 0;
+
+        if (count > most) {
+            most = count;
+            chosen = conn;
+        }
+    }
+    return chosen;
+}
+
 /* False: as many as may be are served now. */
 static bool make_room(struct http_server *server)
 {
-    struct list *link = server->connections.next;
-
     if (server->connection_count < server->connections_max)
         return true;
-    for (; link != &server->connections; link = link->next) {
-        struct http_conn *conn = container_of(link, struct http_conn, link);
-
-        if (conn->state == HTTP_READING || conn->state == HTTP_LINGERING) {
-            http_conn_close(conn);
-            return true;
-        }
-    }
-    return false;
+    struct http_conn *conn = who_gives_way(server);
+    if (conn == NULL)
+        return false;
+    http_conn_close(conn);
+    return true;
 }
 
 static void accept_one(struct http_server *server, int fd, const union socket_address *address)

@@ -18,7 +18,7 @@ from support.client import Client, connect_head, open_tunnel
 from support.metrics import scrape
 from support.origins import Echo
 from support.page import TELLS, Events, ask, ask_bytes, ask_json, head
-from support.users import NEW_LINE, PASSWORDS, basic, htpasswd
+from support.users import COSTLY_LINE, NEW_LINE, PASSWORDS, basic, htpasswd
 
 GUARD = {
     "Cache-Control": "no-store",
@@ -658,6 +658,31 @@ def test_guesses_are_throttled(guarded):
     response = gate.ask("/", "alice", "guess")
     assert int(response.get("Retry-After")) > 0
     expect(gate.ask("/healthz"), 200)
+
+
+def held_back(gate, source, count):
+    """Connections whose wrong password comes as late as the costliest hash."""
+    with open(gate.path.parent / "htpasswd", "a") as users:
+        users.write(COSTLY_LINE)
+    assert gate.proxy.control("reload").returncode == 0
+    clients = [Client(gate.proxy.admin, source=source) for _ in range(count)]
+    for client in clients:
+        client.send(head("GET", "/", authorization("alice", "bad")))
+    return clients
+
+
+def test_one_clients_connections_keep_nobody_away(guarded, many_clients, keep):
+    """More than are served at once, whose passwords are looked at: who has most of them makes room,
+    not who came first."""
+    gate = guarded()
+    slow = keep(Client(gate.proxy.admin, source="10.0.0.7"))
+    slow.send(b"GET /healthz ")
+    clients = [keep(client) for client in held_back(gate, "10.0.0.6", 100)]
+    expect(ask(gate.proxy.admin, "/healthz"), 200)
+    expect(gate.ask("/metrics", "alice", source="10.0.0.8"), 200)
+    slow.send(b"HTTP/1.1\r\n\r\n")
+    expect(slow.read_response(), 200)
+    assert clients[-1].read_response().status == 401  # a few wait for their answer
 
 
 def test_a_password_does_not_replace_the_guards(guarded):

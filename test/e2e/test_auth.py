@@ -11,7 +11,7 @@ from support.checks import echoes
 from support.client import ESTABLISHED, Client, connect_head, request
 from support.https import HttpsOrigin
 from support.origins import Echo, Recorder, closed_port
-from support.users import HASHES, KINDS, NEW_LINE, NEW_PASSWORD, PASSWORDS, basic, htpasswd
+from support.users import COSTLY_LINE, HASHES, KINDS, NEW_LINE, NEW_PASSWORD, PASSWORDS, basic, htpasswd
 
 pytestmark = pytest.mark.usefixtures("many_clients")
 
@@ -287,10 +287,6 @@ def test_the_same_wrong_password_is_one_guess(gate, origin):
     assert gate.hashes() == 1
     assert gate.counter("adit_auth_failures_total") == 30
     assert gate.status(server.authority, basic("alice")) == 200
-
-
-# Nobody's password: only so that wrong answers are held back for long.
-COSTLY_LINE = "costly:$2b$12$" + "abcdefghijklmnopqrstuu" + "M" * 31 + "\n"
 
 
 @pytest.mark.parametrize("is_known", [True, False], ids=["known", "first time"])

@@ -30,6 +30,8 @@ LONG_KINDS = {
     "sha256": "$5$rounds=1000$aditadit$jCf0oLCI2ZaabuaavbhIdz8oDe3ycRpv4NsFrfI7EA6",
     "apr1": "$apr1$aditadit$4oHUJRnW1GSOhAVXQD7pn.",
 }
+# Nobody's password: only so that wrong answers are held back for long.
+COSTLY_LINE = "costly:$2b$12$" + "abcdefghijklmnopqrstuu" + "M" * 31 + "\n"
 # alice after she changed her password
 NEW_PASSWORD = "new secret"
 NEW_LINE = "alice:$5$rounds=1000$aditadit$EksBOhN4lyXMevt9yrep0.3kFZH1qenNpPD/SMJEUX1\n"
