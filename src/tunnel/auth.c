@@ -1,14 +1,15 @@
-/* A job is one pair of credentials to be hashed, with the checks that wait for it. It stands in
- * `jobs` (by digest, so that equal ones meet) until it is done. It waits in the line of the client
- * who asked first (base/fair_line.h), then, when its turn has come, in `ready` until a helper takes
- * it. A job that nobody waits for leaves; once it runs it runs to its end and counts, or a client
- * could guess for free by hanging up early.
+/* A job is one pair of credentials to be hashed, with the clients that ask it, each with the checks
+ * that wait for it. It stands in `jobs` (by digest, so that equal ones meet) until it is done. It
+ * waits in the line of each of its clients (base/fair_line.h), then, when the turn of one has come,
+ * in `ready` until a helper takes it. A job that nobody waits for leaves; once it runs it runs to
+ * its end and counts for all who asked, or a client could guess for free by hanging up early.
  *
  * One lock for all of it; nobody hashes under it. As with the dial gate, the surprise is the time
  * between a letter's posting and its delivery: whoever leaves then takes the letter back.
  *
  * The throttle is asked twice: when a check comes, and again when a helper takes its job, for a
- * client may have put many guesses into the queue before the first of them failed.
+ * client may have put many guesses into the queue before the first of them failed. What one client
+ * may not ask any more is hashed for the others.
  */
 #include "tunnel/auth.h"
 
@@ -45,13 +46,21 @@ static const char *const result_names[] = {
 };
 static_assert(ARRAY_LENGTH(result_names) == AUTH_RESULT_COUNT, "a name a result");
 
+/* A client that asks a job. */
+struct auth_asker {
+    struct list link; /* job->askers */
+    struct auth_job *job;
+    struct fair_place place; /* waiting; out when it is some asker's turn */
+    struct list checks;
+    struct ip_address client;
+};
+
 struct auth_job {
     struct hash_link link;
-    struct fair_place place;
+    struct fair_place place; /* at work */
     struct list ready_link;
-    struct list checks;
+    struct list askers; /* none is there twice */
     uint8_t digest[AUTH_DIGEST_SIZE];
-    struct ip_address client; /* of the first who asked */
     struct auth_users *users;
     const char *hash; /* in `users` */
     bool is_user_known;
@@ -115,35 +124,78 @@ static struct auth_job *job_find(struct auth *auth, const uint8_t digest[AUTH_DI
     return NULL;
 }
 
-/* Its turn has come. */
-static void job_make_ready(struct auth *auth, struct auth_job *job)
+static struct auth_job *job_add(struct auth *auth, const uint8_t digest[AUTH_DIGEST_SIZE])
 {
+    if (auth->waiting_count >= QUEUE_MAX)
+        return NULL;
+    struct auth_job *job = calloc(1, sizeof(*job));
+    if (job == NULL)
+        return NULL;
+    list_init(&job->ready_link);
+    list_init(&job->askers);
+    memcpy(job->digest, digest, AUTH_DIGEST_SIZE);
+    hash_table_insert(&auth->jobs, &job->link, hash_bytes(&auth->seed, digest, AUTH_DIGEST_SIZE));
+    auth->waiting_count++;
+    return job;
+}
+
+/* Its turn has come, and so its job's: the others need not stand in line any more. */
+static void asker_begin(struct auth *auth, struct auth_asker *asker)
+{
+    struct auth_job *job = asker->job;
+
+    fair_place_move(&job->place, &asker->place);
+    for (struct list *link = job->askers.next; link != &job->askers; link = link->next)
+        fair_line_leave(&auth->line, &container_of(link, struct auth_asker, link)->place);
     list_append(&auth->ready, &job->ready_link);
     pthread_cond_signal(&auth->has_work);
 }
 
-static struct auth_job *job_add(struct auth *auth, const uint8_t digest[AUTH_DIGEST_SIZE],
-                                const struct ip_address *client)
+static struct auth_asker *asker_add(struct auth *auth, struct auth_job *job,
+                                    const struct ip_address *client)
 {
     struct client_key key = client_key_of(client);
-    struct auth_job *job = calloc(1, sizeof(*job));
+    bool is_at_work = !fair_place_is_out(&job->place);
+    struct auth_asker *asker = calloc(1, sizeof(*asker));
 
-    if (job == NULL)
+    if (asker == NULL)
         return NULL;
-    int result = fair_line_enter(&auth->line, &job->place, &key);
+    int result = is_at_work ? -EINPROGRESS : fair_line_enter(&auth->line, &asker->place, &key);
     if (result < 0 && result != -EINPROGRESS) {
-        free(job);
+        free(asker);
         return NULL;
     }
-    job->client = *client;
-    list_init(&job->ready_link);
-    list_init(&job->checks);
-    memcpy(job->digest, digest, AUTH_DIGEST_SIZE);
-    hash_table_insert(&auth->jobs, &job->link, hash_bytes(&auth->seed, digest, AUTH_DIGEST_SIZE));
-    auth->waiting_count++;
+    asker->job = job;
+    asker->client = *client;
+    list_init(&asker->checks);
+    list_append(&job->askers, &asker->link);
     if (result == 0)
-        job_make_ready(auth, job);
-    return job;
+        asker_begin(auth, asker);
+    return asker;
+}
+
+/* NULL: its line is full, or there is no memory. */
+static struct auth_asker *asker_find(struct auth *auth, struct auth_job *job,
+                                     const struct ip_address *client)
+{
+    struct client_key key = client_key_of(client);
+
+    for (struct list *link = job->askers.next; link != &job->askers; link = link->next) {
+        struct auth_asker *asker = container_of(link, struct auth_asker, link);
+        struct client_key its_key = client_key_of(&asker->client);
+
+        if (client_key_equals(&key, &its_key))
+            return asker;
+    }
+    return asker_add(auth, job, client);
+}
+
+/* Nothing waits for it any more. */
+static void asker_drop(struct auth *auth, struct auth_asker *asker)
+{
+    fair_line_leave(&auth->line, &asker->place);
+    list_remove(&asker->link);
+    free(asker);
 }
 
 /* No helper is at it, or none any more. */
@@ -153,10 +205,10 @@ static void job_leave_line(struct auth *auth, struct auth_job *job)
 
     fair_line_leave(&auth->line, &job->place);
     while ((place = fair_line_next(&auth->line)) != NULL)
-        job_make_ready(auth, container_of(place, struct auth_job, place));
+        asker_begin(auth, container_of(place, struct auth_asker, place));
 }
 
-/* Nobody has taken it, and nobody waits for it. */
+/* Nobody has taken it, and nobody asks it. */
 static void job_drop(struct auth *auth, struct auth_job *job)
 {
     list_remove(&job->ready_link);
@@ -175,39 +227,46 @@ static uint64_t hold_ms(struct auth_users *users)
 
 /* Held back from when hashing began, or from when it was asked, if that was later: whoever asks
  * while another's hash runs must not see its end. */
-static void check_was_wrong(struct auth *auth, struct auth_check *check, struct auth_job *job)
+static uint64_t due_ms(const struct auth_job *job, const struct auth_check *check)
 {
     uint64_t since_ms = check->asked_ms > job->began_ms ? check->asked_ms : job->began_ms;
 
-    check->due_ms = since_ms + hold_ms(job->users);
-    auth_failure_add(&auth->failures, &check->client, job->digest, clock_monotonic_ms(),
-                     check->due_ms);
+    return since_ms + hold_ms(job->users);
+}
+
+/* Tells all its checks, and is no more. A guess counts also when nobody waits for its answer. */
+static void asker_finish(struct auth *auth, struct auth_asker *asker, enum auth_result result)
+{
+    const struct auth_job *job = asker->job;
+    uint64_t told_ms = job->began_ms + hold_ms(job->users);
+
+    while (!list_is_empty(&asker->checks)) {
+        struct auth_check *check = container_of(asker->checks.next, struct auth_check, link);
+
+        list_remove(&check->link);
+        check->asker = NULL;
+        check->result = (uint8_t)result;
+        if (result == AUTH_WRONG)
+            told_ms = check->due_ms = due_ms(job, check);
+        letter_post(check->loop, &check->letter);
+    }
+    if (result == AUTH_WRONG)
+        auth_failure_add(&auth->failures, &asker->client, job->digest, clock_monotonic_ms(),
+                         told_ms);
+    asker_drop(auth, asker);
 }
 
 /* Tells everybody who waits, and is no more. Who hears of it may count on the password's being
  * wiped. */
 static void job_finish(struct auth *auth, struct auth_job *job, enum auth_result result)
 {
-    uint64_t at_ms = clock_monotonic_ms();
-
     explicit_bzero(job->password, sizeof(job->password));
     job_leave_line(auth, job);
     hash_table_remove(&auth->jobs, &job->link);
     if (result == AUTH_GRANTED)
-        auth_success_add(&auth->successes, job->digest, at_ms);
-    else if (result == AUTH_WRONG)
-        auth_failure_add(&auth->failures, &job->client, job->digest, at_ms,
-                         job->began_ms + hold_ms(job->users));
-    while (!list_is_empty(&job->checks)) {
-        struct auth_check *check = container_of(job->checks.next, struct auth_check, link);
-
-        list_remove(&check->link);
-        check->job = NULL;
-        check->result = (uint8_t)result;
-        if (result == AUTH_WRONG)
-            check_was_wrong(auth, check, job);
-        letter_post(check->loop, &check->letter);
-    }
+        auth_success_add(&auth->successes, job->digest, clock_monotonic_ms());
+    while (!list_is_empty(&job->askers))
+        asker_finish(auth, container_of(job->askers.next, struct auth_asker, link), result);
     job_free(job);
 }
 
@@ -226,6 +285,30 @@ static uint64_t measure_us(const struct auth_job *job, struct auth_hasher *hashe
     return clock_monotonic_us() - began_us;
 }
 
+static bool asker_is_throttled(struct auth *auth, const struct auth_asker *asker, uint64_t at_ms)
+{
+    return auth_failures_are_many(&auth->failures, &asker->client, at_ms);
+}
+
+/* Whoever failed too often since it asked is told so; false: all of them, and nobody is told yet.
+ */
+static bool job_turn_away(struct auth *auth, struct auth_job *job, uint64_t at_ms)
+{
+    bool is_wanted = false;
+    struct list *link;
+
+    for (link = job->askers.next; link != &job->askers && !is_wanted; link = link->next)
+        is_wanted = !asker_is_throttled(auth, container_of(link, struct auth_asker, link), at_ms);
+    for (link = job->askers.next; link != &job->askers && is_wanted;) {
+        struct auth_asker *asker = container_of(link, struct auth_asker, link);
+
+        link = link->next;
+        if (asker_is_throttled(auth, asker, at_ms))
+            asker_finish(auth, asker, AUTH_THROTTLED);
+    }
+    return is_wanted;
+}
+
 /* Contract: the lock is held, and given up while hashing. Whether to measure depends on nothing
  * that the job asks. */
 static enum auth_result job_run(struct auth *auth, struct auth_job *job, struct auth_hasher *hasher)
@@ -234,7 +317,7 @@ static enum auth_result job_run(struct auth *auth, struct auth_job *job, struct 
     uint64_t at_ms = clock_monotonic_ms();
     bool is_measured = pace != NULL && auth_pace_is_stale(pace, at_ms);
 
-    if (auth_failures_are_many(&auth->failures, &job->client, at_ms))
+    if (!job_turn_away(auth, job, at_ms))
         return AUTH_THROTTLED;
     counter_add(&auth->counters, COUNTER_AUTH_HASHES, 1);
     pthread_mutex_unlock(&auth->lock);
@@ -437,16 +520,20 @@ static enum auth_result answer_or_wait(struct auth *auth, struct auth_check *che
     if (auth_failure_is_known(&auth->failures, &check->client, digest, at_ms))
         return answer_wrong_again(auth, check, users);
     struct auth_job *job = job_find(auth, digest);
-    if (job == NULL) {
-        if (auth->waiting_count >= QUEUE_MAX)
-            return AUTH_BUSY;
-        job = job_add(auth, digest, &check->client);
-        if (job == NULL)
-            return AUTH_BUSY;
-        *ret_new_job = job;
+    bool is_new = job == NULL;
+    if (is_new)
+        job = job_add(auth, digest);
+    if (job == NULL)
+        return AUTH_BUSY;
+    struct auth_asker *asker = asker_find(auth, job, &check->client);
+    if (asker == NULL) {
+        if (is_new)
+            job_drop(auth, job);
+        return AUTH_BUSY;
     }
-    list_append(&job->checks, &check->link);
-    check->job = job;
+    *ret_new_job = is_new ? job : NULL;
+    list_append(&asker->checks, &check->link);
+    check->asker = asker;
     check->auth = auth;
     return AUTH_PENDING;
 }
@@ -492,6 +579,18 @@ enum auth_result auth_check_start(struct auth_check *check, struct auth *auth,
     return result;
 }
 
+/* All its checks are gone. Once a helper is at it, it counts. */
+static void asker_was_left(struct auth *auth, struct auth_asker *asker)
+{
+    struct auth_job *job = asker->job;
+
+    if (job->is_taken)
+        return;
+    asker_drop(auth, asker);
+    if (list_is_empty(&job->askers))
+        job_drop(auth, job);
+}
+
 void auth_check_cancel(struct auth_check *check)
 {
     struct auth *auth = check->auth;
@@ -499,16 +598,16 @@ void auth_check_cancel(struct auth_check *check)
     if (auth == NULL)
         return;
     pthread_mutex_lock(&auth->lock);
-    struct auth_job *job = check->job;
+    struct auth_asker *asker = check->asker;
 
-    if (job == NULL) {
+    if (asker == NULL) {
         letter_take_back(check->loop, &check->letter);
         deadline_cancel(check->loop, &check->deadline);
         fair_line_leave(&auth->held, &check->held);
     } else {
         list_remove(&check->link);
-        if (list_is_empty(&job->checks) && !job->is_taken)
-            job_drop(auth, job);
+        if (list_is_empty(&asker->checks))
+            asker_was_left(auth, asker);
     }
     pthread_mutex_unlock(&auth->lock);
     check->auth = NULL;

@@ -3,11 +3,12 @@
  * Hashing runs in two helper threads, behind a bounded line for each client whose turns go round;
  * the answer comes as a letter to the loop that asked. A success is remembered for a minute from
  * its last use (keyed by an HMAC of name, password and the hash in the file: a changed file forgets
- * it). Whoever asks the same while it is being hashed waits for the one hash. An unknown user costs
- * one hash, too. Ten different guesses of a client within a minute: it is throttled, but successes
- * that are remembered pass. A guess that the client made in that minute already is wrong again
- * without a hash, and is no new one. Where hashes of different cost stand in one file, a wrong
- * answer is held back (auth_pace.h): of a client's guesses that it knows to be wrong, 16 at once.
+ * it). Whoever asks the same while it is being hashed waits for the one hash, in the line of its
+ * own client until it is the turn of one of them. An unknown user costs one hash, too. Ten
+ * different guesses of a client within a minute: it is throttled, but successes that are remembered
+ * pass. A guess that the client made in that minute already is wrong again without a hash, and is
+ * no new one. Where hashes of different cost stand in one file, a wrong answer is held back
+ * (auth_pace.h): of a client's guesses that it knows to be wrong, 16 at once.
  */
 #ifndef TUNNEL_AUTH_H
 #define TUNNEL_AUTH_H
@@ -22,7 +23,7 @@
 #include <stdint.h>
 
 struct auth;
-struct auth_job;
+struct auth_asker;
 struct counters;
 
 enum auth_result {
@@ -39,8 +40,8 @@ struct auth_check {
     struct letter letter;
     struct list link;
     struct loop *loop;
-    struct auth *auth; /* NULL: not under way */
-    struct auth_job *job;
+    struct auth *auth;        /* NULL: not under way */
+    struct auth_asker *asker; /* while a job is under way */
     struct ip_address client;
     struct deadline deadline; /* until when a wrong answer is held back */
     struct fair_place held;   /* while the client knows what the answer will be */

@@ -298,14 +298,14 @@ static void the_queue_is_bounded_and_throttled(void **state)
     assert_int_equal(ask(2, "alice", "right"), AUTH_GRANTED);
 }
 
-/* A company behind one address logs in at once; somebody else is next all the same. */
-static void a_client_has_a_line_of_its_own(void **state)
+static char names[250][8];
+
+/* Slow ones, and alice. */
+static unsigned use_many_users(void)
 {
-    static char names[250][8];
     struct auth_user rows[ARRAY_LENGTH(names) + 1];
     unsigned count = ARRAY_LENGTH(names);
 
-    (void)state;
     for (unsigned i = 0; i < count; i++) {
         snprintf(names[i], sizeof(names[i]), "u%u", i);
         rows[i] = (struct auth_user){names[i], SLOW};
@@ -313,14 +313,55 @@ static void a_client_has_a_line_of_its_own(void **state)
     rows[count] = (struct auth_user){"alice", QUICK};
     auth_users_release(users);
     assert_int_equal(auth_users_create(rows, count + 1, 0, true, &users), 0);
+    return count;
+}
+
+/* A company behind one address logs in at once; somebody else is next all the same. */
+static void assert_is_soon_in(const char *user)
+{
+    unsigned count = use_many_users();
+
     for (unsigned i = 1; i <= count; i++)
         assert_int_equal(start(i, 1, names[i - 1], "right"), AUTH_PENDING);
-    assert_int_equal(start(0, 2, "alice", "right"), AUTH_PENDING);
+    assert_int_equal(start(0, 2, user, "right"), AUTH_PENDING);
     unsigned since = hashes();
     wait_for(count + 1);
     assert_in_range(hashes_when_told, 1, since + 100); /* a few, on a busy machine more */
     for (unsigned i = 0; i <= count; i++)
         assert_int_equal(checks[i].result, AUTH_GRANTED);
+}
+
+static void a_client_has_a_line_of_its_own(void **state)
+{
+    (void)state;
+    assert_is_soon_in("alice");
+}
+
+/* It stands in the line of each who asks it. */
+static void what_another_asked_first_waits_in_both_lines(void **state)
+{
+    (void)state;
+    assert_is_soon_in("u249");
+}
+
+/* One that guesses asks the right password in the end, and is throttled; so does another client,
+ * which waits for its turn much longer. */
+static void another_clients_guesses_throttle_nobody(void **state)
+{
+    enum { GUESSES = 20, OTHERS = 60, LAST = GUESSES + OTHERS };
+
+    (void)state;
+    use_many_users();
+    for (unsigned i = 0; i < GUESSES; i++)
+        assert_int_equal(start(i, 1, "u0", guess(i)), AUTH_PENDING);
+    for (unsigned i = GUESSES; i < LAST; i++)
+        assert_int_equal(start(i, 2, names[i], "right"), AUTH_PENDING);
+    assert_int_equal(start(LAST, 1, "u0", "right"), AUTH_PENDING);
+    assert_int_equal(start(LAST + 1, 2, "u0", "right"), AUTH_PENDING);
+    wait_for(LAST + 2);
+    assert_int_equal(checks[LAST].result, AUTH_THROTTLED);
+    assert_int_equal(checks[LAST + 1].result, AUTH_GRANTED);
+    assert_int_equal(start(LAST, 1, "u0", "right"), AUTH_GRANTED); /* remembered */
 }
 
 static void a_full_line_is_no_other_clients(void **state)
@@ -555,6 +596,8 @@ int main(void)
         AUTH_TEST(equal_failures_count_once_a_client),
         AUTH_TEST(the_queue_is_bounded_and_throttled),
         AUTH_TEST(a_client_has_a_line_of_its_own),
+        AUTH_TEST(what_another_asked_first_waits_in_both_lines),
+        AUTH_TEST(another_clients_guesses_throttle_nobody),
         AUTH_TEST(a_full_line_is_no_other_clients),
         AUTH_TEST(whoever_leaves_the_queue_costs_nothing),
         AUTH_TEST(leaving_early_is_no_free_guess),
