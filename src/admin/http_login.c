@@ -15,22 +15,25 @@
 
 enum { WHY_SIZE = 2 * AUTHORITY_TEXT_SIZE + 256 };
 
-static void log_failure(struct http_conn *conn)
+/* The same guess again is no failure: fail2ban counts those. */
+static void log_wrong(struct http_conn *conn, bool is_again)
 {
     struct http_server *server = conn->server;
     const struct access_record record = {
-        .event = ACCESS_AUTH_FAILURE,
+        .event = is_again ? ACCESS_DENY : ACCESS_AUTH_FAILURE,
         .id = access_ids_take(&server->ids),
         .client = conn->client,
         .listener = &server->door.bound,
         .user = conn->user,
         .status = 401,
-        .reason = "a wrong user name or password at the admin page",
+        .reason = is_again ? "the same wrong password again at the admin page"
+                           : "a wrong user name or password at the admin page",
         .dns_ms = -1,
         .dial_ms = -1,
     };
 
-    counter_add(&server->counters, COUNTER_AUTH_FAILURES, 1);
+    if (!is_again)
+        counter_add(&server->counters, COUNTER_AUTH_FAILURES, 1);
     access_log_write(server->log, server->events, &record);
 }
 
@@ -46,7 +49,8 @@ static void judge(struct http_conn *conn, enum auth_result result)
             http_conn_refuse(conn, 403, "", "this user may not see the admin page; see `admin`");
         break;
     case AUTH_WRONG:
-        log_failure(conn);
+    case AUTH_WRONG_AGAIN:
+        log_wrong(conn, result == AUTH_WRONG_AGAIN);
         http_conn_refuse(conn, 401, ASK, "wrong user name or password");
         break;
     case AUTH_THROTTLED:

@@ -41,8 +41,8 @@ static const struct fair_limits limits = {
 static const struct fair_limits held_limits = {.total = UINT32_MAX, .per_client = 16};
 
 static const char *const result_names[] = {
-    [AUTH_GRANTED] = "granted", [AUTH_WRONG] = "wrong",     [AUTH_THROTTLED] = "throttled",
-    [AUTH_BUSY] = "busy",       [AUTH_PENDING] = "pending",
+    [AUTH_GRANTED] = "granted",     [AUTH_WRONG] = "wrong", [AUTH_WRONG_AGAIN] = "wrong again",
+    [AUTH_THROTTLED] = "throttled", [AUTH_BUSY] = "busy",   [AUTH_PENDING] = "pending",
 };
 static_assert(ARRAY_LENGTH(result_names) == AUTH_RESULT_COUNT, "a name a result");
 
@@ -234,11 +234,13 @@ static uint64_t due_ms(const struct auth_job *job, const struct auth_check *chec
     return since_ms + hold_ms(job->users);
 }
 
-/* Tells all its checks, and is no more. A guess counts also when nobody waits for its answer. */
+/* Tells all its checks, and is no more: one of them guessed, the others did the same again. A guess
+ * counts also when nobody waits for its answer. */
 static void asker_finish(struct auth *auth, struct auth_asker *asker, enum auth_result result)
 {
     const struct auth_job *job = asker->job;
     uint64_t told_ms = job->began_ms + hold_ms(job->users);
+    bool is_wrong = result == AUTH_WRONG;
 
     while (!list_is_empty(&asker->checks)) {
         struct auth_check *check = container_of(asker->checks.next, struct auth_check, link);
@@ -246,11 +248,13 @@ static void asker_finish(struct auth *auth, struct auth_asker *asker, enum auth_
         list_remove(&check->link);
         check->asker = NULL;
         check->result = (uint8_t)result;
-        if (result == AUTH_WRONG)
+        if (is_wrong) {
             told_ms = check->due_ms = due_ms(job, check);
+            result = AUTH_WRONG_AGAIN;
+        }
         letter_post(check->loop, &check->letter);
     }
-    if (result == AUTH_WRONG)
+    if (is_wrong)
         auth_failure_add(&auth->failures, &asker->client, job->digest, clock_monotonic_ms(),
                          told_ms);
     asker_drop(auth, asker);
@@ -495,12 +499,12 @@ static enum auth_result answer_wrong_again(struct auth *auth, struct auth_check 
     uint64_t hold = hold_ms(users);
 
     if (hold == 0)
-        return AUTH_WRONG;
+        return AUTH_WRONG_AGAIN;
     if (fair_line_enter(&auth->held, &check->held, &key) < 0 &&
         auth_failures_are_told(&auth->failures, &check->client, check->asked_ms))
         return AUTH_THROTTLED;
     check->auth = auth;
-    check->result = AUTH_WRONG;
+    check->result = AUTH_WRONG_AGAIN;
     deadline_set(check->loop, &check->deadline, check->asked_ms + hold);
     return AUTH_PENDING;
 }

@@ -29,6 +29,7 @@ struct counters;
 enum auth_result {
     AUTH_GRANTED,
     AUTH_WRONG,
+    AUTH_WRONG_AGAIN, /* the client made this guess before: it is no new one */
     AUTH_THROTTLED,
     AUTH_BUSY,    /* the line is full, or there is no memory */
     AUTH_PENDING, /* on_checked will be called */

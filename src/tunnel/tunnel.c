@@ -183,6 +183,7 @@ static bool step_authenticating(struct tunnel *tunnel)
     static const enum tunnel_error errors[] = {
         [AUTH_GRANTED] = TUNNEL_ERROR_NONE,
         [AUTH_WRONG] = TUNNEL_ERROR_AUTH_WRONG,
+        [AUTH_WRONG_AGAIN] = TUNNEL_ERROR_AUTH_WRONG_AGAIN,
         [AUTH_THROTTLED] = TUNNEL_ERROR_AUTH_THROTTLED,
         [AUTH_BUSY] = TUNNEL_ERROR_AUTH_BUSY,
         [AUTH_PENDING] = TUNNEL_ERROR_AUTH_BUSY, /* for too long */

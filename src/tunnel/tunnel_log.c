@@ -181,6 +181,7 @@ static bool is_question(enum tunnel_error error)
     return error == TUNNEL_ERROR_AUTH_REQUIRED || error == TUNNEL_ERROR_AUTH_SCHEME;
 }
 
+/* fail2ban bans by their number. A wrong password that a program sends again and again is one. */
 static bool is_auth_failure(enum tunnel_error error)
 {
     return error == TUNNEL_ERROR_AUTH_WRONG || error == TUNNEL_ERROR_AUTH_LONG_PASSWORD;
@@ -190,8 +191,8 @@ static enum counter outcome_of(enum tunnel_error error)
 {
     if (is_question(error))
         return COUNTER_TUNNELS_ASKED;
-    bool is_denied =
-        is_policy_error(error) || is_auth_failure(error) || error == TUNNEL_ERROR_AUTH_THROTTLED;
+    bool is_denied = is_policy_error(error) || is_auth_failure(error) ||
+                     error == TUNNEL_ERROR_AUTH_WRONG_AGAIN || error == TUNNEL_ERROR_AUTH_THROTTLED;
     return is_denied ? COUNTER_TUNNELS_DENIED : COUNTER_TUNNELS_FAILED;
 }
 

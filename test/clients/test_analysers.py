@@ -44,11 +44,11 @@ class Logging:
 
     def guess(self, name, source="127.0.0.1", listener=0):
         with Client(self.proxy.listeners[listener], source=source) as client:
-            client.send(connect_head(self.guarded.authority, basic(name, "wrong")))
+            client.send(connect_head(self.guarded.authority, basic(name, f"wrong {source}")))
             assert client.read_response().status == 407
 
     def have_some_of_everything(self):
-        """Tunnels, refusals, and 8 wrong passwords, from three addresses."""
+        """Tunnels, refusals, and 8 different guesses, from three addresses."""
         for _ in range(20):
             open_tunnel(self.proxy.address, self.server.authority).close()
         for source in ("127.0.0.7", "127.0.0.8"):

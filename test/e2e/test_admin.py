@@ -642,6 +642,15 @@ def test_wrong_passwords_are_logged_and_counted(guarded):
     assert base64.b64encode(b"alice:guess-123").decode() not in gate.proxy.stderr()
 
 
+def test_the_same_wrong_password_is_one_failure(guarded):
+    gate = guarded()
+    for _ in range(12):
+        expect(gate.ask("/", "alice", "old"), 401)
+    lines = gate.proxy.wait_for_log(event="deny", count=11)
+    assert all("the same wrong password again" in line["reason"] for line in lines)
+    assert len(gate.proxy.log_lines(event="auth_failure")) == 1
+
+
 def test_a_missing_or_malformed_password_is_no_failure_of_a_user(guarded):
     gate = guarded()
     for value in ("Basic", "Basic !", "Bearer x", "Negotiate x", "Basic " + base64.b64encode(b"alice").decode()):

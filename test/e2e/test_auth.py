@@ -280,12 +280,18 @@ def test_ten_failures_throttle_an_address(gate, origin):
 
 
 def test_the_same_wrong_password_is_one_guess(gate, origin):
-    """What a misconfigured program sends all day locks nobody out that shares its address."""
+    """What a misconfigured program sends all day locks nobody out that shares its address: neither
+    adit nor fail2ban, which counts auth_failure."""
     gate, server = gate(), origin(Echo)
     for _ in range(30):
         assert gate.status(server.authority, basic("alice", "old password")) == 407
     assert gate.hashes() == 1
-    assert gate.counter("adit_auth_failures_total") == 30
+    lines = gate.proxy.wait_for_log(event="deny", count=29)
+    assert {line["status"] for line in lines} == {"407"}
+    assert all("the same wrong password again" in line["reason"] for line in lines)
+    assert len(gate.proxy.log_lines(event="auth_failure")) == 1
+    assert gate.counter("adit_auth_failures_total") == 1
+    assert gate.counter('adit_tunnels_total{front="h1",outcome="denied"}') == 30
     assert gate.status(server.authority, basic("alice")) == 200
 
 

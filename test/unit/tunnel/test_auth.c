@@ -173,8 +173,9 @@ static void successes_and_guesses_are_remembered(void **state)
     assert_int_equal(start(1, 2, "alice", "right"), AUTH_GRANTED); /* at once, for anybody */
     assert_int_equal(ask(1, "bob", "right"), AUTH_GRANTED);
     assert_int_equal(hashes(), 2);
+    assert_int_equal(ask(1, "bob", "wrong"), AUTH_WRONG);
     for (unsigned i = 0; i < 30; i++)
-        assert_int_equal(ask(1, "bob", "wrong"), AUTH_WRONG); /* one guess */
+        assert_int_equal(ask(1, "bob", "wrong"), AUTH_WRONG_AGAIN); /* one guess */
     assert_int_equal(hashes(), 3);
     assert_int_equal(ask(2, "bob", "wrong"), AUTH_WRONG); /* another client's */
     assert_int_equal(hashes(), 4);
@@ -267,8 +268,10 @@ static void equal_failures_count_once_a_client(void **state)
         assert_int_equal(start(i, i < 5 ? 1 : 2, "slow", "wrong"), AUTH_PENDING);
     wait_for(10);
     assert_int_equal(hashes(), 1);
+    for (unsigned i = 0; i < 10; i++)
+        assert_int_equal(checks[i].result, i % 5 == 0 ? AUTH_WRONG : AUTH_WRONG_AGAIN);
     for (unsigned i = 0; i < 9; i++) {
-        assert_int_equal(ask(1, "slow", "wrong"), AUTH_WRONG);
+        assert_int_equal(ask(1, "slow", "wrong"), AUTH_WRONG_AGAIN);
         assert_int_equal(ask(1, "alice", guess(i)), AUTH_WRONG);
         assert_int_equal(ask(2, "alice", guess(i)), AUTH_WRONG);
     }
@@ -446,7 +449,7 @@ static void a_wrong_answer_comes_as_late_as_the_costliest(void **state)
     (void)state;
     for (uint8_t i = 0; i < 5; i++) {
         assert_true(answer_us(i, "alice", "wrong", AUTH_WRONG) >= least_us);
-        assert_true(answer_us(i, "alice", "wrong", AUTH_WRONG) >= least_us); /* remembered */
+        assert_true(answer_us(i, "alice", "wrong", AUTH_WRONG_AGAIN) >= least_us);
         assert_true(answer_us(i, "nobody", "wrong", AUTH_WRONG) >= least_us);
     }
 }
@@ -478,7 +481,7 @@ static void few_answers_are_held_back_for_a_client(void **state)
     (void)state;
     costliest_us();
     for (unsigned round = 0; round < 2; round++) {
-        assert_int_equal(ask(1, "slow", "wrong"), AUTH_WRONG);
+        assert_int_equal(ask(1, "slow", "wrong"), round == 0 ? AUTH_WRONG : AUTH_WRONG_AGAIN);
         answered = 0;
         for (unsigned i = 1; i <= 16; i++)
             assert_int_equal(start(i, 1, "slow", "wrong"), AUTH_PENDING);
