@@ -170,6 +170,88 @@ static bool is_hash_text(const char *hash)
     return true;
 }
 
+static size_t count_digits(const char *text)
+{
+    size_t count = 0;
+
+    while (text[count] >= '0' && text[count] <= '9')
+        count++;
+    return count;
+}
+
+/* Up to the next `$`, or to the end. */
+static size_t field_length(const char *field)
+{
+    const char *end = strchr(field, '$');
+
+    return end != NULL ? (size_t)(end - field) : strlen(field);
+}
+
+/* Only a salt of SHA may have others. */
+static bool has_base64_only(const char *text)
+{
+    return strchr(text, '=') == NULL && strchr(text, ',') == NULL;
+}
+
+/* `$5$salt$`, `$5$rounds=1000$salt$`: crypt(3) takes no leading zero, and uses 16 bytes of a salt.
+ */
+static bool is_sha_form(const char *parameters, size_t dollars)
+{
+    enum { ROUNDS_MIN = 1000, ROUNDS_DIGITS_MAX = 9, SALT_MAX = 16 };
+    static const char word[] = "rounds=";
+    const char *salt = parameters;
+
+    if (strncmp(parameters, word, sizeof(word) - 1) == 0) {
+        const char *number = parameters + sizeof(word) - 1;
+        size_t digits = count_digits(number);
+
+        if (*number == '0' || digits > ROUNDS_DIGITS_MAX || number[digits] != '$' ||
+            parse_number(number, digits) < ROUNDS_MIN)
+            return false;
+        salt = number + digits + 1;
+        dollars--;
+    }
+    return dollars == 3 && field_length(salt) <= SALT_MAX;
+}
+
+/* `$y$j9T$salt$`: the flavour, two numbers of a letter each (the first is not 0), and no more. */
+static bool is_yescrypt_form(const char *parameters, size_t dollars)
+{
+    return dollars == 4 && field_length(parameters) == 3 && strchr("./j", parameters[0]) != NULL &&
+           parameters[1] != '.' && has_base64_only(parameters);
+}
+
+/* `$2b$10$`; the salt has no `$` of its own behind it. */
+static bool is_bcrypt_form(const char *hash, size_t dollars)
+{
+    unsigned long cost = parse_number(hash + 4, 2);
+
+    return dollars == 3 && cost >= 4 && cost <= 31 && hash[6] == '$' && has_base64_only(hash);
+}
+
+/* What says how to hash is as the method has it. Contract: is_hash_text. */
+static bool has_good_parameters(const struct user *user)
+{
+    const char *hash = user->hash;
+    size_t dollars = 0;
+
+    for (const char *at = hash; *at != '\0'; at++)
+        dollars += *at == '$';
+    switch (user->kind) {
+    case USER_HASH_YESCRYPT:
+        return is_yescrypt_form(hash + 3, dollars);
+    case USER_HASH_BCRYPT:
+        return is_bcrypt_form(hash, dollars);
+    case USER_HASH_SHA512:
+    case USER_HASH_SHA256:
+        return is_sha_form(hash + 3, dollars);
+    case USER_HASH_APR1:
+    case USER_HASH_KIND_COUNT:
+        break;
+    }
+    return dollars == 3;
+}
+
 /* The last field has the length of the method's digest: a line that was cut is found here. */
 static bool is_complete(const struct user *user)
 {
@@ -179,20 +261,11 @@ static bool is_complete(const struct user *user)
     };
     static_assert(ARRAY_LENGTH(digests) == USER_HASH_KIND_COUNT, "a length for every kind");
     const char *hash = user->hash;
-    size_t dollars = 0;
 
-    for (const char *at = hash; *at != '\0'; at++)
-        dollars += *at == '$';
-    if (user->kind == USER_HASH_BCRYPT) {
-        unsigned long cost = parse_number(hash + 4, 2);
-
-        if (dollars != 3 || cost < 4 || cost > 31 || hash[6] != '$')
-            return false;
-    } else if (dollars < (user->kind == USER_HASH_YESCRYPT ? 4 : 3)) {
+    if (!is_hash_text(hash) || !has_good_parameters(user))
         return false;
-    }
     const char *last = memrchr(hash, '$', strlen(hash));
-    return is_hash_text(hash) && strlen(last + 1) == digests[user->kind];
+    return strlen(last + 1) == digests[user->kind];
 }
 
 static const char *explain_unknown(const char *hash)

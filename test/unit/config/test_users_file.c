@@ -44,10 +44,19 @@ static void takes_good_hashes(void **state)
         const char *hash;
         enum user_hash_kind kind;
     } rows[] = {
-        {YESCRYPT, USER_HASH_YESCRYPT},    {BCRYPT, USER_HASH_BCRYPT},
-        {"$2y$05$" X53, USER_HASH_BCRYPT}, {"$2a$05$" X53, USER_HASH_BCRYPT},
-        {SHA512, USER_HASH_SHA512},        {"$6$rounds=10000$salt$" X86, USER_HASH_SHA512},
+        {YESCRYPT, USER_HASH_YESCRYPT},
+        {BCRYPT, USER_HASH_BCRYPT},
+        {"$2y$05$" X53, USER_HASH_BCRYPT},
+        {"$2a$05$" X53, USER_HASH_BCRYPT},
+        {SHA512, USER_HASH_SHA512},
+        {"$6$rounds=10000$salt$" X86, USER_HASH_SHA512},
         {SHA256, USER_HASH_SHA256},
+        {"$5$rounds=1000$salt$" X43, USER_HASH_SHA256},
+        {"$6$$" X86, USER_HASH_SHA512},
+        {"$6$rounds=999999999$saltsaltsaltsalt$" X86, USER_HASH_SHA512},
+        {"$y$j75$$" X43, USER_HASH_YESCRYPT},
+        {"$y$./.$salt$" X43, USER_HASH_YESCRYPT},
+
     };
 
     for (size_t i = 0; i < ARRAY_LENGTH(rows); i++) {
@@ -209,6 +218,25 @@ static void refuses_the_rest(void **state)
         {"alice:$2b$10$salt$" X53, "error: user 'alice': the hash is cut or damaged"},
         {"alice:$y$", "error: user 'alice': the hash is cut or damaged"},
         {"alice:$6$salt", "error: user 'alice': the hash is cut or damaged"},
+        {"alice:$6$rounds=0900000$salt$" X86, "error: user 'alice': the hash is cut or damaged"},
+        {"alice:$6$rounds=01000$salt$" X86, "error: user 'alice': the hash is cut or damaged"},
+        {"alice:$5$rounds=9999999999$salt$" X43, "error: user 'alice': the hash is cut or damaged"},
+        {"alice:$5$rounds=1000000000$salt$" X43, "error: user 'alice': the hash is cut or damaged"},
+        {"alice:$5$rounds=999$salt$" X43, "error: user 'alice': the hash is cut or damaged"},
+        {"alice:$5$rounds=$salt$" X43, "error: user 'alice': the hash is cut or damaged"},
+        {"alice:$5$rounds=1000x$salt$" X43, "error: user 'alice': the hash is cut or damaged"},
+        {"alice:$6$rounds=1000$" X86, "error: user 'alice': the hash is cut or damaged"},
+        {"alice:$6$salt$more$" X86, "error: user 'alice': the hash is cut or damaged"},
+        {"alice:$6$saltsaltsaltsalts$" X86, "error: user 'alice': the hash is cut or damaged"},
+        {"alice:$y$zzz$salt$" X43, "error: user 'alice': the hash is cut or damaged"},
+        {"alice:$y$$salt$" X43, "error: user 'alice': the hash is cut or damaged"},
+        {"alice:$y$j9$salt$" X43, "error: user 'alice': the hash is cut or damaged"},
+        {"alice:$y$j9T0$salt$" X43, "error: user 'alice': the hash is cut or damaged"},
+        {"alice:$y$j.T$salt$" X43, "error: user 'alice': the hash is cut or damaged"},
+        {"alice:$y$9T$j$salt$" X43, "error: user 'alice': the hash is cut or damaged"},
+        {"alice:$y$j9T$sa=t$" X43, "error: user 'alice': the hash is cut or damaged"},
+        {"alice:$2b$10$abc=" X43 "abcdef", "error: user 'alice': the hash is cut or damaged"},
+        {"alice:$apr1$salt$salt$" X22, "error: user 'alice': the hash is cut or damaged"},
         {"alice:" SHA512 " ", ""},
         {"alice:" SHA512 "\nbob:" SHA512 "\nalice:" SHA512,
          ":3:1: error: user 'alice': is in this"},
