@@ -349,7 +349,7 @@ static void announce_rules(struct worker *worker, const struct snapshot *snapsho
 {
     const struct policy_source *source = &snapshot->config->policy;
 
-    rule_names_announce(worker->rules, POLICY_DEFAULT_RULE);
+    rule_names_announce_anew(worker->rules, POLICY_DEFAULT_RULE);
     for (size_t i = 0; i < source->rule_count; i++)
         if (!source->rules[i].is_report)
             rule_names_announce(worker->rules, source->rules[i].name);

@@ -1,6 +1,9 @@
 /* A name is looked for without a lock, in a table that is never more than half full and from which
  * nothing goes; only a new one takes the lock.
  *
+ * Rules that have denied nothing yet take no number: those of the present policy are kept apart, by
+ * one thread, and forgotten with the policy.
+ *
  * The surprise: names are the operator's, not outsiders', so a hash without a secret will do.
  */
 #include "observe/rule_names.h"
@@ -12,7 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { PLACES = 2 * RULE_NAMES_MAX };
+enum { PLACES = 2 * RULE_NAMES_MAX, ANNOUNCED_MAX = RULE_NAMES_MAX / 2 };
 static_assert((PLACES & (PLACES - 1)) == 0, "a power of two");
 
 struct rule_name {
@@ -25,6 +28,10 @@ struct rule_names {
     struct rule_name *_Atomic by_number[RULE_NAMES_MAX];
     pthread_mutex_t lock;
     _Atomic size_t count;
+    /* One thread's. */
+    char *announced[ANNOUNCED_MAX];
+    size_t announced_count;
+    size_t announced_places[PLACES]; /* 1 + index; 0: nothing */
 };
 
 struct rule_names *rule_names_create(void)
@@ -36,21 +43,35 @@ struct rule_names *rule_names_create(void)
     return names;
 }
 
+static void forget_announced(struct rule_names *names)
+{
+    while (names->announced_count > 0)
+        free(names->announced[--names->announced_count]);
+    memset(names->announced_places, 0, sizeof(names->announced_places));
+}
+
 void rule_names_destroy(struct rule_names *names)
 {
     if (names == NULL)
         return;
+    forget_announced(names);
     for (size_t i = 0; i < names->count; i++)
         free(names->by_number[i]);
     pthread_mutex_destroy(&names->lock);
     free(names);
 }
 
+static size_t first_place(const char *name)
+{
+    static const struct hash_seed no_seed;
+
+    return hash_bytes(&no_seed, name, strlen(name)) & (PLACES - 1);
+}
+
 /* Where the name is, or the empty place where it would be. */
 static size_t find_place(const struct rule_names *names, const char *name)
 {
-    static const struct hash_seed no_seed;
-    size_t place = hash_bytes(&no_seed, name, strlen(name)) & (PLACES - 1);
+    size_t place = first_place(name);
     const struct rule_name *there;
 
     while ((there = atomic_load_explicit(&names->places[place], memory_order_acquire)) != NULL &&
@@ -92,9 +113,34 @@ size_t rule_names_find(struct rule_names *names, const char *text)
 
 void rule_names_announce(struct rule_names *names, const char *text)
 {
-    /* Somebody's denial at the same moment may take one of that half: no harm. */
-    if (names->count < RULE_NAMES_MAX / 2)
-        rule_names_find(names, text);
+    size_t *const places = names->announced_places;
+    size_t place = first_place(text);
+
+    while (places[place] > 0 && strcmp(names->announced[places[place] - 1], text) != 0)
+        place = (place + 1) & (PLACES - 1);
+    if (places[place] > 0 || names->announced_count == ANNOUNCED_MAX)
+        return;
+    char *copy = strdup(text);
+    if (copy == NULL) /* a zero less */
+        return;
+    names->announced[names->announced_count] = copy;
+    places[place] = ++names->announced_count;
+}
+
+void rule_names_announce_anew(struct rule_names *names, const char *text)
+{
+    forget_announced(names);
+    rule_names_announce(names, text);
+}
+
+const char *rule_names_announced_at(const struct rule_names *names, size_t index)
+{
+    return index < names->announced_count ? names->announced[index] : NULL;
+}
+
+bool rule_names_has(const struct rule_names *names, const char *text)
+{
+    return names->places[find_place(names, text)] != NULL;
 }
 
 const char *rule_names_at(const struct rule_names *names, size_t number)

@@ -1,14 +1,16 @@
 /* The names of rules that deny or may deny something, each with a number for as long as the process
- * lives.
+ * lives; and those of the present policy, which have none before they deny something.
  *
  * Rules come and go with reloads, so the table outlives every configuration, and is bounded: the
- * first RULE_NAMES_MAX names have a number, all others share one. Any thread may ask.
+ * first RULE_NAMES_MAX names that denied something have a number, all others share one. Any thread
+ * may ask. What is announced is one thread's.
  */
 #ifndef OBSERVE_RULE_NAMES_H
 #define OBSERVE_RULE_NAMES_H
 
 #include "base/contract.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #define RULE_NAMES_MAX 1024
@@ -20,8 +22,14 @@ void rule_names_destroy(struct rule_names *names);
 
 /* Below RULE_NAMES_MAX, or RULE_NAMES_MAX itself: it is one of the others, or no memory is left. */
 size_t rule_names_find(struct rule_names *names, const char *text);
-/* Of a rule that may deny something later. Half of the numbers are kept for those that do. */
+/* A rule of the present policy. The first RULE_NAMES_MAX / 2 are kept, each name once. */
 void rule_names_announce(struct rule_names *names, const char *text);
+/* The first one of another policy: what was announced before is forgotten. */
+void rule_names_announce_anew(struct rule_names *names, const char *text);
+/* NULL: there are no more. The text lives until others are announced anew. */
+const char *rule_names_announced_at(const struct rule_names *names, size_t index);
+/* Has it a number? */
+bool rule_names_has(const struct rule_names *names, const char *text);
 /* NULL: the number has no name yet. The text lives as long as the table. */
 const char *rule_names_at(const struct rule_names *names, size_t number);
 /* The same, but `other` for those without a number of their own; `names` may be NULL. */

@@ -140,6 +140,21 @@ def test_rules_are_counted_from_zero(config, tmp_path):
     assert scrape(proxy).by("adit_denied_total", "rule") == dict.fromkeys(rules | {"new"}, 0)
 
 
+def test_rules_that_come_with_any_reload_are_counted_from_zero(config, tmp_path):
+    """Those that are gone, and denied nothing, take no places."""
+    def rules(prefix):
+        return "".join(f'deny port {port} as "{prefix}-{port}"\n' for port in range(1, 301))
+
+    proxy = config(rules("a"))
+    request(proxy.address, connect_head("a.test:7"))
+    for prefix in "bcd":
+        (tmp_path / "adit.conf").write_text("listen 127.0.0.1:0\nadmin 127.0.0.1:0\n"
+                                             + rules(prefix))
+        assert proxy.control("reload").returncode == 0
+        found = scrape(proxy).by("adit_denied_total", "rule")
+        assert found == {"a-7": 1, "default": 0} | {f"{prefix}-{n}": 0 for n in range(1, 301)}
+
+
 def test_outsiders_cannot_add_series(config, tmp_path):
     """Whatever is asked for, by whomever: only the rules of the configuration make series."""
     (tmp_path / "htpasswd").write_text(htpasswd("alice"))

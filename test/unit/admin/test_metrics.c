@@ -125,9 +125,11 @@ static void test_denials_by_rule(void **state)
     assert_line(text, "adit_denied_total{rule=\"default\"} 4");
     assert_null(strstr(text, "rule=\"other\""));
     free(text);
+    rule_names_announce(names, "default"); /* has a count */
     rule_names_announce(names, "not yet");
     text = print(&stats);
     assert_line(text, "adit_denied_total{rule=\"not yet\"} 0");
+    assert_int_equal(count(text, "rule=\"default\""), 1);
     free(text);
     stats.denied[RULE_NAMES_MAX] = 9;
     text = print(&stats);

@@ -113,21 +113,34 @@ static void test_rule_names_are_bounded(void **state)
     rule_names_destroy(names);
 }
 
-/* Rules that have denied nothing leave room for those that do, and once there is none, a denial can
- * only be another's. */
-static void test_announced_rules_take_half(void **state)
+static void announce(struct rule_names *names, const char *prefix, size_t count)
 {
-    struct rule_names *names = rule_names_create();
     char name[32];
 
-    assert_non_null(names);
-    for (size_t i = 0; i < 5000; i++) {
-        snprintf(name, sizeof(name), "file.conf:%zu", i);
-        rule_names_announce(names, name);
+    for (size_t i = 0; i < count; i++) {
+        snprintf(name, sizeof(name), "%s:%zu", prefix, i);
+        (i == 0 ? rule_names_announce_anew : rule_names_announce)(names, name);
     }
-    assert_string_equal(rule_names_at(names, RULE_NAMES_MAX / 2 - 1), "file.conf:511");
-    assert_null(rule_names_at(names, RULE_NAMES_MAX / 2));
-    assert_int_equal(rule_names_find(names, "file.conf:4999"), RULE_NAMES_MAX / 2);
+}
+
+/* Rules that have denied nothing take no number, however many come and go. */
+static void test_announced_rules_take_no_numbers(void **state)
+{
+    struct rule_names *names = rule_names_create();
+
+    assert_non_null(names);
+    announce(names, "a", 5000);
+    assert_string_equal(rule_names_announced_at(names, RULE_NAMES_MAX / 2 - 1), "a:511");
+    assert_null(rule_names_announced_at(names, RULE_NAMES_MAX / 2));
+    announce(names, "b", 300);
+    announce(names, "c", 300);
+    rule_names_announce(names, "c:7"); /* two rules of one name */
+    assert_string_equal(rule_names_announced_at(names, 0), "c:0");
+    assert_string_equal(rule_names_announced_at(names, 299), "c:299");
+    assert_null(rule_names_announced_at(names, 300));
+    assert_false(rule_names_has(names, "c:299"));
+    assert_int_equal(rule_names_find(names, "c:299"), 0);
+    assert_true(rule_names_has(names, "c:299"));
     rule_names_destroy(names);
 }
 
@@ -174,7 +187,7 @@ int main(void)
         cmocka_unit_test(test_gauges_of_threads_add_up),
         cmocka_unit_test(test_histograms_count_by_bound),
         cmocka_unit_test(test_rule_names_are_bounded),
-        cmocka_unit_test(test_announced_rules_take_half),
+        cmocka_unit_test(test_announced_rules_take_no_numbers),
         cmocka_unit_test(test_threads_agree_on_rules),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
