@@ -278,44 +278,69 @@ static bool begins_with(struct word word, const char *name, size_t length)
     return word.length >= length && is_same(word.start, name, length);
 }
 
-/* What stands on the line: `own`, and a name that goes on behind it. */
-static bool has_full_name(const char *line, const char *line_end, const char *own,
-                          struct word *ret_full)
+/* Of a line. */
+struct own_line {
+    bool has_own;
+    struct word first; /* behind the address; empty: there is none */
+    struct word full;  /* goes on behind `own`; empty: none does */
+};
+
+static struct own_line read_own_line(const char *line, const char *line_end, const char *own)
 {
+    struct own_line found = {.has_own = false};
     size_t length = strlen(own);
-    bool has_own = false;
-    bool has_full = false;
     struct word word;
 
     if (!next_word(&line, line_end, &word)) /* the address */
-        return false;
+        return found;
     while (next_word(&line, line_end, &word)) {
-        if (!begins_with(word, own, length))
-            continue;
-        if (word.length == length) {
-            has_own = true;
-        } else if (!has_full && word.length > length + 1 && word.start[length] == '.') {
-            has_full = true;
-            *ret_full = word;
-        }
+        bool begins_so = begins_with(word, own, length);
+
+        if (found.first.length == 0)
+            found.first = word;
+        if (begins_so && word.length == length)
+            found.has_own = true;
+        else if (begins_so && found.full.length == 0 && word.length > length + 1 &&
+                 word.start[length] == '.')
+            found.full = word;
     }
-    return has_own && has_full;
+    return found;
 }
 
-bool hosts_file_find_full_name(const char *text, size_t length, const char *own, char *ret_name,
-                               size_t size)
+/* Some files give every machine this domain. */
+static bool is_localhost(struct word word)
+{
+    static const char prefix[] = "localhost.";
+
+    return begins_with(word, prefix, sizeof(prefix) - 1);
+}
+
+static struct word choose(const struct own_line *line, enum hosts_own_name kind)
+{
+    static const struct word none;
+
+    if (!line->has_own || kind == HOSTS_OWN_FULL)
+        return line->has_own ? line->full : none;
+    bool has_domain = memchr(line->first.start, '.', line->first.length) != NULL;
+    return has_domain && !is_localhost(line->first) ? line->first : none;
+}
+
+bool hosts_file_find_own_name(const char *text, size_t length, const char *own,
+                              enum hosts_own_name kind, char *ret_name, size_t size)
 {
     struct lines lines;
     const char *line;
     size_t line_length;
-    struct word full = {0};
 
     lines_init(&lines, text, length);
     while (lines_next(&lines, &line, &line_length)) {
-        if (!has_full_name(line, line + line_length, own, &full) || full.length >= size)
+        const struct own_line found = read_own_line(line, line + line_length, own);
+        struct word name = choose(&found, kind);
+
+        if (name.length == 0 || name.length >= size)
             continue;
-        memcpy(ret_name, full.start, full.length);
-        ret_name[full.length] = '\0';
+        memcpy(ret_name, name.start, name.length);
+        ret_name[name.length] = '\0';
         return true;
     }
     return false;

@@ -36,10 +36,14 @@ bool hosts_file_lookup(const struct hosts_file *hosts, const char *name, size_t 
                        enum ip_family family, struct ip_address *ret_addresses, size_t limit,
                        size_t *ret_count);
 
-/* A machine's full name: the first one in the file that stands on a line with `own` (in lower case)
- * and goes on where that ends, as in `127.0.1.1 box.corp.example box`. False: there is none of less
- * than `size` bytes. */
-bool hosts_file_find_full_name(const char *text, size_t length, const char *own, char *ret_name,
-                               size_t size);
+/* What a machine is called on the lines that have `own`, in lower case. */
+enum hosts_own_name {
+    HOSTS_OWN_FULL,  /* it goes on where that ends, as in `127.0.1.1 box.corp.example box` */
+    HOSTS_OWN_FIRST, /* with a domain, and the line's first: what `hostname -f` says; but for
+                        localhost.localdomain and the like */
+};
+/* The first one in the file. False: there is none of less than `size` bytes. */
+bool hosts_file_find_own_name(const char *text, size_t length, const char *own,
+                              enum hosts_own_name kind, char *ret_name, size_t size);
 
 #endif

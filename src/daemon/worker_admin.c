@@ -24,7 +24,8 @@ struct worker_admin {
     struct snapshot *snapshot;
     struct authority own;       /* the machine's name; an empty host: none */
     struct authority own_other; /* the same with its domain, or without */
-    const char *names[CONFIG_ADMIN_NAMES_MAX + 2];
+    struct authority own_first; /* what /etc/hosts calls that, before all its other names */
+    const char *names[CONFIG_ADMIN_NAMES_MAX + 3];
 };
 
 /* -- names */
@@ -35,22 +36,34 @@ static void set_name(struct authority *name, const char *text, size_t length)
         name->host[0] = '\0';
 }
 
+static void set_own_name(struct authority *name, const struct file_text *hosts, const char *own,
+                         enum hosts_own_name kind)
+{
+    char text[AUTHORITY_HOST_MAX + 2]; /* a dot may end it */
+
+    if (hosts_file_find_own_name(hosts->bytes, hosts->length, own, kind, text, sizeof(text)))
+        set_name(name, text, strlen(text));
+}
+
 static void find_own_names(struct worker_admin *admin, const struct file_text *hosts)
 {
     char name[AUTHORITY_HOST_MAX + 2]; /* a dot may end it */
 
     admin->own_other.host[0] = '\0';
+    admin->own_first.host[0] = '\0';
     if (gethostname(name, sizeof(name)) < 0)
         name[0] = '\0';
     name[sizeof(name) - 1] = '\0';
     set_name(&admin->own, name, strlen(name));
     const char *own = admin->own.host;
     size_t label = strcspn(own, ".");
+    if (own[0] == '\0')
+        return;
     if (own[label] == '.')
         set_name(&admin->own_other, own, label);
-    else if (own[0] != '\0' &&
-             hosts_file_find_full_name(hosts->bytes, hosts->length, own, name, sizeof(name)))
-        set_name(&admin->own_other, name, strlen(name));
+    else
+        set_own_name(&admin->own_other, hosts, own, HOSTS_OWN_FULL);
+    set_own_name(&admin->own_first, hosts, own, HOSTS_OWN_FIRST);
 }
 
 /* Returns how many there are. */
@@ -60,10 +73,10 @@ static size_t collect_names(struct worker_admin *admin, const struct config *con
 
     for (size_t i = 0; i < config->admin_name_count; i++)
         admin->names[count++] = config->admin_names[i];
-    if (admin->own.host[0] != '\0')
-        admin->names[count++] = admin->own.host;
-    if (admin->own_other.host[0] != '\0')
-        admin->names[count++] = admin->own_other.host;
+    const struct authority *own[] = {&admin->own, &admin->own_other, &admin->own_first};
+    for (size_t i = 0; i < ARRAY_LENGTH(own); i++)
+        if (own[i]->host[0] != '\0')
+            admin->names[count++] = own[i]->host;
     return count;
 }
 

@@ -415,7 +415,7 @@ def test_names_of_the_page(adit, tmp_path):
 
 
 def test_the_full_name_of_the_machine(adit, etc):
-    """As /etc/hosts has it now, or the kernel; a name of another machine on that line is not ours."""
+    """As /etc/hosts has it now, or the kernel; another name behind it on that line is not ours."""
     def start(name, folder):
         renamed = ["unshare", "--uts", "sh", "-c",
                    f'echo {name} >/proc/sys/kernel/hostname && exec "$@"', "sh"]
@@ -429,9 +429,16 @@ def test_the_full_name_of_the_machine(adit, etc):
     folder.write("hosts", "127.0.0.1 localhost\n127.0.1.1 box.new.example box\n")
     eventually(lambda: ask(proxy.admin, "/metrics", host="box.new.example").status == 200)
     expect(ask(proxy.admin, "/metrics", host="box.corp.example"), 421)
+    # What `hostname -f` says: the first name of the line that has the kernel's.
+    folder.write("hosts", "127.0.0.1 localhost\n10.0.0.5 dash.corp.example box evil.example\n")
+    eventually(lambda: ask(proxy.admin, "/metrics", host="dash.corp.example").status == 200)
+    expect(ask(proxy.admin, "/metrics", host="evil.example"), 421)
     proxy.stop()
+    folder.write("hosts", "127.0.1.1 box.new.example box\n10.0.0.5 dash.corp.example "
+                          "far.corp.example\n")
     proxy = start("Far.Corp.Example", folder)
-    for host, status in {"far.corp.example": 200, "far": 200, "box.new.example": 421}.items():
+    for host, status in {"far.corp.example": 200, "far": 200, "dash.corp.example": 200,
+                         "box.new.example": 421}.items():
         expect(ask(proxy.admin, "/metrics", host=host), status)
 
 

@@ -236,19 +236,51 @@ static void finds_the_full_name_of_a_machine(void **state)
 
     for (size_t i = 0; i < ARRAY_LENGTH(rows); i++) {
         const char *text = rows[i].text;
-        bool is_found = hosts_file_find_full_name(text, strlen(text), "box", full, sizeof(full));
+        bool is_found =
+            hosts_file_find_own_name(text, strlen(text), "box", HOSTS_OWN_FULL, full, sizeof(full));
 
         if (is_found != (rows[i].full != NULL) || (is_found && strcmp(full, rows[i].full) != 0))
             fail_msg("%s: %s", text, is_found ? full : "none");
     }
-    assert_false(hosts_file_find_full_name("::1 box.abc box", 15, "box", full, 7));
-    assert_true(hosts_file_find_full_name("::1 box.abc box", 15, "box", full, 8));
+    assert_false(hosts_file_find_own_name("::1 box.abc box", 15, "box", HOSTS_OWN_FULL, full, 7));
+    assert_true(hosts_file_find_own_name("::1 box.abc box", 15, "box", HOSTS_OWN_FULL, full, 8));
+}
+
+static void finds_the_first_name_of_a_machine(void **state)
+{
+    static const struct {
+        const char *text;
+        const char *first; /* NULL: none */
+    } rows[] = {
+        {"127.0.0.1 localhost\n10.0.0.5\tdash.corp.example box\n", "dash.corp.example"},
+        {"::1 Dash.Corp.Example. other.example BOX # z.example\n", "Dash.Corp.Example."},
+        {"127.0.0.1 localhost.localdomain localhost box\n10.0.0.5 dash.example box\n",
+         "dash.example"},
+        {"10.0.0.5 box dash.corp.example\n", NULL}, /* not the first */
+        {"10.0.0.5 dash box\n", NULL},
+        {"10.0.0.5 dash.corp.example boxer\n", NULL},
+        {"10.0.0.5 dash.corp.example\n10.0.0.5 box\n", NULL},
+        {"# 10.0.0.5 dash.corp.example box\n", NULL},
+        {"dash.corp.example box\n", NULL},
+        {"", NULL},
+    };
+    char first[64];
+
+    for (size_t i = 0; i < ARRAY_LENGTH(rows); i++) {
+        const char *text = rows[i].text;
+        bool is_found = hosts_file_find_own_name(text, strlen(text), "box", HOSTS_OWN_FIRST, first,
+                                                 sizeof(first));
+
+        if (is_found != (rows[i].first != NULL) || (is_found && strcmp(first, rows[i].first) != 0))
+            fail_msg("%s: %s", text, is_found ? first : "none");
+    }
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(finds_the_full_name_of_a_machine),
+        cmocka_unit_test(finds_the_first_name_of_a_machine),
         cmocka_unit_test(finds_names_and_aliases),
         cmocka_unit_test(reads_every_prefix),
         cmocka_unit_test(reads_over_a_byte_order_mark),
