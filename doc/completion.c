@@ -119,10 +119,23 @@ static void print_command_words(void)
             printf("%s ", commands[i].name);
 }
 
-/* Finds the command among the words, in bash and zsh alike; `word` is how the loop calls one. */
+/* Options with an operand that is a file, or that is none, each behind a bar. */
+static void print_options_with_operand(bool is_file)
+{
+    for (unsigned i = 0; i < OPTION_COUNT; i++)
+        if (options[i].operand[0] != '\0' && takes_file(&options[i]) == is_file)
+            print_names(" | ", &options[i], "");
+}
+
+/* Finds the command among the words, in bash and zsh alike, but not in an option's operand, as in
+ * `-s stats`; `word` is how the loop calls word i. Readline breaks words at `=`, too: `--sni=stats`
+ * are three, and the loop passes over the first of them. */
 static void print_command_search(const char *word)
 {
-    printf("        case %s in\n        //", word);
+    printf("        case %s in\n        //", word); /* nothing is called that: bars follow */
+    print_options_with_operand(true);
+    print_options_with_operand(false);
+    printf(" | =)\n            ((i += 1))\n            ;;\n        //");
     for (unsigned i = 0; i < COMMAND_COUNT; i++)
         if (commands[i].name[0] != '\0')
             printf(" | %s", commands[i].name);
@@ -131,54 +144,60 @@ static void print_command_search(const char *word)
 
 /* -- bash */
 
-/* Options with an operand that is a file, or that is none, as the pattern of a `case`. */
-static void print_patterns(bool is_file)
-{
-    printf("    //"); /* nothing is called that: what follows begins with a bar */
-    for (unsigned i = 0; i < OPTION_COUNT; i++)
-        if (options[i].operand[0] != '\0' && takes_file(&options[i]) == is_file)
-            print_names(" | ", &options[i], "");
-    printf(")\n");
-}
-
 static void print_bash_case(unsigned command)
 {
     printf("    '%s')\n        words='", commands[command].name);
+    if (commands[command].name[0] == '\0' || takes_command(&commands[command]))
+        print_command_words();
+    printf("'\n        options='");
     for (unsigned i = 0; i < OPTION_COUNT; i++)
         if (goes_with(&options[i], command))
             print_names("", &options[i], " ");
-    if (commands[command].name[0] == '\0' || takes_command(&commands[command]))
-        print_command_words();
     printf("'\n");
     if (takes_file(&commands[command]))
         printf("        files=yes\n");
     printf("        ;;\n");
 }
 
+/* A name is one word whatever is in it; one that is quoted already, readline completes by itself. */
+static void print_bash_files(void)
+{
+    printf("_adit_files()\n"
+           "{\n"
+           "    compopt -o filenames -o default 2>/dev/null\n"
+           "    mapfile -t COMPREPLY < <(compgen -f -- \"$1\")\n"
+           "}\n");
+}
+
 static void print_bash(void)
 {
-    printf("# bash completion for adit\n"
-           "_adit()\n"
+    printf("# bash completion for adit\n");
+    print_bash_files();
+    printf("_adit()\n"
            "{\n"
-           "    local word=${COMP_WORDS[COMP_CWORD]} command='' words='' files='' i\n\n"
+           "    local word=${COMP_WORDS[COMP_CWORD]} command='' words='' options='' files='' i\n\n"
            "    COMPREPLY=()\n"
-           "    case ${COMP_WORDS[COMP_CWORD - 1]} in\n");
-    print_patterns(true);
-    printf("        compopt -o filenames 2>/dev/null\n"
-           "        COMPREPLY=($(compgen -f -- \"$word\"))\n"
-           "        return\n        ;;\n");
-    print_patterns(false);
-    printf("        return\n        ;;\n    esac\n"
-           "    for ((i = 1; i < COMP_CWORD; i++)); do\n");
+           "    case ${COMP_WORDS[COMP_CWORD - 1]} in\n    //");
+    print_options_with_operand(true);
+    printf(")\n        _adit_files \"$word\"\n        return\n        ;;\n    =");
+    print_options_with_operand(false);
+    printf(")\n        return\n        ;;\n    esac\n"
+           "    for ((i = 1; i < COMP_CWORD; i++)); do\n"
+           "        [ \"${COMP_WORDS[i + 1]}\" != = ] || ((i += 1))\n");
     print_command_search("${COMP_WORDS[i]}");
     printf("    case $command in\n");
     for (unsigned i = 0; i < COMMAND_COUNT; i++)
         print_bash_case(i);
     printf("    esac\n"
-           "    COMPREPLY=($(compgen -W \"$words\" -- \"$word\"))\n"
-           "    if [ -n \"$files\" ] && [ ${#COMPREPLY[@]} = 0 ]; then\n"
-           "        compopt -o filenames 2>/dev/null\n"
-           "        COMPREPLY=($(compgen -f -- \"$word\"))\n"
+           "    case $word in\n"
+           "    -*)\n"
+           "        words=$options files=\n"
+           "        ;;\n"
+           "    esac\n"
+           "    if [ -n \"$files\" ]; then\n"
+           "        _adit_files \"$word\"\n"
+           "    else\n"
+           "        COMPREPLY=($(compgen -W \"$words\" -- \"$word\"))\n"
            "    fi\n"
            "}\n"
            "complete -F _adit adit\n");
@@ -247,9 +266,9 @@ static void print_zsh(void)
     }
     printf("    )\n    _describe command commands\n}\n\n"
            "_adit()\n{\n"
-           "    local command='' word\n\n"
-           "    for word in \"${(@)words[2,CURRENT-1]}\"; do\n");
-    print_command_search("$word");
+           "    local command='' i\n\n"
+           "    for ((i = 2; i < CURRENT; i++)); do\n");
+    print_command_search("${words[i]}");
     printf("    case $command in\n");
     for (unsigned i = 0; i < COMMAND_COUNT; i++)
         print_zsh_case(i);

@@ -94,6 +94,12 @@ CASES = [
     (["adit", "-c", "own.conf", "-s", "x", "--"], {"--from"}, {"--json"}),
     (["adit", "-c", "own.conf", "explain", "--"], {"--sni"}, {"--from", "--json"}),
     (["adit", "--from=10.0.0.0/8", ""], {"ps", "check"}, {"own.conf"}),
+    (["adit", "-s", "stats", "ps", "--"], {"--json"}, {"--from"}),
+    (["adit", "-s", "stats", ""], {"ps", "check"}, {"own.conf"}),
+    (["adit", "check", ""], {"own.conf", "my file.conf"}, {"--print", "-c", "ps"}),
+    (["adit", "check", "my"], {"my file.conf"}, {"own.conf"}),
+    (["adit", "-c", "my"], {"my file.conf"}, {"own.conf"}),
+    (["adit", "help", ""], {"ps", "check"}, {"--help", "-V"}),
     (["adit", "help", "ps", "--"], {"--help"}, {"--from", "--json"}),
 ]
 
@@ -101,6 +107,7 @@ CASES = [
 @pytest.fixture
 def folder(tmp_path):
     (tmp_path / "own.conf").write_text("")
+    (tmp_path / "my file.conf").write_text("")
     return tmp_path
 
 
@@ -111,7 +118,7 @@ def offered_by_bash(installed, folder, words):
         ["bash", "--norc", "-c", script, installed / "share/bash-completion/completions/adit", *words],
         capture_output=True, text=True, cwd=folder, timeout=20, check=True)
     assert done.stderr == ""
-    return set(done.stdout.split())
+    return set(done.stdout.splitlines())
 
 
 def offered_by_fish(installed, folder, words):
@@ -122,7 +129,7 @@ def offered_by_fish(installed, folder, words):
         capture_output=True, text=True, cwd=folder, timeout=20, check=True,
         env=dict(os.environ, HOME=str(folder)))
     assert done.stderr == ""
-    return {line.split("\t")[0] for line in done.stdout.splitlines()}
+    return {line.split("\t")[0].replace("\\", "") for line in done.stdout.splitlines()}
 
 
 @pytest.mark.parametrize("words,wanted,unwanted", CASES)
@@ -133,23 +140,24 @@ def test_completion(installed, folder, offered, words, wanted, unwanted):
     assert not unwanted & found
 
 
-@pytest.mark.parametrize("typed,wanted,unwanted", [
-    ("adit che", "adit check ", "adit ps"),
-    ("adit ps --js", "adit ps --json ", "--from"),
-    ("adit reload -c ow", "adit reload -c own.conf ", "--from"),
-    ("adit check ow", "adit check own.conf ", "--from"),
-    ("adit help sta", "adit help stats ", "--from"),
-    ("adit --fr", "adit --from=", "--json"),
-    ("adit --from 10.0.0.0/8 --fr", "adit --from 10.0.0.0/8 --from=", "--json"),
-])
-def test_completion_of_zsh(installed, folder, keep, typed, wanted, unwanted):
-    """At a prompt, since that is the only place where zsh completes."""
+def prompt_of_bash(installed, folder, keep):
+    (folder / ".bashrc").write_text(
+        f". {installed}/share/bash-completion/completions/adit; PS1='ready> '; cd {folder}\n")
+    script = 'exec bash --noprofile --rcfile "$0" -i 2>/dev/tty'  # it prompts on stderr
+    return keep(Terminal(folder / "terminal", ["sh", "-c", script, folder / ".bashrc"],
+                         INPUTRC="/dev/null", TERM="xterm"))
+
+
+def prompt_of_zsh(installed, folder, keep):
     functions = folder / "functions"
     functions.mkdir()
     shutil.copy(installed / "share/zsh/site-functions/_adit", functions / "_adit")
     (folder / ".zshrc").write_text(
         f"fpath=({functions} $fpath); autoload -Uz compinit; compinit -u -D; PS1='ready> '; cd {folder}\n")
-    terminal = keep(Terminal(folder / "terminal", ["zsh", "-d", "-i"], ZDOTDIR=str(folder), TERM="xterm"))
+    return keep(Terminal(folder / "terminal", ["zsh", "-d", "-i"], ZDOTDIR=str(folder), TERM="xterm"))
+
+
+def check_at_the_prompt(terminal, typed, wanted, unwanted):
     terminal.go()
     terminal.wait_for("ready>")
     terminal.type(typed)
@@ -160,3 +168,37 @@ def test_completion_of_zsh(installed, folder, keep, typed, wanted, unwanted):
     terminal.type("exit")
     terminal.press("Enter")
     terminal.wait_for("status 0")
+
+
+AT_THE_PROMPT = [
+    ("adit che", "adit check ", "adit ps"),
+    ("adit ps --js", "adit ps --json ", "--from"),
+    ("adit -s stats ps --js", "adit -s stats ps --json ", "--from"),
+    ("adit reload -c ow", "adit reload -c own.conf ", "--from"),
+    ("adit check ow", "adit check own.conf ", "--from"),
+    ("adit check my", "adit check my\\ file.conf ", "own.conf"),
+    ("adit check my\\ f", "adit check my\\ file.conf ", "own.conf"),
+    ("adit -c my", "adit -c my\\ file.conf ", "own.conf"),
+    ("adit help sta", "adit help stats ", "--from"),
+]
+
+
+@pytest.mark.parametrize("typed,wanted,unwanted", [
+    *AT_THE_PROMPT,
+    ("adit check 'my f", "adit check 'my file.conf' ", "own.conf"),
+    ("adit --sni=stats ps --js", "adit --sni=stats ps --json ", "--from"),
+    ("adit --from=10.0.0.0/8 --he", "adit --from=10.0.0.0/8 --help ", "--json"),
+])
+def test_completion_of_bash_at_the_prompt(installed, folder, keep, typed, wanted, unwanted):
+    """Where blanks are quoted, and a word is broken at `=` and `:`."""
+    check_at_the_prompt(prompt_of_bash(installed, folder, keep), typed, wanted, unwanted)
+
+
+@pytest.mark.parametrize("typed,wanted,unwanted", [
+    *AT_THE_PROMPT,
+    ("adit --fr", "adit --from=", "--json"),
+    ("adit --from 10.0.0.0/8 --fr", "adit --from 10.0.0.0/8 --from=", "--json"),
+])
+def test_completion_of_zsh(installed, folder, keep, typed, wanted, unwanted):
+    """At a prompt, since that is the only place where zsh completes."""
+    check_at_the_prompt(prompt_of_zsh(installed, folder, keep), typed, wanted, unwanted)
