@@ -1,12 +1,13 @@
 """The command line, the listeners, the start line, and what is said when one of them is wrong."""
 
 import os
+import re
 import resource
 import subprocess
 
 import pytest
 
-from support.adit import binary, children_of, is_sanitized, run_adit, split_address
+from support.adit import ROOT, binary, children_of, is_sanitized, run_adit, split_address
 from support.checks import echoes, works
 from support.client import open_tunnel
 from support.origins import Echo
@@ -187,3 +188,22 @@ def test_a_file_size_limit_at_the_start():
 def _binary():
     from support.adit import binary
     return binary()
+
+
+def commands_of(document):
+    """The lines of a document's blocks that begin with a command, or with an address that one opens."""
+    for block in re.findall(r"^```\n(.*?)^```$", (ROOT / document).read_text(), re.MULTILINE | re.DOTALL):
+        for line in block.splitlines():
+            if re.match(r"(adit|curl|make|sudo|export|http://)", line):
+                yield line
+
+
+@pytest.mark.parametrize("document", ["README.md", "HACKING.md"])
+def test_commands_of_documents_can_be_pasted(document):
+    """What explains one is a comment; a bar is a pipe, and brackets are a pattern."""
+    lines = list(commands_of(document))
+    assert len(lines) >= 4
+    for line in lines:
+        command = line.split("#")[0].rstrip()
+        assert "  " not in command, line
+        assert not re.search(r"\| (top|drain|stats)\b|(?<!')\[|^http:", command), line
