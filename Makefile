@@ -3,6 +3,9 @@ BUILD = build
 SANITIZED = -Db_lundef=false
 # An ordinary user's PATH lacks ip and dnsmasq, which tests start.
 export PATH := $(PATH):/usr/sbin:/sbin
+# Quoted by the shell, they may hold blanks.
+export PREFIX = /usr/local
+export DESTDIR
 
 # What a newcomer types first -----------------------------------------------------------------
 
@@ -55,16 +58,15 @@ format: ## lay all C files out as .clang-format says
 install: ## install adit, its man pages and completions (PREFIX=/usr/local, DESTDIR)
 	@scripts/install-deps install
 	@$(MAKE) --no-print-directory all
-	@$(if $(filter command,$(firstword $(origin PREFIX))),meson configure $(BUILD) -Dprefix=$(PREFIX))
+	@meson configure $(BUILD) -Dprefix="$$PREFIX"
 	@ninja -C $(BUILD) -t query doc/adit.8 >/dev/null 2>&1 || \
 		meson setup --reconfigure $(BUILD) >/dev/null
 	@ninja -C $(BUILD) >/dev/null
 	@meson install -C $(BUILD) --no-rebuild
+	@scripts/install-log keep $(BUILD) "$$DESTDIR$$PREFIX"
 
-uninstall: ## remove what the last install from this folder put there
-	@[ -e $(BUILD)/meson-logs/install-log.txt ] || { echo "make uninstall: nothing was installed" \
-		"from this folder; 'make install' with the same PREFIX, then this, removes it"; exit 1; }
-	@ninja -C $(BUILD) uninstall
+uninstall: ## remove what the last install put there (or the one into PREFIX, DESTDIR)
+	@scripts/install-log remove $(BUILD) $(if $(filter command,$(origin PREFIX) $(origin DESTDIR)),"$$DESTDIR$$PREFIX")
 
 clean: ## remove the build folders
 	rm -rf build build-asan build-tsan build-clang build-fuzz
@@ -85,9 +87,8 @@ test-deps: build-deps
 			! grep -q '"cmocka"' $$folder/meson-info/intro-dependencies.json; then \
 			meson setup --reconfigure $$folder >/dev/null; fi; done
 
-PREFIX = /usr/local
 build/build.ninja:
-	@meson setup build --prefix=$(PREFIX) >/dev/null || { cat build/meson-logs/meson-log.txt; exit 1; }
+	@meson setup build --prefix="$$PREFIX" >/dev/null || { cat build/meson-logs/meson-log.txt; exit 1; }
 
 build-asan/build.ninja:
 	@meson setup build-asan $(SANITIZED) -Db_sanitize=address,undefined >/dev/null

@@ -5,6 +5,7 @@ import os
 import re
 import shutil
 import subprocess
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -22,17 +23,29 @@ INSTALLED = {
 }
 
 
-def make(*words):
+def try_make(*words):
     environment = {name: value for name, value in os.environ.items()
                    if name not in ("MAKEFLAGS", "MAKELEVEL", "MFLAGS")}
     done = subprocess.run(["make", "-C", str(ROOT), *words], env=environment, timeout=300,
                           stdin=subprocess.DEVNULL, capture_output=True, text=True)
+    return done
+
+
+def make(*words):
+    done = try_make(*words)
     assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
 
 
 def files_below(folder):
     return {str(path.relative_to(folder)) for path in folder.rglob("*") if not path.is_dir()}
+
+
+@contextmanager
+def alone_with(build):
+    """An uninstall undoes the last install, and a prefix is the build folder's."""
+    with open(build / "install.lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -42,8 +55,7 @@ def installed(tmp_path_factory):
     kept = tmp_path_factory.mktemp("kept")
     build = Path(binary()).parent
     words = f"DESTDIR={destination}", f"BUILD={build}"
-    with open(build / "install.lock", "w") as lock:  # an uninstall undoes the last install
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with alone_with(build):
         make("install", *words)
         shutil.copytree(next(destination.rglob("bin")).parent, kept, dirs_exist_ok=True)
         make("uninstall", *words)
@@ -55,6 +67,30 @@ def test_what_is_installed(installed):
     assert files_below(installed) == INSTALLED
     done = subprocess.run([installed / "bin/adit", "-V"], capture_output=True, text=True, timeout=20)
     assert done.stdout.startswith("adit ")
+
+
+def test_each_place_is_installed_to_and_uninstalled_from_by_itself(tmp_path):
+    build = Path(binary()).parent
+    here = f"DESTDIR={tmp_path}", f"BUILD={build}"
+    first, second, usual = tmp_path / "first place", tmp_path / "second", tmp_path / "usr/local"
+    with alone_with(build):
+        make("install", "PREFIX=/first place", *here)
+        make("install", "PREFIX=/second", *here)
+        make("install", "PREFIX=/second", *here)
+        make("install", *here)  # /usr/local again, whatever the last one was
+        assert files_below(first) == files_below(second) == files_below(usual) == INSTALLED
+        make("uninstall", "PREFIX=/first place", *here)
+        assert not first.exists()
+        assert files_below(second) == files_below(usual) == INSTALLED
+        again = try_make("uninstall", "PREFIX=/first place", *here)
+        assert again.returncode != 0 and "nothing was installed" in again.stderr
+        assert "delete" not in again.stdout
+        make("uninstall", f"BUILD={build}")  # the last one
+        assert not usual.exists()
+        assert files_below(second) == INSTALLED
+        assert try_make("uninstall", f"BUILD={build}").returncode != 0
+        make("uninstall", "PREFIX=/second", *here)
+    assert not second.exists()
 
 
 @pytest.mark.parametrize("page,source", [("man8/adit.8", "adit.8"), ("man5/adit.conf.5", "adit.conf.5")])
