@@ -26,6 +26,7 @@ enum warning {
     WARNING_NO_USERS,
     WARNING_UNKNOWN_USER,
     WARNING_NEVER,
+    WARNING_VOID,
     WARNING_NOT_COMPARED,
     WARNING_SAME_NAME,
     WARNING_UNUSED_LIST,
@@ -231,8 +232,16 @@ static void compare_rule(struct warnings *warnings, struct comparison *compariso
 {
     const struct rule_draft *drafts = comparison->rules->items;
     const struct policy_rule_source *rule = &drafts[at].source;
-    size_t first = find_decider(comparison, at, NULL);
+    size_t first;
 
+    if (rule_cover_is_void(&comparison->cover, at)) {
+        warn(warnings, WARNING_VOID, &drafts[at].place,
+             "this rule can never decide: nothing meets all of its conditions; write alternatives "
+             "with a comma between them, as in `port 80, 443`",
+             NULL);
+        return;
+    }
+    first = find_decider(comparison, at, NULL);
     if (first < at)
         warn(warnings, WARNING_NEVER, &drafts[at].place,
              "this rule can never decide: ", drafts[first].source.place,

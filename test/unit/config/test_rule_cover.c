@@ -199,18 +199,26 @@ static struct config *parse(const char *text, char *output)
     return config;
 }
 
-/* The rule that is said never to decide; SIZE_MAX: none. */
-static size_t find_dead(const char *output)
+/* The next rule that is said never to decide; SIZE_MAX: none. */
+static size_t find_next_dead(const char *output, const char **at)
 {
-    const char *warning = strstr(output, ": warning: this rule can never decide");
+    const char *warning = strstr(*at, ": warning: this rule can never decide");
     unsigned line;
 
     if (warning == NULL)
         return SIZE_MAX;
+    *at = warning + 1;
     while (warning > output && warning[-1] != '\n')
         warning--;
     assert_int_equal(sscanf(warning, "/a:%u:", &line), 1);
     return line - HEAD_LINES - 1;
+}
+
+static size_t find_dead(const char *output)
+{
+    const char *at = output;
+
+    return find_next_dead(output, &at);
 }
 
 /* -- requests */
@@ -302,14 +310,15 @@ static void what_it_finds_is_true(void **state)
         text_init(&text, buffer, sizeof(buffer));
         make_text(&text);
         struct config *config = parse(buffer, output);
-        size_t dead = find_dead(output);
-        if (dead != SIZE_MAX) {
+        const char *at = output;
+        size_t dead;
+        while ((dead = find_next_dead(output, &at)) != SIZE_MAX) {
             check_dead(config, dead, buffer);
             found++;
         }
         config_destroy(config);
     }
-    assert_in_range(found, POLICIES / 10, POLICIES);
+    assert_in_range(found, POLICIES / 10, (size_t)2 * POLICIES);
 }
 
 /* Thousands of rules that have nothing to do with each other, and conditions of many values: it
