@@ -437,6 +437,11 @@ static int fail_operand_missing(struct text *message, const struct option_row *r
 /* Takes the option in words[0]. Returns how many words that took, or -EINVAL. */
 static int take_option(struct parse *parse, size_t count, char *const words[])
 {
+    /* Of others the last one counts, so that a script may set what its caller may change; but
+     * `kill --user alice --user bob` would spare alice, silently. */
+    static const unsigned filters = 1U << OPTION_TUNNEL_USER | 1U << OPTION_TUNNEL_HOST |
+                                    1U << OPTION_TUNNEL_CLIENT | 1U << OPTION_TUNNEL_RULE |
+                                    1U << OPTION_MIN_BYTES;
     const char *operand;
     enum option option = find_option(words[0], &operand);
     int taken = 1;
@@ -444,6 +449,7 @@ static int take_option(struct parse *parse, size_t count, char *const words[])
     if (option == OPTION_COUNT)
         return fail_unknown_option(parse->message, words[0]);
     const struct option_row *row = &option_rows[option];
+    bool is_second = parse->given & 1U << option;
     parse->given |= 1U << option;
     if (row->operand[0] == '\0')
         return operand == NULL ? taken
@@ -452,6 +458,8 @@ static int take_option(struct parse *parse, size_t count, char *const words[])
         return fail_operand_missing(parse->message, row);
     if (operand == NULL)
         operand = words[taken++];
+    if (is_second && filters & 1U << option)
+        return fail(parse->message, last_name(row), operand, " is the second one; it takes one");
     int error = take_operand(parse, option, operand);
     return error < 0 ? error : taken;
 }

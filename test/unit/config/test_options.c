@@ -249,6 +249,10 @@ static void test_refusals_say_what_is_right(void **state)
         {"-l 127.0.0.1:65536", "-l '127.0.0.1:65536': write an IP address and a port from 0 to "
                                "65535, as in 127.0.0.1:10800 or [::1]:10800"},
         {"-l 127.0.0.1:1 -l 127.0.0.1:1", "-l '127.0.0.1:1' is given twice"},
+        {"kill --user alice --user bob", "--user 'bob' is the second one; it takes one"},
+        {"ps --client 10.0.0.1 --client=10.0.0.2",
+         "--client '10.0.0.2' is the second one; it takes one"},
+        {"ps --min-bytes 1 --min-bytes 2", "--min-bytes '2' is the second one; it takes one"},
         {"-a on", "-a 'on': not an address and a port; write 127.0.0.1:10801, or off"},
         {"check -a off", "option '-a' does not go with 'check'; see 'adit --help'"},
         {"-w 0", "-w '0': write a number of threads from 1 to 256"},
