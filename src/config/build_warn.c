@@ -134,8 +134,17 @@ static void warn_of_time(struct warnings *warnings, const struct rule_draft *rul
     struct config_reader *reader = warnings->builder->reader;
     const char *zone;
 
-    if (find_condition(&rule->source, POLICY_TIME) == NULL ||
-        reader->environment(reader, "TZ", &zone) < 0 || time_zone_is_known(reader, zone))
+    if (find_condition(&rule->source, POLICY_TIME) == NULL)
+        return;
+    if (reader->environment(reader, "TZ", &zone) < 0) {
+        if (!time_zone_of_machine_is_known(reader))
+            warn(warnings, WARNING_TIME_ZONE, &rule->place,
+                 "/etc/localtime is no time zone, or leads to none: `time` goes by UTC; install "
+                 "the zones (tzdata), or set TZ=UTC in adit's environment if that is right",
+                 NULL);
+        return;
+    }
+    if (time_zone_is_known(reader, zone))
         return;
     warn(warnings, WARNING_TIME_ZONE, &rule->place, "the environment's TZ is '", zone,
          "', which is no time zone here: `time` goes by UTC; write it as in Europe/Berlin, and "

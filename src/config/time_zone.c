@@ -1,5 +1,6 @@
 /* As glibc looks: a file first, in TZDIR or /usr/share/zoneinfo; then a rule, of which only the
- * beginning is read here, since a zone that is misspelt has no offset.
+ * beginning is read here, since a zone that is misspelt has no offset. Without TZ it is the file
+ * /etc/localtime, where there is one, a link into the zones that were installed.
  */
 #include "config/time_zone.h"
 
@@ -10,14 +11,23 @@
 
 enum { PATH_SIZE = 1024, FILE_MAX = 1024 * 1024 };
 
-static bool is_zone_file(struct config_reader *reader, const char *zone)
+static const char machine_zone[] = "/etc/localtime";
+
+static bool is_zone_file(struct config_reader *reader, const char *path)
 {
     static const char magic[] = "TZif";
+    const char *bytes;
+    size_t length;
+
+    return reader->read(reader, path, FILE_MAX, &bytes, &length) == 0 && length >= strlen(magic) &&
+           memcmp(bytes, magic, strlen(magic)) == 0;
+}
+
+static bool is_installed(struct config_reader *reader, const char *zone)
+{
     const char *folder = "/usr/share/zoneinfo";
     char buffer[PATH_SIZE];
     struct text path;
-    const char *bytes;
-    size_t length;
     const char *value;
 
     if (reader->environment(reader, "TZDIR", &value) == 0 && value[0] != '\0')
@@ -28,8 +38,22 @@ static bool is_zone_file(struct config_reader *reader, const char *zone)
         text_add_char(&path, '/');
     }
     text_add(&path, zone);
-    return !path.is_truncated && reader->read(reader, buffer, FILE_MAX, &bytes, &length) == 0 &&
-           length >= strlen(magic) && memcmp(bytes, magic, strlen(magic)) == 0;
+    return !path.is_truncated && is_zone_file(reader, buffer);
+}
+
+/* What libc takes it for, installed or not. */
+static bool is_utc(const char *zone)
+{
+    static const char prefix[] = "Etc/";
+    static const char *const names[] = {"UTC",   "GMT",   "UCT",  "Zulu",      "Universal",
+                                        "GMT+0", "GMT-0", "GMT0", "Greenwich", ""};
+
+    if (strncmp(zone, prefix, strlen(prefix)) == 0)
+        zone += strlen(prefix);
+    for (size_t i = 0; i < ARRAY_LENGTH(names); i++)
+        if (strcmp(zone, names[i]) == 0)
+            return true;
+    return false;
 }
 
 /* The length of its first name; 0: it has none. */
@@ -60,6 +84,19 @@ static bool is_rule(const char *zone)
 bool time_zone_is_known(struct config_reader *reader, const char *zone)
 {
     zone += zone[0] == ':';
-    return zone[0] == '\0' || strcmp(zone, "UTC") == 0 || strcmp(zone, "GMT") == 0 ||
-           is_rule(zone) || is_zone_file(reader, zone);
+    return is_utc(zone) || is_rule(zone) || is_installed(reader, zone);
+}
+
+static void note_match(void *context, const char *path)
+{
+    *(bool *)context = true;
+}
+
+bool time_zone_of_machine_is_known(struct config_reader *reader)
+{
+    bool is_there = false;
+
+    /* A link to nothing is found, too. */
+    int error = reader->glob(reader, machine_zone, note_match, &is_there);
+    return error < 0 || !is_there || is_zone_file(reader, machine_zone);
 }
