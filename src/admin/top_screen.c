@@ -17,6 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <time.h>
 #include <unistd.h>
 
 #define NCURSES_NOMACROS
@@ -43,7 +44,7 @@ struct top_screen {
     int columns;
     size_t page;
     size_t first_row; /* of the tunnels, that is seen */
-    int banner;       /* rows that it takes: 0 or 1 */
+    int banner;       /* rows that it takes: 0 to 2 */
     char line[LINE_SIZE];
 };
 
@@ -236,29 +237,47 @@ static void draw_head(struct top_screen *screen, const struct top_ui *ui)
         put_right(screen, 0, column, A_BOLD | paint(screen, COLOUR_NOTE), "PAUSED");
 }
 
-/* RFC 3339's time of day. */
-static void add_clock(struct text *out, const char *time)
+/* Into screen->line. Returns where in it the error begins. */
+static size_t write_banner(struct top_screen *screen, const struct top_model *model)
 {
-    const char *clock = strchr(time, 'T');
+    time_t now = time(NULL);
+    struct tm today;
+    char date[16];
+    struct text line;
 
-    if (clock != NULL && strlen(clock) > 8)
-        text_add_bytes(out, clock + 1, 8);
-    text_add(out, " UTC");
+    strftime(date, sizeof(date), "%F", gmtime_r(&now, &today));
+    text_add(begin_line(screen, &line), "reload failed at ");
+    top_text_add_moment(&line, model->reload_time, date);
+    text_add(&line, ": ");
+    const char *error = top_text_add_place(&line, model->reload_error);
+    size_t start = line.length;
+    text_add(&line, error);
+    return start;
+}
+
+/* The error gets a row of its own when it needs one and the window has it. */
+static int banner_rows(struct top_screen *screen, const struct top_model *model)
+{
+    if (model->reload_error[0] == '\0')
+        return 0;
+    write_banner(screen, model);
+    bool is_long = top_text_width(screen->line, screen->is_utf8) > (size_t)screen->columns;
+    return is_long && screen->rows >= 2 * ROWS_MIN ? 2 : 1;
 }
 
 /* A reload that failed: nobody who looks shall take the old configuration for the new one. */
 static void draw_banner(struct top_screen *screen, const struct top_model *model)
 {
-    struct text line;
+    attr_t style = A_BOLD | paint(screen, COLOUR_BAD);
 
     if (screen->banner == 0)
         return;
-    begin_line(screen, &line);
-    text_add(&line, "reload failed at ");
-    add_clock(&line, model->reload_time);
-    text_add(&line, ": ");
-    text_add(&line, model->reload_error);
-    put(screen, BANNER_ROW, 0, A_BOLD | paint(screen, COLOUR_BAD), screen->line);
+    size_t start = write_banner(screen, model);
+    if (screen->banner > 1) {
+        put(screen, BANNER_ROW + 1, 0, style, screen->line + start);
+        screen->line[start] = '\0';
+    }
+    put(screen, BANNER_ROW, 0, style, screen->line);
 }
 
 static void draw_gauge(struct top_screen *screen, const struct top_model *model,
@@ -757,7 +776,7 @@ void top_screen_draw(struct top_screen *screen, const struct top_ui *ui)
     bool is_typing = ui->mode == TOP_MODE_FILTER;
 
     erase();
-    screen->banner = ui->model.reload_error[0] != '\0';
+    screen->banner = banner_rows(screen, &ui->model);
     if (screen->columns < COLUMNS_MIN || screen->rows < ROWS_MIN) {
         draw_too_small(screen);
         is_typing = false;

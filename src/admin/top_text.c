@@ -72,6 +72,39 @@ void top_text_add_age(struct text *out, uint64_t ms)
     text_add(out, age);
 }
 
+void top_text_add_moment(struct text *out, const char *moment, const char *today)
+{
+    static const char form[] = "2026-01-31T12:00:00";
+    enum { DATE = 10 };
+
+    if (strlen(moment) < strlen(form))
+        return;
+    if (strncmp(moment, today, DATE) != 0) {
+        text_add_bytes(out, moment, DATE);
+        text_add_char(out, ' ');
+    }
+    text_add_bytes(out, moment + DATE + 1, strlen(form) - DATE - 1);
+    text_add(out, " UTC");
+}
+
+const char *top_text_add_place(struct text *out, const char *error)
+{
+    const char *mark = ": error: ";
+    const char *end = strstr(error, mark);
+
+    if (end == NULL && error[0] == '/') {
+        mark = ": ";
+        end = strstr(error, mark);
+    }
+    if (end == NULL)
+        return error;
+    const char *slash = memrchr(error, '/', (size_t)(end - error));
+    const char *start = slash != NULL ? slash + 1 : error;
+    text_add_bytes(out, start, (size_t)(end - start));
+    text_add(out, ": ");
+    return end + strlen(mark);
+}
+
 /* The next character of `value`: its bytes, its columns, and whether it can be shown. */
 struct glyph {
     size_t length;

@@ -22,6 +22,10 @@ void top_text_add_bytes(struct text *out, double bytes);
 void top_text_add_count(struct text *out, double count);
 /* At most 6 columns: 59s, 1m05s, 23h59m, 99d23h, 1234d. */
 void top_text_add_age(struct text *out, uint64_t ms);
+/* A moment (RFC 3339, UTC): the time of day, behind its date unless that is `today`. */
+void top_text_add_moment(struct text *out, const char *moment, const char *today);
+/* Where an error is (FILE:LINE:COL), if it says so, without the folders. Returns what it is. */
+const char *top_text_add_place(struct text *out, const char *error);
 /* Exactly `width` columns: cut, with a mark that it was, or filled with spaces. */
 void top_text_add_fit(struct text *out, const char *value, size_t width, bool is_utf8);
 /* Exactly `width` columns, the newest value last, as high as the highest of those shown. */

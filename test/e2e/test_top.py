@@ -1,5 +1,6 @@
 """adit top, in a real terminal (support/terminal.py): what is seen, what keys do, how it ends."""
 
+import json
 import os
 import re
 import signal
@@ -343,7 +344,7 @@ def test_a_failed_reload_shows(adit, top, tunnels, tmp_path):
     screen = top(proxy.socket_path, 200, 10)
     path.write_text(text + "alow\n")
     assert proxy.control("reload").returncode == 1
-    lines = screen.wait_for(f"{path}:3:1: error: unknown statement 'alow'", "1/1")
+    lines = screen.wait_for("UTC: adit.conf:3:1: unknown statement 'alow'", "1/1")
     row, = [number for number, line in enumerate(lines) if line.startswith("reload failed at ")]
     assert re.match(r"reload failed at \d\d:\d\d:\d\d UTC: ", lines[row])
     assert lines[row + 1].split()[0] == "AGE" and "127.0.0.1" in lines[row + 2]
@@ -498,6 +499,33 @@ class FakeAdit:
 
 
 STATS = b'{"ok":true,"version":"9","state":"serving","uptime_s":1}\n'
+
+
+LONG = "unknown statement 'alow'; what stands here goes on and on for seventy columns."
+
+
+@pytest.mark.parametrize("width,height,lines", [
+    (200, 24, [f"UTC: adit.conf:12:3: {LONG}"]),
+    (80, 24, ["reload failed at 2020-02-29 03:04:05 UTC: adit.conf:12:3:", LONG]),
+    (80, 10, ["reload failed at 2020-02-29 03:04:05 UTC: adit.conf:12:3: unknown st"]),
+])
+@pytest.mark.parametrize("error", ["/a/quite/long/path/to/the/rules/of/everybody/adit.conf:12:3: error: ",
+                                   "/a: b/adit.conf:12:3: error: ", "sub/adit.conf:12:3: error: ",
+                                   "/etc/adit/adit.conf:12:3: "])
+def test_a_narrow_window_says_where_a_reload_failed_and_why(top, keep, tmp_path, width, height,
+                                                            lines, error):
+    """And on which day, if not today."""
+    path = tmp_path / "fake"
+    stats = json.loads(STATS) | {"reload": "failed", "reload_time": "2020-02-29T03:04:05Z",
+                                 "reload_error": error + LONG}
+    keep(FakeAdit(path, {"stats": json.dumps(stats, separators=(",", ":")).encode() + b"\n",
+                         "ps": b'{"ok":true,"tunnels":0}\n'}))
+    screen = top(path, width, height, wait=False)
+    shown = screen.wait_for("reload failed", "no tunnel is open")
+    row, = [number for number, line in enumerate(shown) if "reload failed" in line]
+    for offset, line in enumerate(lines):
+        assert line in shown[row + offset]
+    assert "unknown" not in shown[row + len(lines)]
 
 
 def test_hostile_bytes_move_no_cursor(top, keep, tmp_path):
