@@ -343,19 +343,19 @@ static bool ranges_have(struct rule_cover *cover, const struct range_set *outer,
 static bool is_weaker(struct rule_cover *cover, const struct covered_condition *first,
                       bool is_negated, const struct covered_condition *second)
 {
-    const struct policy_condition *outer = first->source;
-    const struct policy_condition *inner = second->source;
+    const struct policy_condition *front = first->source;
+    const struct policy_condition *behind = second->source;
 
-    if (outer->kind != inner->kind)
+    if (front->kind != behind->kind)
         return false;
     if (second->is_ranges && (first->is_ranges || !is_negated) &&
-        ranges_have(cover, ranges_of(first, is_negated), ranges_of(second, inner->is_negated)))
+        ranges_have(cover, ranges_of(first, is_negated), ranges_of(second, behind->is_negated)))
         return true;
     if (second->is_ranges && first->is_ranges)
         return false;
-    if (inner->is_negated)
-        return is_negated && has_values(cover, inner, outer);
-    return is_negated ? are_apart(cover, outer, inner) : has_values(cover, outer, inner);
+    if (behind->is_negated)
+        return is_negated && has_values(cover, behind, front);
+    return is_negated ? are_apart(cover, front, behind) : has_values(cover, front, behind);
 }
 
 static bool value_names_special(const struct rule_cover *cover, const struct policy_value *value)

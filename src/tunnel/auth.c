@@ -269,8 +269,12 @@ static void job_finish(struct auth *auth, struct auth_job *job, enum auth_result
     hash_table_remove(&auth->jobs, &job->link);
     if (result == AUTH_GRANTED)
         auth_success_add(&auth->successes, job->digest, clock_monotonic_ms());
-    while (!list_is_empty(&job->askers))
-        asker_finish(auth, container_of(job->askers.next, struct auth_asker, link), result);
+    for (struct list *link = job->askers.next; link != &job->askers;) {
+        struct auth_asker *asker = container_of(link, struct auth_asker, link);
+
+        link = link->next; /* it is freed */
+        asker_finish(auth, asker, result);
+    }
     job_free(job);
 }
 

@@ -181,10 +181,17 @@ static int no_variable(struct config_reader *self, const char *name, const char 
     return -ENOENT;
 }
 
+static int no_match(struct config_reader *self, const char *pattern,
+                    void (*add)(void *context, const char *path), void *context)
+{
+    return 0;
+}
+
 /* What is said of it stands in `output`. */
 static struct config *parse(const char *text, char *output)
 {
-    struct text_reader reader = {{.read = read_text, .environment = no_variable}, text};
+    struct text_reader reader = {{.read = read_text, .glob = no_match, .environment = no_variable},
+                                 text};
     struct diagnostics *diagnostics = NULL;
     struct config *config = NULL;
     struct text out;
