@@ -346,7 +346,7 @@ static bool is_weaker(struct rule_cover *cover, const struct covered_condition *
     const struct policy_condition *front = first->source;
     const struct policy_condition *behind = second->source;
 
-    if (front->kind != behind->kind)
+    if (!spend(cover, 1) || front->kind != behind->kind)
         return false;
     if (second->is_ranges && (first->is_ranges || !is_negated) &&
         ranges_have(cover, ranges_of(first, is_negated), ranges_of(second, behind->is_negated)))
@@ -424,7 +424,7 @@ static bool is_met(struct rule_cover *cover, const struct covered_condition *con
 {
     bool is_negated = condition->source->is_negated;
 
-    for (size_t i = 0; i < rule->source->condition_count; i++)
+    for (size_t i = 0; i < rule->source->condition_count && cover->steps_left > 0; i++)
         if (is_weaker(cover, condition, is_negated, &rule->conditions[i]))
             return true;
     return also != NULL && is_weaker(cover, condition, is_negated, also);
@@ -473,7 +473,7 @@ bool rule_cover_is_void(struct rule_cover *cover, size_t rule)
             continue;
         if (is_void(&conditions[i]))
             return true;
-        for (size_t j = 0; j < source->condition_count; j++)
+        for (size_t j = 0; j < source->condition_count && cover->steps_left > 0; j++)
             if (j != i && is_weaker(cover, &conditions[i], !condition->is_negated, &conditions[j]))
                 return true;
     }
