@@ -6,6 +6,7 @@ console and no violation of the page's Content-Security-Policy.
 """
 
 import base64
+import contextlib
 import itertools
 import json
 import re
@@ -508,6 +509,33 @@ def test_a_failed_reload(proxy, browse, tmp_path):
     path.write_text(good)
     assert running.control("reload").returncode == 0
     browser.wait("document.getElementById('reload-failed').hidden")
+    browser.check()
+
+
+def test_a_failed_reload_fits_a_phone(proxy, browse, tmp_path):
+    """Also with a long path that has no place to break."""
+    running = proxy(admin=True)
+    browser = browse(running, (320, 568))
+    rules = tmp_path / ("office_rules_" * 6)
+    rules.write_text("alow\n")
+    path = tmp_path / "adit.conf"
+    path.write_text(path.read_text() + f'include "{rules}"\n')
+    assert running.control("reload").returncode == 1
+    browser.wait("document.getElementById('reload-failed').checkVisibility()")
+    assert rules.name in browser.text("#reload-failed")
+    assert browser.do("return await page.evaluate(() => document.documentElement.scrollWidth)") == 320
+    browser.check()
+
+
+def test_room_is_taken_by_requests_that_wait(browse, adit):
+    """Not only by tunnels: descriptors are what there is room for."""
+    running = adit(admin=True)
+    browser = browse(running)
+    with contextlib.ExitStack() as stack:
+        for _ in range(7):
+            client = stack.enter_context(Client(running.address))
+            client.send(b"CONNECT ")
+        browser.wait("/^7 of [\\d,]+$/.test(document.querySelector('#tunnel-room dd').textContent)")
     browser.check()
 
 
