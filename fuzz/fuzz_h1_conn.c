@@ -37,6 +37,7 @@ enum answer { ANSWERS_LATER, REFUSES_AT_ONCE };
 struct tunnel {
     const struct tunnel_ops *ops;
     void *self;
+    bool is_admitted;
     bool is_established;
 };
 
@@ -50,7 +51,8 @@ static struct {
 
     /* the tunnel */
     enum answer answer;
-    struct tunnel *tunnel; /* asked for, and neither refused, cancelled nor relaying */
+    bool is_password_checked; /* in a later turn */
+    struct tunnel *tunnel;    /* asked for, and neither refused, cancelled nor relaying */
     unsigned opened, rejected;
     bool is_relaying;
 
@@ -179,11 +181,11 @@ static void check_request(const struct tunnel_request *request)
     CHECK(head.authority.port == request->authority->port);
 }
 
-static void refuse(const struct tunnel_ops *ops, void *self)
+static void refuse(const struct tunnel_ops *ops, void *self, enum tunnel_error error)
 {
     struct tunnel_refusal refusal = {
-        .error = TUNNEL_ERROR_REFUSED,
-        .details = tunnel_error_row(TUNNEL_ERROR_REFUSED)->text,
+        .error = error,
+        .details = tunnel_error_row(error)->text,
     };
 
     ops->refused(self, &refusal);
@@ -196,14 +198,19 @@ void tunnel_open(struct tunnel_env *env, const struct tunnel_request *request,
     world.opened++;
     check_request(request);
     *ret_tunnel = NULL;
+    if (!world.is_password_checked && !ops->admitted(self)) {
+        refuse(ops, self, TUNNEL_ERROR_FULL);
+        return;
+    }
     if (world.answer == REFUSES_AT_ONCE) {
-        refuse(ops, self);
+        refuse(ops, self, TUNNEL_ERROR_REFUSED);
         return;
     }
     world.tunnel = calloc(1, sizeof(*world.tunnel));
     CHECK(world.tunnel != NULL);
     world.tunnel->ops = ops;
     world.tunnel->self = self;
+    world.tunnel->is_admitted = !world.is_password_checked;
     *ret_tunnel = world.tunnel;
 }
 
@@ -219,6 +226,20 @@ void tunnel_cancel(struct tunnel *tunnel)
 {
     CHECK(tunnel != NULL && tunnel == world.tunnel);
     free(take_tunnel());
+}
+
+static void refuse_later(enum tunnel_error error)
+{
+    struct tunnel *tunnel = take_tunnel();
+
+    refuse(tunnel->ops, tunnel->self, error);
+    free(tunnel);
+}
+
+void tunnel_displace(struct tunnel *tunnel)
+{
+    CHECK(tunnel != NULL && tunnel == world.tunnel && !tunnel->is_admitted);
+    refuse_later(TUNNEL_ERROR_FULL);
 }
 
 void tunnel_relay(struct tunnel *tunnel, struct stream *client)
@@ -237,12 +258,28 @@ void tunnel_reject(struct tunnel_env *env, const struct tunnel_rejection *reject
     world.rejected++;
 }
 
+static void admit(struct tunnel *tunnel)
+{
+    tunnel->is_admitted = true;
+    if (!tunnel->ops->admitted(tunnel->self))
+        refuse_later(TUNNEL_ERROR_FULL);
+}
+
+static void establish(struct tunnel *tunnel)
+{
+    tunnel->is_established = true;
+    tunnel->ops->established(tunnel->self);
+}
+
+/* The password was right, or the dial came through. */
 static void tunnel_succeeds(void)
 {
     if (world.tunnel == NULL || world.tunnel->is_established)
         return;
-    world.tunnel->is_established = true;
-    world.tunnel->ops->established(world.tunnel->self);
+    if (world.tunnel->is_admitted)
+        establish(world.tunnel);
+    else
+        admit(world.tunnel);
     virtual_loop_end_turn();
 }
 
@@ -250,9 +287,7 @@ static void tunnel_fails(void)
 {
     if (world.tunnel == NULL || world.tunnel->is_established)
         return;
-    struct tunnel *tunnel = take_tunnel();
-    refuse(tunnel->ops, tunnel->self);
-    free(tunnel);
+    refuse_later(TUNNEL_ERROR_REFUSED);
     virtual_loop_end_turn();
 }
 
@@ -332,7 +367,7 @@ static void step(struct program *program)
         tunnel_fails();
         break;
     case 9:
-        if (amount % 4 == 3 && room_take(world.seats, NULL))
+        if (amount % 4 == 3 && room_take(world.seats, NULL) == 0)
             world.has_newcomer = true;
         if (amount == 0 && !list_is_empty(&world.front.connections))
             h1_conn_close(h1_conn_of(world.front.connections.next));
@@ -429,11 +464,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     enum tunnel_error refuse_with = TUNNEL_ERROR_NONE;
 
     begin(next(&program));
-    bool is_full = next(&program) % 16 == 15;
+    unsigned kind = next(&program) % 16;
+    bool is_full = kind == 15;
+    world.is_password_checked = kind >= 8;
     if (is_full)
         refuse_with = TUNNEL_ERROR_FULL;
     else
-        CHECK(room_take(world.seats, NULL));
+        CHECK(room_take(world.seats, NULL) == 0);
     bytes_arrive(&program, is_full ? 0 : next(&program) * 2);
     CHECK(h1_conn_open(&world.front, &world.stream, &client, 0, refuse_with) == 0);
     virtual_loop_end_turn();
