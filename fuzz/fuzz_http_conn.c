@@ -396,6 +396,7 @@ static void let_end(void)
     }
     virtual_loop_pass_time(HTTP_HEAD_MS);
     virtual_loop_pass_time(HTTP_WAIT_MS);
+    virtual_loop_pass_time(HTTP_EXPLAIN_MS - HTTP_WAIT_MS);
     virtual_loop_pass_time(HTTP_ANSWER_MS);
     virtual_loop_pass_time(HTTP_LINGER_MS);
     CHECK(world.server.connection_count == 0 && world.server.held == 0);
