@@ -7,14 +7,12 @@
 #include "config/condition_ranges.h"
 
 #include "config/drafts.h"
+#include "config/week_time.h"
 #include "policy/name_set.h"
 #include "policy/network_set.h"
-
-#include <string.h>
+#include "policy/special_address.h"
 
 enum {
-    MINUTES_OF_DAY = 1440,
-    DAYS = 7,
     PORTS_END = 65536,
     V4_BITS = 32,
     V6_BITS = 128,
@@ -177,7 +175,6 @@ struct making {
 
 static void add_network(void *context, const struct ip_network *network)
 {
-    static const uint8_t nat64_prefix[16] = {0, 0x64, 0xff, 0x9b};
     const struct making *making = context;
     bool is_v6 = network->address.family == IP_V6;
     unsigned bits = (is_v6 ? V6_BITS : V4_BITS) - (unsigned)network->prefix_length;
@@ -186,9 +183,7 @@ static void add_network(void *context, const struct ip_network *network)
     add(making->arena, making->set, first, point_after(first, bits));
     if (is_v6 || making->condition->kind == POLICY_FROM)
         return;
-    struct ip_address nat64 = {.family = IP_V6};
-    memcpy(nat64.bytes, nat64_prefix, 12);
-    memcpy(nat64.bytes + 12, network->address.bytes, 4);
+    struct ip_address nat64 = special_address_to_nat64(&network->address);
     first = point_of_address(&nat64);
     add(making->arena, making->set, first, point_after(first, bits));
 }
@@ -214,7 +209,7 @@ static bool add_list(struct making *making, size_t index)
 /* The minutes of a day, of which those behind its end belong to the next. */
 static void add_minutes(struct making *making, unsigned day, unsigned first, unsigned end)
 {
-    enum { WEEK = MINUTES_OF_DAY * DAYS };
+    enum { WEEK = MINUTES_OF_DAY * DAYS_OF_WEEK };
     unsigned begin = day * MINUTES_OF_DAY;
 
     if (begin + end <= WEEK) {
@@ -230,7 +225,7 @@ static void add_time(struct making *making, const struct policy_value *value)
     unsigned first = value->time.first_minute;
     unsigned end = value->time.end_minute;
 
-    for (unsigned day = 0; day < DAYS; day++)
+    for (unsigned day = 0; day < DAYS_OF_WEEK; day++)
         if (value->time.days >> day & 1)
             add_minutes(making, day, first, end > first ? end : end + MINUTES_OF_DAY);
 }
@@ -253,12 +248,10 @@ static const struct range all_addresses = {{{0, UINT64_MAX, (uint64_t)UINT32_MAX
 
 static bool add_value(struct making *making, const struct policy_value *value)
 {
-    static const struct ip_network private_blocks[] = {{{IP_V4, {10}}, 8},
-                                                       {{IP_V4, {172, 16}}, 12},
-                                                       {{IP_V4, {192, 168}}, 16},
-                                                       {{IP_V6, {0xfc}}, 7}};
     static const struct ip_network loopback_blocks[] = {{{IP_V4, {127}}, 8},
                                                         {{IP_V6, {[15] = 1}}, 128}};
+    const struct ip_network *private_blocks;
+    size_t count;
 
     switch (value->kind) {
     case POLICY_VALUE_ANY: /* a target is known to be any before its address is */
@@ -270,7 +263,8 @@ static bool add_value(struct making *making, const struct policy_value *value)
         add_network(making, &value->network);
         return true;
     case POLICY_VALUE_PRIVATE:
-        add_networks(making, private_blocks, ARRAY_LENGTH(private_blocks));
+        private_blocks = special_address_private_blocks(&count);
+        add_networks(making, private_blocks, count);
         return true;
     case POLICY_VALUE_LOOPBACK:
         add_networks(making, loopback_blocks, ARRAY_LENGTH(loopback_blocks));
@@ -297,7 +291,7 @@ static struct range all_of(const struct config_owner *owner, enum policy_conditi
     case POLICY_PORT: /* a request for port 0 is none */
         return (struct range){point_of(1), point_of(PORTS_END)};
     case POLICY_TIME:
-        return (struct range){point_of(0), point_of((uint64_t)MINUTES_OF_DAY * DAYS)};
+        return (struct range){point_of(0), point_of((uint64_t)MINUTES_OF_DAY * DAYS_OF_WEEK)};
     case POLICY_LISTENER:
         return (struct range){point_of(0), point_of(owner->config.listener_count)};
     default:

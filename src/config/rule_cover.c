@@ -315,21 +315,26 @@ static const struct range_set *ranges_of(const struct covered_condition *conditi
     return is_negated ? &condition->others : &condition->ranges;
 }
 
+static bool has_any(const struct policy_condition *condition)
+{
+    for (size_t i = 0; i < condition->value_count; i++)
+        if (condition->values[i].kind == POLICY_VALUE_ANY)
+            return true;
+    return false;
+}
+
 /* True whatever comes, and at once. `user any` is not: it asks; nor is what waits for an address.
  */
 static bool is_universal(const struct covered_condition *condition)
 {
     const struct policy_condition *source = condition->source;
-    bool is_any = false;
 
     if (source->kind == POLICY_ADDRESS)
         return false;
     if (source->kind != POLICY_TO)
         return condition->is_ranges &&
                range_set_is_empty(ranges_of(condition, !source->is_negated));
-    for (size_t i = 0; i < source->value_count; i++)
-        is_any |= source->values[i].kind == POLICY_VALUE_ANY;
-    return is_any && !source->is_negated;
+    return has_any(source) && !source->is_negated;
 }
 
 static bool ranges_have(struct rule_cover *cover, const struct range_set *outer,
@@ -451,13 +456,10 @@ bool rule_cover_has(struct rule_cover *cover, size_t first, size_t second,
 static bool is_void(const struct covered_condition *condition)
 {
     const struct policy_condition *source = condition->source;
-    bool is_any = false;
 
     if (condition->is_ranges)
         return range_set_is_empty(ranges_of(condition, source->is_negated));
-    for (size_t i = 0; i < source->value_count; i++)
-        is_any |= source->values[i].kind == POLICY_VALUE_ANY;
-    return is_any && source->is_negated && source->kind == POLICY_TO;
+    return source->kind == POLICY_TO && source->is_negated && has_any(source);
 }
 
 /* A rule with `user` asks for credentials before it is known to be in vain. */

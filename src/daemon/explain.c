@@ -43,7 +43,7 @@ static struct file_text *read_file(enum watched_file file)
     int fd = watched_file_open(file);
     struct file_text *text = file_text_read(fd);
 
-    if (fd < 0 && fd != -ENOENT && fd != -ENOTDIR)
+    if (watched_file_is_unread(fd))
         say("warning: can't read %s: %s; going on without it", watched_file_path(file),
             strerror(-fd));
     if (fd >= 0)

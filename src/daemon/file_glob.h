@@ -12,7 +12,7 @@
 #define FILE_GLOB_PATHS_MAX 16384
 
 struct file_paths {
-    char **items; /* each with room behind it for what file_glob adds; NULL: none */
+    char **items; /* NULL: none */
     size_t count;
 };
 

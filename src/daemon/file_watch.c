@@ -265,6 +265,11 @@ static int check_contents(int fd)
     return pread(fd, &byte, 1, 0) < 0 ? -errno : 0;
 }
 
+bool watched_file_is_unread(int error)
+{
+    return error < 0 && error != -ENOENT && error != -ENOTDIR;
+}
+
 int watched_file_open(enum watched_file file)
 {
     /* Non-blocking: a fifo under that name must not hang the supervisor. */

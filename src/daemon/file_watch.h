@@ -34,5 +34,7 @@ void file_watch_renew(struct file_watch *watch, struct watch_problem *ret_proble
 const char *watched_file_path(enum watched_file file);
 /* Open for reading, a regular file that can be read, or -errno; -ENOENT for /dev/null, too. */
 int watched_file_open(enum watched_file file) MUST_CHECK;
+/* Whether that error is more than a file that is not there. */
+bool watched_file_is_unread(int error);
 
 #endif

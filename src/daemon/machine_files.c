@@ -14,6 +14,7 @@
 #include "loop/clock.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -90,27 +91,24 @@ static void renew(struct machine_files *files)
 
 static void tell_unread(const struct machine_files *files, size_t file, struct text *report)
 {
-    const char *path = watched_file_path((enum watched_file)file);
-    const char *why = strerror(-files->errors[file]);
-    const char *then = files->fds[file] >= 0 ? "what it said before counts" : "going on without it";
+    char warning[256];
 
+    snprintf(warning, sizeof(warning), "warning: can't read %s: %s; %s",
+             watched_file_path((enum watched_file)file), strerror(-files->errors[file]),
+             files->fds[file] >= 0 ? "what it said before counts" : "going on without it");
     if (report == NULL) {
-        say("warning: can't read %s: %s; %s", path, why, then);
+        say("%s", warning);
         return;
     }
-    text_add(report, "adit: warning: can't read ");
-    text_add(report, path);
-    text_add(report, ": ");
-    text_add(report, why);
-    text_add(report, "; ");
-    text_add(report, then);
+    text_add(report, "adit: ");
+    text_add(report, warning);
     text_add(report, "\n");
 }
 
 static void look(struct machine_files *files, size_t file, struct text *report)
 {
     int fd = watched_file_open((enum watched_file)file);
-    bool is_known = fd >= 0 || fd == -ENOENT || fd == -ENOTDIR;
+    bool is_known = !watched_file_is_unread(fd);
     bool is_news = !is_known && files->errors[file] != fd;
 
     files->errors[file] = is_known ? 0 : fd;

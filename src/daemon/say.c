@@ -25,11 +25,11 @@ enum {
 enum { PATIENCE_MS = 100 };
 
 /* False: nobody reads. */
-static bool write_line(const char *prefix, const char *text, int patience_ms)
+static bool write_line(const char *prefix, const char *text, size_t text_length, int patience_ms)
 {
     struct pollfd stderr_ready = {.fd = STDERR_FILENO, .events = POLLOUT};
     char line[TEXT_MAX_BYTES + 16];
-    int length = snprintf(line, sizeof(line), "%s%s\n", prefix, text);
+    int length = snprintf(line, sizeof(line), "%s%.*s\n", prefix, (int)text_length, text);
 
     if (length < 0 || poll(&stderr_ready, 1, patience_ms) != 1 || !(stderr_ready.revents & POLLOUT))
         return false;
@@ -45,10 +45,9 @@ void say_lines(const char *lines)
 
     while (*lines != '\0') {
         size_t length = strcspn(lines, "\n");
-        char text[TEXT_MAX_BYTES];
+        size_t shown = length < TEXT_MAX_BYTES ? length : TEXT_MAX_BYTES - 1;
 
-        snprintf(text, sizeof(text), "%.*s", (int)length, lines);
-        is_read = write_line("", text, is_read ? PATIENCE_MS : 0);
+        is_read = write_line("", lines, shown, is_read ? PATIENCE_MS : 0);
         lines += length + (lines[length] == '\n');
     }
 }
@@ -71,7 +70,7 @@ static void write_escaped(const char *prefix, const char *format, va_list argume
             escape_add(&text, at, length, sizeof(escaped), ESCAPE_PLAIN);
         at += length;
     }
-    (void)write_line(prefix, escaped, PATIENCE_MS);
+    (void)write_line(prefix, escaped, text.length, PATIENCE_MS);
 }
 
 void say(const char *format, ...)

@@ -209,15 +209,13 @@ static void reap(struct supervisor *supervisor)
  * one of another pid namespace. */
 static void note_signaller(struct supervisor *supervisor, const struct signalfd_siginfo *info)
 {
-    const char *name = info->ssi_signo == SIGHUP   ? "SIGHUP"
-                       : info->ssi_signo == SIGINT ? "SIGINT"
-                                                   : "SIGTERM";
+    const char *name = sigabbrev_np((int)info->ssi_signo);
 
     if (info->ssi_code == SI_KERNEL)
-        snprintf(supervisor->signaller, sizeof(supervisor->signaller), "the terminal, with %s",
+        snprintf(supervisor->signaller, sizeof(supervisor->signaller), "the terminal, with SIG%s",
                  name);
     else
-        snprintf(supervisor->signaller, sizeof(supervisor->signaller), "uid %u, pid %d, with %s",
+        snprintf(supervisor->signaller, sizeof(supervisor->signaller), "uid %u, pid %d, with SIG%s",
                  info->ssi_uid, (int)info->ssi_pid, name);
 }
 

@@ -64,6 +64,15 @@ bool special_address_from_nat64(const struct ip_address *address, struct ip_addr
     return true;
 }
 
+struct ip_address special_address_to_nat64(const struct ip_address *v4)
+{
+    struct ip_address address = {.family = IP_V6};
+
+    memcpy(address.bytes, nat64_prefix, sizeof(nat64_prefix));
+    memcpy(address.bytes + sizeof(nat64_prefix), v4->bytes, 4);
+    return address;
+}
+
 /* ISATAP (RFC 5214 6.1): 0000:5efe or 0200:5efe opens the interface identifier. */
 static bool is_isatap(const struct ip_address *address)
 {
@@ -91,15 +100,21 @@ bool special_address_contains(const struct ip_address *address)
     return is_in_table(address) || (embedded_v4(address, &inner) && is_in_table(&inner));
 }
 
+static const struct ip_network private_blocks[] = {
+    {{IP_V4, {10}}, 8},
+    {{IP_V4, {172, 16}}, 12},
+    {{IP_V4, {192, 168}}, 16},
+    {{IP_V6, {0xfc}}, 7},
+};
+
+const struct ip_network *special_address_private_blocks(size_t *ret_count)
+{
+    *ret_count = ARRAY_LENGTH(private_blocks);
+    return private_blocks;
+}
+
 bool special_address_is_private(const struct ip_address *address)
 {
-    static const struct ip_network private_blocks[] = {
-        {{IP_V4, {10}}, 8},
-        {{IP_V4, {172, 16}}, 12},
-        {{IP_V4, {192, 168}}, 16},
-        {{IP_V6, {0xfc}}, 7},
-    };
-
     for (size_t i = 0; i < ARRAY_LENGTH(private_blocks); i++) {
         if (ip_network_contains(&private_blocks[i], address))
             return true;
