@@ -13,7 +13,7 @@
 enum {
 #define COMMAND(suffix, word, operand, summary, manual) COMMAND_##suffix,
 #define OPTION(suffix, name, operand, commands, summary, manual)
-#include "config/command.def"
+#include "cli/command.def"
 #undef OPTION
 #undef COMMAND
     COMMAND_COUNT,
@@ -22,7 +22,7 @@ enum {
 enum {
 #define COMMAND(suffix, word, operand, summary, manual) FOR_##suffix = 1 << COMMAND_##suffix,
 #define OPTION(suffix, name, operand, commands, summary, manual)
-#include "config/command.def"
+#include "cli/command.def"
 #undef OPTION
 #undef COMMAND
     FOR_ALL = (1 << COMMAND_COUNT) - 1,
@@ -38,7 +38,7 @@ struct row {
 static const struct row commands[] = {
 #define COMMAND(suffix, word, operand, summary, manual) {word, operand, 0, summary},
 #define OPTION(suffix, name, operand, commands, summary, manual)
-#include "config/command.def"
+#include "cli/command.def"
 #undef OPTION
 #undef COMMAND
 };
@@ -46,7 +46,7 @@ static const struct row commands[] = {
 static const struct row options[] = {
 #define COMMAND(suffix, word, operand, summary, manual)
 #define OPTION(suffix, name, operand, commands, summary, manual) {name, operand, commands, summary},
-#include "config/command.def"
+#include "cli/command.def"
 #undef OPTION
 #undef COMMAND
 };

@@ -60,7 +60,7 @@ static void print_synopsis(void)
 {
 #define COMMAND(suffix, word, operand, summary, manual) print_usage(word, operand);
 #define OPTION(suffix, name, operand, commands, summary, manual)
-#include "config/command.def"
+#include "cli/command.def"
 #undef OPTION
 #undef COMMAND
 }
@@ -71,7 +71,7 @@ static void print_commands(void)
     print_entry((word)[0] == '\0' ? "adit" : (word), operand);                                     \
     print_text(summary, manual);
 #define OPTION(suffix, name, operand, commands, summary, manual)
-#include "config/command.def"
+#include "cli/command.def"
 #undef OPTION
 #undef COMMAND
 }
@@ -82,7 +82,7 @@ static void print_options(void)
 #define OPTION(suffix, name, operand, commands, summary, manual)                                   \
     print_entry(name, operand);                                                                    \
     print_text(summary, manual);
-#include "config/command.def"
+#include "cli/command.def"
 #undef OPTION
 #undef COMMAND
 }

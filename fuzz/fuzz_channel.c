@@ -1,6 +1,6 @@
 /* The channel between supervisor and worker: whatever comes, a message that gets through is one
  * that its side is sent, and no descriptor is left open behind one that does not. */
-#include "daemon/channel.h"
+#include "process/channel.h"
 
 #include <errno.h>
 #include <stdint.h>

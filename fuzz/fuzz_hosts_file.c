@@ -1,6 +1,6 @@
 /* Hosts files: no crash, and every name of the text has the addresses that a plain walk over the
  * lines finds for it, in their order. */
-#include "config/hosts_file.h"
+#include "dns/hosts_file.h"
 
 #include <stdlib.h>
 #include <string.h>

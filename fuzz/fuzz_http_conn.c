@@ -45,7 +45,7 @@ static struct {
 static char arrived[HEAD_BYTES_MAX];
 static char answer[ANSWER_MAX];
 
-/* ---- tunnel/auth.h ---- */
+/* ---- access/auth.h ---- */
 
 enum auth_result auth_check_start(struct auth_check *check, struct auth *auth,
                                   struct auth_users *users, struct loop *loop,

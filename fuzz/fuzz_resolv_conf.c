@@ -1,6 +1,6 @@
 /* resolv.conf: no crash, between one server and three, each with a port; what was understood means
  * the same when it is written down, and further lines change nothing about it. */
-#include "config/resolv_conf.h"
+#include "dns/resolv_conf.h"
 
 #include "base/text.h"
 
@@ -15,10 +15,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
             abort();                                                                               \
     } while (0)
 
-static void check_written(const struct resolv_conf *conf)
+static void check_written(const struct resolv_server_list *conf)
 {
     char lines[512];
-    struct resolv_conf again;
+    struct resolv_server_list again;
     struct text text;
 
     text_init(&text, lines, sizeof(lines));
@@ -29,14 +29,14 @@ static void check_written(const struct resolv_conf *conf)
     }
     CHECK(!text.is_truncated);
     resolv_conf_parse(lines, text.length, &again);
-    CHECK(resolv_conf_equals(conf, &again));
+    CHECK(resolv_server_list_equals(conf, &again));
 }
 
-static void check_longer(const char *bytes, size_t size, const struct resolv_conf *conf)
+static void check_longer(const char *bytes, size_t size, const struct resolv_server_list *conf)
 {
     static const char more[] = "\nnameserver 192.0.2.99";
     char *text = malloc(size + sizeof(more));
-    struct resolv_conf longer;
+    struct resolv_server_list longer;
 
     CHECK(text != NULL);
     memcpy(text, bytes, size);
@@ -45,9 +45,9 @@ static void check_longer(const char *bytes, size_t size, const struct resolv_con
     CHECK(longer.server_count >= conf->server_count);
     if (longer.server_count > conf->server_count) {
         longer.server_count--;
-        CHECK(resolv_conf_equals(conf, &longer));
+        CHECK(resolv_server_list_equals(conf, &longer));
     } else if (conf->server_count > 1) {
-        CHECK(resolv_conf_equals(conf, &longer));
+        CHECK(resolv_server_list_equals(conf, &longer));
     }
     free(text);
 }
@@ -55,10 +55,10 @@ static void check_longer(const char *bytes, size_t size, const struct resolv_con
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     const char *bytes = (const char *)data;
-    struct resolv_conf conf;
+    struct resolv_server_list conf;
 
     resolv_conf_parse(bytes, size, &conf);
-    CHECK(conf.server_count >= 1 && conf.server_count <= RESOLV_CONF_SERVERS_MAX);
+    CHECK(conf.server_count >= 1 && conf.server_count <= RESOLV_SERVERS_MAX);
     for (size_t i = 0; i < conf.server_count; i++)
         CHECK(conf.servers[i].endpoint.port != 0);
     check_written(&conf);

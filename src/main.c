@@ -1,7 +1,7 @@
-/* The entry: everything is in daemon/. */
-#include "daemon/daemon.h"
+/* The entry: everything is in cli/. */
+#include "cli/cli.h"
 
 int main(int argc, char **argv)
 {
-    return daemon_main(argc, argv);
+    return cli_main(argc, argv);
 }

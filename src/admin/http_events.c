@@ -8,6 +8,7 @@
 #include "admin/stats.h"
 #include "base/escape.h"
 #include "observe/logfmt.h"
+#include "system/clock.h"
 
 #include <string.h>
 #include <sys/socket.h>
@@ -122,7 +123,7 @@ static void print_status(struct http_server *server, struct text *out)
     text_add(out, stats.state);
     text_add(out, "\"");
     stats_print_reload(out, stats.reload);
-    add_number(out, "time_ms", logfmt_wall_ms());
+    add_number(out, "time_ms", clock_wall_ms());
     add_number(out, "uptime_s", stats.uptime_s);
     for (size_t i = 0; i < ARRAY_LENGTH(rows); i++)
         add_number(out, rows[i].name, stats.counters[rows[i].counter]);

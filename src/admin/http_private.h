@@ -2,12 +2,12 @@
 #ifndef ADMIN_HTTP_PRIVATE_H
 #define ADMIN_HTTP_PRIVATE_H
 
+#include "access/auth.h"
 #include "admin/http_server.h"
 #include "admin/views.h"
 #include "loop/loop.h"
 #include "observe/access_log.h"
 #include "observe/counters.h"
-#include "tunnel/auth.h"
 #include "wire/basic_auth.h"
 #include "wire/http1_head.h"
 

@@ -4,9 +4,9 @@
  */
 #include "admin/http_private.h"
 
+#include "access/auth_users.h"
 #include "base/client_key.h"
 #include "net/socket_address.h"
-#include "tunnel/auth_users.h"
 
 #include <errno.h>
 #include <stdlib.h>

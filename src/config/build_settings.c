@@ -217,7 +217,7 @@ void build_resolver(struct config_builder *builder, const struct config_place *p
         } else if (resolv_server_needs_zone(&server)) {
             builder_error(builder, &words[i].place, "'", words[i].text,
                           "': a link-local address needs its interface, as in fe80::1%eth0", NULL);
-        } else if (config->resolver.server_count == RESOLV_CONF_SERVERS_MAX) {
+        } else if (config->resolver.server_count == RESOLV_SERVERS_MAX) {
             builder_error(builder, &words[i].place,
                           "more than 3 name servers: a lookup would time "
                           "out before they are asked",

@@ -8,8 +8,9 @@
 #include "base/ip_address.h"
 #include "base/text.h"
 #include "config/diagnostics.h"
-#include "config/resolv_conf.h"
+
 #include "policy/policy_source.h"
+#include "wire/resolv_server.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -109,7 +110,7 @@ struct config {
     const char *users_path;         /* NULL: no users */
     const struct users_file *users; /* NULL: no users */
     bool has_resolver;              /* else: what /etc/resolv.conf says */
-    struct resolv_conf resolver;
+    struct resolv_server_list resolver;
     enum config_log_target log_target;
     enum config_log_format log_format;
     const char *log_path;     /* of CONFIG_LOG_FILE */

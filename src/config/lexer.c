@@ -9,10 +9,10 @@
  */
 #include "config/lexer.h"
 
+#include "base/lines.h"
 #include "config/builder.h"
 #include "config/config.h"
 #include "config/grammar.h"
-#include "config/lines.h"
 #include "config/variable.h"
 
 #include <errno.h>

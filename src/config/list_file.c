@@ -6,8 +6,8 @@
  */
 #include "config/list_file.h"
 
+#include "base/lines.h"
 #include "base/text.h"
-#include "config/lines.h"
 #include "config/list_entry.h"
 
 #include <errno.h>

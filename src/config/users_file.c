@@ -5,8 +5,8 @@
 #include "config/users_file.h"
 
 #include "base/hash.h"
+#include "base/lines.h"
 #include "config/arena.h"
-#include "config/lines.h"
 
 #include <errno.h>
 #include <stdint.h>

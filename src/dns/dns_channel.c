@@ -262,9 +262,9 @@ void dns_channel_finish(struct dns_channel *channel)
     task_cancel(&channel->work);
 }
 
-int dns_channel_set_servers(struct dns_channel *channel, const struct resolv_conf *conf)
+int dns_channel_set_servers(struct dns_channel *channel, const struct resolv_server_list *conf)
 {
-    char list[RESOLV_CONF_SERVERS_MAX * IP_ENDPOINT_TEXT_SIZE];
+    char list[RESOLV_SERVERS_MAX * IP_ENDPOINT_TEXT_SIZE];
     struct text text;
 
     channel->servers = *conf;

@@ -8,9 +8,9 @@
 
 #include "base/contract.h"
 #include "base/ip_address.h"
-#include "config/resolv_conf.h"
 #include "dns/dns_answer.h"
 #include "loop/loop.h"
+#include "wire/resolv_server.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -19,7 +19,7 @@ struct ares_channeldata;
 
 /* c-ares has a UDP and a TCP socket a server; twice that, for versions that keep an old one until
  * its last answer. A socket beyond is not watched, and what is asked there times out. */
-#define DNS_CHANNEL_SOCKETS_MAX (4 * RESOLV_CONF_SERVERS_MAX)
+#define DNS_CHANNEL_SOCKETS_MAX (4 * RESOLV_SERVERS_MAX)
 
 struct dns_socket {
     struct watch watch;
@@ -33,7 +33,7 @@ struct dns_socket {
 struct dns_channel {
     struct loop *loop;
     struct ares_channeldata *ares;
-    struct resolv_conf servers;
+    struct resolv_server_list servers;
     struct dns_socket sockets[DNS_CHANNEL_SOCKETS_MAX];
     struct deadline retry;
     struct task work;
@@ -51,7 +51,8 @@ int dns_channel_set_timeout(struct dns_channel *channel, uint64_t timeout_ms) MU
 void dns_channel_finish(struct dns_channel *channel);
 
 /* Nothing may be asked (dns_channel_cancel_all). 0 or -ENOMEM (then no server is set). */
-int dns_channel_set_servers(struct dns_channel *channel, const struct resolv_conf *conf) MUST_CHECK;
+int dns_channel_set_servers(struct dns_channel *channel,
+                            const struct resolv_server_list *conf) MUST_CHECK;
 /* `on_answer` comes exactly once, with NULL when it was cancelled. The surprise: it may come before
  * this returns, and while other questions are being asked. It must not call back into the channel.
  */

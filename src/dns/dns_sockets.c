@@ -24,7 +24,7 @@ enum { INDEX_BYTE = 15 }; /* of a stand-in */
 
 static const struct in6_addr stand_in_prefix = {.s6_addr = {0x01, [13] = 0xad, [14] = 0x17}};
 
-struct ip_endpoint dns_sockets_endpoint(const struct resolv_conf *servers, size_t index)
+struct ip_endpoint dns_sockets_endpoint(const struct resolv_server_list *servers, size_t index)
 {
     struct ip_endpoint endpoint = servers->servers[index].endpoint;
 
@@ -46,7 +46,7 @@ static uint32_t zone_index(const char *zone)
 }
 
 /* NULL: the address stands for no server. */
-static const struct resolv_server *find_stand_in(const struct resolv_conf *servers,
+static const struct resolv_server *find_stand_in(const struct resolv_server_list *servers,
                                                  const struct in6_addr *address)
 {
     size_t index = address->s6_addr[INDEX_BYTE];
@@ -96,7 +96,7 @@ static int connect_socket(ares_socket_t fd, const struct sockaddr *address, ares
 }
 
 /* The sender, as c-ares knows it. */
-static void disguise(const struct resolv_conf *servers, struct sockaddr_in6 *sender)
+static void disguise(const struct resolv_server_list *servers, struct sockaddr_in6 *sender)
 {
     for (size_t i = 0; i < servers->server_count; i++) {
         const struct resolv_server *server = &servers->servers[i];
@@ -130,7 +130,7 @@ static ares_ssize_t send_pieces(ares_socket_t fd, const struct iovec *pieces, in
     return sendmsg(fd, &message, MSG_NOSIGNAL);
 }
 
-void dns_sockets_use(struct ares_channeldata *ares, const struct resolv_conf *servers)
+void dns_sockets_use(struct ares_channeldata *ares, const struct resolv_server_list *servers)
 {
     static const struct ares_socket_functions functions = {.asocket = open_socket,
                                                            .aclose = close_socket,

@@ -4,16 +4,16 @@
 #define DNS_DNS_SOCKETS_H
 
 #include "base/ip_address.h"
-#include "config/resolv_conf.h"
+#include "wire/resolv_server.h"
 
 #include <stddef.h>
 
 struct ares_channeldata;
 
 /* From now on. Contract: `servers` outlives the channel; it may change when no socket is open. */
-void dns_sockets_use(struct ares_channeldata *ares, const struct resolv_conf *servers);
+void dns_sockets_use(struct ares_channeldata *ares, const struct resolv_server_list *servers);
 
 /* What c-ares is to be told of server `index`: its address, or one that stands for it. */
-struct ip_endpoint dns_sockets_endpoint(const struct resolv_conf *servers, size_t index);
+struct ip_endpoint dns_sockets_endpoint(const struct resolv_server_list *servers, size_t index);
 
 #endif

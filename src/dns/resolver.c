@@ -24,11 +24,11 @@
 #include "dns/resolver.h"
 
 #include "base/hash.h"
-#include "config/hosts_file.h"
-#include "config/resolv_conf.h"
 #include "dns/dns_answer.h"
 #include "dns/dns_cache.h"
 #include "dns/dns_channel.h"
+#include "dns/hosts_file.h"
+#include "dns/resolv_conf.h"
 #include "loop/loop.h"
 #include "observe/counters.h"
 #include "wire/authority.h"
@@ -71,7 +71,7 @@ struct resolver {
     struct dns_channel channel;
     struct dns_cache cache;
     const struct hosts_file *hosts; /* NULL: none */
-    struct resolv_conf servers;
+    struct resolv_server_list servers;
     bool are_servers_set;
 
     struct hash_table questions;
@@ -472,15 +472,15 @@ void resolver_cancel(struct resolver_query *query)
 
 void resolver_set_servers(struct resolver *resolver, const char *text, size_t length)
 {
-    struct resolv_conf servers;
+    struct resolv_server_list servers;
 
     resolv_conf_parse(text, length, &servers);
     resolver_use_servers(resolver, &servers);
 }
 
-void resolver_use_servers(struct resolver *resolver, const struct resolv_conf *servers)
+void resolver_use_servers(struct resolver *resolver, const struct resolv_server_list *servers)
 {
-    if (resolv_conf_equals(servers, &resolver->servers))
+    if (resolv_server_list_equals(servers, &resolver->servers))
         return;
     resolver->servers = *servers;
     resolver->are_servers_set = false;

@@ -20,7 +20,7 @@
 struct counters;
 struct hosts_file;
 struct loop;
-struct resolv_conf;
+struct resolv_server_list;
 struct resolver;
 
 #define RESOLVER_ADDRESSES_MAX 16 /* a family; further records of an answer are dropped */
@@ -69,12 +69,12 @@ int resolver_create(struct loop *loop, uint64_t timeout_ms, struct counters *cou
 /* No query may be waiting. The memory goes at the end of the turn (loop_free_later). */
 void resolver_destroy(struct resolver *resolver);
 
-/* Contents of resolv.conf: its `nameserver` lines (config/resolv_conf.h; none: 127.0.0.1, as libc
+/* Contents of resolv.conf: its `nameserver` lines (dns/resolv_conf.h; none: 127.0.0.1, as libc
  * does; at most 3). If they changed, the cache is forgotten and what is being asked is asked anew,
  * within its old deadline. Before the first call it is 127.0.0.1. Not from within on_answer. */
 void resolver_set_servers(struct resolver *resolver, const char *text, size_t length);
 /* The same with servers that were parsed already. */
-void resolver_use_servers(struct resolver *resolver, const struct resolv_conf *servers);
+void resolver_use_servers(struct resolver *resolver, const struct resolv_server_list *servers);
 /* For questions that are asked from now on; what is being asked is asked anew, as with other
  * servers. Not from within on_answer. */
 void resolver_set_timeout(struct resolver *resolver, uint64_t timeout_ms);

@@ -7,9 +7,9 @@
  */
 #include "loop/loop.h"
 
-#include "loop/clock.h"
 #include "loop/deadline_wheel.h"
 #include "loop/slab.h"
+#include "system/clock.h"
 
 #include <errno.h>
 #include <limits.h>

@@ -19,7 +19,7 @@
 enum {
     BUCKETS = 1024,
     LEVELS = 64,    /* clients with 64 guests and more are few: a 64th of the guests at most */
-    ON_THE_WAY = 8, /* letters to displaced guests; out of the reserve (daemon/process_limits.c) */
+    ON_THE_WAY = 8, /* letters to displaced guests; out of the reserve (worker/process_limits.c) */
 };
 
 struct room_client {

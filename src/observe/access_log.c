@@ -17,6 +17,7 @@
 #include "observe/log.h"
 #include "observe/logfmt.h"
 #include "observe/squid_line.h"
+#include "system/clock.h"
 
 #include <errno.h>
 #include <string.h>
@@ -285,7 +286,7 @@ void access_log_write(struct log_ring *ring, struct event_feed *feed,
 
     if (!is_logged && !is_fed)
         return;
-    uint64_t wall_ms = logfmt_wall_ms();
+    uint64_t wall_ms = clock_wall_ms();
     if (is_logged)
         write_line(ring, style.format, record, wall_ms);
     if (is_fed)

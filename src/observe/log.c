@@ -29,6 +29,7 @@
 #include "observe/line.h"
 #include "observe/line_ring.h"
 #include "observe/logfmt.h"
+#include "system/clock.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -108,13 +109,6 @@ static const struct line_piece name_message = LINE_TEXT("message");
 static const struct line_piece name_held_back = LINE_NUMBER("held_back");
 static const struct line_piece name_dropped = LINE_NUMBER("dropped");
 
-static uint64_t now_ms(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
-}
-
 static struct timespec timespec_from_ms(uint64_t ms)
 {
     return (struct timespec){.tv_sec = (time_t)(ms / 1000), .tv_nsec = (long)(ms % 1000) * 1000000};
@@ -160,7 +154,7 @@ static void put_notice(struct log *log, const char *line, size_t length)
 /* True: write it, and say that `*ret_held_back` were not. False: hold this one back. */
 static bool topic_may_speak(struct topic *topic, uint64_t *ret_held_back)
 {
-    uint64_t now = now_ms();
+    uint64_t now = clock_monotonic_ms();
     uint64_t next = atomic_load(&topic->next_ms);
     if (now < next ||
         !atomic_compare_exchange_strong(&topic->next_ms, &next, now + TOPIC_PAUSE_MS)) {
@@ -183,7 +177,7 @@ static void add_message(struct text *out, enum log_format format, const char *le
     const char *start;
 
     line_begin(&line, bytes, format);
-    line_add_time(&line, &name_time, &date, logfmt_wall_ms());
+    line_add_time(&line, &name_time, &date, clock_wall_ms());
     line_add_text(&line, &name_level, level, LEVEL_LIMIT);
     line_add_text(&line, &name_message, message, MESSAGE_LIMIT);
     if (count != 0)
@@ -284,7 +278,7 @@ static bool collect(struct log *log)
 
 static bool must_give_up(struct log *log)
 {
-    return atomic_load(&log->is_finishing) && now_ms() >= atomic_load(&log->give_up_ms);
+    return atomic_load(&log->is_finishing) && clock_monotonic_ms() >= atomic_load(&log->give_up_ms);
 }
 
 static size_t choose_chunk_max(int sink_fd)
@@ -357,7 +351,7 @@ static void warn_apart(struct log *log, int error, const char *consequence, uint
 
 static void complain(struct log *log, int error)
 {
-    uint64_t now = now_ms();
+    uint64_t now = clock_monotonic_ms();
 
     if (!log->is_sink_apart || now < log->next_complaint_ms)
         return;
@@ -368,7 +362,7 @@ static void complain(struct log *log, int error)
 /* 0: the sink takes bytes, or will say what is wrong with it. -ETIMEDOUT: time to give up. */
 static int wait_for_sink(struct log *log)
 {
-    uint64_t stalled_ms = now_ms() + STALL_MS;
+    uint64_t stalled_ms = clock_monotonic_ms() + STALL_MS;
 
     for (;;) {
         take_next_sink(log);
@@ -377,7 +371,7 @@ static int wait_for_sink(struct log *log)
             return 0;
         if (must_give_up(log))
             return -ETIMEDOUT;
-        if (now_ms() >= stalled_ms)
+        if (clock_monotonic_ms() >= stalled_ms)
             complain(log, -ETIMEDOUT);
     }
 }
@@ -621,8 +615,9 @@ static void join_writer(struct log *log, uint64_t patience_ms)
     atomic_store(&log->is_asleep, 0);
     futex_wake(&log->is_asleep);
     futex_wake(&log->is_finishing);
-    uint64_t until = now_ms() + patience_ms + JOIN_GRACE_MS;
-    for (uint64_t now = now_ms(); now < until && !atomic_load(&log->is_done); now = now_ms())
+    uint64_t until = clock_monotonic_ms() + patience_ms + JOIN_GRACE_MS;
+    for (uint64_t now = clock_monotonic_ms(); now < until && !atomic_load(&log->is_done);
+         now = clock_monotonic_ms())
         futex_wait(&log->is_done, 0, until - now);
     log->is_abandoned = !atomic_load(&log->is_done);
     if (log->is_abandoned)
@@ -634,7 +629,7 @@ static void join_writer(struct log *log, uint64_t patience_ms)
 
 void log_finish(struct log *log, uint64_t patience_ms)
 {
-    atomic_store(&log->give_up_ms, now_ms() + patience_ms);
+    atomic_store(&log->give_up_ms, clock_monotonic_ms() + patience_ms);
     atomic_store(&log->is_finishing, 1);
     if (log->is_started)
         join_writer(log, patience_ms);

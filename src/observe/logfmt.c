@@ -125,10 +125,3 @@ void logfmt_add_value(struct text *out, const char *value, size_t length, size_t
         text_add_bytes(out, value, length);
     }
 }
-
-uint64_t logfmt_wall_ms(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_REALTIME, &now);
-    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
-}

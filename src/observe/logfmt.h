@@ -23,7 +23,5 @@ void logfmt_put_time(char out[LOGFMT_TIME_SIZE], struct logfmt_date *date, uint6
  * `-._:/[]@%+,`, or if it is `null`.
  * Never more than `limit` bytes (>= 8): what does not fit is cut and ends in `...`. */
 void logfmt_add_value(struct text *out, const char *value, size_t length, size_t limit);
-/* CLOCK_REALTIME in milliseconds. */
-uint64_t logfmt_wall_ms(void);
 
 #endif

@@ -4,6 +4,7 @@
 #include "observe/process_figures.h"
 
 #include "observe/logfmt.h"
+#include "system/clock.h"
 
 #include <fcntl.h>
 #include <stddef.h>
@@ -19,7 +20,7 @@ void process_meter_open(struct process_meter *meter)
     *meter = (struct process_meter){
         .statm_fd = open("/proc/self/statm", O_RDONLY | O_CLOEXEC),
         .fd_folder_fd = open("/proc/self/fd", O_RDONLY | O_DIRECTORY | O_CLOEXEC),
-        .started_wall_ms = logfmt_wall_ms(),
+        .started_wall_ms = clock_wall_ms(),
     };
 }
 

@@ -3,8 +3,8 @@
 #ifndef TUNNEL_OPENING_H
 #define TUNNEL_OPENING_H
 
+#include "access/auth.h"
 #include "base/contract.h"
-#include "tunnel/auth.h"
 #include "tunnel/tunnel.h"
 #include "tunnel/tunnel_error.h"
 

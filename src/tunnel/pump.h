@@ -8,9 +8,9 @@
 #ifndef TUNNEL_PUMP_H
 #define TUNNEL_PUMP_H
 
+#include "access/limits_bandwidth.h"
 #include "base/contract.h"
 #include "observe/counters.h"
-#include "tunnel/limits_bandwidth.h"
 #include "tunnel/pipe_pool.h"
 #include "tunnel/relay.h"
 #include "tunnel/relay_env.h"

@@ -15,8 +15,8 @@
  */
 #include "tunnel/relay.h"
 
+#include "access/limits_bandwidth.h"
 #include "net/stream.h"
-#include "tunnel/limits_bandwidth.h"
 #include "tunnel/pump.h"
 #include "tunnel/relief.h"
 #include "tunnel/tunnel_env.h"

@@ -2,10 +2,10 @@
 #ifndef TUNNEL_TUNNEL_ENV_H
 #define TUNNEL_TUNNEL_ENV_H
 
+#include "access/limits.h"
 #include "base/ip_address.h"
 #include "base/list.h"
 #include "observe/access_log.h"
-#include "tunnel/limits.h"
 
 #include <stdbool.h>
 #include <stddef.h>

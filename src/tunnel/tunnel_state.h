@@ -2,15 +2,15 @@
 #ifndef TUNNEL_TUNNEL_STATE_H
 #define TUNNEL_TUNNEL_STATE_H
 
+#include "access/auth.h"
+#include "access/dial_gate.h"
+#include "access/limits.h"
 #include "base/list.h"
 #include "dns/resolver.h"
 #include "loop/loop.h"
 #include "loop/slab.h"
 #include "net/dialer.h"
-#include "tunnel/auth.h"
-#include "tunnel/dial_gate.h"
 #include "tunnel/judgement.h"
-#include "tunnel/limits.h"
 #include "tunnel/relay.h"
 #include "tunnel/tunnel.h"
 

@@ -5,9 +5,9 @@
  */
 #include "sim_ares.h"
 
-#include "config/resolv_conf.h"
 #include "sim_internal.h"
 #include "sim_wrap.h"
+#include "wire/resolv_server.h"
 
 #define CARES_NO_DEPRECATED
 #include <ares.h>
@@ -18,8 +18,9 @@
 
 enum { QUESTIONS_MAX = 320, MESSAGE_MAX = 1024, GIVE_UP_MS = 21000, FIRST_TRY_MS = 1000 };
 
-void __wrap_dns_sockets_use(ares_channel channel, const struct resolv_conf *servers);
-struct ip_endpoint __wrap_dns_sockets_endpoint(const struct resolv_conf *servers, size_t index);
+void __wrap_dns_sockets_use(ares_channel channel, const struct resolv_server_list *servers);
+struct ip_endpoint __wrap_dns_sockets_endpoint(const struct resolv_server_list *servers,
+                                               size_t index);
 int __wrap_ares_library_init(int flags);
 int __wrap_ares_init_options(ares_channel *channel, struct ares_options *options, int mask);
 void __wrap_ares_destroy(ares_channel channel);
@@ -205,11 +206,12 @@ static void end_all(int status)
 }
 
 /* No socket of c-ares is there to be given. */
-void __wrap_dns_sockets_use(ares_channel channel, const struct resolv_conf *servers)
+void __wrap_dns_sockets_use(ares_channel channel, const struct resolv_server_list *servers)
 {
 }
 
-struct ip_endpoint __wrap_dns_sockets_endpoint(const struct resolv_conf *servers, size_t index)
+struct ip_endpoint __wrap_dns_sockets_endpoint(const struct resolv_server_list *servers,
+                                               size_t index)
 {
     return servers->servers[index].endpoint;
 }

@@ -1,4 +1,4 @@
-/* tunnel/auth.h on the loop's deadlines: alice's password is "right", the answer comes in its time.
+/* access/auth.h on the loop's deadlines: alice's password is "right", the answer comes in its time.
  * One check at a time. */
 #include "sim_auth.h"
 

@@ -1,8 +1,8 @@
-/* A door with one user, in virtual time, behind tunnel/auth.h. */
+/* A door with one user, in virtual time, behind access/auth.h. */
 #ifndef SIM_SIM_AUTH_H
 #define SIM_SIM_AUTH_H
 
-#include "tunnel/auth.h"
+#include "access/auth.h"
 
 #include <stdbool.h>
 

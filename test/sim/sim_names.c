@@ -8,7 +8,7 @@
 #include "sim_ares.h"
 #include "sim_kernel.h"
 
-#include "config/hosts_file.h"
+#include "dns/hosts_file.h"
 #include "dns/resolver.h"
 #include "loop/loop.h"
 

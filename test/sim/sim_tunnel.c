@@ -4,6 +4,7 @@
  */
 #include "sim_tunnel.h"
 
+#include "access/dial_gate.h"
 #include "front/front.h"
 #include "loop/loop.h"
 #include "net/acceptor.h"
@@ -14,7 +15,6 @@
 #include "sim_auth.h"
 #include "sim_log.h"
 #include "sim_wrap.h"
-#include "tunnel/dial_gate.h"
 #include "tunnel/relief.h"
 #include "tunnel/tunnel.h"
 #include "tunnel/tunnel_env.h"

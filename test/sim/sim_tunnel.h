@@ -6,7 +6,7 @@
 #include "sim_kernel.h"
 #include "sim_resolver.h"
 
-#include "tunnel/limits.h"
+#include "access/limits.h"
 #include "tunnel/relay_env.h"
 
 #define SIM_ROUTES_MAX 8

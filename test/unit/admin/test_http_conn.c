@@ -50,7 +50,7 @@ static bool may_come(void *self, const struct ip_address *client)
     return true;
 }
 
-/* ---- tunnel/auth.h: nobody is asked for a password ---- */
+/* ---- access/auth.h: nobody is asked for a password ---- */
 
 enum auth_result auth_check_start(struct auth_check *check, struct auth *auth,
                                   struct auth_users *users, struct loop *loop,

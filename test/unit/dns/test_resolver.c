@@ -1,6 +1,6 @@
 /* dns/resolver with real c-ares, real sockets and a scripted name server on the same loop. The
  * names tell the server what to do. */
-#include "config/hosts_file.h"
+#include "dns/hosts_file.h"
 #include "resolver_fixture.h"
 
 #include "base/contract.h"

@@ -1,6 +1,6 @@
 /* dns/resolver with every allocation failing in turn, ours (linked with --wrap) and c-ares's: each
  * ask is refused with -ENOMEM or answered for both families, and everything is given back. */
-#include "config/hosts_file.h"
+#include "dns/hosts_file.h"
 #include "resolver_fixture.h"
 
 #include <setjmp.h>

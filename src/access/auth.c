@@ -1,0 +1,622 @@
+/* A job is one pair of credentials to be hashed, with the clients that ask it, each with the checks
+ * that wait for it. It stands in `jobs` (by digest, so that equal ones meet) until it is done. It
+ * waits in the line of each of its clients (base/fair_line.h), then, when the turn of one has come,
+ * in `ready` until a helper takes it. A job that nobody waits for leaves; once it runs it runs to
+ * its end and counts for all who asked, or a client could guess for free by hanging up early.
+ *
+ * One lock for all of it; nobody hashes under it. As with the dial gate, the surprise is the time
+ * between a letter's posting and its delivery: whoever leaves then takes the letter back.
+ *
+ * The throttle is asked twice: when a check comes, and again when a helper takes its job, for a
+ * client may have put many guesses into the queue before the first of them failed. What one client
+ * may not ask any more is hashed for the others.
+ */
+#include "access/auth.h"
+
+#include "access/auth_hash.h"
+#include "access/auth_memory.h"
+#include "access/auth_pace.h"
+#include "base/client_key.h"
+#include "base/fair_line.h"
+#include "observe/counters.h"
+#include "system/clock.h"
+
+#include <errno.h>
+#include <openssl/evp.h>
+#include <openssl/hmac.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+
+enum { HELPERS = 2, QUEUE_MAX = 8192, JOB_BUCKETS = 1024 };
+
+/* One more than there are helpers: a client alone has both of them, and whoever comes new is next
+ * though a thousand passwords of another client wait. */
+static const struct fair_limits limits = {
+    .total = HELPERS + 1, .per_client = HELPERS, .waiting_per_client = 256};
+
+/* Answers held back whose askers know what they will be. Nobody waits for a place. */
+static const struct fair_limits held_limits = {.total = UINT32_MAX, .per_client = 16};
+
+static const char *const result_names[] = {
+    [AUTH_GRANTED] = "granted",     [AUTH_WRONG] = "wrong", [AUTH_WRONG_AGAIN] = "wrong again",
+    [AUTH_THROTTLED] = "throttled", [AUTH_BUSY] = "busy",   [AUTH_PENDING] = "pending",
+};
+static_assert(ARRAY_LENGTH(result_names) == AUTH_RESULT_COUNT, "a name a result");
+
+/* A client that asks a job. */
+struct auth_asker {
+    struct list link; /* job->askers */
+    struct auth_job *job;
+    struct fair_place place; /* waiting; out when it is some asker's turn */
+    struct list checks;
+    struct ip_address client;
+};
+
+struct auth_job {
+    struct hash_link link;
+    struct fair_place place; /* at work */
+    struct list ready_link;
+    struct list askers; /* none is there twice */
+    uint8_t digest[AUTH_DIGEST_SIZE];
+    struct auth_users *users;
+    const char *hash; /* in `users` */
+    bool is_user_known;
+    bool is_taken; /* by a helper */
+    uint64_t began_ms;
+    char password[BASIC_PASSWORD_MAX + 1];
+};
+
+struct auth {
+    uint8_t key[AUTH_DIGEST_SIZE];
+    struct hash_seed seed;
+    pthread_mutex_t lock;
+    pthread_cond_t has_work;
+    bool is_ending;
+    struct fair_line line;
+    struct list ready;
+    unsigned waiting_count; /* jobs that no helper has taken yet */
+    struct hash_table jobs;
+    struct hash_link *buckets[JOB_BUCKETS];
+    struct auth_memory successes;
+    struct auth_memory failures;
+    struct fair_line held;
+    struct counters counters;
+    struct auth_hasher *hashers[HELPERS];
+    pthread_t helpers[HELPERS];
+    unsigned hasher_count; /* taken by helpers */
+    unsigned helper_count; /* running */
+};
+
+const char *auth_result_name(enum auth_result result)
+{
+    REQUIRE((unsigned)result < AUTH_RESULT_COUNT);
+    return result_names[result];
+}
+
+const struct counters *auth_counters(const struct auth *auth)
+{
+    return &auth->counters;
+}
+
+/* ---- jobs ---- */
+
+static void job_free(struct auth_job *job)
+{
+    auth_users_release(job->users);
+    explicit_bzero(job, sizeof(*job));
+    free(job);
+}
+
+static struct auth_job *job_find(struct auth *auth, const uint8_t digest[AUTH_DIGEST_SIZE])
+{
+    uint64_t hash = hash_bytes(&auth->seed, digest, AUTH_DIGEST_SIZE);
+    struct hash_link *link = hash_table_first(&auth->jobs, hash);
+
+    for (; link != NULL; link = hash_table_next(link)) {
+        struct auth_job *job = container_of(link, struct auth_job, link);
+
+        if (memcmp(job->digest, digest, AUTH_DIGEST_SIZE) == 0)
+            return job;
+    }
+    return NULL;
+}
+
+static struct auth_job *job_add(struct auth *auth, const uint8_t digest[AUTH_DIGEST_SIZE])
+{
+    if (auth->waiting_count >= QUEUE_MAX)
+        return NULL;
+    struct auth_job *job = calloc(1, sizeof(*job));
+    if (job == NULL)
+        return NULL;
+    list_init(&job->ready_link);
+    list_init(&job->askers);
+    memcpy(job->digest, digest, AUTH_DIGEST_SIZE);
+    hash_table_insert(&auth->jobs, &job->link, hash_bytes(&auth->seed, digest, AUTH_DIGEST_SIZE));
+    auth->waiting_count++;
+    return job;
+}
+
+/* Its turn has come, and so its job's: the others need not stand in line any more. */
+static void asker_begin(struct auth *auth, struct auth_asker *asker)
+{
+    struct auth_job *job = asker->job;
+
+    fair_place_move(&job->place, &asker->place);
+    for (struct list *link = job->askers.next; link != &job->askers; link = link->next)
+        fair_line_leave(&auth->line, &container_of(link, struct auth_asker, link)->place);
+    list_append(&auth->ready, &job->ready_link);
+    pthread_cond_signal(&auth->has_work);
+}
+
+static struct auth_asker *asker_add(struct auth *auth, struct auth_job *job,
+                                    const struct ip_address *client)
+{
+    struct client_key key = client_key_of(client);
+    bool is_at_work = !fair_place_is_out(&job->place);
+    struct auth_asker *asker = calloc(1, sizeof(*asker));
+
+    if (asker == NULL)
+        return NULL;
+    int result = is_at_work ? -EINPROGRESS : fair_line_enter(&auth->line, &asker->place, &key);
+    if (result < 0 && result != -EINPROGRESS) {
+        free(asker);
+        return NULL;
+    }
+    asker->job = job;
+    asker->client = *client;
+    list_init(&asker->checks);
+    list_append(&job->askers, &asker->link);
+    if (result == 0)
+        asker_begin(auth, asker);
+    return asker;
+}
+
+/* NULL: its line is full, or there is no memory. */
+static struct auth_asker *asker_find(struct auth *auth, struct auth_job *job,
+                                     const struct ip_address *client)
+{
+    struct client_key key = client_key_of(client);
+
+    for (struct list *link = job->askers.next; link != &job->askers; link = link->next) {
+        struct auth_asker *asker = container_of(link, struct auth_asker, link);
+        struct client_key its_key = client_key_of(&asker->client);
+
+        if (client_key_equals(&key, &its_key))
+            return asker;
+    }
+    return asker_add(auth, job, client);
+}
+
+/* Nothing waits for it any more. */
+static void asker_drop(struct auth *auth, struct auth_asker *asker)
+{
+    fair_line_leave(&auth->line, &asker->place);
+    list_remove(&asker->link);
+    free(asker);
+}
+
+/* No helper is at it, or none any more. */
+static void job_leave_line(struct auth *auth, struct auth_job *job)
+{
+    struct fair_place *place;
+
+    fair_line_leave(&auth->line, &job->place);
+    while ((place = fair_line_next(&auth->line)) != NULL)
+        asker_begin(auth, container_of(place, struct auth_asker, place));
+}
+
+/* Nobody has taken it, and nobody asks it. */
+static void job_drop(struct auth *auth, struct auth_job *job)
+{
+    list_remove(&job->ready_link);
+    auth->waiting_count--;
+    job_leave_line(auth, job);
+    hash_table_remove(&auth->jobs, &job->link);
+    job_free(job);
+}
+
+static uint64_t hold_ms(struct auth_users *users)
+{
+    const struct auth_pace *pace = auth_users_pace(users);
+
+    return pace != NULL ? auth_pace_hold_ms(pace) : 0;
+}
+
+/* Held back from when hashing began, or from when it was asked, if that was later: whoever asks
+ * while another's hash runs must not see its end. */
+static uint64_t due_ms(const struct auth_job *job, const struct auth_check *check)
+{
+    uint64_t since_ms = check->asked_ms > job->began_ms ? check->asked_ms : job->began_ms;
+
+    return since_ms + hold_ms(job->users);
+}
+
+/* Tells all its checks, and is no more: one of them guessed, the others did the same again. A guess
+ * counts also when nobody waits for its answer. */
+static void asker_finish(struct auth *auth, struct auth_asker *asker, enum auth_result result)
+{
+    const struct auth_job *job = asker->job;
+    uint64_t told_ms = job->began_ms + hold_ms(job->users);
+    bool is_wrong = result == AUTH_WRONG;
+
+    while (!list_is_empty(&asker->checks)) {
+        struct auth_check *check = container_of(asker->checks.next, struct auth_check, link);
+
+        list_remove(&check->link);
+        check->asker = NULL;
+        check->result = (uint8_t)result;
+        if (is_wrong) {
+            told_ms = check->due_ms = due_ms(job, check);
+            result = AUTH_WRONG_AGAIN;
+        }
+        letter_post(check->loop, &check->letter);
+    }
+    if (is_wrong)
+        auth_failure_add(&auth->failures, &asker->client, job->digest, clock_monotonic_ms(),
+                         told_ms);
+    asker_drop(auth, asker);
+}
+
+/* Tells everybody who waits, and is no more. Who hears of it may count on the password's being
+ * wiped. */
+static void job_finish(struct auth *auth, struct auth_job *job, enum auth_result result)
+{
+    explicit_bzero(job->password, sizeof(job->password));
+    job_leave_line(auth, job);
+    hash_table_remove(&auth->jobs, &job->link);
+    if (result == AUTH_GRANTED)
+        auth_success_add(&auth->successes, job->digest, clock_monotonic_ms());
+    for (struct list *link = job->askers.next; link != &job->askers;) {
+        struct auth_asker *asker = container_of(link, struct auth_asker, link);
+
+        link = link->next; /* it is freed */
+        asker_finish(auth, asker, result);
+    }
+    job_free(job);
+}
+
+/* ---- the helpers ---- */
+
+/* How long the costliest hash takes with the longest password. */
+static uint64_t measure_us(const struct auth_job *job, struct auth_hasher *hasher)
+{
+    char password[BASIC_PASSWORD_MAX + 1];
+    uint64_t began_us = clock_monotonic_us();
+
+    memset(password, 'x', BASIC_PASSWORD_MAX);
+    password[BASIC_PASSWORD_MAX] = '\0';
+    bool is_ignored = auth_hash_is_of(hasher, auth_users_costliest(job->users), password);
+    (void)is_ignored;
+    return clock_monotonic_us() - began_us;
+}
+
+static bool asker_is_throttled(struct auth *auth, const struct auth_asker *asker, uint64_t at_ms)
+{
+    return auth_failures_are_many(&auth->failures, &asker->client, at_ms);
+}
+
+/* Whoever failed too often since it asked is told so; false: all of them, and nobody is told yet.
+ */
+static bool job_turn_away(struct auth *auth, struct auth_job *job, uint64_t at_ms)
+{
+    bool is_wanted = false;
+    struct list *link;
+
+    for (link = job->askers.next; link != &job->askers && !is_wanted; link = link->next)
+        is_wanted = !asker_is_throttled(auth, container_of(link, struct auth_asker, link), at_ms);
+    for (link = job->askers.next; link != &job->askers && is_wanted;) {
+        struct auth_asker *asker = container_of(link, struct auth_asker, link);
+
+        link = link->next;
+        if (asker_is_throttled(auth, asker, at_ms))
+            asker_finish(auth, asker, AUTH_THROTTLED);
+    }
+    return is_wanted;
+}
+
+/* Contract: the lock is held, and given up while hashing. Whether to measure depends on nothing
+ * that the job asks. */
+static enum auth_result job_run(struct auth *auth, struct auth_job *job, struct auth_hasher *hasher)
+{
+    struct auth_pace *pace = auth_users_pace(job->users);
+    uint64_t at_ms = clock_monotonic_ms();
+    bool is_measured = pace != NULL && auth_pace_is_stale(pace, at_ms);
+
+    if (!job_turn_away(auth, job, at_ms))
+        return AUTH_THROTTLED;
+    counter_add(&auth->counters, COUNTER_AUTH_HASHES, 1);
+    pthread_mutex_unlock(&auth->lock);
+    uint64_t measured_us = is_measured ? measure_us(job, hasher) : 0;
+    uint64_t began_us = clock_monotonic_us();
+    bool is_right = auth_hash_is_of(hasher, job->hash, job->password);
+    uint64_t took_us = clock_monotonic_us() - began_us;
+    pthread_mutex_lock(&auth->lock);
+    job->began_ms = began_us / 1000;
+    if (is_measured)
+        auth_pace_measured(pace, measured_us, job->began_ms);
+    if (pace != NULL)
+        auth_pace_note(pace, took_us);
+    return is_right && job->is_user_known ? AUTH_GRANTED : AUTH_WRONG;
+}
+
+static void *help(void *argument)
+{
+    struct auth *auth = argument;
+
+    pthread_setname_np(pthread_self(), "adit-auth");
+    pthread_mutex_lock(&auth->lock);
+    struct auth_hasher *hasher = auth->hashers[auth->hasher_count++];
+    while (!auth->is_ending) {
+        if (list_is_empty(&auth->ready)) {
+            pthread_cond_wait(&auth->has_work, &auth->lock);
+            continue;
+        }
+        struct auth_job *job = container_of(auth->ready.next, struct auth_job, ready_link);
+
+        list_remove(&job->ready_link);
+        auth->waiting_count--;
+        job->is_taken = true;
+        job_finish(auth, job, job_run(auth, job, hasher));
+    }
+    pthread_mutex_unlock(&auth->lock);
+    return NULL;
+}
+
+/* Signals are for the main thread. */
+static int start_helpers(struct auth *auth)
+{
+    sigset_t all;
+    sigset_t before;
+    int error = 0;
+
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    while (error == 0 && auth->helper_count < HELPERS) {
+        error = pthread_create(&auth->helpers[auth->helper_count], NULL, help, auth);
+        if (error == 0)
+            auth->helper_count++;
+    }
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return -error;
+}
+
+static int create_parts(struct auth *auth)
+{
+    for (unsigned i = 0; i < HELPERS; i++) {
+        auth->hashers[i] = auth_hasher_create();
+        if (auth->hashers[i] == NULL)
+            return -ENOMEM;
+    }
+    return start_helpers(auth);
+}
+
+int auth_create(struct auth **ret_auth)
+{
+    struct auth *auth = calloc(1, sizeof(*auth));
+
+    if (auth == NULL)
+        return -ENOMEM;
+    if (getrandom(auth->key, sizeof(auth->key), 0) != (ssize_t)sizeof(auth->key) ||
+        getrandom(&auth->seed, sizeof(auth->seed), 0) != (ssize_t)sizeof(auth->seed)) {
+        free(auth);
+        return -EIO;
+    }
+    pthread_mutex_init(&auth->lock, NULL);
+    pthread_cond_init(&auth->has_work, NULL);
+    list_init(&auth->ready);
+    fair_line_init(&auth->line, &limits, &auth->seed);
+    fair_line_init(&auth->held, &held_limits, &auth->seed);
+    hash_table_init(&auth->jobs, auth->buckets, JOB_BUCKETS);
+    auth_memory_init(&auth->successes, &auth->seed);
+    auth_memory_init(&auth->failures, &auth->seed);
+    int error = create_parts(auth);
+    if (error < 0) {
+        auth_destroy(auth);
+        return error;
+    }
+    *ret_auth = auth;
+    return 0;
+}
+
+void auth_destroy(struct auth *auth)
+{
+    pthread_mutex_lock(&auth->lock);
+    auth->is_ending = true;
+    pthread_cond_broadcast(&auth->has_work);
+    pthread_mutex_unlock(&auth->lock);
+    for (unsigned i = 0; i < auth->helper_count; i++)
+        pthread_join(auth->helpers[i], NULL);
+    REQUIRE(list_is_empty(&auth->ready));
+    fair_line_finish(&auth->line);
+    fair_line_finish(&auth->held);
+    for (unsigned i = 0; i < HELPERS; i++)
+        auth_hasher_destroy(auth->hashers[i]);
+    auth_memory_finish(&auth->successes);
+    auth_memory_finish(&auth->failures);
+    pthread_cond_destroy(&auth->has_work);
+    pthread_mutex_destroy(&auth->lock);
+    explicit_bzero(auth, sizeof(*auth));
+    free(auth);
+}
+
+/* ---- the loops' side ---- */
+
+enum { HASH_TEXT_MAX = 256 };
+
+/* Whether the user is known, then user NUL password NUL hash: none of them has a NUL inside. */
+static bool make_digest(const struct auth *auth, const struct basic_credentials *credentials,
+                        const char *hash, bool is_user_known, uint8_t ret_digest[AUTH_DIGEST_SIZE])
+{
+    uint8_t message[1 + sizeof(credentials->user) + sizeof(credentials->password) + HASH_TEXT_MAX];
+    uint8_t *end = message;
+    size_t hash_length = strlen(hash);
+
+    if (hash_length > HASH_TEXT_MAX)
+        return false;
+    *end++ = is_user_known;
+    end = (uint8_t *)mempcpy(end, credentials->user, credentials->user_length + 1);
+    end = (uint8_t *)mempcpy(end, credentials->password, credentials->password_length + 1);
+    end = (uint8_t *)mempcpy(end, hash, hash_length);
+    bool is_made = HMAC(EVP_sha256(), auth->key, sizeof(auth->key), message,
+                        (size_t)(end - message), ret_digest, NULL) != NULL;
+    explicit_bzero(message, sizeof(message));
+    return is_made;
+}
+
+static void tell(struct auth_check *check)
+{
+    check->auth = NULL;
+    check->on_checked(check);
+}
+
+static void was_held_back(struct deadline *deadline)
+{
+    struct auth_check *check = container_of(deadline, struct auth_check, deadline);
+    struct auth *auth = check->auth;
+
+    pthread_mutex_lock(&auth->lock);
+    fair_line_leave(&auth->held, &check->held);
+    pthread_mutex_unlock(&auth->lock);
+    tell(check);
+}
+
+static void checked(struct letter *letter)
+{
+    struct auth_check *check = container_of(letter, struct auth_check, letter);
+
+    if (check->due_ms > loop_now_ms(check->loop))
+        deadline_set(check->loop, &check->deadline, check->due_ms);
+    else
+        tell(check);
+}
+
+/* The client guessed so before: as late as if it were hashed. Each answer that is held back costs a
+ * connection, so they are few; but before the client was told, a quick answer would tell that the
+ * hash is done. */
+static enum auth_result answer_wrong_again(struct auth *auth, struct auth_check *check,
+                                           struct auth_users *users)
+{
+    struct client_key key = client_key_of(&check->client);
+    uint64_t hold = hold_ms(users);
+
+    if (hold == 0)
+        return AUTH_WRONG_AGAIN;
+    if (fair_line_enter(&auth->held, &check->held, &key) < 0 &&
+        auth_failures_are_told(&auth->failures, &check->client, check->asked_ms))
+        return AUTH_THROTTLED;
+    check->auth = auth;
+    check->result = AUTH_WRONG_AGAIN;
+    deadline_set(check->loop, &check->deadline, check->asked_ms + hold);
+    return AUTH_PENDING;
+}
+
+/* Contract: the lock is held. */
+static enum auth_result answer_or_wait(struct auth *auth, struct auth_check *check,
+                                       struct auth_users *users,
+                                       const uint8_t digest[AUTH_DIGEST_SIZE],
+                                       struct auth_job **ret_new_job)
+{
+    uint64_t at_ms = check->asked_ms;
+
+    if (auth_success_use(&auth->successes, digest, at_ms))
+        return AUTH_GRANTED;
+    if (auth_failures_are_many(&auth->failures, &check->client, at_ms))
+        return AUTH_THROTTLED;
+    if (auth_failure_is_known(&auth->failures, &check->client, digest, at_ms))
+        return answer_wrong_again(auth, check, users);
+    struct auth_job *job = job_find(auth, digest);
+    bool is_new = job == NULL;
+    if (is_new)
+        job = job_add(auth, digest);
+    if (job == NULL)
+        return AUTH_BUSY;
+    struct auth_asker *asker = asker_find(auth, job, &check->client);
+    if (asker == NULL) {
+        if (is_new)
+            job_drop(auth, job);
+        return AUTH_BUSY;
+    }
+    *ret_new_job = is_new ? job : NULL;
+    list_append(&asker->checks, &check->link);
+    check->asker = asker;
+    check->auth = auth;
+    return AUTH_PENDING;
+}
+
+static bool has_nul(const struct basic_credentials *credentials)
+{
+    return memchr(credentials->user, '\0', credentials->user_length) != NULL ||
+           memchr(credentials->password, '\0', credentials->password_length) != NULL;
+}
+
+enum auth_result auth_check_start(struct auth_check *check, struct auth *auth,
+                                  struct auth_users *users, struct loop *loop,
+                                  const struct ip_address *client,
+                                  const struct basic_credentials *credentials,
+                                  void (*on_checked)(struct auth_check *))
+{
+    const char *known = auth_users_find(users, credentials->user, credentials->user_length);
+    const char *hash = known != NULL ? known : auth_users_costliest(users);
+    uint8_t digest[AUTH_DIGEST_SIZE];
+    struct auth_job *job = NULL;
+
+    *check = (struct auth_check){.loop = loop,
+                                 .client = *client,
+                                 .asked_ms = clock_monotonic_ms(),
+                                 .on_checked = on_checked};
+    letter_init(&check->letter, checked);
+    deadline_init(&check->deadline, was_held_back);
+    list_init(&check->link);
+    if (hash == NULL || has_nul(credentials))
+        return AUTH_WRONG;
+    if (!make_digest(auth, credentials, hash, known != NULL, digest))
+        return AUTH_BUSY;
+
+    pthread_mutex_lock(&auth->lock);
+    enum auth_result result = answer_or_wait(auth, check, users, digest, &job);
+    if (job != NULL) {
+        job->users = auth_users_hold(users);
+        job->hash = hash;
+        job->is_user_known = known != NULL;
+        memcpy(job->password, credentials->password, credentials->password_length + 1);
+    }
+    pthread_mutex_unlock(&auth->lock);
+    return result;
+}
+
+/* All its checks are gone. Once a helper is at it, it counts. */
+static void asker_was_left(struct auth *auth, struct auth_asker *asker)
+{
+    struct auth_job *job = asker->job;
+
+    if (job->is_taken)
+        return;
+    asker_drop(auth, asker);
+    if (list_is_empty(&job->askers))
+        job_drop(auth, job);
+}
+
+void auth_check_cancel(struct auth_check *check)
+{
+    struct auth *auth = check->auth;
+
+    if (auth == NULL)
+        return;
+    pthread_mutex_lock(&auth->lock);
+    struct auth_asker *asker = check->asker;
+
+    if (asker == NULL) {
+        letter_take_back(check->loop, &check->letter);
+        deadline_cancel(check->loop, &check->deadline);
+        fair_line_leave(&auth->held, &check->held);
+    } else {
+        list_remove(&check->link);
+        if (list_is_empty(&asker->checks))
+            asker_was_left(auth, asker);
+    }
+    pthread_mutex_unlock(&auth->lock);
+    check->auth = NULL;
+}

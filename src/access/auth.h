@@ -1,0 +1,73 @@
+/* Who is it? Checks a user name and a password without holding up a loop. One a process.
+ *
+ * Hashing runs in two helper threads, behind a bounded line for each client whose turns go round;
+ * the answer comes as a letter to the loop that asked. A success is remembered for a minute from
+ * its last use (keyed by an HMAC of name, password and the hash in the file: a changed file forgets
+ * it). Whoever asks the same while it is being hashed waits for the one hash, in the line of its
+ * own client until it is the turn of one of them. An unknown user costs one hash, too. Ten
+ * different guesses of a client within a minute: it is throttled, but successes that are remembered
+ * pass. A guess that the client made in that minute already is wrong again without a hash, and is
+ * no new one. Where hashes of different cost stand in one file, a wrong answer is held back
+ * (auth_pace.h): of a client's guesses that it knows to be wrong, 16 at once.
+ */
+#ifndef ACCESS_AUTH_H
+#define ACCESS_AUTH_H
+
+#include "access/auth_users.h"
+#include "base/contract.h"
+#include "base/fair_line.h"
+#include "base/ip_address.h"
+#include "loop/loop.h"
+#include "wire/basic_auth.h"
+
+#include <stdint.h>
+
+struct auth;
+struct auth_asker;
+struct counters;
+
+enum auth_result {
+    AUTH_GRANTED,
+    AUTH_WRONG,
+    AUTH_WRONG_AGAIN, /* the client made this guess before: it is no new one */
+    AUTH_THROTTLED,
+    AUTH_BUSY,    /* the line is full, or there is no memory */
+    AUTH_PENDING, /* on_checked will be called */
+    AUTH_RESULT_COUNT,
+};
+
+/* One question. Embedded; private but for `result`. All zero: not under way. */
+struct auth_check {
+    struct letter letter;
+    struct list link;
+    struct loop *loop;
+    struct auth *auth;        /* NULL: not under way */
+    struct auth_asker *asker; /* while a job is under way */
+    struct ip_address client;
+    struct deadline deadline; /* until when a wrong answer is held back */
+    struct fair_place held;   /* while the client knows what the answer will be */
+    uint64_t asked_ms, due_ms;
+    uint8_t result; /* enum auth_result; valid in on_checked */
+    void (*on_checked)(struct auth_check *check);
+};
+
+/* Starts the helper threads: before any confinement. 0 or -errno. */
+int auth_create(struct auth **ret_auth) MUST_CHECK;
+/* Nothing may be under way. Waits for hashes that nobody waits for any more. */
+void auth_destroy(struct auth *auth);
+
+/* The answer, or AUTH_PENDING. The credentials are copied when they must wait, and wiped. `users`
+ * is held as long as needed. */
+enum auth_result auth_check_start(struct auth_check *check, struct auth *auth,
+                                  struct auth_users *users, struct loop *loop,
+                                  const struct ip_address *client,
+                                  const struct basic_credentials *credentials,
+                                  void (*on_checked)(struct auth_check *)) MUST_CHECK;
+/* on_checked is not called any more. Harmless when not under way. */
+void auth_check_cancel(struct auth_check *check);
+
+/* COUNTER_AUTH_HASHES: every hash that was computed for somebody. */
+const struct counters *auth_counters(const struct auth *auth);
+const char *auth_result_name(enum auth_result result); /* "granted" */
+
+#endif

@@ -1,9 +1,0 @@
-/* `adit top`: a live full-screen view of a running adit. */
-#ifndef ADMIN_TOP_H
-#define ADMIN_TOP_H
-
-/* `path` NULL: the default control socket. Returns the exit status; the terminal is then as it was.
- */
-int top_run(const char *path);
-
-#endif

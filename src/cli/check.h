@@ -1,0 +1,18 @@
+/* `adit check`: what is wrong with a configuration, without running it. */
+#ifndef CLI_CHECK_H
+#define CLI_CHECK_H
+
+#include "base/contract.h"
+#include "cli/options.h"
+
+#include <stdbool.h>
+
+struct config;
+
+/* Reads the configuration and prints its diagnostics; `is_quiet`: only when there are errors. 0 and
+ * the config, which is the caller's, or -errno. */
+int check_load(const struct options *options, bool is_quiet, struct config **ret_config) MUST_CHECK;
+/* The exit status. */
+int check_run(const struct options *options);
+
+#endif

@@ -1,0 +1,152 @@
+/* Dispatch: what the command line asks for. */
+#include "cli/cli.h"
+
+#include "cli/check.h"
+#include "cli/control_client.h"
+#include "cli/explain.h"
+#include "cli/options.h"
+#include "cli/top.h"
+#include "config/config.h"
+#include "process/bundle.h"
+#include "supervisor/supervisor.h"
+#include "system/say.h"
+#include "worker/process_limits.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+static int print_help(enum command topic)
+{
+    char help[OPTIONS_HELP_SIZE];
+    struct text text;
+
+    text_init(&text, help, sizeof(help));
+    options_help(&text, topic);
+    fputs(help, stdout);
+    return 0;
+}
+
+static int print_version(void)
+{
+    puts("adit " ADIT_VERSION);
+    return 0;
+}
+
+/* A reload must find the file wherever adit may be then. */
+static int run(const struct settings *given)
+{
+    struct settings settings = *given;
+    char path[PATH_MAX];
+    char folder[PATH_MAX];
+
+    if (settings.config_path != NULL && settings.config_path[0] != '/') {
+        if (getcwd(folder, sizeof(folder)) == NULL ||
+            snprintf(path, sizeof(path), "%s/%s", folder, settings.config_path) >=
+                (int)sizeof(path)) {
+            say("can't make %s an absolute path; name it by one", settings.config_path);
+            return 1;
+        }
+        settings.config_path = path;
+    }
+    return supervisor_run(&settings);
+}
+
+/* Where the adit of `-c FILE` is to be asked, unless -s says it. */
+static int find_control(struct settings *settings, struct text *path)
+{
+    struct bundle_recorder recorder;
+
+    if (settings->control_path != NULL || settings->config_path == NULL)
+        return 0;
+    bundle_recorder_init(&recorder, BUNDLE_START_PATIENCE_MS);
+    int error = config_find_control(&recorder.reader, settings->config_path, path);
+    bundle_recorder_finish(&recorder);
+    if (error == -EINVAL)
+        say("can't tell from %s where the control socket is: 'adit check %s' says why; mend that, "
+            "or "
+            "name the socket with -s",
+            settings->config_path, settings->config_path);
+    else if (error < 0)
+        say("can't read %s: %s", settings->config_path, strerror(-error));
+    else if (path->length > 0)
+        settings->control_path = path->start;
+    return error;
+}
+
+static int ask_the_running_one(struct options *options)
+{
+    char path[CONFIG_CONTROL_PATH_MAX + 1];
+    struct text text;
+
+    text_init(&text, path, sizeof(path));
+    if (find_control(&options->settings, &text) < 0)
+        return 1;
+    return options->command == COMMAND_TOP ? top_run(options->settings.control_path)
+                                           : control_client_run(options);
+}
+
+static int dispatch(struct options *options)
+{
+    if (options->is_version_asked)
+        return print_version();
+    switch (options->command) {
+    case COMMAND_HELP:
+        return print_help(options->topic);
+    case COMMAND_STATS:
+    case COMMAND_PS:
+    case COMMAND_KILL:
+    case COMMAND_RELOAD:
+    case COMMAND_DRAIN:
+    case COMMAND_TOP:
+        return ask_the_running_one(options);
+    case COMMAND_CHECK:
+        return check_run(options);
+    case COMMAND_EXPLAIN:
+        return options->settings.control_path != NULL ? ask_the_running_one(options)
+                                                      : explain_run(options);
+    case COMMAND_RUN:
+    case COMMAND_COUNT:
+        break;
+    }
+    return run(&options->settings);
+}
+
+/* The reader of a pipe who goes away has read what he wanted; anything else is told. */
+static int finish_output(int status)
+{
+    errno = 0;
+    if (fflush(stdout) == 0 && !ferror(stdout))
+        return status;
+    if (errno != EPIPE)
+        say("can't write to stdout: %s", strerror(errno != 0 ? errno : EIO));
+    return 1;
+}
+
+/* What a write can raise comes as its error (EPIPE, EFBIG), here and in every child: a signal would
+ * end the process without a word. */
+static void ignore_signals_of_writes(void)
+{
+    signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN);
+}
+
+int cli_main(int argc, char **argv)
+{
+    char message[OPTIONS_MESSAGE_SIZE];
+    struct options options;
+    struct text text;
+    size_t count = argc > 0 ? (size_t)argc - 1 : 0;
+
+    process_open_standard_descriptors();
+    ignore_signals_of_writes();
+    text_init(&text, message, sizeof(message));
+    if (options_parse(count, argv + (argc > 0), &options, &text) < 0) {
+        say("%s", message);
+        return 2;
+    }
+    return finish_output(dispatch(&options));
+}

@@ -1,0 +1,10 @@
+/* The commands that talk to a running adit. */
+#ifndef CLI_CONTROL_CLIENT_H
+#define CLI_CONTROL_CLIENT_H
+
+#include "cli/options.h"
+
+/* COMMAND_STATS, _PS, _KILL, _RELOAD, _DRAIN or _EXPLAIN. Prints; returns the exit status. */
+int control_client_run(const struct options *options);
+
+#endif

@@ -1,0 +1,147 @@
+/* `adit explain`: makes the same snapshot as a start would, without listening, and asks once, in a
+ * loop of its own.
+ */
+#include "cli/explain.h"
+
+#include "cli/check.h"
+#include "dns/resolver.h"
+#include "loop/loop.h"
+#include "process/file_text.h"
+#include "process/file_watch.h"
+#include "supervisor/listeners.h"
+#include "system/say.h"
+#include "worker/explanation.h"
+#include "worker/snapshot.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { EXIT_FAILED = 1 };
+
+struct explain {
+    struct explanation explanation;
+    struct loop *loop;
+    struct resolver *resolver;
+    struct file_text *files[WATCHED_FILE_COUNT];
+    bool is_ended;
+    enum explanation_outcome outcome;
+};
+
+static void ended(struct explanation *explanation, enum explanation_outcome outcome)
+{
+    struct explain *explain = container_of(explanation, struct explain, explanation);
+
+    explain->is_ended = true;
+    explain->outcome = outcome;
+    loop_stop(explain->loop);
+}
+
+static struct file_text *read_file(enum watched_file file)
+{
+    int fd = watched_file_open(file);
+    struct file_text *text = file_text_read(fd);
+
+    if (watched_file_is_unread(fd))
+        say("warning: can't read %s: %s; going on without it", watched_file_path(file),
+            strerror(-fd));
+    if (fd >= 0)
+        close(fd);
+    if (text == NULL || (file == WATCHED_HOSTS && file_text_parse_hosts(text) < 0))
+        say("no memory for %s", watched_file_path(file));
+    return text;
+}
+
+/* NULL where there is no memory. */
+static void use_files(struct explain *explain, const struct config *config)
+{
+    for (size_t i = 0; i < WATCHED_FILE_COUNT; i++)
+        explain->files[i] = read_file((enum watched_file)i);
+    const struct file_text *hosts = explain->files[WATCHED_HOSTS];
+    const struct file_text *servers = explain->files[WATCHED_RESOLV_CONF];
+    if (hosts != NULL && hosts->hosts != NULL) {
+        resolver_use_hosts(explain->resolver, hosts->hosts);
+        size_t line = hosts_file_first_line_left_out(hosts->hosts);
+        if (line > 0)
+            say(FILE_TEXT_LEFT_OUT, line);
+    }
+    if (config->has_resolver)
+        resolver_use_servers(explain->resolver, &config->resolver);
+    else if (servers != NULL)
+        resolver_set_servers(explain->resolver, servers->bytes, servers->length);
+}
+
+/* 0 or -errno. */
+static int ask(struct explain *explain, const struct question *question,
+               const struct snapshot *snapshot)
+{
+    const struct config_values *values = &snapshot->config->values;
+    int error = resolver_create(explain->loop, values->dns_timeout_ms, NULL, &explain->resolver);
+
+    if (error < 0)
+        return error;
+    use_files(explain, snapshot->config);
+    explanation_start(&explain->explanation, question, snapshot, false, explain->resolver, stdout,
+                      ended);
+    if (!explain->is_ended)
+        error = loop_run(explain->loop);
+    explanation_cancel(&explain->explanation);
+    resolver_destroy(explain->resolver);
+    for (size_t i = 0; i < WATCHED_FILE_COUNT; i++)
+        file_text_release(explain->files[i]);
+    return error;
+}
+
+static int explain_question(const struct question *question, const struct snapshot *snapshot)
+{
+    struct explain explain = {.outcome = EXPLANATION_FAILED};
+    int error = loop_create(&explain.loop);
+
+    if (error == 0) {
+        error = ask(&explain, question, snapshot);
+        loop_destroy(explain.loop);
+    }
+    if (error < 0) {
+        say("can't look it up: %s", strerror(-error));
+        return EXIT_FAILED;
+    }
+    return explanation_exit_status(explain.outcome);
+}
+
+/* What a start would listen to. Returns how many there are. */
+static size_t list_listeners(const struct config *config, struct snapshot_listener *listeners)
+{
+    const struct listeners_plan plan = {.endpoints = config->listeners,
+                                        .count = config->listener_count,
+                                        .also = config->has_admin ? &config->admin : NULL};
+    size_t count = 0;
+
+    for (; count < config->listener_count; count++)
+        listeners[count] = (struct snapshot_listener){
+            .written = config->listeners[count], .bound = config->listeners[count], .fd = -1};
+    if (config->has_admin)
+        listeners[count++] = (struct snapshot_listener){
+            .written = config->admin, .bound = config->admin, .fd = -1, .is_admin = true};
+    for (size_t i = 0; i < count; i++)
+        listeners[i].takes_v4 = listeners_would_take_v4(&plan, &listeners[i].bound);
+    return count;
+}
+
+int explain_run(const struct options *options)
+{
+    struct snapshot_listener listeners[SNAPSHOT_LISTENERS_MAX];
+    struct snapshot *snapshot;
+    struct config *config;
+
+    if (check_load(options, true, &config) < 0)
+        return EXIT_FAILED;
+    int error = snapshot_create(config, listeners, list_listeners(config, listeners), &snapshot);
+    if (error < 0) {
+        say("no memory for the configuration");
+        return EXIT_FAILED;
+    }
+    int status = explain_question(&options->question, snapshot);
+    snapshot_release(snapshot);
+    return status;
+}

@@ -1,0 +1,72 @@
+/* The command line as a value. Pure: words in, options or a message out. The table is command.def.
+ */
+#ifndef CLI_OPTIONS_H
+#define CLI_OPTIONS_H
+
+#include "base/contract.h"
+#include "base/text.h"
+#include "config/question.h"
+#include "config/settings.h"
+
+enum command {
+#define COMMAND(suffix, word, operand, summary, manual) COMMAND_##suffix,
+#define OPTION(suffix, name, operand, commands, summary, manual)
+#include "cli/command.def"
+#undef OPTION
+#undef COMMAND
+    COMMAND_COUNT,
+};
+
+/* Which tunnels `ps` and `kill` are about; NULL, 0: any. */
+struct options_tunnels {
+    const char *id;
+    const char *user;
+    const char *host;
+    const char *client; /* an address or a block */
+    const char *rule;
+    uint64_t min_bytes;
+};
+
+/* What `ps` sorts by. */
+enum options_sort {
+    SORT_AGE,
+    SORT_UP,
+    SORT_DOWN,
+    SORT_BYTES,
+    SORT_CLIENT,
+    SORT_USER,
+    SORT_TARGET,
+    SORT_ADDRESS,
+    SORT_RULE,
+    SORT_COUNT,
+};
+
+struct options {
+    enum command command;
+    enum command topic;     /* of COMMAND_HELP; COMMAND_RUN: the overview */
+    bool is_version_asked;  /* print the version and nothing else */
+    bool is_print_asked;    /* of COMMAND_CHECK */
+    bool is_json_asked;     /* of COMMAND_PS */
+    enum options_sort sort; /* of COMMAND_PS */
+    bool is_sort_reversed;
+    struct settings settings; /* with the default listener when none was named and no file */
+    struct question question; /* of COMMAND_EXPLAIN */
+    struct options_tunnels tunnels;
+};
+
+/* Room for any message of options_parse (the words quoted in it are cut). */
+#define OPTIONS_MESSAGE_SIZE 512
+/* Room for any help text. */
+#define OPTIONS_HELP_SIZE 8192
+
+/* `words` are the arguments without the program's name; texts in `ret_options` point into them.
+ * 0, or -EINVAL and in `message` one line: what was wrong and what is right. */
+int options_parse(size_t count, char *const words[], struct options *ret_options,
+                  struct text *message) MUST_CHECK;
+
+/* COMMAND_RUN: the overview. */
+void options_help(struct text *out, enum command topic);
+
+const char *command_name(enum command command); /* "run", "stats", ... */
+
+#endif

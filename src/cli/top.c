@@ -1,0 +1,339 @@
+/* A loop over keyboard, control socket, signals and time. Every second adit is asked for its
+ * figures, then for its tunnels, one question at a time; keys are taken meanwhile. A kill goes
+ * before the next of those. Whatever an adit that does not answer, or answers what can't be read,
+ * is: it is asked again a second later.
+ *
+ * A large answer takes adit's time, too: the pause behind it is at least four times as long as it
+ * took.
+ *
+ * Signals come through a descriptor, so that the terminal is given back by plain code. Job control
+ * (Ctrl-Z) is left to ncurses.
+ */
+#include "cli/top.h"
+
+#include "admin/control_socket.h"
+#include "admin/json.h"
+#include "cli/top_link.h"
+#include "cli/top_screen.h"
+#include "cli/top_ui.h"
+#include "system/clock.h"
+
+#include <errno.h>
+#include <locale.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+enum {
+    REFRESH_MS = 1000,
+    PAUSE_FACTOR = 4,
+    REQUEST_SIZE = 256,
+};
+
+enum question { QUESTION_STATS, QUESTION_TUNNELS, QUESTION_KILL };
+
+struct top {
+    struct top_ui ui;
+    struct top_screen *screen;
+    struct top_link link;
+    const char *path;
+    int signal_fd;
+    enum question question; /* that is asked, or was last */
+    bool is_kill_wanted;
+    uint64_t begin_ms; /* of this round of questions */
+    uint64_t next_ms;  /* when the next round begins */
+    bool is_done;
+};
+
+static bool is_asking(const struct top *top)
+{
+    return top->link.fd >= 0;
+}
+
+/* -- questions and answers */
+
+static void fall_silent(struct top *top)
+{
+    top->ui.peer = TOP_PEER_SILENT;
+    top->next_ms = clock_monotonic_ms() + REFRESH_MS;
+    if (top->question == QUESTION_KILL)
+        top_ui_say(&top->ui, true, "adit did not answer; nothing is known of the kill",
+                   clock_monotonic_ms());
+}
+
+static void ask(struct top *top, enum question question, const char *request)
+{
+    top->question = question;
+    if (top_link_ask(&top->link, top->path, request, clock_monotonic_ms()) < 0)
+        fall_silent(top);
+}
+
+static void ask_to_kill(struct top *top)
+{
+    char request[REQUEST_SIZE];
+    struct text text;
+
+    top->is_kill_wanted = false;
+    text_init(&text, request, sizeof(request));
+    text_add(&text, "kill {\"id\":");
+    json_add_string(&text, top->ui.kill_id);
+    text_add(&text, "}\n");
+    ask(top, QUESTION_KILL, request);
+}
+
+static void begin_round(struct top *top)
+{
+    top->begin_ms = clock_monotonic_ms();
+    ask(top, QUESTION_STATS, "stats\n");
+}
+
+static void end_round(struct top *top)
+{
+    uint64_t now_ms = clock_monotonic_ms();
+    uint64_t took_ms = now_ms - top->begin_ms;
+
+    top->ui.peer = TOP_PEER_ANSWERS;
+    top->next_ms = top->begin_ms + REFRESH_MS;
+    if (took_ms * (PAUSE_FACTOR + 1) > REFRESH_MS)
+        top->next_ms = now_ms + took_ms * PAUSE_FACTOR;
+}
+
+/* The member `wanted` of the first line; "" when there is none. */
+static void find_member(const struct top_link *link, const char *wanted, char *ret_value,
+                        size_t value_size)
+{
+    const char *end = memchr(link->bytes, '\n', link->length);
+    struct json_reader reader;
+    char name[32];
+
+    json_reader_init(&reader, link->bytes, end != NULL ? (size_t)(end - link->bytes) : 0);
+    while (json_next(&reader, name, sizeof(name), ret_value, value_size))
+        if (strcmp(name, wanted) == 0)
+            return;
+    ret_value[0] = '\0';
+}
+
+static void say_killed(struct top *top)
+{
+    struct top_ui *ui = &top->ui;
+    char value[128];
+    char message[sizeof(ui->message)];
+    struct text text;
+
+    text_init(&text, message, sizeof(message));
+    find_member(&top->link, "killed", value, sizeof(value));
+    bool is_bad = value[0] == '\0';
+    if (is_bad) {
+        find_member(&top->link, "error", value, sizeof(value));
+        text_add(&text, "not killed: ");
+        text_add(&text, value);
+    } else if (strtoul(value, NULL, 10) == 0) {
+        text_add(&text, "that tunnel had ended already");
+    } else {
+        text_add(&text, "killed ");
+        text_add(&text, ui->kill_text);
+    }
+    top_ui_say(ui, is_bad, message, clock_monotonic_ms());
+    top->next_ms = clock_monotonic_ms();
+}
+
+static void take_answer(struct top *top)
+{
+    struct top_model *model = &top->ui.model;
+    const struct top_link *link = &top->link;
+
+    if (top->question == QUESTION_KILL) {
+        say_killed(top);
+    } else if (top->question == QUESTION_STATS) {
+        if (top_model_take_stats(model, link->bytes, link->length, clock_monotonic_ms()) < 0)
+            fall_silent(top);
+        else
+            ask(top, QUESTION_TUNNELS, "ps\n");
+    } else {
+        if (top_model_take_tunnels(model, link->bytes, link->length) < 0)
+            fall_silent(top);
+        else
+            end_round(top);
+    }
+}
+
+static void read_answer(struct top *top)
+{
+    int result = top_link_read(&top->link);
+
+    if (result < 0)
+        fall_silent(top);
+    else if (result > 0)
+        take_answer(top);
+}
+
+/* -- keys and signals */
+
+static void take_keys(struct top *top)
+{
+    uint32_t key;
+
+    while (!top->is_done && top_screen_read_key(top->screen, &key)) {
+        switch (top_ui_press(&top->ui, key, top_screen_page(top->screen))) {
+        case TOP_ACTION_QUIT:
+            top->is_done = true;
+            break;
+        case TOP_ACTION_KILL:
+            top->is_kill_wanted = true;
+            break;
+        case TOP_ACTION_REFRESH:
+            top->next_ms = clock_monotonic_ms();
+            break;
+        case TOP_ACTION_NONE:
+            break;
+        }
+    }
+}
+
+static void take_signals(struct top *top)
+{
+    struct signalfd_siginfo signal;
+
+    while (read(top->signal_fd, &signal, sizeof(signal)) == sizeof(signal)) {
+        if (signal.ssi_signo == SIGWINCH)
+            top_screen_resize(top->screen);
+        else
+            top->is_done = true;
+    }
+}
+
+/* -- the loop */
+
+static void take_time(struct top *top)
+{
+    uint64_t now_ms = clock_monotonic_ms();
+
+    if (top->ui.message[0] != '\0' && now_ms >= top->ui.message_end_ms)
+        top->ui.message[0] = '\0';
+    if (is_asking(top) && now_ms >= top->link.end_ms) {
+        top_link_close(&top->link);
+        fall_silent(top);
+    }
+    if (!is_asking(top) && top->is_kill_wanted)
+        ask_to_kill(top);
+    else if (!is_asking(top) && !top->ui.is_paused && now_ms >= top->next_ms)
+        begin_round(top);
+}
+
+/* Until something is to be done; -1: nothing is. */
+static int wait_ms(const struct top *top)
+{
+    uint64_t now_ms = clock_monotonic_ms();
+    uint64_t end_ms = UINT64_MAX;
+
+    if (is_asking(top))
+        end_ms = top->link.end_ms;
+    else if (!top->ui.is_paused)
+        end_ms = top->next_ms;
+    if (top->ui.message[0] != '\0' && top->ui.message_end_ms < end_ms)
+        end_ms = top->ui.message_end_ms;
+    if (end_ms == UINT64_MAX)
+        return -1;
+    return end_ms > now_ms ? (int)(end_ms - now_ms) : 0;
+}
+
+static void run(struct top *top)
+{
+    while (!top->is_done) {
+        take_time(top);
+        top_screen_draw(top->screen, &top->ui);
+        struct pollfd fds[] = {
+            {.fd = STDIN_FILENO, .events = POLLIN},
+            {.fd = top->signal_fd, .events = POLLIN},
+            {.fd = top->link.fd, .events = POLLIN},
+        };
+        if (poll(fds, ARRAY_LENGTH(fds), wait_ms(top)) < 0)
+            continue; /* stopped, and on again */
+        if (fds[1].revents != 0)
+            take_signals(top);
+        if (fds[0].revents & (POLLERR | POLLHUP | POLLNVAL))
+            top->is_done = true; /* the terminal is gone */
+        else if (fds[0].revents != 0)
+            take_keys(top);
+        if (fds[2].revents != 0 && is_asking(top))
+            read_answer(top);
+    }
+}
+
+static int open_signals(void)
+{
+    sigset_t set;
+
+    sigemptyset(&set);
+    sigaddset(&set, SIGINT);
+    sigaddset(&set, SIGTERM);
+    sigaddset(&set, SIGHUP);
+    sigaddset(&set, SIGQUIT);
+    sigaddset(&set, SIGWINCH);
+    if (sigprocmask(SIG_BLOCK, &set, NULL) < 0)
+        return -errno;
+    int fd = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
+    return fd < 0 ? -errno : fd;
+}
+
+/* Whoever types a wrong path is told at once, and not by a screen that tries again for ever. */
+static int knock(const struct control_places *places, const char **ret_path)
+{
+    char line[CONTROL_WHY_NOT_SIZE];
+    struct text why_not;
+
+    text_init(&why_not, line, sizeof(line));
+    int fd = control_places_connect(places, ret_path, &why_not);
+    if (fd < 0) {
+        fprintf(stderr, "adit: %s\n", line);
+        return fd;
+    }
+    close(fd);
+    return 0;
+}
+
+static int run_on_terminal(struct top *top)
+{
+    const char *kind = getenv("TERM");
+
+    top->signal_fd = open_signals();
+    if (top->signal_fd < 0) {
+        fprintf(stderr, "adit: no signals: %s\n", strerror(-top->signal_fd));
+        return 1;
+    }
+    int error = top_screen_create(&top->screen);
+    if (error < 0) {
+        fprintf(stderr, "adit: top can't use a terminal of kind '%s'; set TERM to what it is\n",
+                kind != NULL ? kind : "");
+    } else {
+        run(top);
+        top_screen_destroy(top->screen);
+    }
+    close(top->signal_fd);
+    return error < 0 ? 1 : 0;
+}
+
+int top_run(const char *path)
+{
+    struct control_places places;
+    struct top top = {.path = NULL};
+
+    control_places_init(&places, path);
+    setlocale(LC_CTYPE, "");
+    if (!isatty(STDIN_FILENO) || !isatty(STDOUT_FILENO)) {
+        fprintf(stderr, "adit: top needs a terminal; 'adit ps' and 'adit stats' don't\n");
+        return 1;
+    }
+    if (knock(&places, &top.path) < 0)
+        return 1;
+    top_ui_init(&top.ui);
+    top_link_init(&top.link);
+    int status = run_on_terminal(&top);
+    top_link_finish(&top.link);
+    top_ui_finish(&top.ui);
+    return status;
+}

@@ -1,0 +1,87 @@
+/* An answer ends with the connection. Its memory is kept for the next one, which will be as long.
+ */
+#include "cli/top_link.h"
+
+#include "admin/control_socket.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+enum {
+    PATIENCE_MS = 12000, /* adit itself gives a client 10 s */
+    FIRST_SIZE = 64 * 1024,
+};
+
+void top_link_init(struct top_link *link)
+{
+    *link = (struct top_link){.fd = -1};
+}
+
+void top_link_finish(struct top_link *link)
+{
+    top_link_close(link);
+    free(link->bytes);
+}
+
+void top_link_close(struct top_link *link)
+{
+    if (link->fd >= 0)
+        close(link->fd);
+    link->fd = -1;
+}
+
+int top_link_ask(struct top_link *link, const char *path, const char *request, uint64_t now_ms)
+{
+    REQUIRE(link->fd < 0);
+    link->fd = control_socket_connect(path);
+    if (link->fd < 0) {
+        int error = link->fd;
+        link->fd = -1;
+        return error;
+    }
+    /* A request fits into the empty buffer of a new socket. */
+    if (send(link->fd, request, strlen(request), MSG_NOSIGNAL | MSG_DONTWAIT) !=
+        (ssize_t)strlen(request)) {
+        top_link_close(link);
+        return -ECONNRESET;
+    }
+    link->length = 0;
+    link->end_ms = now_ms + PATIENCE_MS;
+    return 0;
+}
+
+static int make_room(struct top_link *link)
+{
+    size_t size = link->size > 0 ? link->size * 2 : FIRST_SIZE;
+    char *bytes = realloc(link->bytes, size);
+
+    if (bytes == NULL)
+        return -ENOMEM;
+    link->bytes = bytes;
+    link->size = size;
+    return 0;
+}
+
+int top_link_read(struct top_link *link)
+{
+    ssize_t count = 0;
+    int result = 0;
+
+    if (link->length == link->size)
+        result = make_room(link);
+    if (result == 0)
+        count = recv(link->fd, link->bytes + link->length, link->size - link->length, MSG_DONTWAIT);
+    if (count < 0 && (errno == EAGAIN || errno == EINTR))
+        return 0;
+    if (count > 0) {
+        link->length += (size_t)count;
+        return 0;
+    }
+    if (result == 0)
+        result = count < 0 ? -errno : link->length > 0 ? 1 : -ECONNRESET;
+    top_link_close(link);
+    return result;
+}

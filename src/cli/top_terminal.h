@@ -1,0 +1,9 @@
+/* Whether the terminal that $TERM names is known and can do what a full screen needs. */
+#ifndef CLI_TOP_TERMINAL_H
+#define CLI_TOP_TERMINAL_H
+
+#include <stdbool.h>
+
+bool top_terminal_is_usable(void);
+
+#endif

@@ -1,0 +1,73 @@
+/* Between the supervisor and its worker: small typed messages over a socket pair, with descriptors
+ * and a text where they are needed. Both ends are non-blocking.
+ *
+ * The worker talks to the whole world, so the supervisor believes nothing of what comes from it:
+ * channel_receive lets through only what the table of channel.c allows on that side. */
+#ifndef PROCESS_CHANNEL_H
+#define PROCESS_CHANNEL_H
+
+#include "base/contract.h"
+#include "base/ip_address.h"
+#include "config/settings.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum channel_kind {
+    CHANNEL_HOSTS, /* to the worker: /etc/hosts, open for reading; no descriptor: there is none */
+    CHANNEL_RESOLV_CONF, /* to the worker: the same with /etc/resolv.conf */
+    CHANNEL_CONFIG,      /* to the worker: the bundle, the log file if there is one, listeners */
+    CHANNEL_LOG,         /* to the worker: the log file, opened anew */
+    CHANNEL_RELOADED,    /* to the worker: a reload is over; the text: process/reload_result.h */
+    CHANNEL_DRAIN,       /* to the worker: drain; the text: who sent the signal for it, if one did;
+                            to the supervisor: somebody asked for it */
+    CHANNEL_END,         /* to the worker: close everything and end; the text: as above */
+    CHANNEL_READY,       /* to the supervisor: all threads serve; after a reload: old listeners are
+                            closed */
+    CHANNEL_RELOAD,      /* to the supervisor: somebody asks for a reload */
+    CHANNEL_TAKEN, /* to the supervisor: the configuration serves; with a text: why it does not */
+    CHANNEL_KIND_COUNT,
+};
+
+/* Who receives. */
+enum channel_side { CHANNEL_AT_WORKER, CHANNEL_AT_SUPERVISOR, CHANNEL_SIDE_COUNT };
+
+#define CHANNEL_FDS_MAX (2 + SETTINGS_LISTENERS_MAX + 1) /* the admin page's */
+#define CHANNEL_TEXT_MAX 32768                           /* longer texts are cut */
+#define CHANNEL_REASON_MAX 200                           /* of a text that is one printable line */
+
+struct channel_message {
+    enum channel_kind kind;
+    size_t fd_count;
+    int fds[CHANNEL_FDS_MAX]; /* the receiver's; close-on-exec */
+    size_t length;
+    char text[CHANNEL_TEXT_MAX + 1]; /* with a NUL behind it */
+    const char *problem;             /* after -EBADMSG: what it was ("descriptors, ...") */
+};
+
+/* What a bundle's extra bytes are: one per listener, in the order of the descriptors sent. */
+struct sent_listener {
+    struct ip_endpoint written;
+    struct ip_endpoint bound;
+    uint64_t id;
+    bool takes_v4; /* on [::], IPv4 as well */
+    bool is_admin; /* the last, if any */
+};
+
+/* 0 or -errno. */
+int channel_open(int ret_fds[2]) MUST_CHECK;
+/* `passed_fd` stays the caller's; -1: none. 0 or -errno (-EAGAIN: the other side does not read). */
+int channel_send(int fd, enum channel_kind kind, int passed_fd) MUST_CHECK;
+int channel_send_all(int fd, enum channel_kind kind, const int *passed_fds, size_t count,
+                     const char *text, size_t length) MUST_CHECK;
+/* 0, -EAGAIN (nothing there), -EPIPE (the other side is gone) or -errno; -EBADMSG: nothing that
+ * `side` is ever sent, it is lost; -EMFILE: the descriptors did not fit into this process, the
+ * message is lost but for its kind. */
+int channel_receive(int fd, enum channel_side side, struct channel_message *ret_message) MUST_CHECK;
+/* When the other side's process has ended: what still waits is dropped, descriptors with it. */
+void channel_close(int fd);
+/* Closes the descriptors from `first` on. */
+void channel_message_close(struct channel_message *message, size_t first);
+
+#endif

@@ -1,0 +1,87 @@
+/* The size that fstat tells is a guess only: the file may grow or shrink while it is read, and
+ * /proc says 0. So it is read until it ends, into room that grows, and then cut to size.
+ */
+#include "process/file_text.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { FIRST_READ_BYTES = 4096 };
+
+static size_t guess_size(int fd)
+{
+    struct stat status;
+
+    if (fstat(fd, &status) < 0 || status.st_size < FIRST_READ_BYTES)
+        return FIRST_READ_BYTES;
+    return status.st_size < (off_t)FILE_TEXT_MAX ? (size_t)status.st_size + 1 : FILE_TEXT_MAX;
+}
+
+/* Takes `text`; NULL: there is no memory. */
+static struct file_text *resize(struct file_text *text, size_t size)
+{
+    struct file_text *resized = realloc(text, sizeof(*text) + size);
+
+    if (resized == NULL)
+        free(text);
+    return resized;
+}
+
+/* Takes `text`, with room for `size` bytes; NULL: there is no memory. */
+static struct file_text *read_all(int fd, struct file_text *text, size_t size)
+{
+    for (;;) {
+        ssize_t count =
+            pread(fd, text->bytes + text->length, size - text->length, (off_t)text->length);
+
+        if (count < 0 && errno == EINTR)
+            continue;
+        if (count <= 0)
+            return text;
+        text->length += (size_t)count;
+        if (text->length == FILE_TEXT_MAX)
+            return text;
+        if (text->length < size)
+            continue;
+        size = size < FILE_TEXT_MAX / 2 ? size * 2 : FILE_TEXT_MAX;
+        text = resize(text, size);
+        if (text == NULL)
+            return NULL;
+    }
+}
+
+struct file_text *file_text_read(int fd)
+{
+    size_t size = fd >= 0 ? guess_size(fd) : 0;
+    struct file_text *text = resize(NULL, size);
+
+    if (text == NULL)
+        return NULL;
+    text->holders = 1;
+    text->hosts = NULL;
+    text->length = 0;
+    if (fd >= 0)
+        text = read_all(fd, text, size);
+    return text != NULL ? resize(text, text->length) : NULL;
+}
+
+int file_text_parse_hosts(struct file_text *text)
+{
+    return hosts_file_parse(text->bytes, text->length, &text->hosts);
+}
+
+struct file_text *file_text_hold(struct file_text *text)
+{
+    atomic_fetch_add(&text->holders, 1);
+    return text;
+}
+
+void file_text_release(struct file_text *text)
+{
+    if (text == NULL || atomic_fetch_sub(&text->holders, 1) != 1)
+        return;
+    hosts_file_destroy(text->hosts);
+    free(text);
+}

@@ -1,0 +1,13 @@
+/* The file that a `log` statement names. */
+#ifndef SUPERVISOR_LOG_FILE_H
+#define SUPERVISOR_LOG_FILE_H
+
+#include "base/contract.h"
+#include "base/text.h"
+
+/* To append to; made where there is none. The descriptor or -errno. */
+int log_file_open(const char *path) MUST_CHECK;
+/* Why log_file_open failed and what to do: `PATH: ...`, without a newline. */
+void log_file_explain(struct text *out, const char *path, int error);
+
+#endif

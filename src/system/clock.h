@@ -1,0 +1,11 @@
+/* The clocks, for whoever has no loop whose loop_now_ms would do. */
+#ifndef SYSTEM_CLOCK_H
+#define SYSTEM_CLOCK_H
+
+#include <stdint.h>
+
+uint64_t clock_monotonic_ms(void); /* CLOCK_MONOTONIC: what loops read once a turn */
+uint64_t clock_monotonic_us(void);
+uint64_t clock_wall_ms(void); /* CLOCK_REALTIME, since the epoch */
+
+#endif

@@ -1,0 +1,92 @@
+/* Lines of the supervisor, and of a worker that can't start: they have no log thread to hang for
+ * them.
+ *
+ * stderr may be a pipe that nobody reads, and a supervisor that hangs in write() can't drain. So it
+ * looks first: a pipe that polls writable has room for PIPE_BUF bytes, more than a line. A terminal
+ * that somebody else is writing to at the moment, the worker's log most likely, polls unwritable:
+ * so it has patience for a moment. A line that finds no room even then is lost. stderr is never
+ * made non-blocking: others share it.
+ */
+#include "system/say.h"
+
+#include "base/escape.h"
+
+#include <poll.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+enum {
+    TEXT_MAX_BYTES = 3900
+}; /* 64 listeners in a start line; with a prefix below PIPE_BUF, 4096 */
+
+enum { PATIENCE_MS = 100 };
+
+/* False: nobody reads. */
+static bool write_line(const char *prefix, const char *text, size_t text_length, int patience_ms)
+{
+    struct pollfd stderr_ready = {.fd = STDERR_FILENO, .events = POLLOUT};
+    char line[TEXT_MAX_BYTES + 16];
+    int length = snprintf(line, sizeof(line), "%s%.*s\n", prefix, (int)text_length, text);
+
+    if (length < 0 || poll(&stderr_ready, 1, patience_ms) != 1 || !(stderr_ready.revents & POLLOUT))
+        return false;
+    /* A line that can't be written has nobody to be told to. */
+    ssize_t ignored = write(STDERR_FILENO, line, (size_t)length);
+    (void)ignored;
+    return true;
+}
+
+void say_lines(const char *lines)
+{
+    bool is_read = true;
+
+    while (*lines != '\0') {
+        size_t length = strcspn(lines, "\n");
+        size_t shown = length < TEXT_MAX_BYTES ? length : TEXT_MAX_BYTES - 1;
+
+        is_read = write_line("", lines, shown, is_read ? PATIENCE_MS : 0);
+        lines += length + (lines[length] == '\n');
+    }
+}
+
+/* With names of files and words of a command line in it, which may hold anything. */
+static void write_escaped(const char *prefix, const char *format, va_list arguments)
+{
+    char raw[TEXT_MAX_BYTES];
+    char escaped[TEXT_MAX_BYTES];
+    struct text text;
+
+    vsnprintf(raw, sizeof(raw), format, arguments);
+    text_init(&text, escaped, sizeof(escaped));
+    for (const char *at = raw; *at != '\0';) {
+        size_t length = strcspn(at, "\n");
+
+        if (length == 0)
+            text_add_char(&text, *at++); /* the start line has two */
+        else
+            escape_add(&text, at, length, sizeof(escaped), ESCAPE_PLAIN);
+        at += length;
+    }
+    (void)write_line(prefix, escaped, text.length, PATIENCE_MS);
+}
+
+void say(const char *format, ...)
+{
+    va_list arguments;
+
+    va_start(arguments, format);
+    write_escaped("adit: ", format, arguments);
+    va_end(arguments);
+}
+
+void say_plainly(const char *format, ...)
+{
+    va_list arguments;
+
+    va_start(arguments, format);
+    write_escaped("", format, arguments);
+    va_end(arguments);
+}

@@ -1,0 +1,103 @@
+/* The config owns the texts of the policy, so they go together. */
+#include "worker/snapshot.h"
+
+#include "access/auth_users.h"
+#include "config/users_file.h"
+#include "policy/policy.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct config_overrides snapshot_overrides(const struct settings *settings)
+{
+    return (struct config_overrides){
+        .listeners = settings->listener_count > 0 ? settings->listeners : NULL,
+        .listener_count = settings->listener_count,
+        .from = settings->from,
+        .from_count = settings->from_count,
+        .admin = settings->has_admin ? &settings->admin : NULL,
+        .is_admin_off = settings->is_admin_off,
+        .workers = settings->workers,
+        .control_path = settings->control_path,
+    };
+}
+
+static int compile(struct snapshot *snapshot)
+{
+    struct ip_endpoint bound[2 * SNAPSHOT_LISTENERS_MAX];
+    size_t count = 0;
+
+    for (size_t i = 0; i < snapshot->listener_count; i++) {
+        const struct snapshot_listener *listener = &snapshot->listeners[i];
+
+        bound[count++] = listener->bound;
+        if (listener->takes_v4)
+            bound[count++] =
+                (struct ip_endpoint){.address = {.family = IP_V4}, .port = listener->bound.port};
+    }
+    return policy_compile(&snapshot->config->policy, bound, count, &snapshot->policy);
+}
+
+static int make_users(struct snapshot *snapshot)
+{
+    const struct users_file *file = snapshot->config->users;
+    size_t count = file != NULL ? users_file_count(file) : 0;
+    struct auth_user *users = calloc(count + 1, sizeof(*users));
+    size_t costliest = 0;
+
+    if (users == NULL)
+        return -ENOMEM;
+    for (size_t i = 0; i < count; i++) {
+        const struct user *user = users_file_at(file, i);
+
+        users[i] = (struct auth_user){.name = user->name, .hash = user->hash};
+        if (user == users_file_costliest(file))
+            costliest = i;
+    }
+    int error = auth_users_create(users, count, costliest,
+                                  file != NULL && users_file_is_mixed(file), &snapshot->users);
+    free(users);
+    return error;
+}
+
+int snapshot_create(struct config *config, const struct snapshot_listener *listeners, size_t count,
+                    struct snapshot **ret_snapshot)
+{
+    struct snapshot *snapshot = calloc(1, sizeof(*snapshot));
+
+    REQUIRE(count <= SNAPSHOT_LISTENERS_MAX);
+    if (snapshot == NULL) {
+        config_destroy(config);
+        return -ENOMEM;
+    }
+    snapshot->holders = 1;
+    snapshot->config = config;
+    memcpy(snapshot->listeners, listeners, count * sizeof(*listeners));
+    snapshot->listener_count = count;
+    int error = compile(snapshot);
+    if (error == 0 && config->users_path != NULL)
+        error = make_users(snapshot);
+    if (error < 0) {
+        snapshot_release(snapshot);
+        return error;
+    }
+    *ret_snapshot = snapshot;
+    return 0;
+}
+
+struct snapshot *snapshot_hold(struct snapshot *snapshot)
+{
+    atomic_fetch_add(&snapshot->holders, 1);
+    return snapshot;
+}
+
+void snapshot_release(struct snapshot *snapshot)
+{
+    if (snapshot == NULL || atomic_fetch_sub(&snapshot->holders, 1) > 1)
+        return;
+    auth_users_release(snapshot->users);
+    policy_destroy(snapshot->policy);
+    config_destroy(snapshot->config);
+    free(snapshot);
+}

@@ -1,0 +1,27 @@
+/* The worker process: threads that carry tunnels, and a main thread that serves the control socket
+ * and listens to the supervisor, which sends it all that it needs of files: it opens none. */
+#ifndef WORKER_WORKER_H
+#define WORKER_WORKER_H
+
+#include "admin/reload_report.h"
+#include "config/settings.h"
+#include "tunnel/relay_env.h"
+#include "worker/process_limits.h"
+
+/* All of it is inherited through fork and outlives the worker. */
+struct worker_plan {
+    const struct settings *settings;
+    int channel_fd;
+    int control_fd; /* -1: none */
+    unsigned threads;
+    enum relay_mode relay_mode;
+    struct process_limits limits;
+    uint64_t adit_started_ms;           /* CLOCK_MONOTONIC, of the supervisor */
+    uint64_t restarts;                  /* workers that died before this one */
+    const struct reload_report *reload; /* as it was when this one began */
+};
+
+/* Returns the process's exit status. */
+int worker_run(const struct worker_plan *plan);
+
+#endif
