@@ -1,5 +1,9 @@
-/* What is under way while a tunnel opens: a hash, a lookup, a place in line, a dial. Each callback
- * records what happened in `struct opening` and calls the driver (tunnel.c), which decides.
+/* A tunnel on its way, from the request to the answer: authenticate whoever offers credentials,
+ * judge the name, resolve, judge each address, wait for room, dial, have the front-end answer.
+ * There is one function per state (opening_step_...), and one driver, opening_drive, which calls
+ * the one of the state that the tunnel is in until nothing is left to do at once. Whatever takes
+ * time (a hash, a lookup, a place in line, a dial) ends in a callback, which only records what
+ * happened in `struct opening` and calls the driver.
  *
  * The surprise: A and AAAA are answered apart, so a tunnel may already dial one family's addresses
  * while the other's are still being looked up; every address is judged when it comes, in whichever
@@ -7,15 +11,64 @@
  */
 #include "tunnel/opening.h"
 
+#include "access/auth.h"
+#include "access/dial_gate.h"
 #include "base/text.h"
+#include "dns/resolver.h"
+#include "net/dialer.h"
 #include "net/stream.h"
 #include "tunnel/judgement.h"
 #include "tunnel/tunnel_env.h"
+#include "tunnel/tunnel_log.h"
 #include "tunnel/tunnel_state.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+
+/* Which fields hold in which state (TUNNEL_...): all of them are there from AUTHENTICATING on, zero
+ * or -1 until their step has come, and none once the tunnel relays or is closed. */
+struct opening {
+    /* From the beginning. */
+    struct tunnel *tunnel;
+    const struct tunnel_ops *ops;
+    void *self;
+    uint64_t began_ms;
+    struct authority authority;
+    size_t early_length;
+    char *early;       /* NULL: none */
+    struct dial *dial; /* collects addresses from RESOLVING on, and dials from DIALLING on */
+
+    /* AUTHENTICATING. */
+    struct auth_check auth_check; /* under way while auth_result is AUTH_PENDING */
+    enum auth_result auth_result; /* AUTH_GRANTED also when there was nothing to check */
+    enum tunnel_error auth_error; /* what came could not be checked */
+    bool is_password_long;        /* for bcrypt */
+
+    /* AUTHENTICATING and QUEUED: the time that either may take. */
+    struct deadline queue_deadline;
+    bool is_queue_over;
+
+    /* From JUDGING on. */
+    struct judgement judgement;
+
+    /* From RESOLVING on: one family's answer may come as late as in ESTABLISHED. */
+    struct resolver_query query;
+    bool is_asked;
+    int64_t dns_began_ms; /* -1: nothing was asked */
+
+    /* From QUEUED on. */
+    struct dial_pass pass; /* held until the dial is over */
+    bool is_entered;
+    int64_t dial_began_ms; /* -1: not yet */
+    uint64_t dial_deadline_ms;
+
+    /* DIALLING: what came of it, once is_dialled. */
+    bool is_dialled;
+    int dial_error;
+    struct stream *target; /* until the relay takes it */
+};
+static_assert(sizeof(struct opening) <= SLAB_LARGEST, "a slab takes it");
 
 /* A state has a deadline, the wait for a hash, too. */
 static const uint64_t auth_wait_ms = 10 * 1000;
@@ -25,47 +78,13 @@ static const size_t bcrypt_password_max = 72;
 
 enum { REPORTS_SIZE = 256 }; /* of rule names in a log line */
 
-/* ---- authentication ---- */
+static void opening_drive(struct tunnel *tunnel);
 
-static void on_authenticated(struct auth_check *check)
-{
-    struct opening *opening = container_of(check, struct opening, auth_check);
+/* ---- refusals ---- */
 
-    opening->auth_result = (enum auth_result)check->result;
-    tunnel_drive(opening->tunnel);
-}
-
-static bool remember_user(struct tunnel *tunnel, const char *user)
-{
-    if (tunnel_extras(tunnel) == NULL)
-        return false;
-    tunnel->extras->user = strdup(user);
-    return tunnel->extras->user != NULL;
-}
-
-void opening_authenticate(struct tunnel *tunnel, const struct tunnel_request *request)
-{
-    struct tunnel_env *env = tunnel->env;
-    struct opening *opening = tunnel->opening;
-    const struct basic_credentials *credentials = request->credentials;
-
-    opening->auth_error = request->auth_error;
-    opening->is_password_long = credentials->password_length > bcrypt_password_max;
-    if (opening->auth_error != TUNNEL_ERROR_NONE && credentials->user_length == 0)
-        return;
-    if (!remember_user(tunnel, credentials->user))
-        opening->auth_error = TUNNEL_ERROR_AUTH_BUSY;
-    if (opening->auth_error != TUNNEL_ERROR_NONE)
-        return;
-    deadline_set(env->loop, &opening->queue_deadline, loop_now_ms(env->loop) + auth_wait_ms);
-    opening->auth_result = auth_check_start(&opening->auth_check, env->auth, env->users, env->loop,
-                                            &tunnel->client.address, credentials, on_authenticated);
-}
-
-/* ---- judging ---- */
-
-/* For want of memory the reports are not told. */
-void opening_note(struct tunnel *tunnel, const struct verdict *verdict)
+/* This verdict is the one that counts: its rule, and the report rules that are true with it. For
+ * want of memory the reports are not told. */
+static void opening_note(struct tunnel *tunnel, const struct verdict *verdict)
 {
     const struct policy_source *source = policy_rules(tunnel->rules->policy);
     char buffer[REPORTS_SIZE];
@@ -87,7 +106,139 @@ void opening_note(struct tunnel *tunnel, const struct verdict *verdict)
         tunnel->extras->reports = strdup(buffer);
 }
 
-bool opening_judge_name(struct tunnel *tunnel)
+/* What it has waited for so far, in vain or not, is told as well. */
+void opening_note_waits(struct tunnel *tunnel)
+{
+    const struct opening *opening = tunnel->opening;
+    int64_t now_ms = (int64_t)loop_now_ms(tunnel->env->loop);
+
+    if (tunnel->dns_ms < 0 && opening->dns_began_ms >= 0)
+        tunnel->dns_ms = (int32_t)(now_ms - opening->dns_began_ms);
+    if (tunnel->dial_ms < 0 && opening->dial_began_ms >= 0)
+        tunnel->dial_ms = (int32_t)(now_ms - opening->dial_began_ms);
+}
+
+static void opening_refuse_with(struct tunnel *tunnel, enum tunnel_error error, const char *details,
+                                const char *phrase)
+{
+    const struct tunnel_ops *ops = tunnel->opening->ops;
+    void *self = tunnel->opening->self;
+    struct tunnel_refusal refusal = {
+        .error = error,
+        .rcode = error == TUNNEL_ERROR_NXDOMAIN ? "NXDOMAIN" : NULL,
+        .details = details != NULL ? details : tunnel_error_row(error)->text,
+        .phrase = phrase,
+    };
+
+    opening_note_waits(tunnel);
+    tunnel_log_refused(tunnel, error, refusal.details);
+    tunnel_close(tunnel);
+    ops->refused(self, &refusal);
+}
+
+void opening_refuse(struct tunnel *tunnel, enum tunnel_error error, const char *details)
+{
+    opening_refuse_with(tunnel, error, details, NULL);
+}
+
+/* Nothing may be dialled. */
+static void opening_refuse_by_judgement(struct tunnel *tunnel)
+{
+    const struct judgement *judgement = &tunnel->opening->judgement;
+    enum tunnel_error error = judgement_error(judgement);
+    char details_buffer[448];
+    char phrase_buffer[448];
+    struct text details;
+    struct text phrase;
+
+    if (judgement->is_denied)
+        opening_note(tunnel, &judgement->denied);
+    text_init(&details, details_buffer, sizeof(details_buffer));
+    judgement_print(&details, judgement);
+    text_init(&phrase, phrase_buffer, sizeof(phrase_buffer));
+    judgement_print_phrase(&phrase, judgement);
+    opening_refuse_with(tunnel, error, details_buffer, phrase_buffer);
+}
+
+/* ---- authentication ---- */
+
+static void opening_authenticated(struct auth_check *check)
+{
+    struct opening *opening = container_of(check, struct opening, auth_check);
+
+    opening->auth_result = (enum auth_result)check->result;
+    opening_drive(opening->tunnel);
+}
+
+static bool opening_remember_user(struct tunnel *tunnel, const char *user)
+{
+    if (tunnel_extras(tunnel) == NULL)
+        return false;
+    tunnel->extras->user = strdup(user);
+    return tunnel->extras->user != NULL;
+}
+
+/* Credentials came: checks them, and calls the driver when that takes time. */
+static void opening_authenticate(struct tunnel *tunnel, const struct tunnel_request *request)
+{
+    struct tunnel_env *env = tunnel->env;
+    struct opening *opening = tunnel->opening;
+    const struct basic_credentials *credentials = request->credentials;
+
+    opening->auth_error = request->auth_error;
+    opening->is_password_long = credentials->password_length > bcrypt_password_max;
+    if (opening->auth_error != TUNNEL_ERROR_NONE && credentials->user_length == 0)
+        return;
+    if (!opening_remember_user(tunnel, credentials->user))
+        opening->auth_error = TUNNEL_ERROR_AUTH_BUSY;
+    if (opening->auth_error != TUNNEL_ERROR_NONE)
+        return;
+    deadline_set(env->loop, &opening->queue_deadline, loop_now_ms(env->loop) + auth_wait_ms);
+    opening->auth_result =
+        auth_check_start(&opening->auth_check, env->auth, env->users, env->loop,
+                         &tunnel->client.address, credentials, opening_authenticated);
+}
+
+/* Who offers credentials must have the right ones, whether a rule asks for them or not. */
+static bool opening_step_authenticating(struct tunnel *tunnel)
+{
+    static const enum tunnel_error errors[] = {
+        [AUTH_GRANTED] = TUNNEL_ERROR_NONE,
+        [AUTH_WRONG] = TUNNEL_ERROR_AUTH_WRONG,
+        [AUTH_WRONG_AGAIN] = TUNNEL_ERROR_AUTH_WRONG_AGAIN,
+        [AUTH_THROTTLED] = TUNNEL_ERROR_AUTH_THROTTLED,
+        [AUTH_BUSY] = TUNNEL_ERROR_AUTH_BUSY,
+        [AUTH_PENDING] = TUNNEL_ERROR_AUTH_BUSY, /* for too long */
+    };
+    static_assert(ARRAY_LENGTH(errors) == AUTH_RESULT_COUNT, "an error a result");
+    static const char cut[] = "the user name or the password is wrong (bcrypt takes only the first "
+                              "72 bytes of a password, and this one is longer)";
+    const struct opening *opening = tunnel->opening;
+
+    if (opening->auth_result == AUTH_PENDING && !opening->is_queue_over)
+        return false;
+    enum tunnel_error error = opening->auth_error != TUNNEL_ERROR_NONE
+                                  ? opening->auth_error
+                                  : errors[opening->auth_result];
+    if (error != TUNNEL_ERROR_NONE) {
+        bool is_cut = error == TUNNEL_ERROR_AUTH_WRONG && opening->is_password_long;
+
+        opening_refuse(tunnel, error, is_cut ? cut : NULL);
+        return false;
+    }
+    if (!opening->ops->admitted(opening->self)) {
+        opening_refuse(tunnel, TUNNEL_ERROR_FULL, NULL);
+        return false;
+    }
+    deadline_cancel(tunnel->env->loop, &tunnel->opening->queue_deadline);
+    tunnel_move_to(tunnel, TUNNEL_JUDGING);
+    return true;
+}
+
+/* ---- judging ---- */
+
+/* Gathers the facts and judges the name, if the target has one. False: it is denied. */
+static bool opening_judge_name(struct tunnel *tunnel)
 {
     const struct tunnel_env *env = tunnel->env;
     struct opening *opening = tunnel->opening;
@@ -105,7 +256,7 @@ bool opening_judge_name(struct tunnel *tunnel)
 
 /* An address of the target became known. Until it is known which one is dialled, the first that may
  * be stands for all. */
-static void offer_address(struct tunnel *tunnel, const struct ip_address *address)
+static void opening_offer_address(struct tunnel *tunnel, const struct ip_address *address)
 {
     struct opening *opening = tunnel->opening;
     struct verdict verdict = judgement_of_address(&opening->judgement, address);
@@ -117,81 +268,104 @@ static void offer_address(struct tunnel *tunnel, const struct ip_address *addres
     dial_add(opening->dial, address);
 }
 
+static void opening_refuse_by_limit(struct tunnel *tunnel, enum limit limit)
+{
+    static const enum tunnel_error errors[] = {
+        [LIMIT_NONE] = TUNNEL_ERROR_NONE,
+        [LIMIT_TUNNELS] = TUNNEL_ERROR_LIMIT_TUNNELS,
+        [LIMIT_TUNNELS_PER_USER] = TUNNEL_ERROR_LIMIT_OWN_TUNNELS,
+        [LIMIT_TUNNELS_PER_CLIENT] = TUNNEL_ERROR_LIMIT_OWN_TUNNELS,
+        [LIMIT_RATE_PER_USER] = TUNNEL_ERROR_LIMIT_OWN_RATE,
+        [LIMIT_RATE_PER_CLIENT] = TUNNEL_ERROR_LIMIT_OWN_RATE,
+        [LIMIT_MEMORY] = TUNNEL_ERROR_NO_RESOURCES,
+    };
+    static_assert(ARRAY_LENGTH(errors) == LIMIT_COUNT, "an error a limit");
+    char buffer[192];
+    struct text details;
+
+    text_init(&details, buffer, sizeof(buffer));
+    text_add(&details, tunnel_error_row(errors[limit])->text);
+    text_add(&details, " (");
+    text_add(&details, limit_name(limit));
+    text_add_char(&details, ')');
+    opening_refuse(tunnel, errors[limit], buffer);
+}
+
+/* Counted from here on: what policy denies at once is no tunnel. False: refused. */
+static bool opening_enter_limits(struct tunnel *tunnel)
+{
+    enum limit limit = tunnel_enter_limits(tunnel);
+
+    if (limit != LIMIT_NONE)
+        opening_refuse_by_limit(tunnel, limit);
+    return limit == LIMIT_NONE;
+}
+
+static bool opening_step_judging(struct tunnel *tunnel)
+{
+    if (!opening_judge_name(tunnel)) {
+        opening_refuse_by_judgement(tunnel);
+        return false;
+    }
+    if (!opening_enter_limits(tunnel))
+        return false;
+    tunnel_move_to(tunnel, TUNNEL_RESOLVING);
+    return true;
+}
+
 /* ---- resolving ---- */
 
-static void family_answered(struct tunnel *tunnel, enum ip_family family,
-                            enum resolver_status status)
+static void opening_family_answered(struct tunnel *tunnel, enum ip_family family,
+                                    enum resolver_status status)
 {
     judgement_answered(&tunnel->opening->judgement, status);
     dial_family_done(tunnel->opening->dial, family);
 }
 
-static void on_answer(struct resolver_query *query, const struct resolver_answer *answer)
+static void opening_answered(struct resolver_query *query, const struct resolver_answer *answer)
 {
     struct opening *opening = container_of(query, struct opening, query);
     struct tunnel *tunnel = opening->tunnel;
 
     for (size_t i = 0; i < answer->count; i++)
-        offer_address(tunnel, &answer->addresses[i]);
-    family_answered(tunnel, answer->family, answer->status);
-    tunnel_drive(tunnel);
+        opening_offer_address(tunnel, &answer->addresses[i]);
+    opening_family_answered(tunnel, answer->family, answer->status);
+    opening_drive(tunnel);
 }
 
-bool opening_resolve(struct tunnel *tunnel)
+/* Addresses are judged and offered to the dial as they come; a literal's before this returns.
+ * False: no memory for the question. */
+static bool opening_resolve(struct tunnel *tunnel)
 {
     struct opening *opening = tunnel->opening;
     const struct authority *authority = &opening->authority;
 
     opening->is_asked = true;
     if (authority->address.family != IP_NONE) {
-        offer_address(tunnel, &authority->address);
-        family_answered(tunnel, IP_V6, RESOLVER_OK);
-        family_answered(tunnel, IP_V4, RESOLVER_OK);
+        opening_offer_address(tunnel, &authority->address);
+        opening_family_answered(tunnel, IP_V6, RESOLVER_OK);
+        opening_family_answered(tunnel, IP_V4, RESOLVER_OK);
         return true;
     }
     opening->dns_began_ms = (int64_t)loop_now_ms(tunnel->env->loop);
     if (resolver_ask(tunnel->env->resolver, &opening->query, authority->host,
-                     &tunnel->client.address, on_answer) == 0)
+                     &tunnel->client.address, opening_answered) == 0)
         return true;
     opening->dns_began_ms = -1;
     return false;
 }
 
-/* ---- dialling ---- */
-
-static void on_entered(struct dial_pass *pass)
+static void opening_entered(struct dial_pass *pass)
 {
     struct opening *opening = container_of(pass, struct opening, pass);
 
     opening->is_entered = true;
-    tunnel_drive(opening->tunnel);
+    opening_drive(opening->tunnel);
 }
 
-/* Each address may have another rule. */
-static void note_dialled(struct tunnel *tunnel, const struct ip_endpoint *endpoint)
-{
-    struct judgement *judgement = &tunnel->opening->judgement;
-
-    tunnel->address = *endpoint;
-    if (judgement->allowed_count == 1 || endpoint->address.family == IP_NONE)
-        return;
-    struct verdict verdict = judgement_recall(judgement, &endpoint->address);
-    opening_note(tunnel, &verdict);
-}
-
-static void on_dialled(void *owner, const struct dial_result *result)
-{
-    struct tunnel *tunnel = owner;
-    struct opening *opening = tunnel->opening;
-
-    opening->is_dialled = true;
-    opening->dial_error = result->error;
-    opening->target = result->stream;
-    note_dialled(tunnel, &result->endpoint);
-    tunnel_drive(tunnel);
-}
-
-int opening_enter_gate(struct tunnel *tunnel)
+/* The line of those who want to dial; its time counts as dialling. 0, or -EAGAIN when the client
+ * has too many in line, or another negative errno. */
+static int opening_enter_line(struct tunnel *tunnel)
 {
     struct opening *opening = tunnel->opening;
     struct loop *loop = tunnel->env->loop;
@@ -201,7 +375,7 @@ int opening_enter_gate(struct tunnel *tunnel)
         tunnel->dns_ms = (int32_t)((int64_t)now_ms - opening->dns_began_ms);
     opening->dial_deadline_ms = now_ms + tunnel->env->timeouts.dial_ms;
     int error = dial_gate_enter(tunnel->env->dial_gate, &opening->pass, loop,
-                                &tunnel->client.address, on_entered);
+                                &tunnel->client.address, opening_entered);
     if (error == 0)
         opening->is_entered = true;
     else if (error == -EINPROGRESS)
@@ -212,41 +386,167 @@ int opening_enter_gate(struct tunnel *tunnel)
     return 0;
 }
 
+static bool opening_step_resolving(struct tunnel *tunnel)
+{
+    struct opening *opening = tunnel->opening;
+
+    if (!opening->is_asked && !opening_resolve(tunnel)) {
+        opening_refuse(tunnel, TUNNEL_ERROR_NO_RESOURCES, NULL);
+        return false;
+    }
+    if (opening->judgement.allowed_count > 0) {
+        int error = opening_enter_line(tunnel);
+
+        if (error < 0)
+            opening_refuse(tunnel,
+                           error == -EAGAIN ? TUNNEL_ERROR_CLIENT_DIAL_LIMIT
+                                            : TUNNEL_ERROR_NO_RESOURCES,
+                           NULL);
+        else
+            tunnel_move_to(tunnel, TUNNEL_QUEUED);
+        return error == 0;
+    }
+    if (judgement_is_complete(&opening->judgement))
+        opening_refuse_by_judgement(tunnel);
+    return false;
+}
+
+/* ---- dialling ---- */
+
+/* Each address may have another rule. */
+static void opening_note_dialled(struct tunnel *tunnel, const struct ip_endpoint *endpoint)
+{
+    struct judgement *judgement = &tunnel->opening->judgement;
+
+    tunnel->address = *endpoint;
+    if (judgement->allowed_count == 1 || endpoint->address.family == IP_NONE)
+        return;
+    struct verdict verdict = judgement_recall(judgement, &endpoint->address);
+    opening_note(tunnel, &verdict);
+}
+
+static void opening_dialled(void *owner, const struct dial_result *result)
+{
+    struct tunnel *tunnel = owner;
+    struct opening *opening = tunnel->opening;
+
+    opening->is_dialled = true;
+    opening->dial_error = result->error;
+    opening->target = result->stream;
+    opening_note_dialled(tunnel, &result->endpoint);
+    opening_drive(tunnel);
+}
+
+static bool opening_step_queued(struct tunnel *tunnel)
+{
+    struct opening *opening = tunnel->opening;
+
+    if (opening->is_entered) {
+        deadline_cancel(tunnel->env->loop, &opening->queue_deadline);
+        tunnel_move_to(tunnel, TUNNEL_DIALLING);
+        dial_start(opening->dial, opening->dial_deadline_ms);
+        return true;
+    }
+    if (opening->is_queue_over)
+        opening_refuse(tunnel, TUNNEL_ERROR_DIAL_TIMEOUT, NULL);
+    return false;
+}
+
+static void opening_target_ignored(struct stream *stream, void *observer)
+{
+    /* Between the dial and the relay; what happened stands in stream->ready. */
+    (void)stream;
+    (void)observer;
+}
+
+static void opening_established(struct tunnel *tunnel)
+{
+    struct opening *opening = tunnel->opening;
+
+    stream_observe(opening->target, opening_target_ignored, NULL);
+    stream_want(opening->target, 0);
+    tunnel_move_to(tunnel, TUNNEL_ESTABLISHED);
+    opening->ops->established(opening->self);
+}
+
+/* `localhost` with the proxy's port has an address that is the proxy and one where nobody is: what
+ * the client must know is the loop. */
+static void opening_refuse_undialled(struct tunnel *tunnel)
+{
+    const struct opening *opening = tunnel->opening;
+
+    if (opening->judgement.is_denied && opening->judgement.denied.reason == POLICY_LOOP) {
+        tunnel->address = (struct ip_endpoint){0}; /* it is not what is refused */
+        opening_refuse_by_judgement(tunnel);
+    } else {
+        opening_refuse(tunnel, tunnel_error_from_errno(opening->dial_error), NULL);
+    }
+}
+
+static bool opening_step_dialling(struct tunnel *tunnel)
+{
+    struct opening *opening = tunnel->opening;
+
+    if (!opening->is_dialled)
+        return false;
+    tunnel->dial_ms = (int32_t)((int64_t)loop_now_ms(tunnel->env->loop) - opening->dial_began_ms);
+    dial_gate_leave(tunnel->env->dial_gate, &opening->pass);
+    if (opening->dial_error == 0)
+        opening_established(tunnel);
+    else
+        opening_refuse_undialled(tunnel);
+    return false;
+}
+
+/* ---- the driver ---- */
+
+/* Goes on as far as can be. A step is true when there may be more to do at once. */
+static void opening_drive(struct tunnel *tunnel)
+{
+    bool is_more = true;
+
+    if (tunnel->is_driving)
+        return;
+    tunnel->is_driving = true;
+    while (is_more) {
+        switch ((enum tunnel_state)tunnel->state) {
+        case TUNNEL_AUTHENTICATING:
+            is_more = opening_step_authenticating(tunnel);
+            break;
+        case TUNNEL_JUDGING:
+            is_more = opening_step_judging(tunnel);
+            break;
+        case TUNNEL_RESOLVING:
+            is_more = opening_step_resolving(tunnel);
+            break;
+        case TUNNEL_QUEUED:
+            is_more = opening_step_queued(tunnel);
+            break;
+        case TUNNEL_DIALLING:
+            is_more = opening_step_dialling(tunnel);
+            break;
+        case TUNNEL_ESTABLISHED: /* it is the front-end's turn */
+        case TUNNEL_RELAYING:
+        case TUNNEL_CLOSED:
+        case TUNNEL_STATE_COUNT:
+            is_more = false;
+        }
+    }
+    tunnel->is_driving = false;
+}
+
 /* ---- life ---- */
 
-static void queue_passed(struct deadline *deadline)
+static void opening_queue_passed(struct deadline *deadline)
 {
     struct opening *opening = container_of(deadline, struct opening, queue_deadline);
 
     opening->is_queue_over = true;
-    tunnel_drive(opening->tunnel);
+    opening_drive(opening->tunnel);
 }
 
-struct opening *opening_create(struct tunnel *tunnel, const struct tunnel_request *request,
-                               const struct tunnel_ops *ops, void *self)
-{
-    struct loop *loop = tunnel->env->loop;
-    struct opening *opening = slab_take(loop_slab(loop), sizeof(*opening));
-
-    if (opening == NULL)
-        return NULL;
-    if (dial_create(loop, tunnel->env->room, request->authority->port, on_dialled, tunnel,
-                    &opening->dial) < 0) {
-        slab_give(opening);
-        return NULL;
-    }
-    opening->tunnel = tunnel;
-    opening->ops = ops;
-    opening->self = self;
-    opening->began_ms = loop_now_ms(loop);
-    opening->authority = *request->authority;
-    opening->dns_began_ms = -1;
-    opening->dial_began_ms = -1;
-    deadline_init(&opening->queue_deadline, queue_passed);
-    return opening;
-}
-
-bool opening_keep_early(struct opening *opening, const struct tunnel_request *request)
+/* Keeps the bytes behind the request head; few clients send any. False: no memory. */
+static bool opening_keep_early(struct opening *opening, const struct tunnel_request *request)
 {
     if (request->early_length == 0)
         return true;
@@ -256,6 +556,58 @@ bool opening_keep_early(struct opening *opening, const struct tunnel_request *re
     memcpy(opening->early, request->early_bytes, request->early_length);
     opening->early_length = request->early_length;
     return true;
+}
+
+bool opening_create(struct tunnel *tunnel, const struct tunnel_request *request,
+                    const struct tunnel_ops *ops, void *self)
+{
+    struct loop *loop = tunnel->env->loop;
+    struct opening *opening = slab_take(loop_slab(loop), sizeof(*opening));
+
+    if (opening == NULL)
+        return false;
+    opening->tunnel = tunnel;
+    opening->ops = ops;
+    opening->self = self;
+    opening->began_ms = loop_now_ms(loop);
+    opening->authority = *request->authority;
+    opening->dns_began_ms = -1;
+    opening->dial_began_ms = -1;
+    deadline_init(&opening->queue_deadline, opening_queue_passed);
+    tunnel->opening = opening;
+    if (dial_create(loop, tunnel->env->room, request->authority->port, opening_dialled, tunnel,
+                    &opening->dial) < 0 ||
+        !opening_keep_early(opening, request)) {
+        opening_free(tunnel);
+        return false;
+    }
+    return true;
+}
+
+void opening_start(struct tunnel *tunnel, const struct tunnel_request *request)
+{
+    if (tunnel->env->users != NULL && request->credentials != NULL)
+        opening_authenticate(tunnel, request);
+    opening_drive(tunnel);
+}
+
+uint64_t opening_began_ms(const struct tunnel *tunnel)
+{
+    return tunnel->opening->began_ms;
+}
+
+struct stream *opening_take_target(struct tunnel *tunnel)
+{
+    struct stream *target = tunnel->opening->target;
+
+    tunnel->opening->target = NULL;
+    return target;
+}
+
+const void *opening_early_bytes(const struct tunnel *tunnel, size_t *ret_length)
+{
+    *ret_length = tunnel->opening->early_length;
+    return tunnel->opening->early;
 }
 
 void opening_free(struct tunnel *tunnel)

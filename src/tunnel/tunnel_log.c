@@ -4,6 +4,7 @@
 #include "observe/access_log.h"
 #include "observe/counters.h"
 #include "observe/talkers.h"
+#include "policy/policy.h"
 #include "tunnel/tunnel_env.h"
 #include "tunnel/tunnel_filter.h"
 

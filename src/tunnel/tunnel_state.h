@@ -2,15 +2,10 @@
 #ifndef TUNNEL_TUNNEL_STATE_H
 #define TUNNEL_TUNNEL_STATE_H
 
-#include "access/auth.h"
-#include "access/dial_gate.h"
 #include "access/limits.h"
 #include "base/list.h"
-#include "dns/resolver.h"
 #include "loop/loop.h"
 #include "loop/slab.h"
-#include "net/dialer.h"
-#include "tunnel/judgement.h"
 #include "tunnel/relay.h"
 #include "tunnel/tunnel.h"
 
@@ -18,46 +13,18 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* Until it relays there is `opening`, which says more on who holds what. */
 enum tunnel_state {
     TUNNEL_AUTHENTICATING, /* credentials that came are checked before anything else */
-    TUNNEL_JUDGING,        /* the name phase; nothing has left this machine */
-    TUNNEL_RESOLVING,      /* until one address passed, or none can */
-    TUNNEL_QUEUED,         /* waiting for room to dial */
-    TUNNEL_DIALLING,       /* more addresses may still be added */
-    TUNNEL_ESTABLISHED,    /* the front-end writes the success */
-    TUNNEL_RELAYING,
-    TUNNEL_CLOSED,
+    TUNNEL_JUDGING,        /* the name phase; nothing has left this machine. The user is known */
+    TUNNEL_RESOLVING,      /* until one address passed, or none can. Counted by the limits */
+    TUNNEL_QUEUED,         /* waiting for room to dial; `rule` is set, and dns_ms if it was asked */
+    TUNNEL_DIALLING,    /* more addresses may still be added; then `address` and dial_ms are set */
+    TUNNEL_ESTABLISHED, /* the front-end writes the success */
+    TUNNEL_RELAYING,    /* `relay`, `link` and opening_ms are set; `opening` is gone */
+    TUNNEL_CLOSED,      /* only `garbage` is; whoever looks at it looks at the state first */
     TUNNEL_STATE_COUNT,
 };
-
-/* What only a tunnel on its way needs; freed when the relay starts. */
-struct opening {
-    struct tunnel *tunnel;
-    const struct tunnel_ops *ops;
-    void *self;
-    uint64_t began_ms;
-    struct authority authority;
-    struct auth_check auth_check;
-    enum auth_result auth_result; /* AUTH_GRANTED also when there was nothing to check */
-    enum tunnel_error auth_error; /* what came could not be checked */
-    bool is_password_long;        /* for bcrypt */
-    struct resolver_query query;
-    struct deadline queue_deadline;
-    struct dial_pass pass;
-    struct dial *dial;
-    struct stream *target; /* dialled */
-    struct judgement judgement;
-    int64_t dns_began_ms, dial_began_ms; /* -1: not yet */
-    uint64_t dial_deadline_ms;
-    bool is_asked;
-    bool is_entered;
-    bool is_queue_over; /* the deadline passed in line: for a hash, or to dial */
-    bool is_dialled;
-    int dial_error;
-    size_t early_length;
-    char *early; /* NULL: none */
-};
-static_assert(sizeof(struct opening) <= SLAB_LARGEST, "a slab takes it");
 
 /* What few tunnels have. */
 struct extras {
@@ -69,15 +36,15 @@ struct extras {
 /* What stays of it while it idles. */
 struct tunnel {
     union {
-        struct list link;       /* in env->tunnels while relaying */
+        struct list link;       /* in env->tunnels while it relays, else alone */
         struct garbage garbage; /* once it is closed */
     };
     struct tunnel_env *env;
     struct tunnel_rules *rules; /* held */
-    struct opening *opening;    /* NULL once relaying */
+    struct opening *opening;    /* NULL once it relays or is closed */
     struct extras *extras;      /* NULL: none */
-    struct relay relay;
-    const char *rule; /* of rules->policy */
+    struct relay relay;         /* once it relays */
+    const char *rule;           /* of rules->policy; the one that counts so far, or NULL */
     uint64_t id;
     struct ip_endpoint client;
     struct ip_endpoint address; /* dialled; family IP_NONE before */
@@ -86,17 +53,21 @@ struct tunnel {
     uint32_t told_kib;          /* that env->talkers knows of; modulo 2^32 */
     uint16_t listener;
     uint16_t target_length;
-    char http[4];  /* "1.1" */
-    uint8_t state; /* enum tunnel_state */
-    bool is_driving;
+    char http[4];    /* "1.1" */
+    uint8_t state;   /* enum tunnel_state */
+    bool is_driving; /* a step of the opening runs */
     bool is_counted; /* by the limits */
     char target[];   /* as normalised, for the log */
 };
 static_assert(sizeof(struct tunnel) < 360, "an idle tunnel and its log facts are small");
 static_assert(sizeof(struct tunnel) + AUTHORITY_TEXT_SIZE <= SLAB_LARGEST, "the longest target");
 
-/* The driver: goes on as far as can be. Callbacks end with it. */
-void tunnel_drive(struct tunnel *tunnel);
+/* Along an allowed edge. */
+void tunnel_move_to(struct tunnel *tunnel, enum tunnel_state state);
+/* Counts it among its user's and client's from here on. */
+enum limit tunnel_enter_limits(struct tunnel *tunnel) MUST_CHECK;
+/* Gives back what it holds; its memory goes at the end of the turn. */
+void tunnel_close(struct tunnel *tunnel);
 /* Ends one that relays, now, both ends with a reset: nobody shall take what was cut off for
  * complete. */
 void tunnel_end(struct tunnel *tunnel, enum closed_by closed_by);
