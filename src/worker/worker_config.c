@@ -1,0 +1,300 @@
+/* A configuration comes as a bundle (process/bundle.h) with all listeners, at the start as at a
+ * reload; those that are known already are recognised by their id. A reload has two steps: every
+ * thread goes over to the new snapshot (CHANNEL_TAKEN tells the supervisor); then, when the
+ * supervisor has closed its copies (CHANNEL_RELOADED), the listeners that are no longer wanted are
+ * emptied, closed, and whoever asked for the reload gets the answer (CHANNEL_READY).
+ */
+#include "admin/control.h"
+#include "observe/access_log.h"
+#include "observe/log.h"
+#include "observe/rule_names.h"
+#include "policy/policy.h"
+#include "process/bundle.h"
+#include "system/clock.h"
+#include "worker/worker_admin.h"
+#include "worker/worker_events.h"
+#include "worker/worker_notices.h"
+#include "worker/worker_private.h"
+#include "worker/worker_thread.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+/* -- listeners */
+
+/* The descriptor by which the worker knows this socket already, or -1. */
+static int config_find_listener_fd(const struct snapshot *snapshot, uint64_t id)
+{
+    for (size_t i = 0; snapshot != NULL && i < snapshot->listener_count; i++)
+        if (snapshot->listeners[i].id == id)
+            return snapshot->listeners[i].fd;
+    return -1;
+}
+
+/* The listeners of `snapshot` but for those of `kept`, which may be NULL. */
+static void config_close_listeners(const struct snapshot *snapshot, const struct snapshot *kept)
+{
+    for (size_t i = 0; i < snapshot->listener_count; i++)
+        if (config_find_listener_fd(kept, snapshot->listeners[i].id) < 0)
+            close(snapshot->listeners[i].fd);
+}
+
+/* What a reload has replaced serves nobody any more. */
+void worker_forget_before(struct worker *worker)
+{
+    if (worker->before == NULL)
+        return;
+    config_close_listeners(worker->before, worker->snapshot);
+    snapshot_release(worker->before);
+    worker->before = NULL;
+}
+
+/* The listener's place in the table of all there ever were, or -ENOSPC. */
+static int config_find_slot(struct worker *worker, const struct sent_listener *listener)
+{
+    unsigned slot = 0;
+
+    while (slot < worker->slot_count &&
+           !(ip_endpoint_equals(&worker->slots_bound[slot], &listener->bound) &&
+             ip_endpoint_equals(&worker->slots_written[slot], &listener->written)))
+        slot++;
+    if (slot == WORKER_SLOTS_MAX)
+        return -ENOSPC;
+    if (slot == worker->slot_count) {
+        /* Behind what threads look at: they learn of it with the snapshot. */
+        worker->slots_bound[slot] = listener->bound;
+        worker->slots_written[slot] = listener->written;
+        worker->slot_count++;
+    }
+    return (int)slot;
+}
+
+/* The same as `configuration_send` sent; takes the descriptors that are used. */
+static int config_read_listeners(struct worker *worker, const struct bundle *bundle,
+                                 struct channel_message *message, size_t first_fd,
+                                 struct snapshot_listener *listeners)
+{
+    size_t length;
+    const struct sent_listener *sent = bundle_extra(bundle, &length);
+    size_t count = length / sizeof(*sent);
+
+    if (message->fd_count - first_fd != count)
+        return -EMFILE;
+    for (size_t i = 0; i < count; i++) {
+        int slot = config_find_slot(worker, &sent[i]);
+
+        if (slot < 0)
+            return slot;
+        listeners[i] = (struct snapshot_listener){.written = sent[i].written,
+                                                  .bound = sent[i].bound,
+                                                  .id = sent[i].id,
+                                                  .fd = message->fds[first_fd + i],
+                                                  .slot = (unsigned)slot,
+                                                  .takes_v4 = sent[i].takes_v4,
+                                                  .is_admin = sent[i].is_admin};
+        int known_fd = config_find_listener_fd(worker->snapshot, sent[i].id);
+        if (known_fd >= 0) {
+            close(message->fds[first_fd + i]);
+            listeners[i].fd = known_fd;
+            message->fds[first_fd + i] = -1;
+        }
+    }
+    return (int)count;
+}
+
+const char *worker_log_name(const struct config *config)
+{
+    return config->log_path != NULL ? config->log_path : "stdout";
+}
+
+static void worker_use_log(struct worker *worker, const struct config *config, int log_fd)
+{
+    static_assert((int)CONFIG_LOG_LOGFMT == (int)LOG_FORMAT_LOGFMT &&
+                      (int)CONFIG_LOG_JSON == (int)LOG_FORMAT_JSON &&
+                      (int)CONFIG_LOG_SQUID == (int)LOG_FORMAT_SQUID &&
+                      (int)CONFIG_LOG_FORMAT_COUNT == (int)LOG_FORMAT_COUNT,
+                  "the same formats");
+    static_assert((int)CONFIG_LOG_AUTH_FAILURE == (int)ACCESS_AUTH_FAILURE &&
+                      (int)CONFIG_LOG_EVENT_COUNT == (int)ACCESS_EVENT_COUNT,
+                  "the same events");
+    bool is_off = config->log_target == CONFIG_LOG_OFF;
+    const struct log_style style = {.format = (enum log_format)config->log_format,
+                                    .events = is_off ? 0 : config->log_events};
+
+    log_set_style(worker->log, &style);
+    if (log_fd < 0)
+        log_fd = fcntl(config->log_target == CONFIG_LOG_STDOUT ? STDOUT_FILENO : STDERR_FILENO,
+                       F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+    if (log_fd >= 0)
+        log_set_sink(worker->log, log_fd, worker_log_name(config));
+}
+
+/* So that their counts begin with a zero, from which a first denial can be told. */
+static void config_announce_rules(struct worker *worker, const struct snapshot *snapshot)
+{
+    const struct policy_source *source = &snapshot->config->policy;
+
+    rule_names_announce_anew(worker->rules, POLICY_DEFAULT_RULE);
+    for (size_t i = 0; i < source->rule_count; i++)
+        if (!source->rules[i].is_report)
+            rule_names_announce(worker->rules, source->rules[i].name);
+}
+
+void worker_use_admin(struct worker *worker)
+{
+    bool is_there = worker_admin_use(worker->admin, worker->snapshot, worker->files[WATCHED_HOSTS]);
+
+    worker_events_keep_history(worker->events, is_there);
+}
+
+/* The snapshot of what was sent; the message keeps what descriptors are left. 0 or -errno. */
+static int config_read_snapshot(struct worker *worker, struct channel_message *message,
+                                struct snapshot **ret_snapshot, int *ret_log_fd)
+{
+    const struct settings *settings = worker->plan->settings;
+    const struct config_overrides overrides = snapshot_overrides(settings);
+    struct snapshot_listener listeners[SNAPSHOT_LISTENERS_MAX];
+    struct diagnostics *diagnostics = NULL;
+    struct config *config = NULL;
+    struct bundle bundle;
+    int error = message->fd_count > 0 ? bundle_open(message->fds[0], &bundle) : -EBADMSG;
+
+    if (error < 0)
+        return error;
+    error = config_parse(&bundle.reader, settings->config_path, &overrides, &config, &diagnostics);
+    diagnostics_destroy(diagnostics);
+    if (error == 0) {
+        size_t first = config->log_target == CONFIG_LOG_FILE ? 2 : 1;
+        int count = config_read_listeners(worker, &bundle, message, first, listeners);
+
+        *ret_log_fd = first == 2 ? message->fds[1] : -1;
+        if (count >= 0)
+            error = snapshot_create(config, listeners, (size_t)count, ret_snapshot);
+        else
+            config_destroy(config);
+        error = count < 0 ? count : error;
+    }
+    bundle_close(&bundle);
+    return error;
+}
+
+/* Descriptors that the new snapshot did not take. */
+static void message_close_left(struct channel_message *message, bool is_taken)
+{
+    close(message->fds[0]);
+    for (size_t i = 1; !is_taken && i < message->fd_count; i++)
+        if (message->fds[i] >= 0)
+            close(message->fds[i]);
+}
+
+void worker_tell_taken(struct worker *worker, const char *why_not)
+{
+    /* Without a supervisor there is nobody to tell; the channel's end says so in a moment. */
+    int ignored = channel_send_all(worker->plan->channel_fd, CHANNEL_TAKEN, NULL, 0, why_not,
+                                   strlen(why_not));
+    (void)ignored;
+}
+
+void worker_thread_applied(void *self, int error)
+{
+    struct worker *worker = self;
+
+    if (error < 0)
+        worker->apply_error = error;
+    if (--worker->applying_count > 0)
+        return;
+    if (worker->apply_error < 0)
+        log_notice(worker->ring, LOG_TOPIC_GENERAL, "a thread can't watch a new listener: %s",
+                   strerror(-worker->apply_error));
+    worker_tell_taken(worker, "");
+}
+
+/* Everything that can fail has been done: memory that runs out now ends the worker, and the
+ * supervisor starts another one, by the new configuration or the old. */
+static void config_apply(struct worker *worker, struct snapshot *snapshot, int log_fd)
+{
+    worker->before = worker->snapshot;
+    worker->snapshot = snapshot;
+    worker->apply_error = 0;
+    worker->applying_count = worker->thread_count;
+    worker_use_log(worker, snapshot->config, log_fd);
+    config_announce_rules(worker, snapshot);
+    worker_use_admin(worker);
+    for (unsigned i = 0; i < worker->thread_count; i++) {
+        int error = worker_thread_apply(worker->threads[i], snapshot);
+        ENSURE(error == 0);
+    }
+}
+
+static const char *config_why_not_taken(int error)
+{
+    static_assert(WORKER_SLOTS_MAX == 1024, "as the text says");
+    if (error == -ENOSPC)
+        return "adit has listened on 1,024 different addresses since its start, and counts by no "
+               "more; restart it";
+    return error < 0 ? strerror(-error) : "it drains";
+}
+
+void worker_take_config(struct worker *worker, struct channel_message *message)
+{
+    struct snapshot *snapshot = NULL;
+    int log_fd = -1;
+    int error = config_read_snapshot(worker, message, &snapshot, &log_fd);
+
+    ENSURE(error < 0 || snapshot != NULL);
+    if (message->fd_count > 0)
+        message_close_left(message, error == 0);
+    if (error < 0 && worker->state == WORKER_STARTING) {
+        worker_fail_to_start(worker, "taking its configuration", error);
+    } else if (worker->state == WORKER_STARTING) {
+        worker->snapshot = snapshot;
+        worker_use_log(worker, snapshot->config, log_fd);
+        config_announce_rules(worker, snapshot);
+        worker_start_if_complete(worker);
+    } else if (error == 0 && worker->state == WORKER_SERVING) {
+        config_apply(worker, snapshot, log_fd);
+    } else {
+        if (error == 0)
+            config_close_listeners(snapshot, worker->snapshot);
+        snapshot_release(snapshot);
+        worker_tell_taken(worker, config_why_not_taken(error));
+    }
+}
+
+static void reload_answer(struct worker *worker)
+{
+    const struct reload_result *result = &worker->result;
+
+    if (worker->control != NULL)
+        control_answer_reload(worker->control, result->asks, result->is_good, result->message);
+}
+
+void worker_thread_retired(void *self)
+{
+    struct worker *worker = self;
+
+    if (--worker->retiring_count > 0)
+        return;
+    worker_forget_before(worker);
+    reload_answer(worker);
+    int ignored = channel_send(worker->plan->channel_fd, CHANNEL_READY, -1);
+    (void)ignored;
+}
+
+void worker_end_reload(struct worker *worker, const struct channel_message *message)
+{
+    memcpy(worker->reload_answer, message->text, message->length + 1);
+    reload_result_parse(worker->reload_answer, &worker->result);
+    reload_report_note(&worker->report, clock_wall_ms(), worker->result.is_good,
+                       worker->plan->settings->config_path, worker->result.message);
+    worker_notice_reload(worker->ring, &worker->result, &worker->report);
+    if (worker->before == NULL || worker->state != WORKER_SERVING) {
+        reload_answer(worker);
+        return;
+    }
+    worker->retiring_count = worker->thread_count;
+    for (unsigned i = 0; i < worker->thread_count; i++)
+        worker_thread_retire(worker->threads[i]);
+}

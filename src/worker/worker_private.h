@@ -1,0 +1,130 @@
+/* The worker's main thread, for the files of worker/ that are parts of it. All of it lives on the
+ * main thread and its loop; what other threads may touch has a lock or is atomic, and its own
+ * header says so.
+ *
+ *   worker.c            creates and destroys the parts, starts the threads
+ *   worker_messages.c   hears the supervisor; drains and ends
+ *   worker_config.c     takes a configuration, at the start and at a reload
+ *   worker_views.c      what may be seen from outside: admin/views.h
+ *   worker_tunnels.c      lists and ends tunnels, on every thread
+ *   worker_events.c       passes on what happens; keeps the history
+ *   worker_explain.c      answers questions to the policy
+ *   worker_admin.c      the admin page's server
+ */
+#ifndef WORKER_WORKER_PRIVATE_H
+#define WORKER_WORKER_PRIVATE_H
+
+#include "admin/reload_report.h"
+#include "admin/views.h"
+#include "loop/loop.h"
+#include "observe/process_figures.h"
+#include "process/channel.h"
+#include "process/file_watch.h"
+#include "process/reload_result.h"
+#include "worker/snapshot.h"
+#include "worker/worker.h"
+
+/* Different addresses listened to in a worker's life. */
+#define WORKER_SLOTS_MAX 1024
+
+struct control;
+struct file_text;
+struct worker_admin;
+struct worker_events;
+struct worker_explain;
+struct worker_thread;
+struct worker_tunnels;
+
+enum worker_state { WORKER_STARTING, WORKER_SERVING, WORKER_DRAINING, WORKER_STATE_COUNT };
+
+struct worker {
+    const struct worker_plan *plan;
+    enum worker_state state;
+    int exit_status;
+    struct loop *loop;
+    struct log *log;
+    struct log_ring *ring;                       /* of the main thread */
+    struct watch channel;                        /* to the supervisor */
+    struct file_text *files[WATCHED_FILE_COUNT]; /* NULL: not yet */
+    struct snapshot *snapshot; /* what all threads go by, or are about to; NULL: none yet */
+    struct snapshot *before;   /* NULL, or while a reload goes on: what it replaces */
+    struct ip_endpoint slots_bound[WORKER_SLOTS_MAX]; /* every listener there ever was */
+    struct ip_endpoint slots_written[WORKER_SLOTS_MAX];
+    unsigned slot_count;
+
+    /* What the threads share. */
+    struct auth *auth;
+    struct limits *limits_shared;
+    struct dial_gate *dial_gate;
+    struct rule_names *rules;
+    struct room *room;
+    int tcp_memory_fd;
+
+    struct worker_thread *threads[SETTINGS_WORKERS_MAX];
+    unsigned thread_count;
+    unsigned stopped_count;  /* threads that accept no more */
+    unsigned done_count;     /* threads that ended */
+    unsigned applying_count; /* threads that do not go by the new snapshot yet */
+    unsigned retiring_count; /* threads that still listen to old listeners */
+    int apply_error;
+    char reload_answer[CHANNEL_TEXT_MAX + 1];
+    struct reload_result result; /* of `reload_answer` */
+    struct deadline drain_over;  /* while draining */
+
+    /* What shows it. */
+    struct views views;
+    struct process_meter meter;
+    struct reload_report report;
+    struct worker_tunnels *tunnels;
+    struct worker_events *events;
+    struct worker_explain *explain;
+    struct control *control; /* NULL: no control socket */
+    struct worker_admin *admin;
+};
+
+/* ---- worker.c */
+
+/* "serving", "draining"; static. */
+const char *worker_state_name(const struct worker *worker);
+/* Starts the threads when all is there that they need. */
+void worker_start_if_complete(struct worker *worker);
+
+/* ---- worker_messages.c */
+
+/* What a thread tells (worker_thread_owner). */
+void worker_thread_stopped_accepting(void *self);
+void worker_thread_is_done(void *self);
+
+/* On the channel; at its end, too, the worker drains. */
+void worker_channel_ready(struct watch *watch, uint32_t events);
+void worker_begin_drain(struct worker *worker);
+/* Of `drain_over`. */
+void worker_drain_time_passed(struct deadline *deadline);
+void worker_fail_to_start(struct worker *worker, const char *what, int error);
+
+/* ---- worker_config.c */
+
+void worker_thread_applied(void *self, int error);
+void worker_thread_retired(void *self);
+
+void worker_take_config(struct worker *worker, struct channel_message *message);
+/* "": taken. */
+void worker_tell_taken(struct worker *worker, const char *why_not);
+/* The supervisor has closed what only the old configuration listens to. */
+void worker_end_reload(struct worker *worker, const struct channel_message *message);
+/* What a reload has replaced serves nobody any more. */
+void worker_forget_before(struct worker *worker);
+/* The admin page goes by what is there now. */
+void worker_use_admin(struct worker *worker);
+/* Where the log goes, for a message. */
+const char *worker_log_name(const struct config *config);
+
+/* ---- worker_views.c */
+
+/* Fills `views`. */
+void worker_views_init(struct worker *worker);
+/* As admin/views.h has it: figures are atomic, every thread writes its own, so they are read at
+ * once. `self` is the worker. */
+void worker_read_stats(void *self, struct stats *ret_stats);
+
+#endif

@@ -1,0 +1,147 @@
+/* Questions about tunnels go round by round: every thread is asked the same, and when the last has
+ * answered, so is whoever asked. Who asks for the same list while a round goes on shares the next
+ * one, so that many who look cost the threads no more than one does. Each kill has a round of its
+ * own, since each is to know what it did.
+ */
+#include "worker/worker_tunnels.h"
+
+#include "worker/worker_private.h"
+#include "worker/worker_thread.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+struct worker_tunnels {
+    struct worker *worker;
+    struct list waiting; /* tunnels_query: for a round to begin */
+    struct list asking;  /* those that this round answers; may be empty */
+    struct task begin;
+    unsigned awaited_count; /* threads; 0: no round goes on */
+};
+
+static void tunnels_answer_round(struct worker_tunnels *tunnels,
+                                 const struct tunnels_answer *answer)
+{
+    while (!list_is_empty(&tunnels->asking)) {
+        struct tunnels_query *query =
+            container_of(tunnels->asking.next, struct tunnels_query, link);
+
+        list_remove(&query->link);
+        query->is_asked = false;
+        query->answered(query, answer);
+    }
+}
+
+static void tunnels_end_round(struct worker_tunnels *tunnels)
+{
+    struct worker *worker = tunnels->worker;
+    char *parts[SETTINGS_WORKERS_MAX];
+    size_t lengths[SETTINGS_WORKERS_MAX];
+    struct tunnels_answer answer = {.parts = parts, .lengths = lengths, .is_complete = true};
+
+    for (unsigned i = 0; i < worker->thread_count; i++) {
+        const struct worker_thread_answer part = worker_thread_take_answer(worker->threads[i]);
+
+        answer.tunnel_count += part.tunnel_count;
+        answer.is_complete &= !part.is_out_of_memory;
+        parts[answer.part_count] = part.lines;
+        lengths[answer.part_count] = part.length;
+        answer.part_count += part.lines != NULL;
+    }
+    tunnels_answer_round(tunnels, &answer);
+    for (size_t i = 0; i < answer.part_count; i++)
+        free(parts[i]);
+}
+
+static struct tunnels_query *tunnels_first_of(const struct list *queries)
+{
+    return container_of(queries->next, struct tunnels_query, link);
+}
+
+/* All who want the same as the one who has waited longest. */
+static void tunnels_gather(struct worker_tunnels *tunnels)
+{
+    const struct tunnels_query *first = tunnels_first_of(&tunnels->waiting);
+
+    for (struct list *link = tunnels->waiting.next; link != &tunnels->waiting;) {
+        struct tunnels_query *query = container_of(link, struct tunnels_query, link);
+
+        link = link->next;
+        if (query != first && (first->is_kill || query->is_kill ||
+                               !tunnel_filter_equals(&first->filter, &query->filter)))
+            continue;
+        list_remove(&query->link);
+        list_append(&tunnels->asking, &query->link);
+    }
+}
+
+static void tunnels_begin_round(struct task *task)
+{
+    struct worker_tunnels *tunnels = container_of(task, struct worker_tunnels, begin);
+
+    if (tunnels->awaited_count > 0 || list_is_empty(&tunnels->waiting))
+        return;
+    struct worker *worker = tunnels->worker;
+    tunnels_gather(tunnels);
+    const struct tunnels_query *query = tunnels_first_of(&tunnels->asking);
+    for (unsigned i = 0; i < worker->thread_count; i++)
+        if (worker_thread_ask(worker->threads[i], &query->filter, query->is_kill))
+            tunnels->awaited_count++;
+    if (tunnels->awaited_count > 0)
+        return;
+    tunnels_end_round(tunnels);
+    task_post(tunnels->worker->loop, task);
+}
+
+void worker_tunnels_thread_answered(void *self)
+{
+    struct worker *worker = self;
+    struct worker_tunnels *tunnels = worker->tunnels;
+
+    if (--tunnels->awaited_count > 0)
+        return;
+    tunnels_end_round(tunnels);
+    task_post(tunnels->worker->loop, &tunnels->begin);
+}
+
+void worker_tunnels_ask(void *self, struct tunnels_query *query)
+{
+    struct worker *worker = self;
+    struct worker_tunnels *tunnels = worker->tunnels;
+
+    REQUIRE(!query->is_asked);
+    query->is_asked = true;
+    list_append(&tunnels->waiting, &query->link);
+    task_post(tunnels->worker->loop, &tunnels->begin);
+}
+
+void worker_tunnels_cancel(void *self, struct tunnels_query *query)
+{
+    (void)self;
+    if (!query->is_asked)
+        return;
+    query->is_asked = false;
+    list_remove(&query->link);
+}
+
+int worker_tunnels_create(struct worker *worker, struct worker_tunnels **ret_tunnels)
+{
+    struct worker_tunnels *tunnels = calloc(1, sizeof(*tunnels));
+
+    if (tunnels == NULL)
+        return -ENOMEM;
+    tunnels->worker = worker;
+    list_init(&tunnels->waiting);
+    list_init(&tunnels->asking);
+    task_init(&tunnels->begin, tunnels_begin_round);
+    *ret_tunnels = tunnels;
+    return 0;
+}
+
+void worker_tunnels_destroy(struct worker_tunnels *tunnels)
+{
+    if (tunnels == NULL)
+        return;
+    task_cancel(&tunnels->begin);
+    free(tunnels);
+}

@@ -1,0 +1,23 @@
+/* Lists the open tunnels of all threads, or ends them: `ask_tunnels` of admin/views.h. */
+#ifndef WORKER_WORKER_TUNNELS_H
+#define WORKER_WORKER_TUNNELS_H
+
+#include "admin/views.h"
+#include "base/contract.h"
+
+struct worker;
+struct worker_tunnels;
+
+/* 0 or -errno. */
+int worker_tunnels_create(struct worker *worker, struct worker_tunnels **ret_tunnels) MUST_CHECK;
+/* Whoever asked is not answered any more. Harmless on NULL. */
+void worker_tunnels_destroy(struct worker_tunnels *tunnels);
+
+/* As admin/views.h has it; `self` is the worker. */
+void worker_tunnels_ask(void *self, struct tunnels_query *query);
+void worker_tunnels_cancel(void *self, struct tunnels_query *query);
+
+/* A thread has answered what it was asked (worker_thread_owner). */
+void worker_tunnels_thread_answered(void *self);
+
+#endif
