@@ -13,7 +13,7 @@ all: build-deps $(BUILD)/build.ninja ## build build/adit (release, with symbols)
 	@ninja -C $(BUILD)
 
 run: build-deps $(BUILD)/build.ninja ## build adit and run it on 127.0.0.1:10800
-	@ninja -C $(BUILD) adit
+	@ninja -C $(BUILD) adit adit-top
 	@exec $(BUILD)/adit
 
 test: test-deps all ## run every test but the zoo of real clients

@@ -5,7 +5,7 @@
 #include "cli/control_client.h"
 #include "cli/explain.h"
 #include "cli/options.h"
-#include "cli/top.h"
+#include "cli/top_program.h"
 #include "config/config.h"
 #include "process/bundle.h"
 #include "supervisor/supervisor.h"
@@ -85,7 +85,7 @@ static int ask_the_running_one(struct options *options)
     text_init(&text, path, sizeof(path));
     if (find_control(&options->settings, &text) < 0)
         return 1;
-    return options->command == COMMAND_TOP ? top_run(options->settings.control_path)
+    return options->command == COMMAND_TOP ? top_program_run(options->settings.control_path)
                                            : control_client_run(options);
 }
 

@@ -9,7 +9,7 @@
 
 #include "admin/json.h"
 #include "base/escape.h"
-#include "cli/top_text.h"
+#include "system/columns.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -242,7 +242,7 @@ static void read_row(const struct ps_line *line, struct row *ret_row)
 static void widen(struct layout *layout, const struct row *row)
 {
     for (size_t i = 0; i < COLUMN_COUNT; i++) {
-        size_t width = top_text_width(row->cells[i], layout->is_utf8);
+        size_t width = columns_width(row->cells[i], layout->is_utf8);
 
         layout->widths[i] = width > layout->widths[i] ? width : layout->widths[i];
         layout->is_empty[i] &= strcmp(row->cells[i], "-") == 0;
@@ -318,7 +318,7 @@ static void print_row(FILE *out, const struct row *row, const struct layout *lay
              used++)
             text_add_char(&text, ' ');
         if (columns[i].kind == COLUMN_TEXT)
-            top_text_add_fit(&text, row->cells[i], width, layout->is_utf8);
+            columns_add_fit(&text, row->cells[i], width, layout->is_utf8);
         else
             text_add(&text, row->cells[i]);
     }
@@ -330,7 +330,7 @@ static void print_row(FILE *out, const struct row *row, const struct layout *lay
 
 void ps_print_table(FILE *out, const struct ps_lines *lines, size_t width)
 {
-    struct layout layout = {.is_utf8 = top_text_is_utf8()};
+    struct layout layout = {.is_utf8 = columns_is_utf8()};
     struct row titles;
     struct row row;
 

@@ -15,6 +15,7 @@ from support.terminal import Terminal
 
 INSTALLED = {
     "bin/adit",
+    "libexec/adit/adit-top",
     "share/bash-completion/completions/adit",
     "share/fish/vendor_completions.d/adit.fish",
     "share/man/man5/adit.conf.5",
@@ -67,6 +68,11 @@ def test_what_is_installed(installed):
     assert files_below(installed) == INSTALLED
     done = subprocess.run([installed / "bin/adit", "-V"], capture_output=True, text=True, timeout=20)
     assert done.stdout.startswith("adit ")
+
+
+def test_top_is_found_where_it_was_installed(installed):
+    done = subprocess.run([installed / "bin/adit", "top"], capture_output=True, text=True, timeout=20)
+    assert (done.returncode, done.stderr) == (1, "adit: top needs a terminal; 'adit ps' and 'adit stats' don't\n")
 
 
 def test_each_place_is_installed_to_and_uninstalled_from_by_itself(tmp_path):

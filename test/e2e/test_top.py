@@ -3,8 +3,10 @@
 import json
 import os
 import re
+import shutil
 import signal
 import socket
+import subprocess
 import threading
 
 import pytest
@@ -430,6 +432,20 @@ def test_without_a_terminal(adit):
     done = run_adit("top", "-s", adit().socket_path)
     assert (done.returncode, done.stdout) == (1, "")
     assert re.fullmatch(r"adit: top needs a terminal; .*\n", done.stderr)
+
+
+def test_without_its_program(tmp_path):
+    alone = tmp_path / "adit"
+    shutil.copy(binary(), alone)
+    done = subprocess.run([alone, "top"], capture_output=True, text=True, timeout=20)
+    assert done.returncode == 1
+    assert done.stderr.startswith(f"adit: top is the program adit-top, and it is neither in {tmp_path} nor in ")
+    assert "'adit ps'" in done.stderr
+
+
+def test_the_proxy_does_not_load_ncurses():
+    needed = subprocess.run(["readelf", "-d", binary()], check=True, capture_output=True, text=True, timeout=20)
+    assert "libcares" in needed.stdout and "ncurses" not in needed.stdout
 
 
 def test_without_a_running_adit(top, tmp_path):

@@ -9,14 +9,14 @@
  * Signals come through a descriptor, so that the terminal is given back by plain code. Job control
  * (Ctrl-Z) is left to ncurses.
  */
-#include "cli/top.h"
+#include "top/top.h"
 
 #include "admin/control_socket.h"
 #include "admin/json.h"
-#include "cli/top_link.h"
-#include "cli/top_screen.h"
-#include "cli/top_ui.h"
 #include "system/clock.h"
+#include "top/top_link.h"
+#include "top/top_screen.h"
+#include "top/top_ui.h"
 
 #include <errno.h>
 #include <locale.h>

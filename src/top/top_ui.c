@@ -4,7 +4,7 @@
  * A kill is about the tunnel that was selected when `k` was pressed, whatever is selected when `y`
  * follows; any key but `y` takes it back.
  */
-#include "cli/top_ui.h"
+#include "top/top_ui.h"
 
 #include "base/text.h"
 

@@ -1,8 +1,8 @@
 /* What the user of `adit top` is doing, and what a key means then. No terminal, no clock. */
-#ifndef CLI_TOP_UI_H
-#define CLI_TOP_UI_H
+#ifndef TOP_TOP_UI_H
+#define TOP_TOP_UI_H
 
-#include "cli/top_model.h"
+#include "top/top_model.h"
 
 #include <stdbool.h>
 #include <stddef.h>

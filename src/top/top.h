@@ -1,6 +1,6 @@
 /* `adit top`: a live full-screen view of a running adit. */
-#ifndef CLI_TOP_H
-#define CLI_TOP_H
+#ifndef TOP_TOP_H
+#define TOP_TOP_H
 
 /* `path` NULL: the default control socket. Returns the exit status; the terminal is then as it was.
  */

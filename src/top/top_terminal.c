@@ -2,7 +2,7 @@
  * memory, and of a teletype it would make a try. Apart from the rest because term.h defines
  * `lines`, `columns` and a hundred more.
  */
-#include "cli/top_terminal.h"
+#include "top/top_terminal.h"
 
 #include <unistd.h>
 

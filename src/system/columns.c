@@ -1,7 +1,7 @@
 /* Values are taken apart character by character, by the locale's own functions, since a column may
  * take one byte or four, and a character one column or two.
  */
-#include "cli/top_text.h"
+#include "system/columns.h"
 
 #include <inttypes.h>
 #include <langinfo.h>
@@ -12,7 +12,7 @@
 
 enum { NUMBER_SIZE = 32 };
 
-bool top_text_is_utf8(void)
+bool columns_is_utf8(void)
 {
     return strcmp(nl_langinfo(CODESET), "UTF-8") == 0;
 }
@@ -37,7 +37,7 @@ static void add_scaled(struct text *out, double value, double base)
     text_add_char(out, units[unit]);
 }
 
-void top_text_add_bytes(struct text *out, double bytes)
+void columns_add_bytes(struct text *out, double bytes)
 {
     if (bytes < 1024)
         add_number(out, bytes, 0);
@@ -45,7 +45,7 @@ void top_text_add_bytes(struct text *out, double bytes)
         add_scaled(out, bytes, 1024);
 }
 
-void top_text_add_count(struct text *out, double count)
+void columns_add_count(struct text *out, double count)
 {
     if (count < 10000)
         add_number(out, count,
@@ -54,7 +54,7 @@ void top_text_add_count(struct text *out, double count)
         add_scaled(out, count, 1000);
 }
 
-void top_text_add_age(struct text *out, uint64_t ms)
+void columns_add_age(struct text *out, uint64_t ms)
 {
     uint64_t s = ms / 1000;
     char age[NUMBER_SIZE];
@@ -72,7 +72,7 @@ void top_text_add_age(struct text *out, uint64_t ms)
     text_add(out, age);
 }
 
-void top_text_add_moment(struct text *out, const char *moment, const char *today)
+void columns_add_moment(struct text *out, const char *moment, const char *today)
 {
     static const char form[] = "2026-01-31T12:00:00";
     enum { DATE = 10 };
@@ -87,7 +87,7 @@ void top_text_add_moment(struct text *out, const char *moment, const char *today
     text_add(out, " UTC");
 }
 
-const char *top_text_add_place(struct text *out, const char *error)
+const char *columns_add_place(struct text *out, const char *error)
 {
     const char *mark = ": error: ";
     const char *end = strstr(error, mark);
@@ -133,7 +133,7 @@ static struct glyph next_glyph(const char *value, bool is_utf8)
     return glyph;
 }
 
-size_t top_text_width(const char *value, bool is_utf8)
+size_t columns_width(const char *value, bool is_utf8)
 {
     size_t width = 0;
 
@@ -146,9 +146,9 @@ size_t top_text_width(const char *value, bool is_utf8)
     return width;
 }
 
-void top_text_add_fit(struct text *out, const char *value, size_t width, bool is_utf8)
+void columns_add_fit(struct text *out, const char *value, size_t width, bool is_utf8)
 {
-    bool is_cut = top_text_width(value, is_utf8) > width;
+    bool is_cut = columns_width(value, is_utf8) > width;
     size_t room = is_cut && width > 0 ? width - 1 : width;
     size_t used = 0;
 
@@ -172,8 +172,8 @@ void top_text_add_fit(struct text *out, const char *value, size_t width, bool is
         text_add_char(out, ' ');
 }
 
-void top_text_add_sparkline(struct text *out, const double values[], size_t count, size_t width,
-                            bool is_utf8)
+void columns_add_sparkline(struct text *out, const double values[], size_t count, size_t width,
+                           bool is_utf8)
 {
     static const char *const blocks[] = {"▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"};
     static const char *const letters[] = {"_", ".", ":", "-", "=", "+", "*", "#"};

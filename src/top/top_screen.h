@@ -1,9 +1,9 @@
 /* The terminal of `adit top`: its modes, what is drawn and what is typed. */
-#ifndef CLI_TOP_SCREEN_H
-#define CLI_TOP_SCREEN_H
+#ifndef TOP_TOP_SCREEN_H
+#define TOP_TOP_SCREEN_H
 
 #include "base/contract.h"
-#include "cli/top_ui.h"
+#include "top/top_ui.h"
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,6 +1,6 @@
 /* An answer ends with the connection. Its memory is kept for the next one, which will be as long.
  */
-#include "cli/top_link.h"
+#include "top/top_link.h"
 
 #include "admin/control_socket.h"
 

@@ -5,7 +5,7 @@
  * Everything the user sees of it is `rows`, an array of pointers that is made anew whenever the
  * answer, the filter or the order changes. The selection is kept as an id, since rows move.
  */
-#include "cli/top_model.h"
+#include "top/top_model.h"
 
 #include "admin/json.h"
 

@@ -1,6 +1,6 @@
 /* One question at a time to the control socket, without waiting for the answer. */
-#ifndef CLI_TOP_LINK_H
-#define CLI_TOP_LINK_H
+#ifndef TOP_TOP_LINK_H
+#define TOP_TOP_LINK_H
 
 #include "base/contract.h"
 

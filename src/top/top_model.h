@@ -1,8 +1,8 @@
 /* What `adit top` knows: figures with their recent past, and tunnels in the order and choice that
  * the user wants. No clock, no descriptor, no terminal.
  */
-#ifndef CLI_TOP_MODEL_H
-#define CLI_TOP_MODEL_H
+#ifndef TOP_TOP_MODEL_H
+#define TOP_TOP_MODEL_H
 
 #include "base/contract.h"
 #include "base/hash.h"

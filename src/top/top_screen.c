@@ -6,10 +6,10 @@
  * Columns of the table: those that are most asked for stay when the window is narrow; what is left
  * goes first to what is usual in a column, then to what is longer now.
  */
-#include "cli/top_screen.h"
+#include "top/top_screen.h"
 
-#include "cli/top_terminal.h"
-#include "cli/top_text.h"
+#include "system/columns.h"
+#include "top/top_terminal.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -87,7 +87,7 @@ int top_screen_create(struct top_screen **ret_screen)
 
     if (screen == NULL)
         return -ENOMEM;
-    screen->is_utf8 = top_text_is_utf8();
+    screen->is_utf8 = columns_is_utf8();
     screen->terminal = top_terminal_is_usable() ? newterm(NULL, stdout, stdin) : NULL;
     if (screen->terminal == NULL) {
         free(screen);
@@ -170,11 +170,11 @@ static int put(const struct top_screen *screen, int row, int column, attr_t styl
 {
     char cut[LINE_SIZE];
     struct text text;
-    size_t width = top_text_width(string, screen->is_utf8);
+    size_t width = columns_width(string, screen->is_utf8);
     size_t room = column < screen->columns ? (size_t)(screen->columns - column) : 0;
 
     text_init(&text, cut, sizeof(cut));
-    top_text_add_fit(&text, string, width < room ? width : room, screen->is_utf8);
+    columns_add_fit(&text, string, width < room ? width : room, screen->is_utf8);
     attrset((int)style);
     mvaddstr(row, column, cut);
     attrset(A_NORMAL);
@@ -185,7 +185,7 @@ static int put(const struct top_screen *screen, int row, int column, attr_t styl
 static void put_right(const struct top_screen *screen, int row, int column, attr_t style,
                       const char *string)
 {
-    int start = screen->columns - (int)top_text_width(string, screen->is_utf8);
+    int start = screen->columns - (int)columns_width(string, screen->is_utf8);
 
     if (start > column)
         put(screen, row, start, style, string);
@@ -224,13 +224,13 @@ static void draw_head(struct top_screen *screen, const struct top_ui *ui)
     column = put(screen, 0, column + 2,
                  A_BOLD | paint(screen, is_serving ? COLOUR_GOOD : COLOUR_NOTE), model->state);
     text_add(begin_line(screen, &line), "up ");
-    top_text_add_age(&line, model->uptime_s * 1000);
+    columns_add_age(&line, model->uptime_s * 1000);
     column = put(screen, 0, column + 2, A_NORMAL, screen->line);
     double asked = top_model_gauge(model, TOP_GAUGE_ASKED);
     if (asked > 0) {
         text_add(begin_line(screen, &line), top_gauge_name(TOP_GAUGE_ASKED));
         text_add_char(&line, ' ');
-        top_text_add_count(&line, asked);
+        columns_add_count(&line, asked);
         column = put(screen, 0, column + 2, A_NORMAL, screen->line);
     }
     if (ui->is_paused)
@@ -247,9 +247,9 @@ static size_t write_banner(struct top_screen *screen, const struct top_model *mo
 
     strftime(date, sizeof(date), "%F", gmtime_r(&now, &today));
     text_add(begin_line(screen, &line), "reload failed at ");
-    top_text_add_moment(&line, model->reload_time, date);
+    columns_add_moment(&line, model->reload_time, date);
     text_add(&line, ": ");
-    const char *error = top_text_add_place(&line, model->reload_error);
+    const char *error = columns_add_place(&line, model->reload_error);
     size_t start = line.length;
     text_add(&line, error);
     return start;
@@ -261,7 +261,7 @@ static int banner_rows(struct top_screen *screen, const struct top_model *model)
     if (model->reload_error[0] == '\0')
         return 0;
     write_banner(screen, model);
-    bool is_long = top_text_width(screen->line, screen->is_utf8) > (size_t)screen->columns;
+    bool is_long = columns_width(screen->line, screen->is_utf8) > (size_t)screen->columns;
     return is_long && screen->rows >= 2 * ROWS_MIN ? 2 : 1;
 }
 
@@ -297,16 +297,16 @@ static void draw_gauge(struct top_screen *screen, const struct top_model *model,
 
     text_init(&text, number, sizeof(number));
     if (gauge <= TOP_GAUGE_DOWN) {
-        top_text_add_bytes(&text, value);
+        columns_add_bytes(&text, value);
         text_add(&text, "/s");
     } else {
-        top_text_add_count(&text, value);
+        columns_add_count(&text, value);
     }
     put(screen, row, column, A_NORMAL, top_gauge_name(gauge));
     put(screen, row, column + LABEL_WIDTH + 1 + VALUE_WIDTH - (int)text.length, A_BOLD, number);
     if (room > 0) {
-        top_text_add_sparkline(begin_line(screen, &text), model->gauges[gauge],
-                               model->history_count, (size_t)room, screen->is_utf8);
+        columns_add_sparkline(begin_line(screen, &text), model->gauges[gauge], model->history_count,
+                              (size_t)room, screen->is_utf8);
         put(screen, row, column + LABEL_WIDTH + 1 + VALUE_WIDTH + 1, paint(screen, colours[gauge]),
             screen->line);
     }
@@ -420,13 +420,13 @@ static void add_number(struct text *out, enum column column, const struct top_tu
     uint64_t rate = tunnel->up_rate + tunnel->down_rate;
 
     if (column == COLUMN_AGE) {
-        top_text_add_age(out, tunnel->duration_ms);
+        columns_add_age(out, tunnel->duration_ms);
     } else if (column == COLUMN_UP) {
-        top_text_add_bytes(out, (double)tunnel->up_bytes);
+        columns_add_bytes(out, (double)tunnel->up_bytes);
     } else if (column == COLUMN_DOWN) {
-        top_text_add_bytes(out, (double)tunnel->down_bytes);
+        columns_add_bytes(out, (double)tunnel->down_bytes);
     } else if (rate > 0) {
-        top_text_add_bytes(out, (double)rate);
+        columns_add_bytes(out, (double)rate);
         text_add(out, "/s");
     } else {
         text_add(out, "-");
@@ -443,7 +443,7 @@ static void add_cell(const struct top_screen *screen, struct text *out, enum col
     if (field != TOP_FIELD_COUNT) {
         const char *value = tunnel->texts[field];
 
-        top_text_add_fit(out, value[0] != '\0' ? value : "-", width, screen->is_utf8);
+        columns_add_fit(out, value[0] != '\0' ? value : "-", width, screen->is_utf8);
         return;
     }
     text_init(&text, number, sizeof(number));
@@ -466,11 +466,11 @@ static void add_title(const struct top_screen *screen, struct text *out, enum co
     text_add(&text, row->title);
     if (row->sort == model->sort)
         text_add(&text, arrow);
-    size_t title_width = top_text_width(title, screen->is_utf8);
+    size_t title_width = columns_width(title, screen->is_utf8);
     for (size_t i = title_width; row->field == TOP_FIELD_COUNT && i < width; i++)
         text_add_char(out, ' ');
-    top_text_add_fit(out, title, row->field == TOP_FIELD_COUNT ? title_width : width,
-                     screen->is_utf8);
+    columns_add_fit(out, title, row->field == TOP_FIELD_COUNT ? title_width : width,
+                    screen->is_utf8);
 }
 
 /* `tunnel` NULL: the titles. */
@@ -495,7 +495,7 @@ static void draw_row(struct top_screen *screen, const struct top_model *model,
         else
             add_title(screen, &line, column, widths[column], model);
     }
-    for (size_t i = top_text_width(screen->line, screen->is_utf8); i < (size_t)screen->columns; i++)
+    for (size_t i = columns_width(screen->line, screen->is_utf8); i < (size_t)screen->columns; i++)
         text_add_char(&line, ' ');
     put(screen, row, 0, style, screen->line);
 }
@@ -555,7 +555,7 @@ static void flow_add(struct flow *flow, const char *label, const char *value)
     enum { GAP = 3 };
     struct top_screen *screen = flow->screen;
     int width =
-        (int)(top_text_width(label, screen->is_utf8) + 1 + top_text_width(value, screen->is_utf8));
+        (int)(columns_width(label, screen->is_utf8) + 1 + columns_width(value, screen->is_utf8));
 
     if (flow->column > 0 && flow->column + width > screen->columns) {
         flow->row++;
@@ -578,7 +578,7 @@ static void flow_add_bytes(struct flow *flow, const char *label, uint64_t bytes,
     text_init(&text, value, sizeof(value));
     text_add_decimal(&text, bytes);
     text_add(&text, " (");
-    top_text_add_bytes(&text, (double)rate);
+    columns_add_bytes(&text, (double)rate);
     text_add(&text, "/s)");
     flow_add(flow, label, value);
 }
@@ -595,7 +595,7 @@ static int flow_details(struct top_screen *screen, const struct top_tunnel *tunn
         if (tunnel->texts[i][0] != '\0')
             flow_add(&flow, top_field_name((enum top_field)i), tunnel->texts[i]);
     text_init(&text, age, sizeof(age));
-    top_text_add_age(&text, tunnel->duration_ms);
+    columns_add_age(&text, tunnel->duration_ms);
     flow_add(&flow, "age", age);
     flow_add_bytes(&flow, "up_bytes", tunnel->up_bytes, tunnel->up_rate);
     flow_add_bytes(&flow, "down_bytes", tunnel->down_bytes, tunnel->down_rate);
@@ -688,11 +688,11 @@ static void draw_question(struct top_screen *screen, const struct top_ui *ui, in
 
     text_add(begin_line(screen, &line), "kill ");
     text_add(&line, ui->kill_text);
-    size_t width = top_text_width(screen->line, screen->is_utf8);
+    size_t width = columns_width(screen->line, screen->is_utf8);
     char cut[LINE_SIZE];
     struct text question;
     text_init(&question, cut, sizeof(cut));
-    top_text_add_fit(&question, screen->line, width < room ? width : room, screen->is_utf8);
+    columns_add_fit(&question, screen->line, width < room ? width : room, screen->is_utf8);
     text_add(&question, answers);
     put(screen, row, 0, A_BOLD | paint(screen, COLOUR_BAD), cut);
 }

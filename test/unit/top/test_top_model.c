@@ -8,9 +8,9 @@
 
 #include "admin/reload_report.h"
 #include "admin/stats.h"
-#include "cli/top_model.h"
-#include "cli/top_text.h"
-#include "cli/top_ui.h"
+#include "system/columns.h"
+#include "top/top_model.h"
+#include "top/top_ui.h"
 
 #include <errno.h>
 #include <locale.h>
@@ -386,10 +386,10 @@ static void test_numbers(void **state)
 
     for (size_t i = 0; i < ARRAY_LENGTH(rows); i++) {
         text_init(&text, buffer, sizeof(buffer));
-        top_text_add_bytes(&text, rows[i].value);
+        columns_add_bytes(&text, rows[i].value);
         assert_string_equal(buffer, rows[i].bytes);
         text_init(&text, buffer, sizeof(buffer));
-        top_text_add_count(&text, rows[i].value);
+        columns_add_count(&text, rows[i].value);
         assert_string_equal(buffer, rows[i].count);
     }
 }
@@ -407,7 +407,7 @@ static void test_ages(void **state)
 
     for (size_t i = 0; i < ARRAY_LENGTH(rows); i++) {
         text_init(&text, buffer, sizeof(buffer));
-        top_text_add_age(&text, rows[i].s * 1000 + 999);
+        columns_add_age(&text, rows[i].s * 1000 + 999);
         assert_string_equal(buffer, rows[i].age);
     }
 }
@@ -442,7 +442,7 @@ static void test_texts_fit(void **state)
 
     for (size_t i = 0; i < ARRAY_LENGTH(rows); i++) {
         text_init(&text, buffer, sizeof(buffer));
-        top_text_add_fit(&text, rows[i].value, rows[i].width, rows[i].is_utf8);
+        columns_add_fit(&text, rows[i].value, rows[i].width, rows[i].is_utf8);
         assert_string_equal(buffer, rows[i].shown);
     }
 }
@@ -455,19 +455,19 @@ static void test_sparklines(void **state)
     struct text text;
 
     text_init(&text, buffer, sizeof(buffer));
-    top_text_add_sparkline(&text, values, ARRAY_LENGTH(values), 9, true);
+    columns_add_sparkline(&text, values, ARRAY_LENGTH(values), 9, true);
     assert_string_equal(buffer, "▁▂▃▄▅▆▇█▁");
     text_init(&text, buffer, sizeof(buffer));
-    top_text_add_sparkline(&text, zeros, 2, 4, false);
+    columns_add_sparkline(&text, zeros, 2, 4, false);
     assert_string_equal(buffer, "  __");
     text_init(&text, buffer, sizeof(buffer));
-    top_text_add_sparkline(&text, values, 2, 2, false);
+    columns_add_sparkline(&text, values, 2, 2, false);
     assert_string_equal(buffer, "#_");
     for (int i = 1; i < 5000; i++) {
         double highest = i * 1000.0 / 1003; /* times 7 and by itself it is not always 7 */
 
         text_init(&text, buffer, sizeof(buffer));
-        top_text_add_sparkline(&text, &highest, 1, 1, false);
+        columns_add_sparkline(&text, &highest, 1, 1, false);
         assert_string_equal(buffer, "#");
     }
 }

@@ -1,6 +1,6 @@
 /* Whether the terminal that $TERM names is known and can do what a full screen needs. */
-#ifndef CLI_TOP_TERMINAL_H
-#define CLI_TOP_TERMINAL_H
+#ifndef TOP_TOP_TERMINAL_H
+#define TOP_TOP_TERMINAL_H
 
 #include <stdbool.h>
 
