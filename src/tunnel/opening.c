@@ -596,18 +596,14 @@ uint64_t opening_began_ms(const struct tunnel *tunnel)
     return tunnel->opening->began_ms;
 }
 
-struct stream *opening_take_target(struct tunnel *tunnel)
+void opening_hand_over(struct tunnel *tunnel, struct relay_plan *plan)
 {
-    struct stream *target = tunnel->opening->target;
+    struct opening *opening = tunnel->opening;
 
-    tunnel->opening->target = NULL;
-    return target;
-}
-
-const void *opening_early_bytes(const struct tunnel *tunnel, size_t *ret_length)
-{
-    *ret_length = tunnel->opening->early_length;
-    return tunnel->opening->early;
+    plan->ends[RELAY_TARGET] = opening->target;
+    plan->early[RELAY_CLIENT] =
+        (struct relay_early){.bytes = opening->early, .length = opening->early_length};
+    opening->target = NULL;
 }
 
 void opening_free(struct tunnel *tunnel)

@@ -10,8 +10,9 @@
 #include "tunnel/tunnel_error.h"
 
 #include <stdbool.h>
-#include <stddef.h>
 #include <stdint.h>
+
+struct relay_plan;
 
 /* Makes tunnel->opening. False: no memory. */
 bool opening_create(struct tunnel *tunnel, const struct tunnel_request *request,
@@ -27,10 +28,10 @@ void opening_refuse(struct tunnel *tunnel, enum tunnel_error error, const char *
 /* What it has waited for so far, in vain or not, is told in the log as well. */
 void opening_note_waits(struct tunnel *tunnel);
 
-/* For the relay, in TUNNEL_ESTABLISHED: when the request came, the dialled end (whoever takes it
- * closes it), and the bytes behind the request head (NULL: none; they live as long as this). */
+/* In TUNNEL_ESTABLISHED: when the request came. */
 uint64_t opening_began_ms(const struct tunnel *tunnel);
-struct stream *opening_take_target(struct tunnel *tunnel);
-const void *opening_early_bytes(const struct tunnel *tunnel, size_t *ret_length);
+/* In TUNNEL_ESTABLISHED: what the relay starts with, but for the client. The plan takes the dialled
+ * end; the bytes behind the request head live as long as the opening. */
+void opening_hand_over(struct tunnel *tunnel, struct relay_plan *plan);
 
 #endif

@@ -435,17 +435,29 @@ static void look_again(struct deadline *deadline)
     relay_drive(relay);
 }
 
-int relay_start(struct relay *relay, struct tunnel_env *env, struct throttle *throttle,
-                struct stream *client, struct stream *target, const void *early,
-                size_t early_length, void (*on_ended)(struct relay *, enum closed_by))
+/* 0, or -ENOMEM: nothing is kept. */
+static int relay_keep_early(struct relay *relay, const struct relay_early *early)
+{
+    int error = 0;
+
+    for (unsigned from = 0; error == 0 && from < RELAY_ENDS; from++) {
+        if (early[from].length > 0)
+            error = stash_put(relay, from, early[from].bytes, early[from].length);
+    }
+    for (unsigned from = 0; error < 0 && from < RELAY_ENDS; from++)
+        stash_drop(relay, from);
+    return error;
+}
+
+int relay_start(struct relay *relay, struct tunnel_env *env, const struct relay_plan *plan)
 {
     uint64_t now_ms = loop_now_ms(env->loop);
 
     *relay = (struct relay){
         .env = env,
-        .throttle = throttle,
-        .ends = {client, target},
-        .on_ended = on_ended,
+        .throttle = plan->throttle,
+        .ends = {plan->ends[RELAY_CLIENT], plan->ends[RELAY_TARGET]},
+        .on_ended = plan->on_ended,
         .started_ms = now_ms,
         .started_turn = loop_turn_number(env->loop),
         .active_ms = now_ms,
@@ -455,10 +467,11 @@ int relay_start(struct relay *relay, struct tunnel_env *env, struct throttle *th
     task_init(&relay->again, next_turn);
     for (unsigned from = 0; from < RELAY_ENDS; from++)
         relay->halves[from].is_pipe_refused = env->relays->limits.mode == RELAY_COPY;
-    if (early_length > 0 && stash_put(relay, RELAY_CLIENT, early, early_length) < 0)
-        return -ENOMEM;
-    stream_observe(client, end_ready, relay);
-    stream_observe(target, end_ready, relay);
+    int error = relay_keep_early(relay, plan->early);
+    if (error < 0)
+        return error;
+    for (unsigned end = 0; end < RELAY_ENDS; end++)
+        stream_observe(relay->ends[end], end_ready, relay);
     relay_drive(relay);
     return 0;
 }

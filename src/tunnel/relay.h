@@ -56,12 +56,24 @@ struct relay {
     bool is_flowing;    /* both ways, unhindered: wants and deadline are set for that */
 };
 
-/* Takes both streams; `throttle` (or NULL) stays the caller's. `early` bytes go to the target
- * before anything else: copied. The target is not read in this turn. on_ended comes once, maybe
- * from within; both streams are closed by then. 0, or -ENOMEM: nothing was taken. */
-int relay_start(struct relay *relay, struct tunnel_env *env, struct throttle *throttle,
-                struct stream *client, struct stream *target, const void *early,
-                size_t early_length, void (*on_ended)(struct relay *, enum closed_by)) MUST_CHECK;
+/* What a relay starts with. */
+struct relay_plan {
+    struct stream *ends[RELAY_ENDS]; /* taken */
+    /* What an end sent already goes to the other one before anything else; copied. Length 0: none.
+     */
+    struct relay_early {
+        const void *bytes;
+        size_t length;
+    } early[RELAY_ENDS];
+    struct throttle *throttle; /* NULL: as fast as it can; stays the caller's */
+    /* Comes once, maybe from within; both streams are closed by then. */
+    void (*on_ended)(struct relay *relay, enum closed_by closed_by);
+};
+
+/* Nothing is sent to the client in this turn: some drop what comes glued behind the success. 0, or
+ * -ENOMEM: nothing was taken. */
+int relay_start(struct relay *relay, struct tunnel_env *env,
+                const struct relay_plan *plan) MUST_CHECK;
 /* Closes both ends now, with a reset or without; on_ended is not called. */
 void relay_stop(struct relay *relay, bool is_reset);
 /* Payload so far; index RELAY_CLIENT counts what came from the client. */

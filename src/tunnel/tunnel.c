@@ -218,20 +218,22 @@ void tunnel_end(struct tunnel *tunnel, enum closed_by closed_by)
 void tunnel_relay(struct tunnel *tunnel, struct stream *client)
 {
     struct tunnel_env *env = tunnel->env;
-    struct stream *target = opening_take_target(tunnel);
-    size_t early_length;
-    const void *early = opening_early_bytes(tunnel, &early_length);
+    struct relay_plan plan = {
+        .ends = {client},
+        .throttle = tunnel_throttle(tunnel),
+        .on_ended = relay_ended,
+    };
 
     tunnel->opening_ms = (uint32_t)(loop_now_ms(env->loop) - opening_began_ms(tunnel));
+    opening_hand_over(tunnel, &plan);
     tunnel_move_to(tunnel, TUNNEL_RELAYING);
     list_append(&env->tunnels, &tunnel->link);
     tunnel_log_open(tunnel);
     relief_watch(env->relief);
-    int error = relay_start(&tunnel->relay, env, tunnel_throttle(tunnel), client, target, early,
-                            early_length, relay_ended);
+    int error = relay_start(&tunnel->relay, env, &plan);
     if (error < 0) {
-        stream_close(client, true);
-        stream_close(target, true);
+        stream_close(plan.ends[RELAY_CLIENT], true);
+        stream_close(plan.ends[RELAY_TARGET], true);
         relay_ended(&tunnel->relay, CLOSED_BY_NO_MEMORY);
         return;
     }

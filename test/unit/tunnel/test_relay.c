@@ -1,0 +1,244 @@
+/* tunnel/relay between two ends in memory: what it starts with. What may happen on the way, fault
+ * by fault, is in test/sim.
+ */
+#include "net/stream.h" /* first: cmocka makes a macro of `skip` */
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "loop/loop.h"
+#include "observe/counters.h"
+#include "tunnel/relay.h"
+#include "tunnel/relay_env.h"
+#include "tunnel/tunnel_env.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { BYTES_MAX = 4096 };
+
+/* An end that takes everything at once. */
+struct fake {
+    struct stream stream;
+    char arrived[BYTES_MAX]; /* from its peer, to be read */
+    size_t arrived_length;
+    size_t consumed;
+    char written[BYTES_MAX + 1]; /* to its peer */
+    size_t written_length;
+    bool has_fin;
+    bool is_broken;
+    bool is_shut;
+    bool is_closed;
+    bool is_reset; /* it was closed so */
+};
+
+static ssize_t fake_read(struct stream *stream, void *buffer, size_t size)
+{
+    struct fake *fake = container_of(stream, struct fake, stream);
+    size_t left = fake->arrived_length - fake->consumed;
+    size_t count = left < size ? left : size;
+
+    assert_false(fake->is_closed);
+    if (fake->is_broken)
+        return -ECONNRESET;
+    if (count < size && !fake->has_fin)
+        stream->ready &= (uint8_t)~STREAM_READABLE;
+    if (count == 0)
+        return fake->has_fin ? 0 : -EAGAIN;
+    memcpy(buffer, fake->arrived + fake->consumed, count);
+    fake->consumed += count;
+    return (ssize_t)count;
+}
+
+static ssize_t fake_write(struct stream *stream, const void *bytes, size_t length)
+{
+    struct fake *fake = container_of(stream, struct fake, stream);
+
+    assert_false(fake->is_closed || fake->is_shut);
+    assert_true(length <= BYTES_MAX - fake->written_length);
+    memcpy(fake->written + fake->written_length, bytes, length);
+    fake->written_length += length;
+    return (ssize_t)length;
+}
+
+static int fake_shutdown_write(struct stream *stream)
+{
+    container_of(stream, struct fake, stream)->is_shut = true;
+    return 0;
+}
+
+static void fake_close(struct stream *stream, bool is_reset)
+{
+    struct fake *fake = container_of(stream, struct fake, stream);
+
+    assert_false(fake->is_closed);
+    fake->is_closed = true;
+    fake->is_reset = is_reset;
+}
+
+static void fake_want(struct stream *stream, unsigned wanted)
+{
+}
+
+static int fake_kernel_fd(const struct stream *stream)
+{
+    return -1;
+}
+
+static size_t fake_unacknowledged(const struct stream *stream)
+{
+    return 0;
+}
+
+static const struct stream_kind fake_kind = {
+    .read = fake_read,
+    .write = fake_write,
+    .shutdown_write = fake_shutdown_write,
+    .close = fake_close,
+    .want = fake_want,
+    .kernel_fd = fake_kernel_fd,
+    .unacknowledged = fake_unacknowledged,
+};
+
+struct fixture {
+    struct loop *loop;
+    struct counters counters;
+    struct relay_env *relays;
+    struct tunnel_env env;
+    struct fake ends[RELAY_ENDS];
+    struct relay relay;
+    bool is_ended;
+    enum closed_by closed_by;
+};
+
+static void on_ended(struct relay *relay, enum closed_by closed_by)
+{
+    struct fixture *fixture = container_of(relay, struct fixture, relay);
+
+    assert_false(fixture->is_ended);
+    fixture->is_ended = true;
+    fixture->closed_by = closed_by;
+}
+
+static int set_up(void **state)
+{
+    const struct relay_limits limits = {.mode = RELAY_COPY, .stash_bytes = 1 << 20};
+    struct fixture *fixture = calloc(1, sizeof(*fixture));
+
+    assert_non_null(fixture);
+    assert_int_equal(loop_create(&fixture->loop), 0);
+    assert_int_equal(
+        relay_env_create(fixture->loop, &limits, &fixture->counters, NULL, &fixture->relays), 0);
+    fixture->env = (struct tunnel_env){
+        .loop = fixture->loop,
+        .relays = fixture->relays,
+        .counters = &fixture->counters,
+        .timeouts = {.idle_ms = 600000, .half_closed_ms = 600000, .stuck_ms = 600000},
+    };
+    for (unsigned end = 0; end < RELAY_ENDS; end++)
+        fixture->ends[end].stream = (struct stream){.kind = &fake_kind, .ready = STREAM_WRITABLE};
+    *state = fixture;
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    struct fixture *fixture = *state;
+
+    if (!fixture->is_ended)
+        relay_stop(&fixture->relay, true);
+    assert_true(fixture->ends[RELAY_CLIENT].is_closed && fixture->ends[RELAY_TARGET].is_closed);
+    relay_env_destroy(fixture->relays);
+    loop_destroy(fixture->loop);
+    free(fixture);
+    return 0;
+}
+
+static void start(struct fixture *fixture, struct relay_plan plan)
+{
+    plan.ends[RELAY_CLIENT] = &fixture->ends[RELAY_CLIENT].stream;
+    plan.ends[RELAY_TARGET] = &fixture->ends[RELAY_TARGET].stream;
+    plan.on_ended = on_ended;
+    assert_int_equal(relay_start(&fixture->relay, &fixture->env, &plan), 0);
+}
+
+static void arrive(struct fixture *fixture, enum relay_end from, const char *bytes)
+{
+    struct fake *fake = &fixture->ends[from];
+
+    memcpy(fake->arrived + fake->arrived_length, bytes, strlen(bytes));
+    fake->arrived_length += strlen(bytes);
+    fake->stream.ready |= STREAM_READABLE;
+    if (fake->stream.on_ready != NULL)
+        fake->stream.on_ready(&fake->stream, fake->stream.observer);
+}
+
+static void end(struct fixture *fixture, enum relay_end from)
+{
+    struct fake *fake = &fixture->ends[from];
+
+    fake->has_fin = true;
+    fake->stream.ready |= STREAM_READABLE | STREAM_PEER_CLOSED;
+    fake->stream.on_ready(&fake->stream, fake->stream.observer);
+}
+
+static const struct relay_early hello = {.bytes = "hello ", .length = 6};
+static const struct relay_early welcome = {.bytes = "welcome ", .length = 8};
+
+/* Each end has sent something before the relay: it is passed on first. */
+static void test_early_bytes_of_either_end_go_first(void **state)
+{
+    struct fixture *fixture = *state;
+
+    arrive(fixture, RELAY_CLIENT, "world");
+    arrive(fixture, RELAY_TARGET, "home");
+    start(fixture, (struct relay_plan){.early = {hello, welcome}});
+    assert_string_equal(fixture->ends[RELAY_TARGET].written, "hello world");
+    assert_int_equal(loop_turn(fixture->loop), 0);
+    assert_string_equal(fixture->ends[RELAY_CLIENT].written, "welcome home");
+    assert_int_equal(relay_bytes(&fixture->relay, RELAY_CLIENT), 11);
+    assert_int_equal(relay_bytes(&fixture->relay, RELAY_TARGET), 12);
+}
+
+/* Some clients drop what comes glued behind the success. */
+static void test_the_client_gets_nothing_in_the_turn_of_the_success(void **state)
+{
+    struct fixture *fixture = *state;
+
+    start(fixture, (struct relay_plan){.early = {[RELAY_TARGET] = welcome}});
+    assert_int_equal(fixture->ends[RELAY_CLIENT].written_length, 0);
+    assert_int_equal(loop_turn(fixture->loop), 0);
+    assert_string_equal(fixture->ends[RELAY_CLIENT].written, "welcome ");
+}
+
+static void test_ends_are_passed_on(void **state)
+{
+    struct fixture *fixture = *state;
+
+    start(fixture, (struct relay_plan){.early = {hello, welcome}});
+    end(fixture, RELAY_CLIENT);
+    assert_true(fixture->ends[RELAY_TARGET].is_shut);
+    assert_int_equal(loop_turn(fixture->loop), 0);
+    end(fixture, RELAY_TARGET);
+    assert_true(fixture->is_ended);
+    assert_int_equal(fixture->closed_by, CLOSED_BY_CLIENT_EOF);
+    assert_string_equal(fixture->ends[RELAY_CLIENT].written, "welcome ");
+    assert_false(fixture->ends[RELAY_CLIENT].is_reset || fixture->ends[RELAY_TARGET].is_reset);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_early_bytes_of_either_end_go_first, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_the_client_gets_nothing_in_the_turn_of_the_success,
+                                        set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_ends_are_passed_on, set_up, tear_down),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
