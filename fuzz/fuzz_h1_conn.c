@@ -137,7 +137,7 @@ static size_t fake_unacknowledged(const struct stream *stream)
     return 0;
 }
 
-static void fake_keep_alive(struct stream *stream)
+static void fake_grew_old(struct stream *stream)
 {
 }
 
@@ -147,9 +147,10 @@ static const struct stream_kind fake_kind = {
     .shutdown_write = fake_shutdown_write,
     .close = fake_close,
     .want = fake_want,
-    .kernel_fd = fake_kernel_fd,
+    .kernel_read_fd = fake_kernel_fd,
+    .kernel_write_fd = fake_kernel_fd,
     .unacknowledged = fake_unacknowledged,
-    .keep_alive = fake_keep_alive,
+    .grew_old = fake_grew_old,
 };
 
 static void tell(unsigned bits)

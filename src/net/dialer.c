@@ -164,11 +164,8 @@ static void attempt_ready(struct stream *stream, void *observer)
         finish(dial, attempt);
         return;
     }
-    int error = 0;
-    socklen_t size = sizeof(error);
-    if (getsockopt(stream_kernel_fd(stream), SOL_SOCKET, SO_ERROR, &error, &size) < 0)
-        error = errno;
-    note_failure(dial, &attempt->address, error != 0 ? -error : -ECONNRESET);
+    int error = stream_error(stream);
+    note_failure(dial, &attempt->address, error != 0 ? error : -ECONNRESET);
     stream_close(stream, false);
     attempt->stream = NULL;
     dial->open_count--;

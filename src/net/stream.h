@@ -1,5 +1,5 @@
 /* One ordered byte stream. TCP is the first kind; TLS, an HTTP/2 stream and the tests' fake are
- * others.
+ * others. A kind's own things are asked for in its own header (net/tcp_stream.h), not here.
  *
  * A stream has one observer at a time (set by whoever owns the stream at the moment) and tells it
  * when something becomes possible. `ready` is what is known to be possible now: it is set by events
@@ -7,6 +7,19 @@
  *
  * Contract: the observer is told of *changes* only. After taking over a stream, or after it begins
  * to want something, look at `ready` before waiting.
+ *
+ * A handshake (TCP's of one that is dialled, TLS's) comes before the first byte. As long as it goes
+ * on the stream is neither readable nor writable, and reading and writing say -EAGAIN. Who waits
+ * for its end wants STREAM_WRITABLE, which comes when it is done; STREAM_BROKEN, which is always
+ * told, says that it failed, and stream_error why. Who only reads and writes need not know of it:
+ * an end of writing that is asked for meanwhile is sent behind the handshake. How long it may last
+ * is the owner's to bound.
+ *
+ * A kind may wrap another stream, as TLS wraps TCP. From its creation on the outer stream owns the
+ * inner one: it alone observes it, wants from it and closes it (with the same `is_reset`), and
+ * nobody else touches it. Events go inwards to outwards: the inner stream tells the outer one, that
+ * turns what it hears into its own `ready`, and tells its observer. That observer may close the
+ * outer stream in the middle of it; both live until the end of the turn.
  */
 #ifndef NET_STREAM_H
 #define NET_STREAM_H
@@ -23,7 +36,6 @@ enum stream_ready {
     STREAM_WRITABLE = 2,
     STREAM_PEER_CLOSED = 4, /* the peer sent its FIN (bytes may still wait before it) */
     STREAM_BROKEN = 8,      /* reset or error; what arrived before can still be read */
-    STREAM_URGENT = 16,     /* urgent data was seen: splice would stop at its mark for good */
 };
 
 struct stream;
@@ -49,20 +61,28 @@ struct stream_kind {
     /* Which of STREAM_READABLE and STREAM_WRITABLE the observer waits for; the others may come,
      * too. */
     void (*want)(struct stream *stream, unsigned wanted);
-    /* The descriptor when bytes may bypass us (splice), else -1. */
-    int (*kernel_fd)(const struct stream *stream);
+    /* Why it broke: -errno, each time the same; 0: it did not, or nobody knows. Contract: only of
+     * one that is broken. Reading may show a plain end from then on. */
+    int (*error)(struct stream *stream);
+    /* The descriptors whose bytes may bypass us (splice), on their way in and out; -1: none may,
+     * and none will any more. */
+    int (*kernel_read_fd)(const struct stream *stream);
+    int (*kernel_write_fd)(const struct stream *stream);
     /* Bytes written that the peer has not acknowledged; SIZE_MAX when that can't be found out. */
     size_t (*unacknowledged)(const struct stream *stream);
-    /* Switches keepalive on (60 s idle, 10 s apart, 6 probes). Best effort. */
-    void (*keep_alive)(struct stream *stream);
+    /* It has lived for longer than most do: time for what those had no need of (on TCP that was
+     * dialled, keepalive). Best effort. */
+    void (*grew_old)(struct stream *stream);
 };
 
 struct stream {
     const struct stream_kind *kind;
     void (*on_ready)(struct stream *stream, void *observer);
     void *observer;
-    uint8_t ready;  /* enum stream_ready bits */
-    uint8_t wanted; /* private to the kind */
+    uint8_t ready;     /* enum stream_ready bits */
+    uint8_t wanted;    /* private to the kind, and so are: */
+    uint8_t kind_bits; /* what it likes */
+    uint8_t broken_by; /* why, once that is known: errno */
 };
 
 static inline void stream_observe(struct stream *stream, void (*on_ready)(struct stream *, void *),
@@ -112,9 +132,19 @@ static inline void stream_want(struct stream *stream, unsigned wanted)
     stream->kind->want(stream, wanted);
 }
 
-static inline int stream_kernel_fd(const struct stream *stream)
+static inline int stream_error(struct stream *stream)
 {
-    return stream->kind->kernel_fd(stream);
+    return stream->kind->error(stream);
+}
+
+static inline int stream_kernel_read_fd(const struct stream *stream)
+{
+    return stream->kind->kernel_read_fd(stream);
+}
+
+static inline int stream_kernel_write_fd(const struct stream *stream)
+{
+    return stream->kind->kernel_write_fd(stream);
 }
 
 static inline size_t stream_unacknowledged(const struct stream *stream)
@@ -122,9 +152,9 @@ static inline size_t stream_unacknowledged(const struct stream *stream)
     return stream->kind->unacknowledged(stream);
 }
 
-static inline void stream_keep_alive(struct stream *stream)
+static inline void stream_grew_old(struct stream *stream)
 {
-    stream->kind->keep_alive(stream);
+    stream->kind->grew_old(stream);
 }
 
 #endif

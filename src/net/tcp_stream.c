@@ -5,6 +5,11 @@
  * come) or at an urgent mark (reading stops there with bytes behind it); then only EAGAIN or 0
  * clears it. Whoever opens the socket has made urgent bytes ordinary ones (SO_OOBINLINE) before any
  * can come: a mark that arrives between an event and the read is met before an event tells of it.
+ * Splice would stop at such a mark for good, so once one was seen nobody gets the descriptor to
+ * read from any more.
+ *
+ * The kernel tells an error once, to whoever comes first: a read, a write, or stream_error. So it
+ * is kept.
  */
 #include "net/tcp_stream.h"
 
@@ -21,6 +26,10 @@
 #include <sys/epoll.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
+
+enum tcp_bits {
+    TCP_URGENT_SEEN = 1,
+};
 
 /* A socket that is writable takes at least so much. */
 static const size_t room_of_a_segment = 4 * 1024;
@@ -51,14 +60,37 @@ static void tcp_events(struct watch *watch, uint32_t events)
     if (events & EPOLLOUT)
         bits |= STREAM_WRITABLE;
     if (events & EPOLLPRI)
-        bits |= STREAM_URGENT | STREAM_READABLE;
+        bits |= STREAM_READABLE;
     if (events & (EPOLLRDHUP | EPOLLHUP))
         bits |= STREAM_PEER_CLOSED | STREAM_READABLE;
     if (events & EPOLLERR)
         bits |= STREAM_BROKEN | STREAM_READABLE | STREAM_WRITABLE;
+    if (events & EPOLLPRI)
+        stream->kind_bits |= TCP_URGENT_SEEN;
     stream->ready |= (uint8_t)bits;
     if (bits & (stream->wanted | STREAM_BROKEN))
         stream->on_ready(stream, stream->observer);
+}
+
+/* What a call failed with: -errno. */
+static int tcp_failed(struct stream *stream)
+{
+    if (errno != EAGAIN)
+        stream->broken_by = (uint8_t)errno;
+    return -errno;
+}
+
+static int tcp_error(struct stream *stream)
+{
+    int error = 0;
+    socklen_t size = sizeof(error);
+
+    if (stream->broken_by == 0) {
+        if (getsockopt(tcp_of(stream)->watch.fd, SOL_SOCKET, SO_ERROR, &error, &size) < 0)
+            error = errno;
+        stream->broken_by = (uint8_t)error;
+    }
+    return -stream->broken_by;
 }
 
 static ssize_t tcp_read(struct stream *stream, void *buffer, size_t size)
@@ -67,10 +99,11 @@ static ssize_t tcp_read(struct stream *stream, void *buffer, size_t size)
 
     if (count < 0) {
         stream->ready &= (uint8_t)~STREAM_READABLE;
-        return -errno;
+        return tcp_failed(stream);
     }
     bool is_short = (size_t)count < size;
-    bool may_hide_more = stream->ready & (STREAM_PEER_CLOSED | STREAM_URGENT);
+    bool may_hide_more =
+        (stream->ready & STREAM_PEER_CLOSED) || (stream->kind_bits & TCP_URGENT_SEEN);
     if (count == 0 || (is_short && !may_hide_more))
         stream->ready &= (uint8_t)~STREAM_READABLE;
     return count;
@@ -82,7 +115,7 @@ static ssize_t tcp_peek(struct stream *stream, void *buffer, size_t size)
 
     if (count <= 0)
         stream->ready &= (uint8_t)~STREAM_READABLE;
-    return count < 0 ? -errno : count;
+    return count < 0 ? tcp_failed(stream) : count;
 }
 
 static int tcp_skip(struct stream *stream, void *buffer, size_t length)
@@ -104,7 +137,7 @@ static ssize_t tcp_write(struct stream *stream, const void *bytes, size_t length
 
     if (count < 0) {
         stream->ready &= (uint8_t)~STREAM_WRITABLE;
-        return -errno;
+        return tcp_failed(stream);
     }
     if ((size_t)count < length)
         stream->ready &= (uint8_t)~STREAM_WRITABLE;
@@ -168,7 +201,12 @@ static void tcp_want(struct stream *stream, unsigned wanted)
     stream->wanted = (uint8_t)wanted;
 }
 
-static int tcp_kernel_fd(const struct stream *stream)
+static int tcp_kernel_read_fd(const struct stream *stream)
+{
+    return stream->kind_bits & TCP_URGENT_SEEN ? -1 : tcp_of(stream)->watch.fd;
+}
+
+static int tcp_kernel_write_fd(const struct stream *stream)
 {
     return tcp_of(stream)->watch.fd;
 }
@@ -182,7 +220,7 @@ static size_t tcp_unacknowledged(const struct stream *stream)
     return (size_t)count;
 }
 
-static void tcp_keep_alive(struct stream *stream)
+static void tcp_grew_old(struct stream *stream)
 {
     int fd = tcp_of(stream)->watch.fd;
     int on = 1;
@@ -205,9 +243,11 @@ static const struct stream_kind tcp_kind = {
     .shutdown_write = tcp_shutdown_write,
     .close = tcp_close,
     .want = tcp_want,
-    .kernel_fd = tcp_kernel_fd,
+    .error = tcp_error,
+    .kernel_read_fd = tcp_kernel_read_fd,
+    .kernel_write_fd = tcp_kernel_write_fd,
     .unacknowledged = tcp_unacknowledged,
-    .keep_alive = tcp_keep_alive,
+    .grew_old = tcp_grew_old,
 };
 
 int tcp_stream_create(struct loop *loop, int fd, unsigned ready_bits, struct stream **ret_stream)

@@ -24,7 +24,7 @@ void pump_splice_flush(struct relay *relay, unsigned from)
     struct stream *sink = half_sink(relay, from);
 
     while (half->pipe->length > 0) {
-        ssize_t count = splice(half->pipe->read_fd, NULL, stream_kernel_fd(sink), NULL,
+        ssize_t count = splice(half->pipe->read_fd, NULL, stream_kernel_write_fd(sink), NULL,
                                half->pipe->length, SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
 
         if (count < 0 && errno == EAGAIN) {
@@ -82,7 +82,7 @@ static ssize_t move(struct relay *relay, unsigned from, size_t size)
 {
     struct half *half = &relay->halves[from];
     struct stream *source = half_source(relay, from);
-    ssize_t count = splice(stream_kernel_fd(source), NULL, half->pipe->write_fd, NULL, size,
+    ssize_t count = splice(stream_kernel_read_fd(source), NULL, half->pipe->write_fd, NULL, size,
                            SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
     int error = count < 0 ? errno : 0;
 
@@ -108,7 +108,7 @@ ssize_t pump_splice(struct relay *relay, unsigned from)
     struct stream *sink = half_sink(relay, from);
 
     REQUIRE(half->pipe == NULL);
-    if (stream_kernel_fd(half_source(relay, from)) < 0 || stream_kernel_fd(sink) < 0) {
+    if (stream_kernel_read_fd(half_source(relay, from)) < 0 || stream_kernel_write_fd(sink) < 0) {
         half->is_pipe_refused = true;
         return pump_copy(relay, from);
     }

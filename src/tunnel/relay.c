@@ -27,8 +27,8 @@
  * difference to chats beside bulk flows. */
 static const size_t budget_bytes = PIPE_BYTES;
 
-/* Most tunnels are gone by then, and need no keepalive. */
-static const uint64_t keep_alive_after_ms = 30 * 1000;
+/* Most tunnels are gone by then. */
+static const uint64_t old_after_ms = 30 * 1000;
 static const uint16_t reset_wait_first_ms = 10;
 static const uint16_t reset_wait_most_ms = 1000;
 static const uint64_t reset_patience_ms = 15 * 1000;
@@ -151,8 +151,6 @@ static ssize_t pump(struct relay *relay, unsigned from)
 {
     struct half *half = &relay->halves[from];
 
-    if (half_source(relay, from)->ready & STREAM_URGENT)
-        half->is_pipe_refused = true;
     bool is_spliced = is_bulk(relay, from) && !half->is_pipe_refused && !half->is_sink_ended;
     return is_spliced ? pump_splice(relay, from) : pump_copy(relay, from);
 }
@@ -335,12 +333,12 @@ static uint64_t next_look_ms(const struct relay *relay)
     enum closed_by ignored;
     uint64_t now_ms = loop_now_ms(relay->env->loop);
     uint64_t at_ms = relay->active_ms + patience_ms(relay, &ignored);
-    uint64_t keep_alive_ms = relay->started_ms + keep_alive_after_ms;
+    uint64_t old_ms = relay->started_ms + old_after_ms;
 
     if (relay->reset_wait_ms != 0 && now_ms + relay->reset_wait_ms < at_ms)
         at_ms = now_ms + relay->reset_wait_ms;
-    if (!relay->is_kept_alive && keep_alive_ms < at_ms)
-        at_ms = keep_alive_ms;
+    if (!relay->is_old && old_ms < at_ms)
+        at_ms = old_ms;
     for (unsigned from = 0; from < RELAY_ENDS; from++) {
         if (is_throttled(relay, from) && throttle_wakes_ms(relay->throttle, from) < at_ms)
             at_ms = throttle_wakes_ms(relay->throttle, from);
@@ -423,9 +421,9 @@ static void look_again(struct deadline *deadline)
     enum closed_by closed_by;
 
     forgive_throttling(relay, now_ms);
-    if (!relay->is_kept_alive && now_ms >= relay->started_ms + keep_alive_after_ms) {
-        relay->is_kept_alive = true;
-        stream_keep_alive(relay->ends[RELAY_TARGET]);
+    if (!relay->is_old && now_ms >= relay->started_ms + old_after_ms) {
+        relay->is_old = true;
+        stream_grew_old(relay->ends[RELAY_TARGET]);
     }
     if (relay->reset_wait_ms == 0 && now_ms >= relay->active_ms + patience_ms(relay, &closed_by)) {
         relay_end(relay, closed_by, false, false);

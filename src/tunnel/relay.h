@@ -52,8 +52,8 @@ struct relay {
     uint8_t closed_by;             /* enum closed_by; CLOSED_BY_COUNT until the first end is seen */
     bool is_reset[RELAY_ENDS];     /* this end reset its connection */
     bool is_out_of_memory;
-    bool is_kept_alive; /* keepalive is on for the dialled end */
-    bool is_flowing;    /* both ways, unhindered: wants and deadline are set for that */
+    bool is_old;     /* the dialled end was told */
+    bool is_flowing; /* both ways, unhindered: wants and deadline are set for that */
 };
 
 /* What a relay starts with. */

@@ -136,7 +136,8 @@ static void test_little_room_is_none(void **state)
     fill(fixture);
     fixture->is_told = false;
     assert_int_equal(
-        getsockopt(stream_kernel_fd(fixture->stream), SOL_SOCKET, SO_SNDBUF, &limit, &size), 0);
+        getsockopt(stream_kernel_write_fd(fixture->stream), SOL_SOCKET, SO_SNDBUF, &limit, &size),
+        0);
     for (size_t taken = 0; room == 0; room = stream_room(fixture->stream)) {
         ssize_t count = recv(fixture->peer_fd, fixture->bytes, PIECE_BYTES, 0);
         assert_true(count > 0);

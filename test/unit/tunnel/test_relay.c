@@ -101,7 +101,8 @@ static const struct stream_kind fake_kind = {
     .shutdown_write = fake_shutdown_write,
     .close = fake_close,
     .want = fake_want,
-    .kernel_fd = fake_kernel_fd,
+    .kernel_read_fd = fake_kernel_fd,
+    .kernel_write_fd = fake_kernel_fd,
     .unacknowledged = fake_unacknowledged,
 };
 
