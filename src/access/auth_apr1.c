@@ -9,7 +9,7 @@
 #include <stdint.h>
 #include <string.h>
 
-enum { MD5_SIZE = 16, SALT_MAX = 8, ROUNDS = 1000 };
+enum { MD5_SIZE = 16, APR1_SALT_MAX = 8, APR1_ROUNDS = 1000 };
 
 static const char prefix[] = "$apr1$";
 
@@ -20,13 +20,13 @@ struct apr1 {
     bool is_failed;
 };
 
-static void begin(struct apr1 *apr1)
+static void apr1_begin(struct apr1 *apr1)
 {
     if (EVP_DigestInit_ex(apr1->context, EVP_md5(), NULL) != 1)
         apr1->is_failed = true;
 }
 
-static void add(struct apr1 *apr1, const void *bytes, size_t length)
+static void apr1_add(struct apr1 *apr1, const void *bytes, size_t length)
 {
     if (EVP_DigestUpdate(apr1->context, bytes, length) != 1)
         apr1->is_failed = true;
@@ -34,15 +34,15 @@ static void add(struct apr1 *apr1, const void *bytes, size_t length)
 
 static void add_password(struct apr1 *apr1)
 {
-    add(apr1, apr1->password, apr1->password_length);
+    apr1_add(apr1, apr1->password, apr1->password_length);
 }
 
 static void add_salt(struct apr1 *apr1)
 {
-    add(apr1, apr1->salt, apr1->salt_length);
+    apr1_add(apr1, apr1->salt, apr1->salt_length);
 }
 
-static void end(struct apr1 *apr1, uint8_t digest[MD5_SIZE])
+static void apr1_end(struct apr1 *apr1, uint8_t digest[MD5_SIZE])
 {
     if (EVP_DigestFinal_ex(apr1->context, digest, NULL) != 1)
         apr1->is_failed = true;
@@ -50,42 +50,42 @@ static void end(struct apr1 *apr1, uint8_t digest[MD5_SIZE])
 
 static void first_digest(struct apr1 *apr1, uint8_t digest[MD5_SIZE])
 {
-    begin(apr1);
+    apr1_begin(apr1);
     add_password(apr1);
     add_salt(apr1);
     add_password(apr1);
-    end(apr1, digest);
+    apr1_end(apr1, digest);
 
-    begin(apr1);
+    apr1_begin(apr1);
     add_password(apr1);
-    add(apr1, prefix, sizeof(prefix) - 1);
+    apr1_add(apr1, prefix, sizeof(prefix) - 1);
     add_salt(apr1);
     for (size_t left = apr1->password_length; left > 0; left -= left < MD5_SIZE ? left : MD5_SIZE)
-        add(apr1, digest, left < MD5_SIZE ? left : MD5_SIZE);
+        apr1_add(apr1, digest, left < MD5_SIZE ? left : MD5_SIZE);
     for (size_t bits = apr1->password_length; bits > 0; bits >>= 1)
-        add(apr1, bits & 1 ? "" : apr1->password, 1); /* "": its NUL */
-    end(apr1, digest);
+        apr1_add(apr1, bits & 1 ? "" : apr1->password, 1); /* "": its NUL */
+    apr1_end(apr1, digest);
 }
 
 static void stretch(struct apr1 *apr1, uint8_t digest[MD5_SIZE])
 {
-    for (unsigned round = 0; round < ROUNDS; round++) {
+    for (unsigned round = 0; round < APR1_ROUNDS; round++) {
         bool is_odd = round & 1;
 
-        begin(apr1);
+        apr1_begin(apr1);
         if (is_odd)
             add_password(apr1);
         else
-            add(apr1, digest, MD5_SIZE);
+            apr1_add(apr1, digest, MD5_SIZE);
         if (round % 3 != 0)
             add_salt(apr1);
         if (round % 7 != 0)
             add_password(apr1);
         if (is_odd)
-            add(apr1, digest, MD5_SIZE);
+            apr1_add(apr1, digest, MD5_SIZE);
         else
             add_password(apr1);
-        end(apr1, digest);
+        apr1_end(apr1, digest);
     }
 }
 
@@ -99,7 +99,7 @@ static char *add_digits(char *out, uint32_t bits, unsigned count)
     return out;
 }
 
-static void print(const struct apr1 *apr1, const uint8_t digest[MD5_SIZE], char *out)
+static void apr1_print(const struct apr1 *apr1, const uint8_t digest[MD5_SIZE], char *out)
 {
     memcpy(out, prefix, sizeof(prefix) - 1);
     out += sizeof(prefix) - 1;
@@ -130,13 +130,13 @@ bool auth_apr1(const char *password, const char *setting, char ret_text[APR1_TEX
 
     if (apr1.context == NULL)
         return false;
-    if (apr1.salt_length > SALT_MAX)
-        apr1.salt_length = SALT_MAX;
+    if (apr1.salt_length > APR1_SALT_MAX)
+        apr1.salt_length = APR1_SALT_MAX;
     first_digest(&apr1, digest);
     stretch(&apr1, digest);
     EVP_MD_CTX_free(apr1.context);
     if (!apr1.is_failed)
-        print(&apr1, digest, ret_text);
+        apr1_print(&apr1, digest, ret_text);
     explicit_bzero(digest, sizeof(digest));
     return !apr1.is_failed;
 }

@@ -13,7 +13,7 @@
  * forgotten. */
 enum { ENTRIES_MAX = 8192 };
 
-struct entry {
+struct memory_entry {
     struct hash_link link;
     struct list age_link;
     uint64_t since_ms;
@@ -31,7 +31,7 @@ void auth_memory_init(struct auth_memory *memory, const struct hash_seed *seed)
     memory->seed = *seed;
 }
 
-static void forget(struct auth_memory *memory, struct entry *entry)
+static void memory_forget(struct auth_memory *memory, struct memory_entry *entry)
 {
     hash_table_remove(&memory->table, &entry->link);
     list_remove(&entry->age_link);
@@ -39,30 +39,31 @@ static void forget(struct auth_memory *memory, struct entry *entry)
     free(entry);
 }
 
-static struct entry *oldest(struct auth_memory *memory)
+static struct memory_entry *oldest(struct auth_memory *memory)
 {
-    return container_of(memory->oldest_first.next, struct entry, age_link);
+    return container_of(memory->oldest_first.next, struct memory_entry, age_link);
 }
 
 void auth_memory_finish(struct auth_memory *memory)
 {
     while (!list_is_empty(&memory->oldest_first))
-        forget(memory, oldest(memory));
+        memory_forget(memory, oldest(memory));
 }
 
 static void forget_expired(struct auth_memory *memory, uint64_t now_ms, uint64_t life_ms)
 {
     while (!list_is_empty(&memory->oldest_first) && now_ms >= oldest(memory)->since_ms + life_ms)
-        forget(memory, oldest(memory));
+        memory_forget(memory, oldest(memory));
 }
 
-static struct entry *find(struct auth_memory *memory, const uint8_t key[AUTH_DIGEST_SIZE])
+static struct memory_entry *memory_find(struct auth_memory *memory,
+                                        const uint8_t key[AUTH_DIGEST_SIZE])
 {
     uint64_t hash = hash_bytes(&memory->seed, key, AUTH_DIGEST_SIZE);
     struct hash_link *link = hash_table_first(&memory->table, hash);
 
     for (; link != NULL; link = hash_table_next(link)) {
-        struct entry *entry = container_of(link, struct entry, link);
+        struct memory_entry *entry = container_of(link, struct memory_entry, link);
 
         if (memcmp(entry->key, key, AUTH_DIGEST_SIZE) == 0)
             return entry;
@@ -70,15 +71,15 @@ static struct entry *find(struct auth_memory *memory, const uint8_t key[AUTH_DIG
     return NULL;
 }
 
-static struct entry *find_or_add(struct auth_memory *memory, const uint8_t key[AUTH_DIGEST_SIZE],
-                                 uint64_t now_ms)
+static struct memory_entry *find_or_add(struct auth_memory *memory,
+                                        const uint8_t key[AUTH_DIGEST_SIZE], uint64_t now_ms)
 {
-    struct entry *entry = find(memory, key);
+    struct memory_entry *entry = memory_find(memory, key);
 
     if (entry != NULL)
         return entry;
     if (memory->count == ENTRIES_MAX)
-        forget(memory, oldest(memory));
+        memory_forget(memory, oldest(memory));
     entry = calloc(1, sizeof(*entry));
     if (entry == NULL)
         return NULL;
@@ -91,7 +92,7 @@ static struct entry *find_or_add(struct auth_memory *memory, const uint8_t key[A
     return entry;
 }
 
-static void renew(struct auth_memory *memory, struct entry *entry, uint64_t now_ms)
+static void memory_renew(struct auth_memory *memory, struct memory_entry *entry, uint64_t now_ms)
 {
     entry->since_ms = now_ms;
     list_remove(&entry->age_link);
@@ -102,18 +103,18 @@ void auth_success_add(struct auth_memory *memory, const uint8_t digest[AUTH_DIGE
                       uint64_t now_ms)
 {
     forget_expired(memory, now_ms, AUTH_SUCCESS_MS);
-    struct entry *entry = find_or_add(memory, digest, now_ms);
+    struct memory_entry *entry = find_or_add(memory, digest, now_ms);
     if (entry != NULL)
-        renew(memory, entry, now_ms);
+        memory_renew(memory, entry, now_ms);
 }
 
 bool auth_success_use(struct auth_memory *memory, const uint8_t digest[AUTH_DIGEST_SIZE],
                       uint64_t now_ms)
 {
     forget_expired(memory, now_ms, AUTH_SUCCESS_MS);
-    struct entry *entry = find(memory, digest);
+    struct memory_entry *entry = memory_find(memory, digest);
     if (entry != NULL)
-        renew(memory, entry, now_ms);
+        memory_renew(memory, entry, now_ms);
     return entry != NULL;
 }
 
@@ -125,14 +126,14 @@ static void make_client_key(const struct ip_address *client, uint8_t ret_key[AUT
     memcpy(ret_key, &key, sizeof(key));
 }
 
-static struct entry *find_client(struct auth_memory *memory, const struct ip_address *client,
-                                 uint64_t now_ms)
+static struct memory_entry *find_client(struct auth_memory *memory, const struct ip_address *client,
+                                        uint64_t now_ms)
 {
     uint8_t key[AUTH_DIGEST_SIZE];
 
     forget_expired(memory, now_ms, AUTH_FAILURES_MS);
     make_client_key(client, key);
-    return find(memory, key);
+    return memory_find(memory, key);
 }
 
 static uint64_t guess_of(const uint8_t digest[AUTH_DIGEST_SIZE])
@@ -143,7 +144,7 @@ static uint64_t guess_of(const uint8_t digest[AUTH_DIGEST_SIZE])
     return guess;
 }
 
-static bool has_guess(const struct entry *entry, uint64_t guess)
+static bool has_guess(const struct memory_entry *entry, uint64_t guess)
 {
     for (unsigned i = 0; entry != NULL && i < entry->guess_count; i++) {
         if (entry->guesses[i] == guess)
@@ -159,7 +160,7 @@ void auth_failure_add(struct auth_memory *memory, const struct ip_address *clien
 
     forget_expired(memory, now_ms, AUTH_FAILURES_MS);
     make_client_key(client, key);
-    struct entry *entry = find_or_add(memory, key, now_ms);
+    struct memory_entry *entry = find_or_add(memory, key, now_ms);
     if (entry == NULL)
         return;
     if (told_ms > entry->told_ms)
@@ -178,7 +179,7 @@ bool auth_failure_is_known(struct auth_memory *memory, const struct ip_address *
 bool auth_failures_are_told(struct auth_memory *memory, const struct ip_address *client,
                             uint64_t now_ms)
 {
-    const struct entry *entry = find_client(memory, client, now_ms);
+    const struct memory_entry *entry = find_client(memory, client, now_ms);
 
     return entry == NULL || now_ms >= entry->told_ms;
 }
@@ -186,7 +187,7 @@ bool auth_failures_are_told(struct auth_memory *memory, const struct ip_address 
 bool auth_failures_are_many(struct auth_memory *memory, const struct ip_address *client,
                             uint64_t now_ms)
 {
-    const struct entry *entry = find_client(memory, client, now_ms);
+    const struct memory_entry *entry = find_client(memory, client, now_ms);
 
     return entry != NULL && entry->guess_count == AUTH_FAILURES_MAX;
 }

@@ -12,7 +12,7 @@
 #include <string.h>
 #include <sys/random.h>
 
-struct entry {
+struct users_entry {
     struct hash_link link;
     const char *name;
     const char *hash;
@@ -23,7 +23,7 @@ struct auth_users {
     struct hash_seed seed;
     struct hash_table table;
     struct hash_link **buckets;
-    struct entry *entries;
+    struct users_entry *entries;
     char *texts;
     const char *costliest;
     bool is_mixed;
@@ -38,7 +38,7 @@ static void destroy(struct auth_users *users)
     free(users);
 }
 
-static int allocate(struct auth_users *users, const struct auth_user *from, size_t count)
+static int users_allocate(struct auth_users *users, const struct auth_user *from, size_t count)
 {
     size_t bucket_count = 16;
     size_t bytes = 1;
@@ -56,7 +56,7 @@ static int allocate(struct auth_users *users, const struct auth_user *from, size
     return 0;
 }
 
-static const char *copy(char **at, const char *text)
+static const char *users_copy_text(char **at, const char *text)
 {
     size_t size = strlen(text) + 1;
     char *start = *at;
@@ -71,11 +71,11 @@ static void fill(struct auth_users *users, const struct auth_user *from, size_t 
     char *at = users->texts;
 
     for (size_t i = 0; i < count; i++) {
-        struct entry *entry = &users->entries[i];
+        struct users_entry *entry = &users->entries[i];
         size_t length = strlen(from[i].name);
 
-        entry->name = copy(&at, from[i].name);
-        entry->hash = copy(&at, from[i].hash);
+        entry->name = users_copy_text(&at, from[i].name);
+        entry->hash = users_copy_text(&at, from[i].hash);
         if (auth_users_find(users, entry->name, length) == NULL)
             hash_table_insert(&users->table, &entry->link,
                               hash_bytes(&users->seed, entry->name, length));
@@ -90,7 +90,7 @@ int auth_users_create(const struct auth_user *users, size_t count, size_t costli
     REQUIRE(count == 0 || costliest < count);
     if (made == NULL)
         return -ENOMEM;
-    int error = allocate(made, users, count);
+    int error = users_allocate(made, users, count);
     if (error == 0 && getrandom(&made->seed, sizeof(made->seed), 0) != (ssize_t)sizeof(made->seed))
         error = -EIO;
     if (error < 0) {
@@ -124,7 +124,7 @@ const char *auth_users_find(const struct auth_users *users, const char *name, si
         hash_table_first(&users->table, hash_bytes(&users->seed, name, length));
 
     for (; link != NULL; link = hash_table_next(link)) {
-        const struct entry *entry = container_of(link, struct entry, link);
+        const struct users_entry *entry = container_of(link, struct users_entry, link);
 
         if (strlen(entry->name) == length && memcmp(entry->name, name, length) == 0)
             return entry->hash;

@@ -40,7 +40,7 @@ void dial_gate_destroy(struct dial_gate *gate)
     free(gate);
 }
 
-static void let_in(struct dial_gate *gate)
+static void dial_gate_let_in(struct dial_gate *gate)
 {
     struct fair_place *place;
 
@@ -82,6 +82,6 @@ void dial_gate_leave(struct dial_gate *gate, struct dial_pass *pass)
     if (!pass->is_told && !pass->place.is_waiting)
         letter_take_back(pass->loop, &pass->letter);
     fair_line_leave(&gate->line, &pass->place);
-    let_in(gate);
+    dial_gate_let_in(gate);
     pthread_mutex_unlock(&gate->lock);
 }

@@ -17,7 +17,7 @@
 #include <sys/random.h>
 
 enum {
-    BUCKETS = 4096,
+    LIMITS_BUCKETS = 4096,
     IDLE_MS = 1000,
     IDLE_MAX = 16384, /* under 3 MiB; beyond, the longest idle ones go early */
     RATE_UNIT = 1000, /* a new tunnel; the bucket gains `rate` of these a millisecond */
@@ -57,7 +57,7 @@ struct limits {
     struct list idle;
     struct hash_seed seed;
     struct hash_table holders;
-    struct hash_link *buckets[BUCKETS];
+    struct hash_link *buckets[LIMITS_BUCKETS];
 };
 
 const char *limit_name(enum limit limit)
@@ -78,14 +78,14 @@ int limits_create(struct limits **ret_limits)
     }
     pthread_mutex_init(&limits->lock, NULL);
     list_init(&limits->idle);
-    hash_table_init(&limits->holders, limits->buckets, BUCKETS);
+    hash_table_init(&limits->holders, limits->buckets, LIMITS_BUCKETS);
     *ret_limits = limits;
     return 0;
 }
 
 /* ---- holders ---- */
 
-static void forget(struct limits *limits, struct limit_holder *holder)
+static void limits_forget(struct limits *limits, struct limit_holder *holder)
 {
     list_remove(&holder->idle_link);
     limits->idle_count--;
@@ -104,13 +104,13 @@ static void forget_idle(struct limits *limits, uint64_t now_ms)
     while (
         !list_is_empty(&limits->idle) &&
         (limits->idle_count > IDLE_MAX || now_ms >= longest_idle(limits)->idle_since_ms + IDLE_MS))
-        forget(limits, longest_idle(limits));
+        limits_forget(limits, longest_idle(limits));
 }
 
 void limits_destroy(struct limits *limits)
 {
     while (!list_is_empty(&limits->idle))
-        forget(limits, longest_idle(limits));
+        limits_forget(limits, longest_idle(limits));
     REQUIRE(limits->holder_count == 0 && limits->tunnels == 0);
     pthread_mutex_destroy(&limits->lock);
     free(limits);

@@ -14,13 +14,13 @@ static const uint64_t ns_per_s = 1000000000;
 static const uint64_t ns_per_ms = 1000000;
 /* What may flow at once after a pause, in time; larger than a piece, or the rate is not reached. */
 static const uint64_t burst_ns = 200 * 1000000;
-/* A piece: 50 ms of the rate. Below PIECE_MIN the calls would cost more than the bytes; a pipe
- * takes no more than PIECE_MAX. */
-enum { PIECES_PER_S = 20, PIECE_MIN = 256, PIECE_MAX = 1024 * 1024 };
+/* A piece: 50 ms of the rate. Below THROTTLE_PIECE_MIN the calls would cost more than the bytes; a
+ * pipe takes no more than THROTTLE_PIECE_MAX. */
+enum { PIECES_PER_S = 20, THROTTLE_PIECE_MIN = 256, THROTTLE_PIECE_MAX = 1024 * 1024 };
 
 void throttle_init(struct throttle *throttle)
 {
-    *throttle = (struct throttle){.piece = PIECE_MAX};
+    *throttle = (struct throttle){.piece = THROTTLE_PIECE_MAX};
 }
 
 void throttle_add(struct throttle *throttle, struct bandwidth_bucket *buckets, uint64_t bytes_per_s)
@@ -32,8 +32,8 @@ void throttle_add(struct throttle *throttle, struct bandwidth_bucket *buckets, u
         .buckets = buckets != NULL ? buckets : throttle->own,
         .bytes_per_s = bytes_per_s,
     };
-    if (piece < PIECE_MIN)
-        piece = PIECE_MIN;
+    if (piece < THROTTLE_PIECE_MIN)
+        piece = THROTTLE_PIECE_MIN;
     if (piece < throttle->piece)
         throttle->piece = (size_t)piece;
 }

@@ -8,9 +8,13 @@
 #include "config/question.h"
 #include "tunnel/tunnel_filter.h"
 
+#include <stdbool.h>
 #include <stddef.h>
+#include <string.h>
 
 #define CONTROL_REQUEST_MAX 4096 /* with the newline */
+/* How the answer to a request begins that was granted; members follow. */
+#define CONTROL_ANSWER_OK "{\"ok\":true"
 
 enum control_kind {
     CONTROL_STATS,
@@ -33,5 +37,11 @@ struct control_request {
  * `*ret_problem` (static) says what is right. */
 int control_request_parse(const char *line, size_t length, struct control_request *ret_request,
                           const char **ret_problem) MUST_CHECK;
+
+static inline bool control_answer_is_ok(const char *answer, size_t length)
+{
+    return length >= sizeof(CONTROL_ANSWER_OK) - 1 &&
+           memcmp(answer, CONTROL_ANSWER_OK, sizeof(CONTROL_ANSWER_OK) - 1) == 0;
+}
 
 #endif

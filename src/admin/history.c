@@ -17,13 +17,13 @@
 static const struct {
     const char *name;
     enum counter counter;
-} columns[] = {
+} history_columns[] = {
     {"tunnels_open", COUNTER_TUNNELS_OPEN},   {"established", COUNTER_TUNNELS_ESTABLISHED},
     {"denied", COUNTER_TUNNELS_DENIED},       {"failed", COUNTER_TUNNELS_FAILED},
     {"auth_failures", COUNTER_AUTH_FAILURES}, {"bytes_up", COUNTER_BYTES_UP},
     {"bytes_down", COUNTER_BYTES_DOWN},       {"asked", COUNTER_TUNNELS_ASKED},
 };
-enum { COLUMN_COUNT = ARRAY_LENGTH(columns) };
+enum { HISTORY_COLUMN_COUNT = ARRAY_LENGTH(history_columns) };
 
 /* Whose whole distribution is kept, so that whoever draws it can say how long a share of them took.
  */
@@ -34,7 +34,7 @@ static const struct {
 enum { WAIT_COUNT = ARRAY_LENGTH(waits) };
 
 struct figures {
-    uint64_t values[COLUMN_COUNT];
+    uint64_t values[HISTORY_COLUMN_COUNT];
     uint64_t waits[WAIT_COUNT][HISTOGRAM_BUCKETS];
 };
 
@@ -73,15 +73,15 @@ static struct sample sample_of(const struct stats *stats, uint64_t wall_ms)
 {
     struct sample sample = {.time_ms = wall_ms};
 
-    for (size_t i = 0; i < COLUMN_COUNT; i++)
-        sample.figures.values[i] = stats->counters[columns[i].counter];
+    for (size_t i = 0; i < HISTORY_COLUMN_COUNT; i++)
+        sample.figures.values[i] = stats->counters[history_columns[i].counter];
     for (size_t i = 0; i < WAIT_COUNT; i++)
         memcpy(sample.figures.waits[i], stats->histograms[waits[i].histogram].buckets,
                sizeof(sample.figures.waits[i]));
     return sample;
 }
 
-static void keep(struct history *history, const struct sample *sample)
+static void history_keep(struct history *history, const struct sample *sample)
 {
     history->samples[history->sample_count++ % HISTORY_SAMPLES] = *sample;
 }
@@ -90,7 +90,7 @@ void history_add_sample(struct history *history, const struct stats *stats, uint
 {
     struct sample sample = sample_of(stats, wall_ms);
 
-    keep(history, &sample);
+    history_keep(history, &sample);
 }
 
 /* NULL: there is none yet. */
@@ -121,12 +121,12 @@ void history_repeat(struct history *history, uint64_t wall_ms)
         sample.time_ms = wall_ms - kept_ms;
     while (sample.time_ms + HISTORY_INTERVAL_MS <= wall_ms) {
         sample.time_ms += HISTORY_INTERVAL_MS;
-        keep(history, &sample);
+        history_keep(history, &sample);
     }
 }
 
 /* Quotes inside a value are escaped: nobody outside can write this. */
-static bool is_question(const char *line, size_t length)
+static bool history_is_question(const char *line, size_t length)
 {
     static const char member[] = ",\"verdict\":\"ask\"";
 
@@ -135,7 +135,7 @@ static bool is_question(const char *line, size_t length)
 
 void history_add_deny(struct history *history, const char *line, size_t length)
 {
-    char *copy = is_question(line, length) ? NULL : strndup(line, length);
+    char *copy = history_is_question(line, length) ? NULL : strndup(line, length);
 
     if (copy == NULL)
         return;
@@ -170,8 +170,8 @@ static void print_samples(FILE *out, const struct history *history)
     size_t kept = history->sample_count < HISTORY_SAMPLES ? history->sample_count : HISTORY_SAMPLES;
 
     fputs("\"columns\":[\"time_ms\"", out);
-    for (size_t i = 0; i < COLUMN_COUNT; i++)
-        fprintf(out, ",\"%s\"", columns[i].name);
+    for (size_t i = 0; i < HISTORY_COLUMN_COUNT; i++)
+        fprintf(out, ",\"%s\"", history_columns[i].name);
     for (size_t i = 0; i < WAIT_COUNT; i++)
         fprintf(out, ",\"%s\"", waits[i].name);
     fputs("],\"samples\":[", out);
@@ -179,7 +179,7 @@ static void print_samples(FILE *out, const struct history *history)
         const struct sample *sample = &history->samples[i % HISTORY_SAMPLES];
 
         fprintf(out, "%s[%" PRIu64, i > history->sample_count - kept ? "," : "", sample->time_ms);
-        for (size_t column = 0; column < COLUMN_COUNT; column++)
+        for (size_t column = 0; column < HISTORY_COLUMN_COUNT; column++)
             fprintf(out, ",%" PRIu64, sample->figures.values[column]);
         for (size_t wait = 0; wait < WAIT_COUNT; wait++)
             print_wait(out, sample->figures.waits[wait]);
@@ -200,7 +200,7 @@ static void print_denies(FILE *out, const struct history *history)
 }
 
 /* As the metrics have them: the last number stands for all rules that have none of their own. */
-static void print_rules(FILE *out, const struct stats *now)
+static void history_print_rules(FILE *out, const struct stats *now)
 {
     const char *comma = "";
 
@@ -247,7 +247,7 @@ char *history_print(const struct history *history, const struct stats *now,
     fputc(',', out);
     print_denies(out, history);
     fputc(',', out);
-    print_rules(out, now);
+    history_print_rules(out, now);
     fputc('}', out);
     return memory_text_finish(out, &bytes);
 }

@@ -227,6 +227,19 @@ bool json_next(struct json_reader *reader, char *ret_name, size_t name_size, cha
     return !reader->is_bad;
 }
 
+bool json_find(const char *json, size_t length, const char *wanted, char *ret_value,
+               size_t value_size)
+{
+    struct json_reader reader;
+    char name[64];
+
+    json_reader_init(&reader, json, length);
+    while (json_next(&reader, name, sizeof(name), ret_value, value_size))
+        if (strcmp(name, wanted) == 0)
+            return true;
+    return false;
+}
+
 bool json_is_at_end(struct json_reader *reader)
 {
     skip_blanks(reader);

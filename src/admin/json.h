@@ -31,6 +31,9 @@ void json_reader_init(struct json_reader *reader, const char *json, size_t lengt
 /* The next member; texts that do not fit are cut. False: there is none, or it is malformed. */
 bool json_next(struct json_reader *reader, char *ret_name, size_t name_size, char *ret_value,
                size_t value_size);
+/* The value of the member `wanted` of the flat object, if it has one: true. */
+bool json_find(const char *json, size_t length, const char *wanted, char *ret_value,
+               size_t value_size);
 /* After json_next said false: the object was well-formed and complete, and nothing is behind it. */
 bool json_is_at_end(struct json_reader *reader);
 

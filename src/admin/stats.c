@@ -3,6 +3,7 @@
  */
 #include "admin/stats.h"
 
+#include "admin/control_request.h"
 #include "admin/json.h"
 #include "admin/reload_report.h"
 #include "observe/logfmt.h"
@@ -76,7 +77,7 @@ static void add_counter(struct text *out, const struct counter_row *row, uint64_
 
 void stats_print_json(struct text *out, const struct stats *stats)
 {
-    text_add(out, "{\"ok\":true,\"version\":\"" ADIT_VERSION "\"");
+    text_add(out, CONTROL_ANSWER_OK ",\"version\":\"" ADIT_VERSION "\"");
     text_add(out, ",\"state\":");
     json_add_string(out, stats->state);
     add_number(out, "workers", stats->workers);

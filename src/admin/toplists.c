@@ -18,19 +18,19 @@
 enum {
     KIND_RULES = TALKERS_KIND_COUNT, /* behind those of the talkers */
     KIND_COUNT,
-    PLACES = TOPLISTS_MINUTES + 1, /* the minute that goes on is one more */
+    TOPLIST_PLACES = TOPLISTS_MINUTES + 1, /* the minute that goes on is one more */
     MINUTE_MS = 60000,
 };
 
 static const struct {
     const char *name;
     const char *unit;
-} kinds[] = {
+} toplist_kinds[] = {
     [TALKERS_USERS] = {"users", "bytes"},
     [TALKERS_HOSTS] = {"hosts", "bytes"},
     [KIND_RULES] = {"rules", "count"},
 };
-static_assert(ARRAY_LENGTH(kinds) == KIND_COUNT, "a name for every kind");
+static_assert(ARRAY_LENGTH(toplist_kinds) == KIND_COUNT, "a name for every kind");
 
 struct minute {
     uint64_t number; /* since the clock's beginning */
@@ -38,7 +38,7 @@ struct minute {
 };
 
 struct toplists {
-    struct minute minutes[PLACES];
+    struct minute minutes[TOPLIST_PLACES];
     struct top_list sum; /* for printing */
     uint64_t denied[RULE_NAMES_MAX + 1];
 };
@@ -50,10 +50,10 @@ int toplists_create(struct toplists **ret_lists)
 
     if (lists == NULL)
         return -ENOMEM;
-    for (size_t i = 0; i < PLACES * KIND_COUNT && error == 0; i++)
+    for (size_t i = 0; i < TOPLIST_PLACES * KIND_COUNT && error == 0; i++)
         error = top_list_init(&lists->minutes[i / KIND_COUNT].lists[i % KIND_COUNT], TALKERS_MAX);
     if (error == 0)
-        error = top_list_init(&lists->sum, (size_t)PLACES * TALKERS_MAX);
+        error = top_list_init(&lists->sum, (size_t)TOPLIST_PLACES * TALKERS_MAX);
     if (error < 0) {
         toplists_destroy(lists);
         return error;
@@ -66,7 +66,7 @@ void toplists_destroy(struct toplists *lists)
 {
     if (lists == NULL)
         return;
-    for (size_t i = 0; i < PLACES * KIND_COUNT; i++)
+    for (size_t i = 0; i < TOPLIST_PLACES * KIND_COUNT; i++)
         top_list_finish(&lists->minutes[i / KIND_COUNT].lists[i % KIND_COUNT]);
     top_list_finish(&lists->sum);
     free(lists);
@@ -75,7 +75,7 @@ void toplists_destroy(struct toplists *lists)
 static struct minute *this_minute(struct toplists *lists, uint64_t now_ms)
 {
     uint64_t number = now_ms / MINUTE_MS;
-    struct minute *minute = &lists->minutes[number % PLACES];
+    struct minute *minute = &lists->minutes[number % TOPLIST_PLACES];
 
     if (minute->number != number)
         for (size_t i = 0; i < KIND_COUNT; i++)
@@ -120,15 +120,15 @@ static void print_list(FILE *out, struct toplists *lists, size_t kind, uint64_t 
     struct top_name names[TOPLISTS_SHOWN];
 
     top_list_clear(&lists->sum);
-    for (size_t i = 0; i < PLACES; i++)
+    for (size_t i = 0; i < TOPLIST_PLACES; i++)
         if (is_recent(&lists->minutes[i], now_ms))
             top_list_add_all(&lists->sum, &lists->minutes[i].lists[kind]);
     size_t count = top_list_read(&lists->sum, names, TOPLISTS_SHOWN);
-    fprintf(out, ",\"%s\":[", kinds[kind].name);
+    fprintf(out, ",\"%s\":[", toplist_kinds[kind].name);
     for (size_t i = 0; i < count; i++) {
         fprintf(out, "%s{\"name\":", i > 0 ? "," : "");
         json_write_string(out, names[i].name);
-        fprintf(out, ",\"%s\":%" PRIu64 "}", kinds[kind].unit, names[i].amount);
+        fprintf(out, ",\"%s\":%" PRIu64 "}", toplist_kinds[kind].unit, names[i].amount);
     }
     fputc(']', out);
 }

@@ -6,7 +6,6 @@
 #include <string.h>
 
 static const char digits[] = "0123456789abcdef";
-static const char cut_mark[] = "...";
 
 static bool is_harmful(uint32_t character)
 {
@@ -16,7 +15,7 @@ static bool is_harmful(uint32_t character)
            (character >= 0x2066 && character <= 0x2069);   /* isolates */
 }
 
-static void add_number(struct text *out, const char *prefix, uint32_t number, unsigned width)
+static void escape_add_number(struct text *out, const char *prefix, uint32_t number, unsigned width)
 {
     text_add(out, prefix);
     while (width > 0)
@@ -30,7 +29,7 @@ static void add_harmful(struct text *out, uint32_t character)
     const char *found = character == 0 || character > 0x7f ? NULL : strchr(named, (int)character);
 
     if (found == NULL) {
-        add_number(out, "\\u", character, 4);
+        escape_add_number(out, "\\u", character, 4);
         return;
     }
     text_add_char(out, '\\');
@@ -40,11 +39,11 @@ static void add_harmful(struct text *out, uint32_t character)
 static void add_bad_byte(struct text *out, char byte, enum escape_style style)
 {
     if (style == ESCAPE_JSON)
-        add_number(out, "\\u", (unsigned char)byte, 4);
+        escape_add_number(out, "\\u", (unsigned char)byte, 4);
     else if (style == ESCAPE_LOGFMT)
         text_add(out, "\\ufffd");
     else if (style == ESCAPE_PLAIN)
-        add_number(out, "\\x", (unsigned char)byte, 2);
+        escape_add_number(out, "\\x", (unsigned char)byte, 2);
     else
         text_add_char(out, byte);
 }
@@ -75,13 +74,13 @@ void escape_add(struct text *out, const char *bytes, size_t length, size_t limit
     char buffer[ESCAPE_MAX + 1];
     struct text piece;
 
-    REQUIRE(limit >= sizeof(cut_mark) - 1);
+    REQUIRE(limit >= sizeof(TEXT_CUT_MARK) - 1);
     for (size_t at = 0; at < length;) {
         text_init(&piece, buffer, sizeof(buffer));
         at += escape_character(&piece, bytes + at, length - at, style);
         /* What follows must fit as well, or the mark. */
-        if (piece.length + (at < length ? sizeof(cut_mark) - 1 : 0) > room) {
-            text_add(out, cut_mark);
+        if (piece.length + (at < length ? sizeof(TEXT_CUT_MARK) - 1 : 0) > room) {
+            text_add(out, TEXT_CUT_MARK);
             return;
         }
         text_add_bytes(out, piece.start, piece.length);

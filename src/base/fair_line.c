@@ -50,7 +50,7 @@ void fair_line_finish(struct fair_line *line)
         free(spare_take(line));
 }
 
-static struct fair_client *client_find(struct fair_line *line, const struct client_key *key)
+static struct fair_client *fair_client_find(struct fair_line *line, const struct client_key *key)
 {
     uint64_t hash = hash_bytes(&line->seed, key, sizeof(*key));
     struct hash_link *link = hash_table_first(&line->clients, hash);
@@ -89,7 +89,7 @@ static bool may_begin(const struct fair_line *line, const struct fair_client *cl
     return client->at_work < free_count && client->at_work < line->limits.per_client;
 }
 
-static void begin(struct fair_line *line, struct fair_client *client)
+static void fair_client_begin(struct fair_line *line, struct fair_client *client)
 {
     line->at_work++;
     client->at_work++;
@@ -97,14 +97,14 @@ static void begin(struct fair_line *line, struct fair_client *client)
 
 int fair_line_enter(struct fair_line *line, struct fair_place *place, const struct client_key *key)
 {
-    struct fair_client *client = client_find(line, key);
+    struct fair_client *client = fair_client_find(line, key);
 
     *place = (struct fair_place){.client = NULL};
     if (client == NULL)
         return -ENOMEM;
     if (client->waiting == 0 && may_begin(line, client)) {
         place->client = client;
-        begin(line, client);
+        fair_client_begin(line, client);
         return 0;
     }
     if (client->waiting >= line->limits.waiting_per_client) {
@@ -119,7 +119,7 @@ int fair_line_enter(struct fair_line *line, struct fair_place *place, const stru
     return -EINPROGRESS;
 }
 
-static void stop_waiting(struct fair_place *place)
+static void fair_place_stop_waiting(struct fair_place *place)
 {
     struct fair_client *client = place->client;
 
@@ -129,12 +129,12 @@ static void stop_waiting(struct fair_place *place)
         list_remove(&client->round_link);
 }
 
-static struct fair_place *let_in(struct fair_line *line, struct fair_client *client)
+static struct fair_place *fair_line_let_in(struct fair_line *line, struct fair_client *client)
 {
     struct fair_place *place = container_of(client->line.next, struct fair_place, link);
 
-    stop_waiting(place);
-    begin(line, client);
+    fair_place_stop_waiting(place);
+    fair_client_begin(line, client);
     if (client->waiting > 0) {
         list_remove(&client->round_link);
         list_append(&line->round, &client->round_link);
@@ -152,7 +152,7 @@ struct fair_place *fair_line_next(struct fair_line *line)
         struct fair_client *client = container_of(link, struct fair_client, round_link);
 
         if (may_begin(line, client))
-            return let_in(line, client);
+            return fair_line_let_in(line, client);
     }
     return NULL;
 }
@@ -164,7 +164,7 @@ void fair_line_leave(struct fair_line *line, struct fair_place *place)
     if (client == NULL)
         return;
     if (place->is_waiting) {
-        stop_waiting(place);
+        fair_place_stop_waiting(place);
     } else {
         line->at_work--;
         client->at_work--;

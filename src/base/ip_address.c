@@ -410,7 +410,7 @@ static inline char *put_v4(char *at, const uint8_t bytes[4])
     return put_octet(at, bytes[3]) - 1;
 }
 
-static char *put_group(char *at, unsigned group)
+static char *ip6_put_group(char *at, unsigned group)
 {
     static const char digits[] = "0123456789abcdef";
     bool has_begun = false;
@@ -459,7 +459,7 @@ static char *put_v6(char *at, const uint8_t bytes[16])
         }
         if (i > 0 && (run_length == 0 || i != run_start + run_length))
             *at++ = ':';
-        at = put_group(at, groups[i]);
+        at = ip6_put_group(at, groups[i]);
     }
     return at;
 }

@@ -64,6 +64,22 @@ void text_add_padded(struct text *text, uint64_t number, unsigned width)
     text_add_bytes(text, digits + start, sizeof(digits) - start);
 }
 
+size_t text_whole_lines(const char *bytes, size_t length)
+{
+    const char *end = memrchr(bytes, '\n', length);
+
+    return end == NULL ? 0 : (size_t)(end - bytes) + 1;
+}
+
+size_t text_count_lines(const char *bytes, size_t length)
+{
+    size_t lines = 0;
+
+    for (size_t i = 0; i < length; i++)
+        lines += bytes[i] == '\n';
+    return lines;
+}
+
 size_t text_utf8_length(const char *bytes, size_t length)
 {
     unsigned char first = (unsigned char)bytes[0];

@@ -11,6 +11,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+/* What stands where a value was cut. */
+#define TEXT_CUT_MARK "..."
+
 struct text {
     char *start;
     size_t size;
@@ -25,6 +28,11 @@ void text_add_char(struct text *text, char byte);
 void text_add_decimal(struct text *text, uint64_t number);
 /* At least `width` digits, zero-padded. */
 void text_add_padded(struct text *text, uint64_t number, unsigned width);
+
+/* The length of `bytes` up to and including its last newline; 0: there is none. */
+size_t text_whole_lines(const char *bytes, size_t length);
+/* How many newlines there are. */
+size_t text_count_lines(const char *bytes, size_t length);
 
 /* How many of these bytes (at least one) are the first character of UTF-8 (RFC 3629: neither
  * overlong nor a surrogate). 0: they begin with none. */

@@ -37,7 +37,7 @@ static int print_version(void)
 }
 
 /* A reload must find the file wherever adit may be then. */
-static int run(const struct settings *given)
+static int cli_run(const struct settings *given)
 {
     struct settings settings = *given;
     char path[PATH_MAX];
@@ -112,7 +112,7 @@ static int dispatch(struct options *options)
     case COMMAND_COUNT:
         break;
     }
-    return run(&options->settings);
+    return cli_run(&options->settings);
 }
 
 /* The reader of a pipe who goes away has read what he wanted; anything else is told. */

@@ -26,11 +26,9 @@ enum {
     PATIENCE_S = 12,                                   /* adit itself gives a client 10 s */
     EXPLAIN_PATIENCE_S = VIEWS_EXPLAIN_MS / 1000 + 10, /* adit ends it 5 s before */
     RELOAD_PATIENCE_S = 65,                            /* and 60 s to wait for a reload */
-    FIRST_SIZE = 64 * 1024,
+    ANSWER_FIRST_SIZE = 64 * 1024,
     ERROR_SIZE = 64 * 1024,
 };
-
-static const char ok[] = "{\"ok\":true";
 
 struct answer {
     char *bytes;
@@ -38,9 +36,9 @@ struct answer {
     size_t length;
 };
 
-static int make_room(struct answer *answer)
+static int answer_make_room(struct answer *answer)
 {
-    size_t size = answer->size > 0 ? answer->size * 2 : FIRST_SIZE;
+    size_t size = answer->size > 0 ? answer->size * 2 : ANSWER_FIRST_SIZE;
     char *bytes = realloc(answer->bytes, size);
 
     if (bytes == NULL)
@@ -51,7 +49,7 @@ static int make_room(struct answer *answer)
 }
 
 /* Reads the whole answer. 0 or -errno. */
-static int ask(int fd, const char *request, int patience_s, struct answer *answer)
+static int control_client_ask(int fd, const char *request, int patience_s, struct answer *answer)
 {
     struct timeval patience = {.tv_sec = patience_s};
 
@@ -59,7 +57,7 @@ static int ask(int fd, const char *request, int patience_s, struct answer *answe
         send(fd, request, strlen(request), MSG_NOSIGNAL) < 0)
         return -errno;
     for (;;) {
-        if (answer->length == answer->size && make_room(answer) < 0)
+        if (answer->length == answer->size && answer_make_room(answer) < 0)
             return -ENOMEM;
         ssize_t count = recv(fd, answer->bytes + answer->length, answer->size - answer->length, 0);
 
@@ -125,25 +123,11 @@ static int print_ps(const struct options *options, const char *answer, size_t le
     return error == -EINVAL ? fail_unreadable() : error < 0;
 }
 
-/* The member `wanted` of the answer. */
-static bool find_member(const char *answer, size_t length, const char *wanted, char *ret_value,
-                        size_t value_size)
-{
-    struct json_reader reader;
-    char name[64];
-
-    json_reader_init(&reader, answer, length);
-    while (json_next(&reader, name, sizeof(name), ret_value, value_size))
-        if (strcmp(name, wanted) == 0)
-            return true;
-    return false;
-}
-
 static int print_refusal(enum command command, const char *answer, size_t length)
 {
     static char error[ERROR_SIZE];
 
-    if (!find_member(answer, length, "error", error, sizeof(error)))
+    if (!json_find(answer, length, "error", error, sizeof(error)))
         return fail_unreadable();
     if (command == COMMAND_RELOAD)
         fprintf(stderr, "%sadit: nothing has changed; mend that and reload again\n", error);
@@ -157,7 +141,7 @@ static int print_reloaded(const char *answer, size_t length)
 {
     static char warnings[ERROR_SIZE];
 
-    if (!find_member(answer, length, "text", warnings, sizeof(warnings)))
+    if (!json_find(answer, length, "text", warnings, sizeof(warnings)))
         return fail_unreadable();
     fputs(warnings, stderr);
     puts("the new configuration serves");
@@ -168,7 +152,7 @@ static int print_killed(const char *answer, size_t length)
 {
     char count[32];
 
-    if (!find_member(answer, length, "killed", count, sizeof(count)))
+    if (!json_find(answer, length, "killed", count, sizeof(count)))
         return fail_unreadable();
     if (strcmp(count, "0") == 0) {
         fprintf(stderr, "adit: there is no such tunnel; see 'adit ps'\n");
@@ -184,7 +168,7 @@ static int print_draining(const char *answer, size_t length)
     char most[32];
     struct text text;
 
-    if (!find_member(answer, length, "drain_ms", number, sizeof(number)))
+    if (!json_find(answer, length, "drain_ms", number, sizeof(number)))
         return fail_unreadable();
     uint64_t seconds = (strtoull(number, NULL, 10) + 999) / 1000;
     text_init(&text, most, sizeof(most));
@@ -199,8 +183,8 @@ static int print_explanation(const char *answer, size_t length)
 {
     char status[2]; /* a digit */
     char *text = malloc(length + 1);
-    bool is_good = text != NULL && find_member(answer, length, "exit", status, sizeof(status)) &&
-                   find_member(answer, length, "text", text, length + 1);
+    bool is_good = text != NULL && json_find(answer, length, "exit", status, sizeof(status)) &&
+                   json_find(answer, length, "text", text, length + 1);
 
     if (is_good)
         fputs(text, stdout);
@@ -213,7 +197,7 @@ static int show(const struct options *options, const char *answer, size_t length
     enum command command = options->command;
     size_t line = strcspn(answer, "\n") + 1;
 
-    if (length < sizeof(ok) - 1 || memcmp(answer, ok, sizeof(ok) - 1) != 0)
+    if (!control_answer_is_ok(answer, length))
         return print_refusal(command, answer, line);
     if (command == COMMAND_STATS)
         return print_stats(answer, length);
@@ -238,7 +222,7 @@ static void add_member(struct text *out, const char *name, const char *value)
     json_add_exact(out, value);
 }
 
-static void print_question(struct text *out, const struct question *question)
+static void control_client_print_question(struct text *out, const struct question *question)
 {
     text_add(out, " {\"target\":");
     json_add_exact(out, question->words[QUESTION_TARGET]);
@@ -263,11 +247,11 @@ static void print_request(struct text *out, const struct options *options)
         text_add_char(out, '}');
     }
     if (options->command == COMMAND_EXPLAIN)
-        print_question(out, &options->question);
+        control_client_print_question(out, &options->question);
     text_add_char(out, '\n');
 }
 
-static int patience_of(enum command command)
+static int control_client_patience_s(enum command command)
 {
     if (command == COMMAND_EXPLAIN)
         return EXPLAIN_PATIENCE_S;
@@ -283,9 +267,10 @@ static int ask_and_show(const struct options *options, int fd, const char *path)
 
     text_init(&text, request, sizeof(request));
     print_request(&text, options);
-    int error = ask(fd, request, patience_of(options->command), &answer);
+    int error =
+        control_client_ask(fd, request, control_client_patience_s(options->command), &answer);
     if (error == 0 && answer.length == answer.size)
-        error = make_room(&answer);
+        error = answer_make_room(&answer);
     int status = 1;
     if (error == 0) {
         answer.bytes[answer.length] = '\0';

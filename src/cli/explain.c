@@ -29,7 +29,7 @@ struct explain {
     enum explanation_outcome outcome;
 };
 
-static void ended(struct explanation *explanation, enum explanation_outcome outcome)
+static void explain_ended(struct explanation *explanation, enum explanation_outcome outcome)
 {
     struct explain *explain = container_of(explanation, struct explain, explanation);
 
@@ -38,7 +38,7 @@ static void ended(struct explanation *explanation, enum explanation_outcome outc
     loop_stop(explain->loop);
 }
 
-static struct file_text *read_file(enum watched_file file)
+static struct file_text *explain_read_file(enum watched_file file)
 {
     int fd = watched_file_open(file);
     struct file_text *text = file_text_read(fd);
@@ -57,7 +57,7 @@ static struct file_text *read_file(enum watched_file file)
 static void use_files(struct explain *explain, const struct config *config)
 {
     for (size_t i = 0; i < WATCHED_FILE_COUNT; i++)
-        explain->files[i] = read_file((enum watched_file)i);
+        explain->files[i] = explain_read_file((enum watched_file)i);
     const struct file_text *hosts = explain->files[WATCHED_HOSTS];
     const struct file_text *servers = explain->files[WATCHED_RESOLV_CONF];
     if (hosts != NULL && hosts->hosts != NULL) {
@@ -73,8 +73,8 @@ static void use_files(struct explain *explain, const struct config *config)
 }
 
 /* 0 or -errno. */
-static int ask(struct explain *explain, const struct question *question,
-               const struct snapshot *snapshot)
+static int explain_ask(struct explain *explain, const struct question *question,
+                       const struct snapshot *snapshot)
 {
     const struct config_values *values = &snapshot->config->values;
     int error = resolver_create(explain->loop, values->dns_timeout_ms, NULL, &explain->resolver);
@@ -83,7 +83,7 @@ static int ask(struct explain *explain, const struct question *question,
         return error;
     use_files(explain, snapshot->config);
     explanation_start(&explain->explanation, question, snapshot, false, explain->resolver, stdout,
-                      ended);
+                      explain_ended);
     if (!explain->is_ended)
         error = loop_run(explain->loop);
     explanation_cancel(&explain->explanation);
@@ -99,7 +99,7 @@ static int explain_question(const struct question *question, const struct snapsh
     int error = loop_create(&explain.loop);
 
     if (error == 0) {
-        error = ask(&explain, question, snapshot);
+        error = explain_ask(&explain, question, snapshot);
         loop_destroy(explain.loop);
     }
     if (error < 0) {

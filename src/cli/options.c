@@ -96,7 +96,8 @@ static void quote(struct text *out, const char *word)
 }
 
 /* BEFORE 'WORD'AFTER. Always -EINVAL, for the caller to return. */
-static int fail(struct text *message, const char *before, const char *word, const char *after)
+static int options_fail(struct text *message, const char *before, const char *word,
+                        const char *after)
 {
     text_add(message, before);
     text_add_char(message, ' ');
@@ -121,7 +122,7 @@ static bool is_short_form(const char *word, const char *name)
 
 static int fail_unknown(struct text *message, const char *what, const char *word, const char *meant)
 {
-    fail(message, what, word, "");
+    options_fail(message, what, word, "");
     if (meant != NULL)
         suggest_name(message, meant);
     else
@@ -174,18 +175,18 @@ static const char *explain_bad_endpoint(const char *word)
     return ": write an IP address and a port from 0 to 65535, as in 127.0.0.1:10800 or [::1]:10800";
 }
 
-static int take_listener(struct parse *parse, const char *word)
+static int options_take_listener(struct parse *parse, const char *word)
 {
     struct settings *settings = &parse->options->settings;
     struct ip_endpoint endpoint;
 
     if (ip_endpoint_parse(word, strlen(word), &endpoint) < 0)
-        return fail(parse->message, "-l", word, explain_bad_endpoint(word));
+        return options_fail(parse->message, "-l", word, explain_bad_endpoint(word));
     for (size_t i = 0; i < settings->listener_count; i++)
         if (endpoint.port != 0 && ip_endpoint_equals(&endpoint, &settings->listeners[i]))
-            return fail(parse->message, "-l", word, " is given twice");
+            return options_fail(parse->message, "-l", word, " is given twice");
     if (settings->listener_count == SETTINGS_LISTENERS_MAX)
-        return fail(parse->message, "-l", word, ": more than 64 listeners");
+        return options_fail(parse->message, "-l", word, ": more than 64 listeners");
     settings->listeners[settings->listener_count++] = endpoint;
     return 0;
 }
@@ -201,57 +202,58 @@ static int take_workers(struct parse *parse, const char *word)
             return 0;
         }
     }
-    return fail(parse->message, "-w", word, ": write a number of threads from 1 to 256");
+    return options_fail(parse->message, "-w", word, ": write a number of threads from 1 to 256");
 }
 
 static int take_socket(struct parse *parse, const char *word)
 {
     if (word[0] == '\0')
-        return fail(parse->message, "-s", word, ": write the path of the control socket");
+        return options_fail(parse->message, "-s", word, ": write the path of the control socket");
     parse->options->settings.control_path = word;
     return 0;
 }
 
-static int take_network(struct parse *parse, const char *option, const char *word,
-                        struct ip_network *ret_network)
+static int options_take_network(struct parse *parse, const char *option, const char *word,
+                                struct ip_network *ret_network)
 {
     int error = ip_network_parse(word, strlen(word), ret_network);
 
     if (error == -ERANGE) {
-        fail(parse->message, option, word, ": bits are set behind the prefix");
+        options_fail(parse->message, option, word, ": bits are set behind the prefix");
         suggest_network(parse->message, word, strlen(word));
         return -EINVAL;
     }
     if (error < 0)
-        return fail(parse->message, option, word,
-                    ": not a network; write 10.0.0.0/8, fd00::/8 or a single address");
+        return options_fail(parse->message, option, word,
+                            ": not a network; write 10.0.0.0/8, fd00::/8 or a single address");
     return 0;
 }
 
-static int take_from(struct parse *parse, const char *word)
+static int options_take_from(struct parse *parse, const char *word)
 {
     struct settings *settings = &parse->options->settings;
     struct ip_network network;
 
     if (strcmp(word, "any") == 0)
-        return fail(parse->message, "--from", word, ": write 0.0.0.0/0 (and ::/0) for everybody");
-    if (take_network(parse, "--from", word, &network) < 0)
+        return options_fail(parse->message, "--from", word,
+                            ": write 0.0.0.0/0 (and ::/0) for everybody");
+    if (options_take_network(parse, "--from", word, &network) < 0)
         return -EINVAL;
     if (settings->from_count == SETTINGS_FROM_MAX)
-        return fail(parse->message, "--from", word, ": more than 256 networks");
+        return options_fail(parse->message, "--from", word, ": more than 256 networks");
     settings->from[settings->from_count++] = network;
     return 0;
 }
 
-static int take_config(struct parse *parse, const char *word)
+static int options_take_config(struct parse *parse, const char *word)
 {
     struct settings *settings = &parse->options->settings;
 
     if (word[0] == '\0')
-        return fail(parse->message, "-c", word, ": a file name is needed");
+        return options_fail(parse->message, "-c", word, ": a file name is needed");
     if (settings->config_path != NULL)
-        return fail(parse->message, "configuration", word,
-                    ": a second file; use include in the first");
+        return options_fail(parse->message, "configuration", word,
+                            ": a second file; use include in the first");
     settings->config_path = word;
     return 0;
 }
@@ -263,7 +265,7 @@ static int take_question(struct parse *parse, const char *name, enum question_fi
 
     if (question_set(&parse->options->question, field, word, &problem) == 0)
         return 0;
-    fail(parse->message, name, word, ": ");
+    options_fail(parse->message, name, word, ": ");
     text_add(parse->message, problem);
     return -EINVAL;
 }
@@ -271,7 +273,8 @@ static int take_question(struct parse *parse, const char *name, enum question_fi
 static int take_tunnel_user(struct parse *parse, const char *word)
 {
     if (word[0] == '\0' || strlen(word) > BASIC_USER_MAX)
-        return fail(parse->message, "--user", word, ": a user name of 1 to 255 bytes is needed");
+        return options_fail(parse->message, "--user", word,
+                            ": a user name of 1 to 255 bytes is needed");
     parse->options->tunnels.user = word;
     return 0;
 }
@@ -281,8 +284,9 @@ static int take_tunnel_host(struct parse *parse, const char *word)
     struct list_entry entry;
 
     if (list_entry_parse_host(word, strlen(word), &entry) < 0)
-        return fail(parse->message, "--host", word,
-                    ": not a host; write example.com, *.example.com, .example.com or 192.0.2.7");
+        return options_fail(
+            parse->message, "--host", word,
+            ": not a host; write example.com, *.example.com, .example.com or 192.0.2.7");
     parse->options->tunnels.host = word;
     return 0;
 }
@@ -292,13 +296,13 @@ static int take_tunnel_client(struct parse *parse, const char *word)
     struct ip_network network;
 
     parse->options->tunnels.client = word;
-    return take_network(parse, "--client", word, &network);
+    return options_take_network(parse, "--client", word, &network);
 }
 
 static int take_tunnel_rule(struct parse *parse, const char *word)
 {
     if (word[0] == '\0')
-        return fail(parse->message, "--rule", word, ": write a rule as 'adit ps' shows it");
+        return options_fail(parse->message, "--rule", word, ": write a rule as 'adit ps' shows it");
     parse->options->tunnels.rule = word;
     return 0;
 }
@@ -317,14 +321,15 @@ static int take_sort(struct parse *parse, const char *word)
         parse->options->is_sort_reversed = is_reversed;
         return 0;
     }
-    return fail(parse->message, "--sort", word,
-                ": write age, up, down, bytes, client, user, target, address or rule");
+    return options_fail(parse->message, "--sort", word,
+                        ": write age, up, down, bytes, client, user, target, address or rule");
 }
 
 static int take_min_bytes(struct parse *parse, const char *word)
 {
     if (setting_parse_size(word, &parse->options->tunnels.min_bytes) < 0)
-        return fail(parse->message, "--min-bytes", word, ": write bytes, as in 500, 64k or 10MB");
+        return options_fail(parse->message, "--min-bytes", word,
+                            ": write bytes, as in 500, 64k or 10MB");
     return 0;
 }
 
@@ -335,8 +340,8 @@ static int take_admin(struct parse *parse, const char *word)
     settings->is_admin_off = strcmp(word, "off") == 0;
     settings->has_admin = !settings->is_admin_off;
     if (settings->has_admin && ip_endpoint_parse(word, strlen(word), &settings->admin) < 0)
-        return fail(parse->message, "-a", word,
-                    ": not an address and a port; write 127.0.0.1:10801, or off");
+        return options_fail(parse->message, "-a", word,
+                            ": not an address and a port; write 127.0.0.1:10801, or off");
     return 0;
 }
 
@@ -344,7 +349,7 @@ static int take_operand(struct parse *parse, enum option option, const char *wor
 {
     switch (option) {
     case OPTION_CONFIG:
-        return take_config(parse, word);
+        return options_take_config(parse, word);
     case OPTION_USER:
         return take_question(parse, "-u", QUESTION_USER, word);
     case OPTION_CLIENT:
@@ -370,7 +375,7 @@ static int take_operand(struct parse *parse, enum option option, const char *wor
     case OPTION_MIN_BYTES:
         return take_min_bytes(parse, word);
     case OPTION_LISTEN:
-        return take_listener(parse, word);
+        return options_take_listener(parse, word);
     case OPTION_ADMIN:
         return take_admin(parse, word);
     case OPTION_WORKERS:
@@ -378,7 +383,7 @@ static int take_operand(struct parse *parse, enum option option, const char *wor
     case OPTION_SOCKET:
         return take_socket(parse, word);
     case OPTION_FROM:
-        return take_from(parse, word);
+        return options_take_from(parse, word);
     case OPTION_ALL:
     case OPTION_PRINT:
     case OPTION_JSON:
@@ -427,7 +432,7 @@ static enum option find_option(const char *word, const char **ret_attached)
 
 static int fail_operand_missing(struct text *message, const struct option_row *row)
 {
-    fail(message, "option", row->name, " lacks its operand; write ");
+    options_fail(message, "option", row->name, " lacks its operand; write ");
     text_add(message, row->name);
     text_add_char(message, ' ');
     text_add(message, row->operand);
@@ -452,14 +457,16 @@ static int take_option(struct parse *parse, size_t count, char *const words[])
     bool is_second = parse->given & 1U << option;
     parse->given |= 1U << option;
     if (row->operand[0] == '\0')
-        return operand == NULL ? taken
-                               : fail(parse->message, "option", words[0], " takes no operand");
+        return operand == NULL
+                   ? taken
+                   : options_fail(parse->message, "option", words[0], " takes no operand");
     if (operand == NULL && count < 2)
         return fail_operand_missing(parse->message, row);
     if (operand == NULL)
         operand = words[taken++];
     if (is_second && filters & 1U << option)
-        return fail(parse->message, last_name(row), operand, " is the second one; it takes one");
+        return options_fail(parse->message, last_name(row), operand,
+                            " is the second one; it takes one");
     int error = take_operand(parse, option, operand);
     return error < 0 ? error : taken;
 }
@@ -524,15 +531,15 @@ static int check_options_of_command(struct parse *parse)
         if (!(parse->given & 1U << i) || option_rows[i].commands & 1U << command)
             continue;
         if (command == COMMAND_RUN)
-            return fail(parse->message, "option", option_rows[i].name,
-                        " needs a command; see 'adit --help'");
-        fail(parse->message, "option", option_rows[i].name, " does not go with");
-        return fail(parse->message, "", command_rows[command].word, "; see 'adit --help'");
+            return options_fail(parse->message, "option", option_rows[i].name,
+                                " needs a command; see 'adit --help'");
+        options_fail(parse->message, "option", option_rows[i].name, " does not go with");
+        return options_fail(parse->message, "", command_rows[command].word, "; see 'adit --help'");
     }
     return 0;
 }
 
-static int take_target(struct parse *parse)
+static int options_take_target(struct parse *parse)
 {
     if (parse->operand_count < 2) {
         text_add(parse->message, "explain lacks its operand; write adit explain example.com:443");
@@ -559,7 +566,8 @@ static int take_kill(struct parse *parse)
     if (parse->operand_count > 1) {
         tunnels->id = parse->operands[1];
         if (!is_tunnel_id(tunnels->id))
-            return fail(parse->message, "id", tunnels->id, ": write it as 'adit ps' shows it");
+            return options_fail(parse->message, "id", tunnels->id,
+                                ": write it as 'adit ps' shows it");
     }
     if (tunnels->id != NULL || tunnels->user != NULL || tunnels->host != NULL ||
         tunnels->client != NULL || tunnels->rule != NULL)
@@ -586,7 +594,7 @@ static int take_topic(struct parse *parse)
 
 static int fail_unexpected(struct text *message, const char *word)
 {
-    return fail(message, "unexpected operand", word, "; see 'adit --help'");
+    return options_fail(message, "unexpected operand", word, "; see 'adit --help'");
 }
 
 /* What stands behind the command. */
@@ -598,11 +606,11 @@ static int take_command_operand(struct parse *parse)
     if (parse->surplus != NULL)
         return fail_unexpected(parse->message, parse->surplus);
     if (options->command == COMMAND_EXPLAIN)
-        return take_target(parse);
+        return options_take_target(parse);
     if (options->command == COMMAND_KILL)
         return take_kill(parse);
     if (options->command == COMMAND_CHECK && has_operand)
-        return take_config(parse, parse->operands[1]);
+        return options_take_config(parse, parse->operands[1]);
     if (!has_operand)
         return 0;
     if (options->command == COMMAND_HELP)

@@ -9,6 +9,7 @@
 
 #include "admin/json.h"
 #include "base/escape.h"
+#include "base/text.h"
 #include "system/columns.h"
 
 #include <errno.h>
@@ -118,15 +119,6 @@ static void reverse(struct ps_lines *lines)
     }
 }
 
-static size_t count_lines(const char *answer, size_t length)
-{
-    size_t count = 0;
-
-    for (size_t i = 0; i < length; i++)
-        count += answer[i] == '\n';
-    return count;
-}
-
 /* `ret_lines` has room for all. */
 static int read_lines(const char *answer, size_t length, enum options_sort sort,
                       struct ps_lines *ret_lines)
@@ -152,7 +144,7 @@ int ps_sort(const char *answer, size_t length, enum options_sort sort, bool is_r
     *ret_lines = (struct ps_lines){.all = NULL};
     if (length == 0)
         return 0;
-    ret_lines->all = calloc(count_lines(answer, length) + 1, sizeof(*ret_lines->all));
+    ret_lines->all = calloc(text_count_lines(answer, length) + 1, sizeof(*ret_lines->all));
     if (ret_lines->all == NULL)
         return -ENOMEM;
     int error = read_lines(answer, length, sort, ret_lines);

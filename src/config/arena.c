@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { CHUNK_SIZE = 16384, ALIGNMENT = 16, VECTOR_START = 8 };
+enum { ARENA_CHUNK_SIZE = 16384, ARENA_ALIGNMENT = 16, VECTOR_START = 8 };
 
 struct arena_chunk {
     struct arena_chunk *next;
@@ -17,7 +17,7 @@ struct arena_chunk {
     size_t padding; /* keeps bytes[] aligned */
     char bytes[];
 };
-static_assert(offsetof(struct arena_chunk, bytes) % ALIGNMENT == 0, "aligned for anything");
+static_assert(offsetof(struct arena_chunk, bytes) % ARENA_ALIGNMENT == 0, "aligned for anything");
 
 void arena_finish(struct arena *arena)
 {
@@ -31,7 +31,7 @@ void arena_finish(struct arena *arena)
 
 static struct arena_chunk *add_chunk(struct arena *arena, size_t size)
 {
-    size_t room = size > CHUNK_SIZE ? size : CHUNK_SIZE;
+    size_t room = size > ARENA_CHUNK_SIZE ? size : ARENA_CHUNK_SIZE;
     struct arena_chunk *chunk = NULL;
 
     if (room <= SIZE_MAX - sizeof(*chunk))
@@ -54,7 +54,7 @@ void *arena_allocate(struct arena *arena, size_t size)
         arena->is_exhausted = true;
         return NULL;
     }
-    size = (size + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+    size = (size + ARENA_ALIGNMENT - 1) / ARENA_ALIGNMENT * ARENA_ALIGNMENT;
     if (chunk == NULL || chunk->size - chunk->used < size)
         chunk = add_chunk(arena, size);
     if (chunk == NULL)

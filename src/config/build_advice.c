@@ -9,7 +9,7 @@
 #include <errno.h>
 #include <string.h>
 
-enum { WORD_MAX = 160, MESSAGE_MAX = 1024 };
+enum { WORD_MAX = 160 };
 
 enum {
     NETWORK_TAKERS = 1U << POLICY_FROM | 1U << POLICY_TO | 1U << POLICY_ADDRESS,
@@ -214,7 +214,7 @@ void build_report_strays(struct config_builder *builder)
     const struct stray *strays = builder->strays.items;
 
     for (size_t i = 0; i < builder->strays.count; i++) {
-        char buffer[MESSAGE_MAX];
+        char buffer[DIAGNOSTIC_MESSAGE_SIZE];
         struct text advice;
 
         text_init(&advice, buffer, sizeof(buffer));

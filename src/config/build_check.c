@@ -9,8 +9,6 @@
 
 #include <string.h>
 
-enum { MESSAGE_MAX = 256 };
-
 static bool takes_names(enum policy_condition_kind kind)
 {
     return kind == POLICY_TO || kind == POLICY_SNI;
@@ -75,7 +73,7 @@ static void suggest_list(struct text *out, const struct config_builder *builder,
 static void report_unknown_list(struct config_builder *builder, const struct list_draft *unknown,
                                 const struct reference *reference)
 {
-    char buffer[MESSAGE_MAX];
+    char buffer[DIAGNOSTIC_MESSAGE_SIZE];
     struct text message;
 
     text_init(&message, buffer, sizeof(buffer));
@@ -110,7 +108,7 @@ static bool check_group(struct config_builder *builder, const struct reference *
     struct group_draft *groups = builder->owner->groups.items;
     struct group_draft *group = &groups[reference->index];
     struct suggestion suggestion;
-    char buffer[MESSAGE_MAX];
+    char buffer[DIAGNOSTIC_MESSAGE_SIZE];
     struct text message;
 
     if (group->is_defined || group->is_begun || group->is_missed)

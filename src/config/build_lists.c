@@ -11,8 +11,6 @@
 #include <errno.h>
 #include <string.h>
 
-enum { MESSAGE_MAX = 512 };
-
 bool build_find_list(struct config_builder *builder, const struct config_word *name,
                      size_t *ret_index)
 {
@@ -88,8 +86,8 @@ static bool is_value_keyword(const char *text)
 }
 
 /* A name that can be used without quotes, and that no rule takes for something else. */
-static bool check_name(struct config_builder *builder, const struct config_word *name,
-                       const char *what)
+static bool list_check_name(struct config_builder *builder, const struct config_word *name,
+                            const char *what)
 {
     if (lexer_is_rule_keyword(name->text) || is_value_keyword(name->text) ||
         strcmp(name->text, "localhost") == 0) {
@@ -111,7 +109,7 @@ void build_group(struct config_builder *builder, const struct config_word *name,
     const struct config_word *words = users->items;
     size_t index;
 
-    if (!check_name(builder, name, "group") || !build_find_group(builder, name, 0, &index))
+    if (!list_check_name(builder, name, "group") || !build_find_group(builder, name, 0, &index))
         return;
     struct group_draft *group = (struct group_draft *)builder->owner->groups.items + index;
     if (!group->is_defined)
@@ -138,7 +136,7 @@ static struct list_draft *define_list(struct config_builder *builder,
 {
     size_t index;
 
-    if (!check_name(builder, name, "list") || !build_find_list(builder, name, &index))
+    if (!list_check_name(builder, name, "list") || !build_find_list(builder, name, &index))
         return NULL;
     struct list_draft *list = (struct list_draft *)builder->owner->lists.items + index;
     if (!list->is_defined)
@@ -174,7 +172,7 @@ void build_list(struct config_builder *builder, const struct config_word *name,
 
     for (size_t i = 0; i < values->count && list != NULL; i++) {
         struct list_entry entry;
-        char buffer[MESSAGE_MAX];
+        char buffer[DIAGNOSTIC_MESSAGE_SIZE];
         struct text message;
 
         text_init(&message, buffer, sizeof(buffer));

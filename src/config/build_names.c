@@ -9,7 +9,7 @@
 
 #include <string.h>
 
-enum { MESSAGE_MAX = 512, LINE_DIGITS_MAX = 10 };
+enum { LINE_DIGITS_MAX = 10 };
 
 /* What stands for something else, where rules are named. */
 static const struct {

@@ -9,8 +9,6 @@
 
 #include <string.h>
 
-enum { MESSAGE_MAX = 512 };
-
 enum takes_bits {
     TAKES_ANY = 1 << 0,
     TAKES_SPECIAL = 1 << 1,
@@ -82,8 +80,8 @@ static bool add_reference(struct config_builder *builder, const struct reference
     return added != NULL;
 }
 
-static void refuse(struct config_builder *builder, enum policy_condition_kind kind,
-                   const struct config_word *word)
+static void condition_refuse(struct config_builder *builder, enum policy_condition_kind kind,
+                             const struct config_word *word)
 {
     builder_error(builder, &word->place, "'", word->text, "' does not go with `",
                   host_conditions[kind].name, "`: write ", host_conditions[kind].wanted, NULL);
@@ -100,18 +98,18 @@ static bool parse_bare(struct config_builder *builder, enum policy_condition_kin
             continue;
         value->kind = host_keywords[i].kind;
         if (!(takes & host_keywords[i].bit))
-            refuse(builder, kind, word);
+            condition_refuse(builder, kind, word);
         return takes & host_keywords[i].bit;
     }
     if (strcmp(word->text, "localhost") == 0) {
         if (!(takes & TAKES_NAME))
-            refuse(builder, kind, word);
+            condition_refuse(builder, kind, word);
         value->kind = POLICY_VALUE_NAME;
         value->text = word->text;
         return takes & TAKES_NAME;
     }
     if (!lexer_is_plain(word->text)) {
-        refuse(builder, kind, word);
+        condition_refuse(builder, kind, word);
         return false;
     }
     if (!build_find_list(builder, word, &value->index))
@@ -145,12 +143,12 @@ size_t build_entry_values(struct config_builder *builder, const struct list_entr
 }
 
 /* How many values the word is: none is an error, which is said. */
-static size_t parse_host(struct config_builder *builder, enum policy_condition_kind kind,
-                         const struct config_word *word, struct policy_value *value)
+static size_t condition_parse_host(struct config_builder *builder, enum policy_condition_kind kind,
+                                   const struct config_word *word, struct policy_value *value)
 {
     unsigned takes = host_conditions[kind].takes;
     struct list_entry entry;
-    char buffer[MESSAGE_MAX];
+    char buffer[DIAGNOSTIC_MESSAGE_SIZE];
     struct text message;
     bool is_bare = !word->is_quoted;
 
@@ -164,7 +162,7 @@ static size_t parse_host(struct config_builder *builder, enum policy_condition_k
         return 0;
     }
     if (!(takes & (entry.kind == LIST_ENTRY_NETWORK ? TAKES_NETWORK : TAKES_NAME))) {
-        refuse(builder, kind, word);
+        condition_refuse(builder, kind, word);
         return 0;
     }
     return build_entry_values(builder, &entry, value);
@@ -342,7 +340,7 @@ static size_t parse_value(struct config_builder *builder, enum policy_condition_
     case POLICY_JA4:
         return parse_word(builder, word, value);
     default:
-        return parse_host(builder, kind, word, value);
+        return condition_parse_host(builder, kind, word, value);
     }
 }
 

@@ -8,8 +8,6 @@
 #include <errno.h>
 #include <string.h>
 
-enum { MESSAGE_MAX = 512 };
-
 /* True, and the place is noted, when the statement stands for the first time. */
 static bool is_first(struct config_builder *builder, struct config_place *noted,
                      const struct config_place *place, const char *what, const char *per)
@@ -185,7 +183,7 @@ void build_users(struct config_builder *builder, const struct config_place *plac
 static void set_value(struct config_builder *builder, enum setting setting,
                       const struct config_word *word)
 {
-    char buffer[MESSAGE_MAX];
+    char buffer[DIAGNOSTIC_MESSAGE_SIZE];
     struct text message;
     uint64_t value;
 
@@ -247,7 +245,7 @@ static bool has_word(const char *statement, const char *word)
 static void report_unknown(struct config_builder *builder, const char *statement, const char *of,
                            const struct config_word *word)
 {
-    char buffer[MESSAGE_MAX];
+    char buffer[DIAGNOSTIC_MESSAGE_SIZE];
     struct text message;
     const char *last = NULL;
     struct suggestion suggestion;
@@ -342,7 +340,7 @@ static void report_unknown_name(struct config_builder *builder, const struct con
                                 const char *what, const struct suggestion *suggestion,
                                 const char *expected)
 {
-    char buffer[MESSAGE_MAX];
+    char buffer[DIAGNOSTIC_MESSAGE_SIZE];
     struct text message;
 
     text_init(&message, buffer, sizeof(buffer));
@@ -390,7 +388,7 @@ static void set_format(struct config_builder *builder, const struct config_word 
 static void check_path(struct config_builder *builder, const struct config_word *path)
 {
     struct suggestion suggestion;
-    char buffer[MESSAGE_MAX];
+    char buffer[DIAGNOSTIC_MESSAGE_SIZE];
     struct text message;
 
     suggestion_init(&suggestion, path->text);

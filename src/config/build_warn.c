@@ -14,7 +14,6 @@
 #include <string.h>
 
 enum {
-    MESSAGE_MAX = 512,
     SMTP_PORT = 25,
 };
 
@@ -40,7 +39,7 @@ enum warning {
 struct tally {
     size_t count;
     struct config_place place;
-    char message[MESSAGE_MAX];
+    char message[DIAGNOSTIC_MESSAGE_SIZE];
 };
 
 struct warnings {
@@ -49,11 +48,11 @@ struct warnings {
 };
 
 /* The pieces up to NULL make the message. */
-static void warn(struct warnings *warnings, enum warning kind, const struct config_place *place,
-                 ...) __attribute__((sentinel));
+static void warnings_add(struct warnings *warnings, enum warning kind,
+                         const struct config_place *place, ...) __attribute__((sentinel));
 
-static void warn(struct warnings *warnings, enum warning kind, const struct config_place *place,
-                 ...)
+static void warnings_add(struct warnings *warnings, enum warning kind,
+                         const struct config_place *place, ...)
 {
     struct tally *tally = &warnings->tallies[kind];
     struct text message;
@@ -70,7 +69,7 @@ static void warn(struct warnings *warnings, enum warning kind, const struct conf
     va_end(pieces);
 }
 
-static void say(struct warnings *warnings)
+static void warnings_say(struct warnings *warnings)
 {
     for (size_t i = 0; i < WARNING_COUNT; i++) {
         const struct tally *tally = &warnings->tallies[i];
@@ -138,18 +137,20 @@ static void warn_of_time(struct warnings *warnings, const struct rule_draft *rul
         return;
     if (reader->environment(reader, "TZ", &zone) < 0) {
         if (!time_zone_of_machine_is_known(reader))
-            warn(warnings, WARNING_TIME_ZONE, &rule->place,
-                 "/etc/localtime is no time zone, or leads to none: `time` goes by UTC; install "
-                 "the zones (tzdata), or set TZ=UTC in adit's environment if that is right",
-                 NULL);
+            warnings_add(
+                warnings, WARNING_TIME_ZONE, &rule->place,
+                "/etc/localtime is no time zone, or leads to none: `time` goes by UTC; install "
+                "the zones (tzdata), or set TZ=UTC in adit's environment if that is right",
+                NULL);
         return;
     }
     if (time_zone_is_known(reader, zone))
         return;
-    warn(warnings, WARNING_TIME_ZONE, &rule->place, "the environment's TZ is '", zone,
-         "', which is no time zone here: `time` goes by UTC; write it as in Europe/Berlin, and "
-         "install the zones (tzdata)",
-         NULL);
+    warnings_add(
+        warnings, WARNING_TIME_ZONE, &rule->place, "the environment's TZ is '", zone,
+        "', which is no time zone here: `time` goes by UTC; write it as in Europe/Berlin, and "
+        "install the zones (tzdata)",
+        NULL);
 }
 
 static void warn_of_rule(struct warnings *warnings, const struct rule_draft *rule)
@@ -158,19 +159,21 @@ static void warn_of_rule(struct warnings *warnings, const struct rule_draft *rul
     bool is_allowing = source->is_allow && !source->is_report;
 
     if (rule->inside_place.line > 0)
-        warn(warnings, WARNING_INSIDE, &rule->inside_place,
-             "this waits for a later version: what runs inside a tunnel is not looked at yet",
-             NULL);
+        warnings_add(
+            warnings, WARNING_INSIDE, &rule->inside_place,
+            "this waits for a later version: what runs inside a tunnel is not looked at yet", NULL);
     if (is_allowing && allows_only_localhost(source))
-        warn(warnings, WARNING_LOCALHOST, &rule->place,
-             "localhost is a name here, and an allow by name never reaches a loopback address; "
-             "write `to loopback`",
-             NULL);
+        warnings_add(
+            warnings, WARNING_LOCALHOST, &rule->place,
+            "localhost is a name here, and an allow by name never reaches a loopback address; "
+            "write `to loopback`",
+            NULL);
     if (warnings->tallies[WARNING_TIME_ZONE].count == 0)
         warn_of_time(warnings, rule);
     if (warnings->builder->users_place.line == 0 && find_condition(source, POLICY_USER) != NULL)
-        warn(warnings, WARNING_NO_USERS, &rule->place,
-             "this rule names users, but there is no `users` statement to check them with", NULL);
+        warnings_add(warnings, WARNING_NO_USERS, &rule->place,
+                     "this rule names users, but there is no `users` statement to check them with",
+                     NULL);
 }
 
 static void warn_of_rules(struct warnings *warnings)
@@ -244,24 +247,27 @@ static void compare_rule(struct warnings *warnings, struct comparison *compariso
     size_t first;
 
     if (rule_cover_is_void(&comparison->cover, at)) {
-        warn(warnings, WARNING_VOID, &drafts[at].place,
-             "this rule can never decide: nothing meets all of its conditions; write alternatives "
-             "with a comma between them, as in `port 80, 443`",
-             NULL);
+        warnings_add(
+            warnings, WARNING_VOID, &drafts[at].place,
+            "this rule can never decide: nothing meets all of its conditions; write alternatives "
+            "with a comma between them, as in `port 80, 443`",
+            NULL);
         return;
     }
     first = find_decider(comparison, at, NULL);
     if (first < at)
-        warn(warnings, WARNING_NEVER, &drafts[at].place,
-             "this rule can never decide: ", drafts[first].source.place,
-             " comes first, and matches all that it does; move it in front, or leave it out", NULL);
+        warnings_add(
+            warnings, WARNING_NEVER, &drafts[at].place,
+            "this rule can never decide: ", drafts[first].source.place,
+            " comes first, and matches all that it does; move it in front, or leave it out", NULL);
     else if (rule->is_allow && !rule->is_report && reaches_smtp(rule) &&
              find_decider(comparison, at, &comparison->smtp) == at &&
              comparison->cover.steps_left > 0)
-        warn(warnings, WARNING_SMTP, &drafts[at].place,
-             "this rule reaches port 25 (mail): spammers look for that; name ports, or write `deny "
-             "port 25` in front",
-             NULL);
+        warnings_add(
+            warnings, WARNING_SMTP, &drafts[at].place,
+            "this rule reaches port 25 (mail): spammers look for that; name ports, or write `deny "
+            "port 25` in front",
+            NULL);
 }
 
 static void compare_rules(struct warnings *warnings)
@@ -283,10 +289,11 @@ static void compare_rules(struct warnings *warnings)
         if (!drafts[i].is_bad)
             compare_rule(warnings, &comparison, i);
     if (cover->is_cut)
-        warn(warnings, WARNING_NOT_COMPARED, &place,
-             "not all of its rules were compared with each other, since there are too many: some "
-             "may never decide of which nothing is said",
-             NULL);
+        warnings_add(
+            warnings, WARNING_NOT_COMPARED, &place,
+            "not all of its rules were compared with each other, since there are too many: some "
+            "may never decide of which nothing is said",
+            NULL);
     owner->arena.is_exhausted |= cover->arena.is_exhausted;
     rule_cover_finish(cover);
 }
@@ -314,9 +321,9 @@ static void warn_of_names(struct warnings *warnings)
         if (!drafts[i].is_named || drafts[i].is_bad)
             continue;
         if (name_set_contains(names, name, strlen(name)))
-            warn(warnings, WARNING_SAME_NAME, &drafts[i].place, "'", name, "' is also the name of ",
-                 find_named(rules, name)->source.place,
-                 ": log and metrics take both for one; give it a name of its own", NULL);
+            warnings_add(warnings, WARNING_SAME_NAME, &drafts[i].place, "'", name,
+                         "' is also the name of ", find_named(rules, name)->source.place,
+                         ": log and metrics take both for one; give it a name of its own", NULL);
         error = name_set_add(names, name, strlen(name), false);
     }
     if (error < 0)
@@ -336,15 +343,15 @@ static void warn_of_empty(struct warnings *warnings)
     for (size_t i = 0; i < owner->lists.count; i++)
         if (lists[i].is_used && name_set_count(lists[i].names) == 0 &&
             network_set_count(lists[i].networks) == 0)
-            warn(warnings, WARNING_EMPTY_LIST, &lists[i].place, "the list '", lists[i].name,
-                 "' is empty, and matches nothing", NULL);
+            warnings_add(warnings, WARNING_EMPTY_LIST, &lists[i].place, "the list '", lists[i].name,
+                         "' is empty, and matches nothing", NULL);
     for (size_t i = 0; i < owner->groups.count; i++)
         if (groups[i].is_used && groups[i].users.count == 0)
-            warn(warnings, WARNING_EMPTY_GROUP, &groups[i].place, "the group '", groups[i].name,
-                 "' is empty, and matches nobody", NULL);
+            warnings_add(warnings, WARNING_EMPTY_GROUP, &groups[i].place, "the group '",
+                         groups[i].name, "' is empty, and matches nobody", NULL);
     if (owner->users != NULL && users_file_count(owner->users) == 0)
-        warn(warnings, WARNING_EMPTY_USERS, &warnings->builder->users_place,
-             "the users file is empty: nobody can log in", NULL);
+        warnings_add(warnings, WARNING_EMPTY_USERS, &warnings->builder->users_place,
+                     "the users file is empty: nobody can log in", NULL);
 }
 
 static void warn_of_unused(struct warnings *warnings)
@@ -355,12 +362,12 @@ static void warn_of_unused(struct warnings *warnings)
 
     for (size_t i = 0; i < owner->lists.count; i++)
         if (!lists[i].is_used)
-            warn(warnings, WARNING_UNUSED_LIST, &lists[i].place, "no rule uses the list '",
-                 lists[i].name, "'", NULL);
+            warnings_add(warnings, WARNING_UNUSED_LIST, &lists[i].place, "no rule uses the list '",
+                         lists[i].name, "'", NULL);
     for (size_t i = 0; i < owner->groups.count; i++)
         if (!groups[i].is_used)
-            warn(warnings, WARNING_UNUSED_GROUP, &groups[i].place, "no rule uses the group '",
-                 groups[i].name, "'", NULL);
+            warnings_add(warnings, WARNING_UNUSED_GROUP, &groups[i].place,
+                         "no rule uses the group '", groups[i].name, "'", NULL);
 }
 
 static void suggest_user(struct text *out, const struct users_file *users, const char *name)
@@ -380,7 +387,7 @@ static void warn_of_users(struct warnings *warnings)
 
     for (size_t i = 0; i < warnings->builder->user_words.count && users != NULL; i++) {
         bool is_first = warnings->tallies[WARNING_UNKNOWN_USER].count == 0;
-        char buffer[MESSAGE_MAX];
+        char buffer[DIAGNOSTIC_MESSAGE_SIZE];
         struct text hint;
 
         if (users_file_count(users) == 0 || /* that is warned of */
@@ -389,8 +396,8 @@ static void warn_of_users(struct warnings *warnings)
         text_init(&hint, buffer, sizeof(buffer));
         if (is_first)
             suggest_user(&hint, users, words[i].text);
-        warn(warnings, WARNING_UNKNOWN_USER, &words[i].place, "the users file has no '",
-             words[i].text, "'", buffer, NULL);
+        warnings_add(warnings, WARNING_UNKNOWN_USER, &words[i].place, "the users file has no '",
+                     words[i].text, "'", buffer, NULL);
     }
 }
 
@@ -407,5 +414,5 @@ void build_warn(struct config_builder *builder)
         warn_of_unused(&warnings);
         warn_of_empty(&warnings);
     }
-    say(&warnings);
+    warnings_say(&warnings);
 }

@@ -12,12 +12,10 @@
 #include <stdarg.h>
 #include <string.h>
 
-enum { MESSAGE_MAX = 1024 };
-
-static void add_message(struct config_builder *builder, bool is_warning,
-                        const struct config_place *place, va_list pieces)
+static void builder_add_message(struct config_builder *builder, bool is_warning,
+                                const struct config_place *place, va_list pieces)
 {
-    char buffer[MESSAGE_MAX];
+    char buffer[DIAGNOSTIC_MESSAGE_SIZE];
     struct text message;
 
     text_init(&message, buffer, sizeof(buffer));
@@ -32,7 +30,7 @@ void builder_error(struct config_builder *builder, const struct config_place *pl
     va_list pieces;
 
     va_start(pieces, place);
-    add_message(builder, false, place, pieces);
+    builder_add_message(builder, false, place, pieces);
     va_end(pieces);
 }
 
@@ -41,7 +39,7 @@ void builder_warn(struct config_builder *builder, const struct config_place *pla
     va_list pieces;
 
     va_start(pieces, place);
-    add_message(builder, true, place, pieces);
+    builder_add_message(builder, true, place, pieces);
     va_end(pieces);
 }
 
@@ -183,7 +181,7 @@ struct glob_result {
 };
 
 /* Keeps the paths sorted by their bytes, whatever the locale. */
-static void add_path(void *context, const char *path)
+static void builder_add_path(void *context, const char *path)
 {
     struct glob_result *result = context;
     const char *copy = arena_copy(result->arena, path, strlen(path));
@@ -248,7 +246,7 @@ void builder_include(struct config_builder *builder, const struct config_word *w
         builder_read_file(builder, path, &word->place);
         return;
     }
-    int error = builder->reader->glob(builder->reader, pattern, add_path, &result);
+    int error = builder->reader->glob(builder->reader, pattern, builder_add_path, &result);
     if (error < 0)
         report_search(builder, &word->place, path, error);
     for (size_t i = 0; i < result.paths.count; i++)

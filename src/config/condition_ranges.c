@@ -17,7 +17,7 @@ enum {
     V4_BITS = 32,
     V6_BITS = 128,
     LIST_MAX = 1024, /* blocks; to compare longer lists block by block would take too long */
-    RANGES_MAX = 8192,
+    CONDITION_RANGES_MAX = 8192,
 };
 
 /* -- points */
@@ -67,8 +67,8 @@ static struct range_point point_after(struct range_point point, unsigned bits)
 
 /* -- sets */
 
-static void add(struct arena *arena, struct range_set *set, struct range_point first,
-                struct range_point end)
+static void range_set_add(struct arena *arena, struct range_set *set, struct range_point first,
+                          struct range_point end)
 {
     struct range *range = vector_push(arena, &set->ranges, sizeof(*range));
 
@@ -76,20 +76,20 @@ static void add(struct arena *arena, struct range_set *set, struct range_point f
         *range = (struct range){first, end};
 }
 
-static bool is_before(const struct range *a, const struct range *b)
+static bool range_is_before(const struct range *a, const struct range *b)
 {
     return point_compare(&a->first, &b->first) < 0;
 }
 
 /* Both children of `at` head a heap: so does `at` then. */
-static void sift_down(struct range *ranges, size_t at, size_t count)
+static void range_sift_down(struct range *ranges, size_t at, size_t count)
 {
     while (2 * at + 1 < count) {
         size_t child = 2 * at + 1;
         struct range range = ranges[at];
 
-        child += child + 1 < count && is_before(&ranges[child], &ranges[child + 1]);
-        if (!is_before(&range, &ranges[child]))
+        child += child + 1 < count && range_is_before(&ranges[child], &ranges[child + 1]);
+        if (!range_is_before(&range, &ranges[child]))
             return;
         ranges[at] = ranges[child];
         ranges[child] = range;
@@ -101,13 +101,13 @@ static void sift_down(struct range *ranges, size_t at, size_t count)
 static void sort(struct range *ranges, size_t count)
 {
     for (size_t i = count / 2; i > 0; i--)
-        sift_down(ranges, i - 1, count);
+        range_sift_down(ranges, i - 1, count);
     for (size_t end = count; end > 1; end--) {
         struct range last = ranges[0];
 
         ranges[0] = ranges[end - 1];
         ranges[end - 1] = last;
-        sift_down(ranges, 0, end - 1);
+        range_sift_down(ranges, 0, end - 1);
     }
 }
 
@@ -157,44 +157,45 @@ static void add_others(struct arena *arena, const struct range_set *set, const s
 
     for (size_t i = 0; i < set->ranges.count; i++) {
         if (point_compare(&at, &ranges[i].first) < 0)
-            add(arena, others, at, ranges[i].first);
+            range_set_add(arena, others, at, ranges[i].first);
         at = ranges[i].end;
     }
     if (point_compare(&at, &all->end) < 0)
-        add(arena, others, at, all->end);
+        range_set_add(arena, others, at, all->end);
 }
 
 /* -- values */
 
-struct making {
+struct ranges_making {
     struct arena *arena;
     const struct config_owner *owner;
     const struct policy_condition *condition;
     struct range_set *set;
 };
 
-static void add_network(void *context, const struct ip_network *network)
+static void making_add_network(void *context, const struct ip_network *network)
 {
-    const struct making *making = context;
+    const struct ranges_making *making = context;
     bool is_v6 = network->address.family == IP_V6;
     unsigned bits = (is_v6 ? V6_BITS : V4_BITS) - (unsigned)network->prefix_length;
     struct range_point first = point_of_address(&network->address);
 
-    add(making->arena, making->set, first, point_after(first, bits));
+    range_set_add(making->arena, making->set, first, point_after(first, bits));
     if (is_v6 || making->condition->kind == POLICY_FROM)
         return;
     struct ip_address nat64 = special_address_to_nat64(&network->address);
     first = point_of_address(&nat64);
-    add(making->arena, making->set, first, point_after(first, bits));
+    range_set_add(making->arena, making->set, first, point_after(first, bits));
 }
 
-static void add_networks(struct making *making, const struct ip_network *networks, size_t count)
+static void add_networks(struct ranges_making *making, const struct ip_network *networks,
+                         size_t count)
 {
     for (size_t i = 0; i < count; i++)
-        add_network(making, &networks[i]);
+        making_add_network(making, &networks[i]);
 }
 
-static bool add_list(struct making *making, size_t index)
+static bool add_list(struct ranges_making *making, size_t index)
 {
     const struct list_draft *list = (const struct list_draft *)making->owner->lists.items + index;
     size_t count = network_set_count(list->networks);
@@ -202,25 +203,25 @@ static bool add_list(struct making *making, size_t index)
     if (count == 0 || count > LIST_MAX ||
         (making->condition->kind == POLICY_TO && name_set_count(list->names) > 0))
         return false;
-    network_set_visit(list->networks, add_network, making);
+    network_set_visit(list->networks, making_add_network, making);
     return true;
 }
 
 /* The minutes of a day, of which those behind its end belong to the next. */
-static void add_minutes(struct making *making, unsigned day, unsigned first, unsigned end)
+static void add_minutes(struct ranges_making *making, unsigned day, unsigned first, unsigned end)
 {
     enum { WEEK = MINUTES_OF_DAY * DAYS_OF_WEEK };
     unsigned begin = day * MINUTES_OF_DAY;
 
     if (begin + end <= WEEK) {
-        add(making->arena, making->set, point_of(begin + first), point_of(begin + end));
+        range_set_add(making->arena, making->set, point_of(begin + first), point_of(begin + end));
         return;
     }
-    add(making->arena, making->set, point_of(begin + first), point_of(WEEK));
-    add(making->arena, making->set, point_of(0), point_of(begin + end - WEEK));
+    range_set_add(making->arena, making->set, point_of(begin + first), point_of(WEEK));
+    range_set_add(making->arena, making->set, point_of(0), point_of(begin + end - WEEK));
 }
 
-static void add_time(struct making *making, const struct policy_value *value)
+static void making_add_time(struct ranges_making *making, const struct policy_value *value)
 {
     unsigned first = value->time.first_minute;
     unsigned end = value->time.end_minute;
@@ -231,7 +232,7 @@ static void add_time(struct making *making, const struct policy_value *value)
 }
 
 /* False: nobody listens there. */
-static bool add_listener(struct making *making, const struct ip_endpoint *listener)
+static bool add_listener(struct ranges_making *making, const struct ip_endpoint *listener)
 {
     const struct config *config = &making->owner->config;
     size_t i = 0;
@@ -239,14 +240,14 @@ static bool add_listener(struct making *making, const struct ip_endpoint *listen
     while (i < config->listener_count && !ip_endpoint_equals(&config->listeners[i], listener))
         i++;
     if (i < config->listener_count)
-        add(making->arena, making->set, point_of(i), point_of(i + 1));
+        range_set_add(making->arena, making->set, point_of(i), point_of(i + 1));
     return i < config->listener_count;
 }
 
 static const struct range all_addresses = {{{0, UINT64_MAX, (uint64_t)UINT32_MAX << V4_BITS}},
                                            {{2, 0, 0}}};
 
-static bool add_value(struct making *making, const struct policy_value *value)
+static bool making_add_value(struct ranges_making *making, const struct policy_value *value)
 {
     static const struct ip_network loopback_blocks[] = {{{IP_V4, {127}}, 8},
                                                         {{IP_V6, {[15] = 1}}, 128}};
@@ -257,10 +258,10 @@ static bool add_value(struct making *making, const struct policy_value *value)
     case POLICY_VALUE_ANY: /* a target is known to be any before its address is */
         if (making->condition->kind != POLICY_FROM)
             return false;
-        add(making->arena, making->set, all_addresses.first, all_addresses.end);
+        range_set_add(making->arena, making->set, all_addresses.first, all_addresses.end);
         return true;
     case POLICY_VALUE_NETWORK:
-        add_network(making, &value->network);
+        making_add_network(making, &value->network);
         return true;
     case POLICY_VALUE_PRIVATE:
         private_blocks = special_address_private_blocks(&count);
@@ -272,11 +273,11 @@ static bool add_value(struct making *making, const struct policy_value *value)
     case POLICY_VALUE_LIST:
         return add_list(making, value->index);
     case POLICY_VALUE_PORTS:
-        add(making->arena, making->set, point_of(value->ports.first),
-            point_of((uint64_t)value->ports.last + 1));
+        range_set_add(making->arena, making->set, point_of(value->ports.first),
+                      point_of((uint64_t)value->ports.last + 1));
         return true;
     case POLICY_VALUE_TIME:
-        add_time(making, value);
+        making_add_time(making, value);
         return true;
     case POLICY_VALUE_LISTENER:
         return add_listener(making, &value->listener);
@@ -303,14 +304,15 @@ bool condition_ranges_make(struct arena *arena, const struct config_owner *owner
                            const struct policy_condition *condition, struct range_set *ret_set,
                            struct range_set *ret_others)
 {
-    struct making making = {arena, owner, condition, ret_set};
+    struct ranges_making making = {arena, owner, condition, ret_set};
     const struct range all = all_of(owner, condition->kind);
     bool is_all = condition->value_count > 0;
 
     *ret_set = (struct range_set){0};
     *ret_others = (struct range_set){0};
     for (size_t i = 0; i < condition->value_count; i++)
-        is_all &= ret_set->ranges.count <= RANGES_MAX && add_value(&making, &condition->values[i]);
+        is_all &= ret_set->ranges.count <= CONDITION_RANGES_MAX &&
+                  making_add_value(&making, &condition->values[i]);
     if (arena->is_exhausted)
         return false;
     seal(ret_set);

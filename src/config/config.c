@@ -22,7 +22,7 @@ static const char built_in[] = "listen 127.0.0.1:10800\n"
 /* `allow from CIDR to any as "--from CIDR"` */
 enum { FROM_LINE_MAX = 160 };
 
-static void add_network(struct text *out, const struct ip_network *network)
+static void config_add_network(struct text *out, const struct ip_network *network)
 {
     ip_address_print(out, &network->address);
     text_add_char(out, '/');
@@ -41,9 +41,9 @@ static void read_built_in(struct config_builder *builder, const struct config_ov
     text_add(&text, built_in);
     for (size_t i = 0; i < overrides->from_count; i++) {
         text_add(&text, "allow from ");
-        add_network(&text, &overrides->from[i]);
+        config_add_network(&text, &overrides->from[i]);
         text_add(&text, " to any as \"--from ");
-        add_network(&text, &overrides->from[i]);
+        config_add_network(&text, &overrides->from[i]);
         text_add(&text, "\"\n");
     }
     ENSURE(!text.is_truncated);
@@ -59,7 +59,7 @@ static void set_defaults(struct config *config)
 }
 
 /* 0 or -ENOMEM. */
-static int begin(struct config_builder *builder, struct config_reader *reader)
+static int config_begin(struct config_builder *builder, struct config_reader *reader)
 {
     *builder = (struct config_builder){.reader = reader};
     builder->owner = calloc(1, sizeof(*builder->owner));
@@ -82,7 +82,7 @@ int config_parse(struct config_reader *reader, const char *path,
 
     if (overrides == NULL)
         overrides = &nothing;
-    if (begin(&builder, reader) < 0)
+    if (config_begin(&builder, reader) < 0)
         return -ENOMEM;
     builder.folder = overrides->folder;
     if (path == NULL)
@@ -129,7 +129,7 @@ int config_find_control(struct config_reader *reader, const char *path, struct t
 
     if (error < 0)
         return error;
-    if (begin(&builder, reader) < 0)
+    if (config_begin(&builder, reader) < 0)
         return -ENOMEM;
     /* Not builder_read_file: what is a pipe has been read. */
     builder.paths[builder.depth++] = path;

@@ -9,7 +9,7 @@
 #include <string.h>
 
 /* Any one piece: a path or a name with every byte escaped is written apart. */
-enum { PIECE_MAX = 512 };
+enum { PRINT_PIECE_MAX = 512 };
 
 struct printer {
     void (*write)(void *context, const char *bytes, size_t length);
@@ -17,39 +17,39 @@ struct printer {
     const struct config *config;
 };
 
-static void put(struct printer *printer, const char *string)
+static void printer_put(struct printer *printer, const char *string)
 {
     printer->write(printer->context, string, strlen(string));
 }
 
 static void put_quoted(struct printer *printer, const char *string)
 {
-    put(printer, "\"");
+    printer_put(printer, "\"");
     for (; *string != '\0'; string++) {
         if (*string == '"' || *string == '\\' || (string[0] == '$' && string[1] == '{'))
-            put(printer, "\\");
+            printer_put(printer, "\\");
         printer->write(printer->context, string, 1);
     }
-    put(printer, "\"");
+    printer_put(printer, "\"");
 }
 
 /* Quoted where a rule would take it for something else. */
 static void put_word(struct printer *printer, const char *word)
 {
     if (lexer_is_plain(word) && !lexer_is_rule_keyword(word) && strcmp(word, "any") != 0)
-        put(printer, word);
+        printer_put(printer, word);
     else
         put_quoted(printer, word);
 }
 
 static void put_number(struct printer *printer, uint64_t number, unsigned width)
 {
-    char buffer[PIECE_MAX];
+    char buffer[PRINT_PIECE_MAX];
     struct text text;
 
     text_init(&text, buffer, sizeof(buffer));
     text_add_padded(&text, number, width);
-    put(printer, buffer);
+    printer_put(printer, buffer);
 }
 
 static void put_endpoint(struct printer *printer, const struct ip_endpoint *endpoint)
@@ -59,17 +59,17 @@ static void put_endpoint(struct printer *printer, const struct ip_endpoint *endp
 
     text_init(&text, buffer, sizeof(buffer));
     ip_endpoint_print(&text, endpoint);
-    put(printer, buffer);
+    printer_put(printer, buffer);
 }
 
 static void put_network(struct printer *printer, const struct ip_network *network)
 {
-    char buffer[PIECE_MAX];
+    char buffer[PRINT_PIECE_MAX];
     struct text text;
 
     text_init(&text, buffer, sizeof(buffer));
     ip_network_print(&text, network);
-    put(printer, buffer);
+    printer_put(printer, buffer);
 }
 
 /* -- values */
@@ -87,24 +87,24 @@ static void put_time(struct printer *printer, const struct policy_value *value)
             first = day;
     }
     if (count < 7) {
-        put(printer, week_day_name(first));
-        put(printer, count > 1 ? "-" : "");
-        put(printer, count > 1 ? week_day_name((first + count - 1) % 7) : "");
-        put(printer, " ");
+        printer_put(printer, week_day_name(first));
+        printer_put(printer, count > 1 ? "-" : "");
+        printer_put(printer, count > 1 ? week_day_name((first + count - 1) % 7) : "");
+        printer_put(printer, " ");
     }
     put_number(printer, value->time.first_minute / 60, 2);
-    put(printer, ":");
+    printer_put(printer, ":");
     put_number(printer, value->time.first_minute % 60, 2);
-    put(printer, "-");
+    printer_put(printer, "-");
     put_number(printer, value->time.end_minute / 60, 2);
-    put(printer, ":");
+    printer_put(printer, ":");
     put_number(printer, value->time.end_minute % 60, 2);
 }
 
 static void put_name(struct printer *printer, const char *name)
 {
     if (strchr(name, '.') != NULL || strcmp(name, "localhost") == 0)
-        put(printer, name);
+        printer_put(printer, name);
     else
         put_quoted(printer, name);
 }
@@ -114,7 +114,7 @@ static void put_ports(struct printer *printer, const struct policy_value *value)
     put_number(printer, value->ports.first, 1);
     if (value->ports.first == value->ports.last)
         return;
-    put(printer, "-");
+    printer_put(printer, "-");
     put_number(printer, value->ports.last, 1);
 }
 
@@ -122,16 +122,16 @@ static void put_value(struct printer *printer, const struct policy_value *value)
 {
     switch (value->kind) {
     case POLICY_VALUE_ANY:
-        put(printer, "any");
+        printer_put(printer, "any");
         break;
     case POLICY_VALUE_SPECIAL:
-        put(printer, "special");
+        printer_put(printer, "special");
         break;
     case POLICY_VALUE_PRIVATE:
-        put(printer, "private");
+        printer_put(printer, "private");
         break;
     case POLICY_VALUE_LOOPBACK:
-        put(printer, "loopback");
+        printer_put(printer, "loopback");
         break;
     case POLICY_VALUE_NETWORK:
         put_network(printer, &value->network);
@@ -140,19 +140,19 @@ static void put_value(struct printer *printer, const struct policy_value *value)
         put_name(printer, value->text);
         break;
     case POLICY_VALUE_SUFFIX:
-        put(printer, "*.");
-        put(printer, value->text);
+        printer_put(printer, "*.");
+        printer_put(printer, value->text);
         break;
     case POLICY_VALUE_LIST:
-        put(printer, printer->config->policy.lists[value->index].name);
+        printer_put(printer, printer->config->policy.lists[value->index].name);
         break;
     case POLICY_VALUE_USER:
     case POLICY_VALUE_WORD:
         put_word(printer, value->text);
         break;
     case POLICY_VALUE_GROUP:
-        put(printer, "@");
-        put(printer, printer->config->policy.groups[value->index].name);
+        printer_put(printer, "@");
+        printer_put(printer, printer->config->policy.groups[value->index].name);
         break;
     case POLICY_VALUE_PORTS:
         put_ports(printer, value);
@@ -171,7 +171,7 @@ static void put_value(struct printer *printer, const struct policy_value *value)
 static void put_values(struct printer *printer, const struct policy_value *values, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
-        put(printer, i > 0 ? ", " : "");
+        printer_put(printer, i > 0 ? ", " : "");
         put_value(printer, &values[i]);
     }
 }
@@ -186,9 +186,9 @@ static void put_condition(struct printer *printer, const struct policy_condition
     };
     static_assert(ARRAY_LENGTH(names) == POLICY_CONDITION_COUNT, "a name for every condition");
 
-    put(printer, " ");
-    put(printer, names[condition->kind]);
-    put(printer, condition->is_negated ? " not " : " ");
+    printer_put(printer, " ");
+    printer_put(printer, names[condition->kind]);
+    printer_put(printer, condition->is_negated ? " not " : " ");
     put_values(printer, condition->values, condition->value_count);
 }
 
@@ -199,9 +199,9 @@ static void put_listeners(struct printer *printer)
     const struct config *config = printer->config;
 
     for (size_t i = 0; i < config->listener_count; i++) {
-        put(printer, "listen ");
+        printer_put(printer, "listen ");
         put_endpoint(printer, &config->listeners[i]);
-        put(printer, "\n");
+        printer_put(printer, "\n");
     }
 }
 
@@ -210,29 +210,29 @@ static void put_admin(struct printer *printer)
     const struct config *config = printer->config;
 
     if (!config->has_admin) {
-        put(printer, "admin off\n");
+        printer_put(printer, "admin off\n");
         return;
     }
-    put(printer, "admin ");
+    printer_put(printer, "admin ");
     put_endpoint(printer, &config->admin);
     if (config->admin_users.value_count > 0)
         put_condition(printer, &config->admin_users);
     if (config->admin_from.value_count > 0)
         put_condition(printer, &config->admin_from);
     for (size_t i = 0; i < config->admin_name_count; i++) {
-        put(printer, i > 0 ? ", " : " name ");
+        printer_put(printer, i > 0 ? ", " : " name ");
         put_name(printer, config->admin_names[i]);
     }
-    put(printer, "\n");
+    printer_put(printer, "\n");
 }
 
 static void put_control(struct printer *printer)
 {
     if (printer->config->control_path == NULL)
         return;
-    put(printer, "control ");
+    printer_put(printer, "control ");
     put_quoted(printer, printer->config->control_path);
-    put(printer, "\n");
+    printer_put(printer, "\n");
 }
 
 static void put_resolver(struct printer *printer)
@@ -241,20 +241,20 @@ static void put_resolver(struct printer *printer)
     char buffer[RESOLV_SERVER_TEXT_SIZE];
     struct text text;
 
-    put(printer, "resolver");
+    printer_put(printer, "resolver");
     for (size_t i = 0; i < config->resolver.server_count; i++) {
         text_init(&text, buffer, sizeof(buffer));
         resolv_server_print(&text, &config->resolver.servers[i]);
-        put(printer, i > 0 ? ", " : " ");
-        put(printer, buffer);
+        printer_put(printer, i > 0 ? ", " : " ");
+        printer_put(printer, buffer);
     }
-    put(printer, " timeout ");
+    printer_put(printer, " timeout ");
 }
 
 static void put_settings(struct printer *printer)
 {
     const struct config *config = printer->config;
-    char buffer[PIECE_MAX];
+    char buffer[PRINT_PIECE_MAX];
     struct text text;
 
     for (size_t i = 0; i < SETTING_COUNT; i++) {
@@ -264,21 +264,21 @@ static void put_settings(struct printer *printer)
 
         text_init(&text, buffer, sizeof(buffer));
         setting_print(&text, (enum setting)i, value);
-        put(printer, is_none ? "# " : "");
+        printer_put(printer, is_none ? "# " : "");
         if (i == SETTING_RESOLVER_TIMEOUT) {
             put_resolver(printer);
         } else {
-            put(printer, row->statement);
-            put(printer, " ");
-            put(printer, row->word);
-            put(printer, " ");
+            printer_put(printer, row->statement);
+            printer_put(printer, " ");
+            printer_put(printer, row->word);
+            printer_put(printer, " ");
         }
-        put(printer, is_none ? "none" : buffer);
-        put(printer, row->per[0] != '\0' ? " per " : "");
-        put(printer, row->per);
-        put(printer, i == SETTING_RESOLVER_TIMEOUT && !config->has_resolver
-                         ? " # of the servers of /etc/resolv.conf\n"
-                         : "\n");
+        printer_put(printer, is_none ? "none" : buffer);
+        printer_put(printer, row->per[0] != '\0' ? " per " : "");
+        printer_put(printer, row->per);
+        printer_put(printer, i == SETTING_RESOLVER_TIMEOUT && !config->has_resolver
+                                 ? " # of the servers of /etc/resolv.conf\n"
+                                 : "\n");
     }
 }
 
@@ -294,33 +294,33 @@ static void put_log(struct printer *printer)
     const struct config *config = printer->config;
     bool is_first = true;
 
-    put(printer, "log ");
+    printer_put(printer, "log ");
     if (config->log_target == CONFIG_LOG_FILE)
         put_quoted(printer, config->log_path);
     else
-        put(printer, words[config->log_target]);
-    put(printer, " format ");
-    put(printer, config_log_format_name(config->log_format));
+        printer_put(printer, words[config->log_target]);
+    printer_put(printer, " format ");
+    printer_put(printer, config_log_format_name(config->log_format));
     for (size_t i = 0; i < CONFIG_LOG_EVENT_COUNT; i++) {
         if (!(config->log_events & 1U << i))
             continue;
-        put(printer, is_first ? " events " : ", ");
-        put(printer, config_log_event_name((enum config_log_event)i));
+        printer_put(printer, is_first ? " events " : ", ");
+        printer_put(printer, config_log_event_name((enum config_log_event)i));
         is_first = false;
     }
-    put(printer, "\n");
+    printer_put(printer, "\n");
 }
 
-static void put_group(struct printer *printer, const struct group_draft *group)
+static void printer_put_group(struct printer *printer, const struct group_draft *group)
 {
-    put(printer, "group ");
-    put(printer, group->name);
-    put(printer, " { ");
+    printer_put(printer, "group ");
+    printer_put(printer, group->name);
+    printer_put(printer, " { ");
     for (size_t i = 0; i < group->users.count; i++) {
-        put(printer, i > 0 ? ", " : "");
+        printer_put(printer, i > 0 ? ", " : "");
         put_quoted(printer, ((const char *const *)group->users.items)[i]);
     }
-    put(printer, " }\n");
+    printer_put(printer, " }\n");
 }
 
 /* `3 entries (plain), 2 entries (hosts); in 1 line what is no entry is skipped` */
@@ -333,20 +333,20 @@ static void put_counts(struct printer *printer, const struct list_file *file)
 
         if (count == 0)
             continue;
-        put(printer, is_first ? "" : ", ");
+        printer_put(printer, is_first ? "" : ", ");
         put_number(printer, count, 1);
-        put(printer, count == 1 ? " entry (" : " entries (");
-        put(printer, list_file_format_name((enum list_file_format)i));
-        put(printer, ")");
+        printer_put(printer, count == 1 ? " entry (" : " entries (");
+        printer_put(printer, list_file_format_name((enum list_file_format)i));
+        printer_put(printer, ")");
         is_first = false;
     }
-    put(printer, is_first ? "no entries" : "");
+    printer_put(printer, is_first ? "no entries" : "");
     if (file->skipped_count == 0)
         return;
-    put(printer, "; in ");
+    printer_put(printer, "; in ");
     put_number(printer, file->skipped_count, 1);
-    put(printer, file->skipped_count == 1 ? " line" : " lines");
-    put(printer, " what is no entry is skipped");
+    printer_put(printer, file->skipped_count == 1 ? " line" : " lines");
+    printer_put(printer, " what is no entry is skipped");
 }
 
 static void put_list(struct printer *printer, const struct list_draft *list)
@@ -354,35 +354,35 @@ static void put_list(struct printer *printer, const struct list_draft *list)
     const struct list_file *files = list->files.items;
 
     if (list->values.count > 0 || list->files.count == 0) {
-        put(printer, "list ");
-        put(printer, list->name);
-        put(printer, " { ");
+        printer_put(printer, "list ");
+        printer_put(printer, list->name);
+        printer_put(printer, " { ");
         put_values(printer, list->values.items, list->values.count);
-        put(printer, " }\n");
+        printer_put(printer, " }\n");
     }
     for (size_t i = 0; i < list->files.count; i++) {
-        put(printer, "list ");
-        put(printer, list->name);
-        put(printer, " file ");
+        printer_put(printer, "list ");
+        printer_put(printer, list->name);
+        printer_put(printer, " file ");
         put_quoted(printer, files[i].path);
-        put(printer, files[i].is_lenient ? " lenient # " : " # ");
+        printer_put(printer, files[i].is_lenient ? " lenient # " : " # ");
         put_counts(printer, &files[i]);
-        put(printer, "\n");
+        printer_put(printer, "\n");
     }
 }
 
 static void put_rule(struct printer *printer, const struct rule_draft *rule)
 {
-    put(printer, rule->source.is_report ? "report " : "");
-    put(printer, rule->source.is_allow ? "allow" : "deny");
+    printer_put(printer, rule->source.is_report ? "report " : "");
+    printer_put(printer, rule->source.is_allow ? "allow" : "deny");
     for (size_t i = 0; i < rule->source.condition_count; i++)
         put_condition(printer, &rule->source.conditions[i]);
-    put(printer, rule->is_named ? " as " : " # ");
+    printer_put(printer, rule->is_named ? " as " : " # ");
     if (rule->is_named)
         put_quoted(printer, rule->source.name);
     else
-        put(printer, rule->source.name);
-    put(printer, "\n");
+        printer_put(printer, rule->source.name);
+    printer_put(printer, "\n");
 }
 
 void config_print(const struct config *config,
@@ -395,14 +395,14 @@ void config_print(const struct config *config,
     put_admin(&printer);
     put_control(&printer);
     if (config->users_path != NULL) {
-        put(&printer, "users file ");
+        printer_put(&printer, "users file ");
         put_quoted(&printer, config->users_path);
-        put(&printer, "\n");
+        printer_put(&printer, "\n");
     }
     put_settings(&printer);
     put_log(&printer);
     for (size_t i = 0; i < owner->groups.count; i++)
-        put_group(&printer, (const struct group_draft *)owner->groups.items + i);
+        printer_put_group(&printer, (const struct group_draft *)owner->groups.items + i);
     for (size_t i = 0; i < owner->lists.count; i++)
         put_list(&printer, (const struct list_draft *)owner->lists.items + i);
     for (size_t i = 0; i < owner->rules.count; i++)
@@ -421,10 +421,10 @@ void config_print_list_files(const struct config *config,
         const struct list_file *files = lists[i].files.items;
 
         for (size_t j = 0; j < lists[i].files.count; j++) {
-            put(&printer, files[j].path);
-            put(&printer, ": ");
+            printer_put(&printer, files[j].path);
+            printer_put(&printer, ": ");
             put_counts(&printer, &files[j]);
-            put(&printer, "\n");
+            printer_put(&printer, "\n");
         }
     }
 }

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MESSAGE_MAX = 512, RULES_NAMED_MAX = 3 };
+enum { RULES_NAMED_MAX = 3 };
 
 struct config_sources {
     size_t count;
@@ -13,7 +13,7 @@ struct config_sources {
 };
 
 /* NULL stays NULL; `ret_has_memory` is only ever set to false. */
-static const char *copy(const char *text, bool *ret_has_memory)
+static const char *source_copy_text(const char *text, bool *ret_has_memory)
 {
     size_t size = text != NULL ? strlen(text) + 1 : 0;
     char *result = size > 0 ? malloc(size) : NULL;
@@ -34,8 +34,8 @@ int config_sources_create(const struct config *config, struct config_sources **r
         struct config_source *item = &sources->items[sources->count++];
 
         *item = config->sources[i];
-        item->path = copy(item->path, &has_memory);
-        item->list = copy(item->list, &has_memory);
+        item->path = source_copy_text(item->path, &has_memory);
+        item->list = source_copy_text(item->list, &has_memory);
     }
     if (!has_memory) {
         config_sources_destroy(sources);
@@ -54,7 +54,7 @@ void config_sources_destroy(struct config_sources *sources)
     free(sources);
 }
 
-static bool is_same(const struct config_source *a, const struct config_source *b)
+static bool source_is_same(const struct config_source *a, const struct config_source *b)
 {
     return a->kind == b->kind && strcmp(a->path, b->path) == 0 &&
            (a->list == NULL || strcmp(a->list, b->list) == 0);
@@ -64,7 +64,7 @@ static bool is_same(const struct config_source *a, const struct config_source *b
 static size_t find_count(const struct config_sources *before, const struct config_source *source)
 {
     for (size_t i = 0; i < before->count; i++)
-        if (is_same(&before->items[i], source))
+        if (source_is_same(&before->items[i], source))
             return before->items[i].count;
     return 0;
 }
@@ -96,8 +96,8 @@ static bool admin_goes_by(const struct config *config, const struct config_sourc
                                  condition_goes_by(config, &config->admin_from, source));
 }
 
-static void add_rules(struct text *out, const struct config *config,
-                      const struct config_source *source)
+static void sources_add_rules(struct text *out, const struct config *config,
+                              const struct config_source *source)
 {
     size_t count = 0;
 
@@ -126,11 +126,11 @@ static void add_statements(struct text *out, size_t count)
     text_add(out, count == 1 ? " statement" : " statements");
 }
 
-static void warn(struct diagnostics *diagnostics, const struct config *config,
-                 const struct config_source *source, size_t count)
+static void sources_warn(struct diagnostics *diagnostics, const struct config *config,
+                         const struct config_source *source, size_t count)
 {
     const struct config_place place = {.file = source->path};
-    char buffer[MESSAGE_MAX];
+    char buffer[DIAGNOSTIC_MESSAGE_SIZE];
     struct text message;
 
     text_init(&message, buffer, sizeof(buffer));
@@ -145,13 +145,13 @@ static void warn(struct diagnostics *diagnostics, const struct config *config,
         text_add(&message, "; the list '");
         text_add(&message, source->list);
         text_add(&message, "' is used");
-        add_rules(&message, config, source);
+        sources_add_rules(&message, config, source);
         break;
     case CONFIG_SOURCE_USERS:
         text_add_decimal(&message, count);
         text_add(&message, count == 1 ? " user" : " users");
         text_add(&message, "; nobody can log in, and users are named");
-        add_rules(&message, config, source);
+        sources_add_rules(&message, config, source);
         break;
     }
     diagnostics_add(diagnostics, true, &place, buffer);
@@ -160,7 +160,7 @@ static void warn(struct diagnostics *diagnostics, const struct config *config,
 static bool is_there(const struct config *config, const struct config_source *source)
 {
     for (size_t i = 0; i < config->source_count; i++)
-        if (is_same(&config->sources[i], source))
+        if (source_is_same(&config->sources[i], source))
             return true;
     return false;
 }
@@ -168,7 +168,7 @@ static bool is_there(const struct config *config, const struct config_source *so
 static void warn_gone(struct diagnostics *diagnostics, const struct config_source *source)
 {
     const struct config_place place = {.file = source->path};
-    char buffer[MESSAGE_MAX];
+    char buffer[DIAGNOSTIC_MESSAGE_SIZE];
     struct text message;
 
     text_init(&message, buffer, sizeof(buffer));
@@ -185,7 +185,7 @@ void config_sources_compare(const struct config_sources *before, const struct co
         size_t count = source->count == 0 ? find_count(before, source) : 0;
 
         if (count > 0)
-            warn(diagnostics, config, source, count);
+            sources_warn(diagnostics, config, source, count);
     }
     for (size_t i = 0; before != NULL && i < before->count; i++) {
         const struct config_source *source = &before->items[i];

@@ -13,7 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MESSAGE_MAX = 1024, EXCERPT_MAX = 160, CONTEXT_MAX = 60, FILE_NAME_MAX = 1024 };
+enum { EXCERPT_MAX = 160, CONTEXT_MAX = 60, FILE_NAME_MAX = 1024 };
 
 struct diagnostic {
     bool is_warning;
@@ -24,7 +24,7 @@ struct diagnostic {
     unsigned caret_end; /* and with it; less: nothing, or it is cut */
     bool has_excerpt;
     char excerpt[EXCERPT_MAX + 1];
-    char message[MESSAGE_MAX];
+    char message[DIAGNOSTIC_MESSAGE_SIZE];
     char file[FILE_NAME_MAX]; /* "": no place */
 };
 
@@ -140,7 +140,7 @@ static size_t find_file(const struct diagnostics *diagnostics, const struct diag
     return i;
 }
 
-static bool is_before(const struct diagnostic *a, const struct diagnostic *b)
+static bool diagnostic_is_before(const struct diagnostic *a, const struct diagnostic *b)
 {
     if ((a->file[0] == '\0') != (b->file[0] == '\0'))
         return b->file[0] == '\0';
@@ -158,7 +158,7 @@ void diagnostics_sort(struct diagnostics *diagnostics)
         struct diagnostic *diagnostic = diagnostics->kept[i];
         size_t at = i;
 
-        for (; at > 0 && is_before(diagnostic, diagnostics->kept[at - 1]); at--)
+        for (; at > 0 && diagnostic_is_before(diagnostic, diagnostics->kept[at - 1]); at--)
             diagnostics->kept[at] = diagnostics->kept[at - 1];
         diagnostics->kept[at] = diagnostic;
     }

@@ -12,6 +12,8 @@
 #include <stddef.h>
 
 #define DIAGNOSTICS_KEPT_MAX 50
+/* Room for any one message; what does not fit is cut. */
+#define DIAGNOSTIC_MESSAGE_SIZE 1024
 /* Room for any one diagnostic_print. */
 #define DIAGNOSTIC_TEXT_SIZE 4096
 

@@ -19,8 +19,6 @@
 #include <stdint.h>
 #include <string.h>
 
-enum { MESSAGE_MAX = 512 };
-
 enum statement_bits {
     AT_START = 1 << 0,
     IN_LISTEN = 1 << 1,
@@ -170,14 +168,14 @@ bool lexer_check_text(const struct lexer *lexer)
 
 /* -- tokens */
 
-static void advance(struct lexer *lexer)
+static void lexer_advance(struct lexer *lexer)
 {
     if (((unsigned char)*lexer->at & 0xc0) != 0x80)
         lexer->column++;
     lexer->at++;
 }
 
-static void begin_line(struct lexer *lexer)
+static void lexer_begin_line(struct lexer *lexer)
 {
     lexer->place.line++;
     lexer->column = 1;
@@ -202,23 +200,23 @@ static bool is_newline_token(const struct lexer *lexer)
 }
 
 /* Up to the next token; true: that is a newline, which was taken. */
-static bool skip_blanks(struct lexer *lexer)
+static bool lexer_skip_blanks(struct lexer *lexer)
 {
     while (lexer->at < lexer->end) {
         char byte = *lexer->at;
 
         if (byte == '#') {
             while (lexer->at < lexer->end && *lexer->at != '\n')
-                advance(lexer);
+                lexer_advance(lexer);
         } else if (byte == ' ' || byte == '\t' || byte == '\r') {
-            advance(lexer);
+            lexer_advance(lexer);
         } else if (byte == '\n') {
             bool is_token = is_newline_token(lexer);
 
             if (is_token)
                 return true;
             lexer->at++;
-            begin_line(lexer);
+            lexer_begin_line(lexer);
         } else {
             break;
         }
@@ -254,7 +252,7 @@ static bool is_text(const char *value, size_t length)
 static bool refuse_variable(struct lexer *lexer, const struct config_place *place, const char *name,
                             const char *why)
 {
-    char buffer[MESSAGE_MAX];
+    char buffer[DIAGNOSTIC_MESSAGE_SIZE];
     struct text message;
 
     text_init(&message, buffer, sizeof(buffer));
@@ -305,7 +303,7 @@ static bool take_variable(struct lexer *lexer, struct vector *bytes)
 
     place.column = lexer->column;
     while (lexer->at < next)
-        advance(lexer);
+        lexer_advance(lexer);
     place.column_end = lexer->column;
     if (is_good)
         return push_value(lexer, &place, &variable, bytes);
@@ -328,27 +326,27 @@ static bool finish_word(struct lexer *lexer, struct vector *bytes, bool is_quote
     return true;
 }
 
-static int take_string(struct lexer *lexer, struct config_word *word)
+static int lexer_take_string(struct lexer *lexer, struct config_word *word)
 {
     struct vector bytes = {0};
     bool is_good = true;
 
-    advance(lexer);
+    lexer_advance(lexer);
     while (lexer->at < lexer->end && *lexer->at != '"' && *lexer->at != '\n') {
         if (variable_begins(lexer->at, lexer->end)) {
             is_good &= take_variable(lexer, &bytes);
             continue;
         }
         if (*lexer->at == '\\' && lexer->at + 1 < lexer->end && lexer->at[1] != '\n')
-            advance(lexer);
+            lexer_advance(lexer);
         push(lexer, &bytes, lexer->at, 1);
-        advance(lexer);
+        lexer_advance(lexer);
     }
     if (!finish_word(lexer, &bytes, true, word))
         return TOKEN_GRAMMAR_UNDEF;
     if (lexer->at == lexer->end || *lexer->at == '\n')
         return TOKEN_UNCLOSED_STRING;
-    advance(lexer);
+    lexer_advance(lexer);
     return is_good ? TOKEN_STRING : TOKEN_BAD_VARIABLE;
 }
 
@@ -367,7 +365,7 @@ static int find_keyword(struct lexer *lexer, const char *text)
     return TOKEN_WORD;
 }
 
-static int take_word(struct lexer *lexer, struct config_word *word)
+static int lexer_take_word(struct lexer *lexer, struct config_word *word)
 {
     struct vector bytes = {0};
     bool is_good = true;
@@ -380,7 +378,7 @@ static int take_word(struct lexer *lexer, struct config_word *word)
         if (!is_word_byte(*lexer->at))
             break;
         push(lexer, &bytes, lexer->at, 1);
-        advance(lexer);
+        lexer_advance(lexer);
     }
     if (!finish_word(lexer, &bytes, false, word))
         return TOKEN_GRAMMAR_UNDEF;
@@ -391,7 +389,7 @@ static int take_sign(struct lexer *lexer)
 {
     char byte = *lexer->at;
 
-    advance(lexer);
+    lexer_advance(lexer);
     switch (byte) {
     case ',':
         return TOKEN_COMMA;
@@ -415,7 +413,7 @@ static int take_sign(struct lexer *lexer)
 static int take_newline(struct lexer *lexer)
 {
     lexer->at++;
-    begin_line(lexer);
+    lexer_begin_line(lexer);
     if (lexer->depth == 0)
         lexer_resume(lexer);
     return TOKEN_NEWLINE;
@@ -435,8 +433,8 @@ int lexer_next(struct lexer *lexer, struct config_word *ret_word, struct config_
     int token;
 
     if (lexer->place.line == 0)
-        begin_line(lexer);
-    bool is_newline = skip_blanks(lexer);
+        lexer_begin_line(lexer);
+    bool is_newline = lexer_skip_blanks(lexer);
     *ret_place = lexer->place;
     ret_place->column = lexer->column;
     ret_place->column_end = lexer->column + 1;
@@ -445,9 +443,9 @@ int lexer_next(struct lexer *lexer, struct config_word *ret_word, struct config_
     if (lexer->at == lexer->end)
         return take_end(lexer);
     if (*lexer->at == '"')
-        token = take_string(lexer, ret_word);
+        token = lexer_take_string(lexer, ret_word);
     else if (is_word_byte(*lexer->at))
-        token = take_word(lexer, ret_word);
+        token = lexer_take_word(lexer, ret_word);
     else
         token = take_sign(lexer);
     lexer->is_at_start = false;

@@ -4,6 +4,7 @@
 #include "config/list_entry.h"
 
 #include "base/escape.h"
+#include "config/diagnostics.h"
 #include "config/suggest.h"
 #include "policy/name_pattern.h"
 #include "policy/name_set.h"
@@ -12,9 +13,9 @@
 #include <errno.h>
 #include <string.h>
 
-enum { QUOTED_MAX = 80, MESSAGE_MAX = 512 };
+enum { QUOTED_MAX = 80 };
 
-static int fail(struct text *message, const char *text, size_t length, const char *why)
+static int list_entry_fail(struct text *message, const char *text, size_t length, const char *why)
 {
     text_add_char(message, '\'');
     escape_add(message, text, length, QUOTED_MAX, ESCAPE_PLAIN);
@@ -32,25 +33,29 @@ static int fail_name(struct text *message, const char *text, size_t length)
 {
     for (size_t i = 0; i < length; i++)
         if ((unsigned char)text[i] >= 0x80)
-            return fail(message, text, length,
-                        "is not ASCII; write a name's encoded form, as in xn--bcher-kva.example");
+            return list_entry_fail(
+                message, text, length,
+                "is not ASCII; write a name's encoded form, as in xn--bcher-kva.example");
     if (is_star_alone(text, length))
-        return fail(
+        return list_entry_fail(
             message, text, length,
             "is no host; write *.example.com for all names below it, or `to any` in a rule");
     if (memchr(text, '/', length) != NULL)
-        return fail(message, text, length,
-                    "is neither a CIDR block nor a host name; write 10.0.0.0/8, or example.com");
-    return fail(message, text, length,
-                "is not a host name: letters, digits, - and _ in labels of 1 to 63 bytes");
+        return list_entry_fail(
+            message, text, length,
+            "is neither a CIDR block nor a host name; write 10.0.0.0/8, or example.com");
+    return list_entry_fail(
+        message, text, length,
+        "is not a host name: letters, digits, - and _ in labels of 1 to 63 bytes");
 }
 
 static int fail_star(struct text *message, const char *text, size_t length, bool is_last)
 {
-    return fail(message, text, length,
-                is_last ? "has a * as its last label, where it would be anybody's domain; name them"
-                        : "has a * that is only a part of a label; write it for a whole one, as in "
-                          "*.example.com for all names below it, or eu.*.example.com");
+    return list_entry_fail(
+        message, text, length,
+        is_last ? "has a * as its last label, where it would be anybody's domain; name them"
+                : "has a * that is only a part of a label; write it for a whole one, as in "
+                  "*.example.com for all names below it, or eu.*.example.com");
 }
 
 /* Takes each label `*` for an `x`, so that the rest can be judged as a name is. */
@@ -81,8 +86,8 @@ static enum list_entry_kind kind_of(const char *text, size_t length, size_t *ret
     return is_suffix ? LIST_ENTRY_SUFFIX : is_domain ? LIST_ENTRY_DOMAIN : LIST_ENTRY_NAME;
 }
 
-static int parse_name(const char *text, size_t length, struct list_entry *entry,
-                      struct text *message)
+static int list_entry_parse_name(const char *text, size_t length, struct list_entry *entry,
+                                 struct text *message)
 {
     char target[AUTHORITY_TEXT_SIZE];
     size_t start;
@@ -98,9 +103,10 @@ static int parse_name(const char *text, size_t length, struct list_entry *entry,
     target[host_length + 1] = '1';
     enum authority_error error = authority_parse(target, host_length + 2, &entry->authority);
     if (error == AUTHORITY_NUMERIC_NAME)
-        return fail(message, text, length,
-                    "looks like a number but is no IPv4 address; write four decimal parts, as in "
-                    "192.0.2.1");
+        return list_entry_fail(
+            message, text, length,
+            "looks like a number but is no IPv4 address; write four decimal parts, as in "
+            "192.0.2.1");
     if (error != AUTHORITY_OK || entry->authority.address.family != IP_NONE)
         return fail_name(message, text, length);
     for (size_t i = 0; i < host_length; i++)
@@ -116,13 +122,14 @@ static int fail_colon(struct text *message, const char *text, size_t length)
     size_t host_length = (size_t)(colon - text);
 
     if (text[0] == '[')
-        return fail(message, text, length, "has brackets; write the address alone, as in ::1");
+        return list_entry_fail(message, text, length,
+                               "has brackets; write the address alone, as in ::1");
     if (memchr(colon + 1, ':', length - host_length - 1) != NULL)
-        return fail(message, text, length, "is not an IPv6 address");
+        return list_entry_fail(message, text, length, "is not an IPv6 address");
     if (length > host_length + 2 && memcmp(colon, "://", 3) == 0)
-        return fail(message, text, length, "is a URL; write its host name alone");
-    return fail(message, text, length,
-                "has a port; write the host alone (a rule has `port` for the other)");
+        return list_entry_fail(message, text, length, "is a URL; write its host name alone");
+    return list_entry_fail(message, text, length,
+                           "has a port; write the host alone (a rule has `port` for the other)");
 }
 
 int list_entry_parse(const char *text, size_t length, struct list_entry *ret_entry,
@@ -135,19 +142,19 @@ int list_entry_parse(const char *text, size_t length, struct list_entry *ret_ent
         return 0;
     }
     if (error == -ERANGE) {
-        fail(message, text, length, "has bits set behind the prefix");
+        list_entry_fail(message, text, length, "has bits set behind the prefix");
         suggest_network(message, text, length);
         return -EINVAL;
     }
     if (memchr(text, ':', length) != NULL)
         return fail_colon(message, text, length);
-    return parse_name(text, length, ret_entry, message);
+    return list_entry_parse_name(text, length, ret_entry, message);
 }
 
 int list_entry_parse_host(const char *text, size_t length, struct list_entry *ret_entry)
 {
     bool is_bracketed = length >= 2 && text[0] == '[' && text[length - 1] == ']';
-    char buffer[MESSAGE_MAX];
+    char buffer[DIAGNOSTIC_MESSAGE_SIZE];
     struct text ignored;
 
     text_init(&ignored, buffer, sizeof(buffer));

@@ -14,7 +14,7 @@
 #include <stdint.h>
 #include <string.h>
 
-enum { ERRORS_MAX = 20, MESSAGE_MAX = 512 };
+enum { ERRORS_MAX = 20 };
 
 struct list_parse {
     struct list_file *file;
@@ -28,7 +28,7 @@ struct list_parse {
     unsigned rest_line;       /* the last of them; 0: none */
     unsigned skipped_line;    /* the last one that was counted; 0: none */
     struct config_place first_skipped;
-    char first_message[MESSAGE_MAX];
+    char first_message[DIAGNOSTIC_MESSAGE_SIZE];
 };
 
 /* A part of a line. */
@@ -63,7 +63,8 @@ static void note_rest(struct list_parse *parse, const struct config_place *place
     parse->rest_line = place->line;
 }
 
-static void report(struct list_parse *parse, const struct span *span, const char *message)
+static void list_parse_report(struct list_parse *parse, const struct span *span,
+                              const char *message)
 {
     struct config_place place = {
         .file = parse->file->path,
@@ -95,7 +96,7 @@ static void report(struct list_parse *parse, const struct span *span, const char
 static void report_skipped(struct list_parse *parse)
 {
     size_t others = parse->file->skipped_count - 1;
-    char buffer[2 * MESSAGE_MAX];
+    char buffer[DIAGNOSTIC_MESSAGE_SIZE];
     struct text message;
     size_t entries = 0;
 
@@ -119,7 +120,7 @@ static void report_skipped(struct list_parse *parse)
 
 static void report_rest(struct list_parse *parse)
 {
-    char buffer[MESSAGE_MAX];
+    char buffer[DIAGNOSTIC_MESSAGE_SIZE];
     struct text message;
 
     if (parse->rest_count == 0)
@@ -134,8 +135,8 @@ static void report_rest(struct list_parse *parse)
 
 /* -- entries */
 
-static int add(struct list_parse *parse, enum list_file_format format,
-               const struct list_entry *entry)
+static int list_parse_add(struct list_parse *parse, enum list_file_format format,
+                          const struct list_entry *entry)
 {
     parse->file->entry_counts[format]++;
     return list_entry_add(entry, parse->names, parse->networks);
@@ -145,22 +146,22 @@ static int add(struct list_parse *parse, enum list_file_format format,
 static bool parse_entry(struct list_parse *parse, const struct span *span,
                         struct list_entry *ret_entry)
 {
-    char buffer[MESSAGE_MAX];
+    char buffer[DIAGNOSTIC_MESSAGE_SIZE];
     struct text message;
 
     text_init(&message, buffer, sizeof(buffer));
     if (list_entry_parse(span->line + span->start, span->end - span->start, ret_entry, &message) ==
         0)
         return true;
-    report(parse, span, buffer);
+    list_parse_report(parse, span, buffer);
     return false;
 }
 
-static int parse_plain(struct list_parse *parse, const struct span *span)
+static int list_parse_plain(struct list_parse *parse, const struct span *span)
 {
     struct list_entry entry;
 
-    return parse_entry(parse, span, &entry) ? add(parse, LIST_FILE_PLAIN, &entry) : 0;
+    return parse_entry(parse, span, &entry) ? list_parse_add(parse, LIST_FILE_PLAIN, &entry) : 0;
 }
 
 /* `||NAME^` and nothing else. */
@@ -171,12 +172,14 @@ static int parse_adblock(struct list_parse *parse, const struct span *span)
     struct list_entry entry;
 
     if (text[0] == '@') {
-        report(parse, span, "an exception can't stand in a list: write an `allow` in front of it");
+        list_parse_report(parse, span,
+                          "an exception can't stand in a list: write an `allow` in front of it");
         return 0;
     }
     const char *caret = memchr(text, '^', span->end - span->start);
     if (caret == NULL || caret + 1 != span->line + span->end) {
-        report(parse, span, "of adblock's rules a list takes ||example.com^, without options");
+        list_parse_report(parse, span,
+                          "of adblock's rules a list takes ||example.com^, without options");
         return 0;
     }
     name.start += 2;
@@ -185,7 +188,7 @@ static int parse_adblock(struct list_parse *parse, const struct span *span)
         return 0;
     if (entry.kind == LIST_ENTRY_NAME)
         entry.kind = LIST_ENTRY_DOMAIN;
-    return add(parse, LIST_FILE_ADBLOCK, &entry);
+    return list_parse_add(parse, LIST_FILE_ADBLOCK, &entry);
 }
 
 /* -- lines of a hosts file */
@@ -230,7 +233,7 @@ static size_t find_blank(const struct span *span)
     return at;
 }
 
-static size_t skip_blanks(const struct span *span, size_t at)
+static size_t span_skip_blanks(const struct span *span, size_t at)
 {
     while (at < span->end && byte_is_blank(span->line[at]))
         at++;
@@ -255,18 +258,19 @@ static int parse_hosts_name(struct list_parse *parse, const struct span *name,
     if (is_own_name(name->line + name->start, name->end - name->start))
         return 0;
     if (!ip_address_is_unspecified(address) && !ip_address_is_loopback(address)) {
-        report(parse, name,
-               "in a list, a line of a hosts file begins with 0.0.0.0, 127.0.0.1, :: or ::1");
+        list_parse_report(
+            parse, name,
+            "in a list, a line of a hosts file begins with 0.0.0.0, 127.0.0.1, :: or ::1");
         return 0;
     }
     if (!parse_entry(parse, name, &entry))
         return 0;
     if (entry.kind == LIST_ENTRY_NETWORK) { /* `0.0.0.0 0.0.0.0` is in lists that people use */
         if (!ip_address_equals(&entry.network.address, address))
-            report(parse, name, "one entry a line: an address follows an address");
+            list_parse_report(parse, name, "one entry a line: an address follows an address");
         return 0;
     }
-    return add(parse, LIST_FILE_HOSTS, &entry);
+    return list_parse_add(parse, LIST_FILE_HOSTS, &entry);
 }
 
 static int parse_hosts(struct list_parse *parse, const struct span *span)
@@ -277,13 +281,13 @@ static int parse_hosts(struct list_parse *parse, const struct span *span)
 
     word.end = find_blank(&word);
     if (!parse_address(&word, &address)) {
-        word.start = skip_blanks(span, word.end);
+        word.start = span_skip_blanks(span, word.end);
         word.end = span->end;
-        report(parse, &word, "one entry a line: something follows the first");
+        list_parse_report(parse, &word, "one entry a line: something follows the first");
         return 0;
     }
     while (error == 0 && word.end < span->end) {
-        word.start = skip_blanks(span, word.end);
+        word.start = span_skip_blanks(span, word.end);
         word.end = span->end;
         word.end = find_blank(&word);
         error = parse_hosts_name(parse, &word, &address);
@@ -305,7 +309,7 @@ static bool is_page_rule(const char *at, const char *end)
 /* An entry with a dot or a colon, as hardly a comment begins: `a.example;b.example` is two. */
 static bool begins_with_entry(const char *text, size_t length)
 {
-    char buffer[MESSAGE_MAX];
+    char buffer[DIAGNOSTIC_MESSAGE_SIZE];
     struct list_entry entry;
     struct text ignored;
     size_t start = 0;
@@ -345,7 +349,7 @@ static bool is_title(const struct span *span)
     return text[0] == '[' && text[length - 1] == ']' && memchr(text, ':', length) == NULL;
 }
 
-static int parse_line(struct list_parse *parse, const char *line, size_t length)
+static int list_parse_line(struct list_parse *parse, const char *line, size_t length)
 {
     struct span span = {line, length, 0, find_comment(line, length)};
 
@@ -355,12 +359,14 @@ static int parse_line(struct list_parse *parse, const char *line, size_t length)
     const char *text = line + span.start;
     size_t rest = span.end - span.start;
     if (memchr(text, '#', rest) != NULL) {
-        report(parse, &span, "a rule for a part of a page can't stand in a list of hosts");
+        list_parse_report(parse, &span,
+                          "a rule for a part of a page can't stand in a list of hosts");
         return 0;
     }
     if (rest >= 2 && (memcmp(text, "||", 2) == 0 || memcmp(text, "@@", 2) == 0))
         return parse_adblock(parse, &span);
-    return find_blank(&span) < span.end ? parse_hosts(parse, &span) : parse_plain(parse, &span);
+    return find_blank(&span) < span.end ? parse_hosts(parse, &span)
+                                        : list_parse_plain(parse, &span);
 }
 
 int list_file_parse(struct list_file *file, const char *text, size_t length,
@@ -374,7 +380,7 @@ int list_file_parse(struct list_file *file, const char *text, size_t length,
 
     lines_init(&parse.lines, text, length);
     while (lines_next(&parse.lines, &line, &line_length)) {
-        int error = parse_line(&parse, line, line_length);
+        int error = list_parse_line(&parse, line, line_length);
 
         if (error < 0)
             return error;

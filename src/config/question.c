@@ -11,7 +11,7 @@
 /* NULL, or what is wrong. */
 typedef const char *take_function(struct question *question, const char *word);
 
-static const char *take_target(struct question *question, const char *word)
+static const char *question_take_target(struct question *question, const char *word)
 {
     enum authority_error error = authority_parse(word, strlen(word), &question->target);
 
@@ -33,14 +33,14 @@ static const char *take_client(struct question *question, const char *word)
                : "not an IP address; write 192.0.2.7 or fd00::7";
 }
 
-static const char *take_listener(struct question *question, const char *word)
+static const char *question_take_listener(struct question *question, const char *word)
 {
     return ip_endpoint_parse(word, strlen(word), &question->listener) == 0
                ? NULL
                : "not a listener; write it as in its `listen`: 127.0.0.1:10800 or [::1]:10800";
 }
 
-static const char *take_time(struct question *question, const char *word)
+static const char *question_take_time(struct question *question, const char *word)
 {
     enum { DAY_LENGTH = 3, TIME_LENGTH = DAY_LENGTH + 1 + MINUTE_LENGTH };
     int day = strlen(word) == TIME_LENGTH ? week_day_parse(word, DAY_LENGTH) : -1;
@@ -69,7 +69,7 @@ static const char *take_protocol(struct question *question, const char *word)
                : "not a protocol; write it as in a rule: tls, http";
 }
 
-static const char *take_all(struct question *question, const char *word)
+static const char *question_take_all(struct question *question, const char *word)
 {
     (void)question;
     return strcmp(word, "yes") == 0 ? NULL : "write yes, or nothing";
@@ -79,14 +79,14 @@ static const struct {
     const char *name;
     take_function *take;
 } fields[] = {
-    [QUESTION_TARGET] = {"target", take_target},
+    [QUESTION_TARGET] = {"target", question_take_target},
     [QUESTION_USER] = {"user", take_user},
     [QUESTION_CLIENT] = {"client", take_client},
-    [QUESTION_LISTENER] = {"listener", take_listener},
-    [QUESTION_TIME] = {"time", take_time},
+    [QUESTION_LISTENER] = {"listener", question_take_listener},
+    [QUESTION_TIME] = {"time", question_take_time},
     [QUESTION_SNI] = {"sni", take_sni},
     [QUESTION_PROTOCOL] = {"protocol", take_protocol},
-    [QUESTION_ALL] = {"all", take_all},
+    [QUESTION_ALL] = {"all", question_take_all},
 };
 static_assert(ARRAY_LENGTH(fields) == QUESTION_FIELD_COUNT, "a row for every field");
 

@@ -19,8 +19,8 @@
 
 enum {
     NAME_SIZE = 256,
-    STEPS_MAX = 20000000, /* some 200 ms */
-    RANGES_MAX = 100000,  /* 48 bytes each */
+    COVER_STEPS_MAX = 20000000, /* some 200 ms */
+    COVER_RANGES_MAX = 100000,  /* 48 bytes each */
 };
 
 static bool spend(struct rule_cover *cover, size_t steps)
@@ -122,7 +122,8 @@ static bool list_has(const struct list_draft *list, const struct policy_value *i
     }
 }
 
-static bool group_has(struct rule_cover *cover, const struct group_draft *group, const char *user)
+static bool cover_group_has(struct rule_cover *cover, const struct group_draft *group,
+                            const char *user)
 {
     const char *const *users = group->users.items;
 
@@ -132,8 +133,8 @@ static bool group_has(struct rule_cover *cover, const struct group_draft *group,
     return false;
 }
 
-static bool value_has(struct rule_cover *cover, const struct policy_value *outer,
-                      const struct policy_value *inner)
+static bool cover_value_has(struct rule_cover *cover, const struct policy_value *outer,
+                            const struct policy_value *inner)
 {
     bool is_name = inner->kind == POLICY_VALUE_NAME || inner->kind == POLICY_VALUE_SUFFIX;
 
@@ -157,7 +158,7 @@ static bool value_has(struct rule_cover *cover, const struct policy_value *outer
     case POLICY_VALUE_GROUP:
         return (inner->kind == POLICY_VALUE_GROUP && inner->index == outer->index) ||
                (inner->kind == POLICY_VALUE_USER &&
-                group_has(cover, group_of(cover, outer), inner->text));
+                cover_group_has(cover, group_of(cover, outer), inner->text));
     case POLICY_VALUE_USER:
     case POLICY_VALUE_WORD:
         return inner->kind == outer->kind && strcmp(inner->text, outer->text) == 0;
@@ -172,13 +173,13 @@ static bool any_has(struct rule_cover *cover, const struct policy_condition *out
                     const struct policy_value *inner)
 {
     for (size_t i = 0; i < outer->value_count && spend(cover, 1); i++)
-        if (value_has(cover, &outer->values[i], inner))
+        if (cover_value_has(cover, &outer->values[i], inner))
             return true;
     return false;
 }
 
 /* What a list or group consists of, one after another, as long as `take` says so. */
-struct parts {
+struct cover_parts {
     struct rule_cover *cover;
     const struct policy_condition *outer;
     bool (*take)(struct rule_cover *cover, const struct policy_condition *outer,
@@ -186,9 +187,9 @@ struct parts {
     bool are_taken;
 };
 
-static void take_name(void *context, const char *name, size_t length, bool is_suffix)
+static void parts_take_name(void *context, const char *name, size_t length, bool is_suffix)
 {
-    struct parts *parts = context;
+    struct cover_parts *parts = context;
     struct policy_value part = {.kind = is_suffix ? POLICY_VALUE_SUFFIX : POLICY_VALUE_NAME};
     char buffer[NAME_SIZE];
 
@@ -201,16 +202,16 @@ static void take_name(void *context, const char *name, size_t length, bool is_su
     parts->are_taken = parts->take(parts->cover, parts->outer, &part);
 }
 
-static void take_network(void *context, const struct ip_network *network)
+static void parts_take_network(void *context, const struct ip_network *network)
 {
-    struct parts *parts = context;
+    struct cover_parts *parts = context;
     const struct policy_value part = {.kind = POLICY_VALUE_NETWORK, .network = *network};
 
     parts->are_taken = parts->are_taken && parts->take(parts->cover, parts->outer, &part);
 }
 
 /* False for an empty list or group, too: most often it is not filled yet. */
-static bool take_parts(struct parts *parts, const struct policy_value *value)
+static bool parts_take(struct cover_parts *parts, const struct policy_value *value)
 {
     size_t count = 0;
 
@@ -221,8 +222,8 @@ static bool take_parts(struct parts *parts, const struct policy_value *value)
         count = name_set_count(list->names) + network_set_count(list->networks);
         if (!spend(parts->cover, count))
             return false;
-        name_set_visit(list->names, take_name, parts);
-        network_set_visit(list->networks, take_network, parts);
+        name_set_visit(list->names, parts_take_name, parts);
+        network_set_visit(list->networks, parts_take_network, parts);
     } else if (value->kind == POLICY_VALUE_GROUP) {
         const struct group_draft *group = group_of(parts->cover, value);
         const char *const *users = group->users.items;
@@ -240,17 +241,17 @@ static bool take_parts(struct parts *parts, const struct policy_value *value)
 static bool has_values(struct rule_cover *cover, const struct policy_condition *outer,
                        const struct policy_condition *inner)
 {
-    struct parts parts = {.cover = cover, .outer = outer, .take = any_has};
+    struct cover_parts parts = {.cover = cover, .outer = outer, .take = any_has};
 
     for (size_t i = 0; i < inner->value_count; i++)
-        if (!any_has(cover, outer, &inner->values[i]) && !take_parts(&parts, &inner->values[i]))
+        if (!any_has(cover, outer, &inner->values[i]) && !parts_take(&parts, &inner->values[i]))
             return false;
     return inner->value_count > 0;
 }
 
 /* -- values that nothing can match together */
 
-static bool is_name(const struct policy_value *value)
+static bool value_is_name(const struct policy_value *value)
 {
     return value->kind == POLICY_VALUE_NAME || value->kind == POLICY_VALUE_SUFFIX;
 }
@@ -264,7 +265,7 @@ static bool names_are_apart(const struct policy_value *a, const struct policy_va
 /* Neither is a list or group. */
 static bool parts_are_apart(const struct policy_value *a, const struct policy_value *b)
 {
-    if (is_name(a) && is_name(b))
+    if (value_is_name(a) && value_is_name(b))
         return names_are_apart(a, b);
     return a->kind == b->kind && (a->kind == POLICY_VALUE_USER || a->kind == POLICY_VALUE_WORD) &&
            strcmp(a->text, b->text) != 0;
@@ -284,11 +285,11 @@ static bool all_are_apart(struct rule_cover *cover, const struct policy_conditio
                           const struct policy_value *inner)
 {
     const struct policy_condition alone = {.values = inner, .value_count = 1};
-    struct parts parts = {.cover = cover, .outer = &alone, .take = all_parts_are_apart};
+    struct cover_parts parts = {.cover = cover, .outer = &alone, .take = all_parts_are_apart};
 
     for (size_t i = 0; i < outer->value_count; i++)
         if (!spend(cover, 1) ||
-            (!parts_are_apart(&outer->values[i], inner) && !take_parts(&parts, &outer->values[i])))
+            (!parts_are_apart(&outer->values[i], inner) && !parts_take(&parts, &outer->values[i])))
             return false;
     return true;
 }
@@ -296,13 +297,13 @@ static bool all_are_apart(struct rule_cover *cover, const struct policy_conditio
 static bool are_apart(struct rule_cover *cover, const struct policy_condition *outer,
                       const struct policy_condition *inner)
 {
-    struct parts parts = {.cover = cover, .outer = outer, .take = all_are_apart};
+    struct cover_parts parts = {.cover = cover, .outer = outer, .take = all_are_apart};
 
     for (size_t i = 0; i < inner->value_count; i++) {
         const struct policy_value *value = &inner->values[i];
         bool has_parts = value->kind == POLICY_VALUE_LIST || value->kind == POLICY_VALUE_GROUP;
 
-        if (has_parts ? !take_parts(&parts, value) : !all_are_apart(cover, outer, value))
+        if (has_parts ? !parts_take(&parts, value) : !all_are_apart(cover, outer, value))
             return false;
     }
     return inner->value_count > 0;
@@ -516,8 +517,8 @@ int rule_cover_init(struct rule_cover *cover, const struct config_owner *owner)
 {
     const struct rule_draft *drafts = owner->rules.items;
 
-    *cover =
-        (struct rule_cover){.owner = owner, .ranges_left = RANGES_MAX, .steps_left = STEPS_MAX};
+    *cover = (struct rule_cover){
+        .owner = owner, .ranges_left = COVER_RANGES_MAX, .steps_left = COVER_STEPS_MAX};
     cover->rules = arena_allocate(&cover->arena, (owner->rules.count + 1) * sizeof(*cover->rules));
     for (size_t i = 0; i < owner->rules.count && !cover->arena.is_exhausted; i++)
         cover_rule(cover, &cover->rules[i], &drafts[i].source);
@@ -555,7 +556,7 @@ static bool reaches_value(struct rule_cover *cover, const struct policy_conditio
         const struct policy_value *outer = &condition->values[i];
 
         if (outer->kind != POLICY_VALUE_LIST && value_names_special(cover, outer) &&
-            value_has(cover, outer, value))
+            cover_value_has(cover, outer, value))
             return true;
     }
     return false;

@@ -6,7 +6,7 @@
 #include <errno.h>
 #include <string.h>
 
-static const struct setting_row rows[] = {
+static const struct setting_row setting_rows[] = {
 #define SETTING(suffix, field, statement, word, per, kind, initial, min, max, reloadable, manual)  \
     {statement,                                                                                    \
      word,                                                                                         \
@@ -20,7 +20,7 @@ static const struct setting_row rows[] = {
 #include "config/settings.def"
 #undef SETTING
 };
-static_assert(ARRAY_LENGTH(rows) == SETTING_COUNT, "a row for every setting");
+static_assert(ARRAY_LENGTH(setting_rows) == SETTING_COUNT, "a row for every setting");
 
 struct unit {
     const char *name;
@@ -50,26 +50,27 @@ static const struct unit size_units[] = {{"GB", 1 << 30},  {"G", 1 << 30},
 static const struct {
     const struct unit *units;
     const char *example;
-} kinds[] = {
+} setting_kinds[] = {
     [SETTING_DURATION] = {duration_units, "a time with its unit, as in 10s, 500ms or 1h"},
     [SETTING_COUNT_OF] = {count_units, "a number, as in 200"},
     [SETTING_RATE] = {rate_units, "a number a second, as in 50/s"},
     [SETTING_BANDWIDTH] = {bandwidth_units, "bytes a second, as in 64k/s or 10MB/s"},
 };
-static_assert(ARRAY_LENGTH(kinds) == SETTING_KIND_COUNT, "a row for every kind");
+static_assert(ARRAY_LENGTH(setting_kinds) == SETTING_KIND_COUNT, "a row for every kind");
 
 const struct setting_row *setting_row(enum setting setting)
 {
     REQUIRE(setting < SETTING_COUNT);
-    return &rows[setting];
+    return &setting_rows[setting];
 }
 
 enum setting setting_find(const char *statement, const char *word, const char *per)
 {
     size_t i = 0;
 
-    while (i < SETTING_COUNT && (strcmp(rows[i].statement, statement) != 0 ||
-                                 strcmp(rows[i].word, word) != 0 || strcmp(rows[i].per, per) != 0))
+    while (i < SETTING_COUNT &&
+           (strcmp(setting_rows[i].statement, statement) != 0 ||
+            strcmp(setting_rows[i].word, word) != 0 || strcmp(setting_rows[i].per, per) != 0))
         i++;
     return (enum setting)i;
 }
@@ -125,11 +126,11 @@ int setting_parse(enum setting setting, const char *text, uint64_t *ret_value, s
     const struct setting_row *row = setting_row(setting);
     uint64_t value;
 
-    if (!parse_amount(kinds[row->kind].units, text, &value)) {
+    if (!parse_amount(setting_kinds[row->kind].units, text, &value)) {
         text_add_char(message, '\'');
         text_add(message, text);
         text_add(message, "': write ");
-        text_add(message, kinds[row->kind].example);
+        text_add(message, setting_kinds[row->kind].example);
         return -EINVAL;
     }
     if (value < row->min || value > row->max) {
@@ -147,7 +148,7 @@ int setting_parse(enum setting setting, const char *text, uint64_t *ret_value, s
 
 void setting_print(struct text *out, enum setting setting, uint64_t value)
 {
-    const struct unit *unit = kinds[setting_row(setting)->kind].units;
+    const struct unit *unit = setting_kinds[setting_row(setting)->kind].units;
 
     while (unit->factor > 1 && (value == 0 || value % unit->factor != 0))
         unit++;
@@ -168,5 +169,5 @@ void setting_set(struct config_values *values, enum setting setting, uint64_t va
 void settings_set_defaults(struct config_values *values)
 {
     for (size_t i = 0; i < SETTING_COUNT; i++)
-        setting_set(values, (enum setting)i, rows[i].initial);
+        setting_set(values, (enum setting)i, setting_rows[i].initial);
 }

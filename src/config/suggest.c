@@ -12,7 +12,7 @@ static size_t smaller(size_t a, size_t b)
     return a < b ? a : b;
 }
 
-static bool is_same(char a, char b)
+static bool letter_is_same(char a, char b)
 {
     return text_lower(a) == text_lower(b);
 }
@@ -36,11 +36,11 @@ static size_t count_edits(const char *a, const char *b)
         row[0] = line;
         least = line;
         for (size_t i = 1; i <= width; i++) {
-            size_t edits = above[i - 1] + !is_same(a[i - 1], b[line - 1]);
+            size_t edits = above[i - 1] + !letter_is_same(a[i - 1], b[line - 1]);
 
             edits = smaller(edits, smaller(above[i], row[i - 1]) + 1);
-            if (i > 1 && line > 1 && is_same(a[i - 1], b[line - 2]) &&
-                is_same(a[i - 2], b[line - 1]))
+            if (i > 1 && line > 1 && letter_is_same(a[i - 1], b[line - 2]) &&
+                letter_is_same(a[i - 2], b[line - 1]))
                 edits = smaller(edits, rows[(line - 2) % 3][i - 2] + 1);
             row[i] = edits;
             least = smaller(least, edits);
@@ -68,8 +68,8 @@ static size_t edits_allowed(const char *name, const char *word)
 static bool has_both_letters(const char *name, const char *word)
 {
     if (strlen(word) > 2)
-        return is_same(word[0], word[1]) || is_same(word[1], word[2]);
-    return is_same(name[0], word[1]) && is_same(name[1], word[0]);
+        return letter_is_same(word[0], word[1]) || letter_is_same(word[1], word[2]);
+    return letter_is_same(name[0], word[1]) && letter_is_same(name[1], word[0]);
 }
 
 void suggestion_init(struct suggestion *suggestion, const char *word)

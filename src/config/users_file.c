@@ -13,7 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-struct entry {
+struct users_file_entry {
     struct user user;
     struct hash_link link;
     unsigned line;
@@ -21,7 +21,7 @@ struct entry {
 
 /* The table points to entries, so they stay where they are while the vector grows. */
 struct entry_link {
-    struct entry *entry;
+    struct users_file_entry *entry;
 };
 
 struct users_file {
@@ -41,14 +41,14 @@ struct users_parse {
 };
 
 /* The table holds an administrator's names: nobody else adds to it. */
-static const struct hash_seed seed = {{0x75736572, 0x66696c65}};
+static const struct hash_seed users_file_seed = {{0x75736572, 0x66696c65}};
 
-static const char *const kind_names[] = {
+static const char *const hash_kind_names[] = {
     [USER_HASH_YESCRYPT] = "yescrypt",      [USER_HASH_BCRYPT] = "bcrypt",
     [USER_HASH_SHA512] = "SHA-512 crypt",   [USER_HASH_SHA256] = "SHA-256 crypt",
     [USER_HASH_APR1] = "Apache's MD5 apr1",
 };
-static_assert(ARRAY_LENGTH(kind_names) == USER_HASH_KIND_COUNT, "a name for every kind");
+static_assert(ARRAY_LENGTH(hash_kind_names) == USER_HASH_KIND_COUNT, "a name for every kind");
 
 static const struct {
     const char *prefix;
@@ -62,7 +62,7 @@ static const struct {
 const char *user_hash_kind_name(enum user_hash_kind kind)
 {
     REQUIRE(kind < USER_HASH_KIND_COUNT);
-    return kind_names[kind];
+    return hash_kind_names[kind];
 }
 
 static void add_quoted(struct text *out, const char *name)
@@ -72,7 +72,7 @@ static void add_quoted(struct text *out, const char *name)
     text_add_char(out, '\'');
 }
 
-static void report(struct users_parse *parse, const char *name, const char *what)
+static void users_file_report(struct users_parse *parse, const char *name, const char *what)
 {
     struct config_place place = {.file = parse->file, .line = parse->lines.number, .column = 1};
     char buffer[512];
@@ -197,7 +197,7 @@ static bool has_base64_only(const char *text)
  */
 static bool is_sha_form(const char *parameters, size_t dollars)
 {
-    enum { ROUNDS_MIN = 1000, ROUNDS_DIGITS_MAX = 9, SALT_MAX = 16 };
+    enum { ROUNDS_MIN = 1000, ROUNDS_DIGITS_MAX = 9, CRYPT_SALT_MAX = 16 };
     static const char word[] = "rounds=";
     const char *salt = parameters;
 
@@ -211,7 +211,7 @@ static bool is_sha_form(const char *parameters, size_t dollars)
         salt = number + digits + 1;
         dollars--;
     }
-    return dollars == 3 && field_length(salt) <= SALT_MAX;
+    return dollars == 3 && field_length(salt) <= CRYPT_SALT_MAX;
 }
 
 /* `$y$j9T$salt$`: the flavour, two numbers of a letter each (the first is not 0), and no more. */
@@ -253,7 +253,7 @@ static bool has_good_parameters(const struct user *user)
 }
 
 /* The last field has the length of the method's digest: a line that was cut is found here. */
-static bool is_complete(const struct user *user)
+static bool user_is_complete(const struct user *user)
 {
     static const size_t digests[] = {
         [USER_HASH_YESCRYPT] = 43, [USER_HASH_BCRYPT] = 53, /* with the salt */
@@ -288,13 +288,14 @@ static bool check_hash(struct users_parse *parse, struct user *user)
         if (strncmp(user->hash, prefixes[i].prefix, strlen(prefixes[i].prefix)) != 0)
             continue;
         user->kind = prefixes[i].kind;
-        if (!is_complete(user)) {
-            report(parse, user->name, "the hash is cut or damaged; run `htpasswd -B FILE USER`");
+        if (!user_is_complete(user)) {
+            users_file_report(parse, user->name,
+                              "the hash is cut or damaged; run `htpasswd -B FILE USER`");
             return false;
         }
         return true;
     }
-    report(parse, user->name, explain_unknown(user->hash));
+    users_file_report(parse, user->name, explain_unknown(user->hash));
     return false;
 }
 
@@ -329,7 +330,7 @@ static uint32_t find_invisible(const char *name)
     return 0;
 }
 
-static bool check_name(struct users_parse *parse, const char *name)
+static bool users_file_check_name(struct users_parse *parse, const char *name)
 {
     uint32_t character = find_invisible(name);
     char buffer[128];
@@ -342,13 +343,13 @@ static bool check_name(struct users_parse *parse, const char *name)
     for (unsigned width = character > 0xffff ? 5 : 4; width > 0; width--)
         text_add_char(&what, "0123456789ABCDEF"[character >> 4 * (width - 1) & 0xf]);
     text_add(&what, "; write it anew, without");
-    report(parse, name, buffer);
+    users_file_report(parse, name, buffer);
     return false;
 }
 
 /* -- lines */
 
-static bool is_name(const char *name, size_t length)
+static bool users_file_is_name(const char *name, size_t length)
 {
     for (size_t i = 0; i < length; i++)
         if ((unsigned char)name[i] < ' ' || name[i] == 0x7f)
@@ -359,10 +360,10 @@ static bool is_name(const char *name, size_t length)
 static int add_user(struct users_parse *parse, const struct user *user)
 {
     struct users_file *users = parse->users;
-    struct entry *entry;
+    struct users_file_entry *entry;
 
     if (users_file_find(users, user->name, strlen(user->name)) != NULL) {
-        report(parse, user->name, "is in this file twice");
+        users_file_report(parse, user->name, "is in this file twice");
         return 0;
     }
     entry = arena_allocate(&users->arena, sizeof(*entry));
@@ -375,7 +376,7 @@ static int add_user(struct users_parse *parse, const struct user *user)
     entry->user = *user;
     entry->line = parse->lines.number;
     hash_table_insert(&users->table, &entry->link,
-                      hash_bytes(&seed, user->name, strlen(user->name)));
+                      hash_bytes(&users_file_seed, user->name, strlen(user->name)));
     users->is_mixed |= !costs_the_same(user, users_file_at(users, 0));
     if (estimate_cost(user) > estimate_cost(users_file_at(users, users->costliest)))
         users->costliest = users->entries.count - 1;
@@ -383,8 +384,8 @@ static int add_user(struct users_parse *parse, const struct user *user)
 }
 
 /* The name and the hash, without the blanks around them. */
-static int take_parts(struct users_parse *parse, const char *name, size_t name_length,
-                      const char *hash, size_t hash_length)
+static int users_file_take_parts(struct users_parse *parse, const char *name, size_t name_length,
+                                 const char *hash, size_t hash_length)
 {
     struct arena *arena = &parse->users->arena;
     struct user user = {.name = arena_copy(arena, name, name_length),
@@ -392,10 +393,12 @@ static int take_parts(struct users_parse *parse, const char *name, size_t name_l
 
     if (user.name == NULL || user.hash == NULL)
         return -ENOMEM;
-    return check_name(parse, user.name) && check_hash(parse, &user) ? add_user(parse, &user) : 0;
+    return users_file_check_name(parse, user.name) && check_hash(parse, &user)
+               ? add_user(parse, &user)
+               : 0;
 }
 
-static int parse_line(struct users_parse *parse, const char *line, size_t length)
+static int users_file_parse_line(struct users_parse *parse, const char *line, size_t length)
 {
     size_t start = 0;
     size_t end = length;
@@ -404,20 +407,22 @@ static int parse_line(struct users_parse *parse, const char *line, size_t length
     if (start == end || line[start] == '#')
         return 0;
     if (memchr(line + start, '\0', end - start) != NULL) {
-        report(parse, NULL, "a NUL byte: this is no text file");
+        users_file_report(parse, NULL, "a NUL byte: this is no text file");
         return 0;
     }
     const char *colon = memchr(line + start, ':', end - start);
     size_t name_end = colon != NULL ? (size_t)(colon - line) : start;
     size_t hash_start = name_end + 1;
     blanks_trim(line, &start, &name_end);
-    if (colon == NULL || !is_name(line + start, name_end - start)) {
-        report(parse, NULL,
-               "write USER:HASH, with a name of 1 to 128 bytes; `htpasswd -B FILE USER` does");
+    if (colon == NULL || !users_file_is_name(line + start, name_end - start)) {
+        users_file_report(
+            parse, NULL,
+            "write USER:HASH, with a name of 1 to 128 bytes; `htpasswd -B FILE USER` does");
         return 0;
     }
     blanks_trim(line, &hash_start, &end);
-    return take_parts(parse, line + start, name_end - start, line + hash_start, end - hash_start);
+    return users_file_take_parts(parse, line + start, name_end - start, line + hash_start,
+                                 end - hash_start);
 }
 
 static int parse_lines(struct users_parse *parse, const char *text, size_t length)
@@ -427,7 +432,7 @@ static int parse_lines(struct users_parse *parse, const char *text, size_t lengt
 
     lines_init(&parse->lines, text, length);
     while (lines_next(&parse->lines, &line, &line_length)) {
-        int error = parse_line(parse, line, line_length);
+        int error = users_file_parse_line(parse, line, line_length);
 
         if (error < 0)
             return error;
@@ -468,7 +473,8 @@ static size_t list_quicker(const struct users_file *users, struct text *names, u
     size_t count = 0;
 
     for (size_t i = 0; i < users->entries.count; i++) {
-        const struct entry *entry = ((const struct entry_link *)users->entries.items)[i].entry;
+        const struct users_file_entry *entry =
+            ((const struct entry_link *)users->entries.items)[i].entry;
 
         if (!is_quicker(&entry->user, costliest) || count++ >= NAMED_MAX)
             continue;
@@ -513,14 +519,14 @@ static void report_quicker(struct users_parse *parse)
 static void report_apr1(struct users_parse *parse)
 {
     const struct vector *entries = &parse->users->entries;
-    const struct entry *first = NULL;
+    const struct users_file_entry *first = NULL;
     struct config_place place = {.file = parse->file, .column = 1};
     size_t count = 0;
     char buffer[512];
     struct text message;
 
     for (size_t i = 0; i < entries->count; i++) {
-        const struct entry *entry = ((const struct entry_link *)entries->items)[i].entry;
+        const struct users_file_entry *entry = ((const struct entry_link *)entries->items)[i].entry;
 
         if (entry->user.kind == USER_HASH_APR1 && count++ == 0)
             first = entry;
@@ -585,11 +591,11 @@ const struct user *users_file_at(const struct users_file *users, size_t index)
 
 const struct user *users_file_find(const struct users_file *users, const char *name, size_t length)
 {
-    uint64_t hash = hash_bytes(&seed, name, length);
+    uint64_t hash = hash_bytes(&users_file_seed, name, length);
 
     for (struct hash_link *link = hash_table_first(&users->table, hash); link != NULL;
          link = hash_table_next(link)) {
-        const struct entry *entry = container_of(link, struct entry, link);
+        const struct users_file_entry *entry = container_of(link, struct users_file_entry, link);
 
         if (strlen(entry->user.name) == length && memcmp(entry->user.name, name, length) == 0)
             return &entry->user;

@@ -8,7 +8,7 @@ bool variable_begins(const char *at, const char *end)
     return end - at >= 2 && at[0] == '$' && at[1] == '{';
 }
 
-static bool is_name_byte(char byte, bool is_first)
+static bool variable_is_name_byte(char byte, bool is_first)
 {
     bool is_letter = (byte >= 'a' && byte <= 'z') || (byte >= 'A' && byte <= 'Z') || byte == '_';
 
@@ -20,7 +20,7 @@ bool variable_parse(const char *at, const char *end, struct variable *ret_variab
     const char *name = at + 2;
     const char *next = name;
 
-    while (next < end && is_name_byte(*next, next == name))
+    while (next < end && variable_is_name_byte(*next, next == name))
         next++;
     const char *close = memchr(next, '}', (size_t)(end - next));
     if (next == name || close == NULL)

@@ -140,7 +140,7 @@ static void read_negative(const unsigned char *message, int length, enum resolve
 
 /* A TTL with the highest bit set counts as 0 (RFC 2181 8); c-ares hands it over as a negative one.
  */
-static void add_address(struct dns_answer *answer, struct ip_address address, int ttl_s)
+static void answer_add_address(struct dns_answer *answer, struct ip_address address, int ttl_s)
 {
     uint32_t bounded_s = clamp(ttl_s < 0 ? 0 : (uint32_t)ttl_s, DNS_TTL_MIN_S, DNS_TTL_MAX_S);
 
@@ -156,8 +156,8 @@ static int read_a(const unsigned char *message, int length, struct dns_answer *a
     int status = ares_parse_a_reply(message, length, NULL, records, &count);
 
     for (int i = 0; status == ARES_SUCCESS && i < count; i++)
-        add_address(answer, ip_address_from_v4((const uint8_t *)&records[i].ipaddr),
-                    records[i].ttl);
+        answer_add_address(answer, ip_address_from_v4((const uint8_t *)&records[i].ipaddr),
+                           records[i].ttl);
     return status;
 }
 
@@ -168,8 +168,8 @@ static int read_aaaa(const unsigned char *message, int length, struct dns_answer
     int status = ares_parse_aaaa_reply(message, length, NULL, records, &count);
 
     for (int i = 0; status == ARES_SUCCESS && i < count; i++)
-        add_address(answer, ip_address_from_v6((const uint8_t *)&records[i].ip6addr),
-                    records[i].ttl);
+        answer_add_address(answer, ip_address_from_v6((const uint8_t *)&records[i].ip6addr),
+                           records[i].ttl);
     return status;
 }
 

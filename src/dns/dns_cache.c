@@ -36,7 +36,7 @@ void dns_cache_init(struct dns_cache *cache)
     cache->count = 0;
 }
 
-static void forget(struct dns_cache *cache, struct cached *cached)
+static void cached_forget(struct dns_cache *cache, struct cached *cached)
 {
     hash_table_remove(&cache->table, &cached->link);
     list_remove(&cached->by_use);
@@ -46,7 +46,7 @@ static void forget(struct dns_cache *cache, struct cached *cached)
 
 static void forget_oldest(struct dns_cache *cache)
 {
-    forget(cache, container_of(cache->by_use.next, struct cached, by_use));
+    cached_forget(cache, container_of(cache->by_use.next, struct cached, by_use));
 }
 
 void dns_cache_flush(struct dns_cache *cache)
@@ -55,7 +55,7 @@ void dns_cache_flush(struct dns_cache *cache)
         forget_oldest(cache);
 }
 
-static struct cached *find(const struct dns_cache *cache, const struct dns_key *key)
+static struct cached *cached_find(const struct dns_cache *cache, const struct dns_key *key)
 {
     struct hash_link *link = hash_table_first(&cache->table, key->hash);
 
@@ -72,12 +72,12 @@ static struct cached *find(const struct dns_cache *cache, const struct dns_key *
 bool dns_cache_lookup(struct dns_cache *cache, const struct dns_key *key, uint64_t now_ms,
                       struct dns_answer *ret_answer)
 {
-    struct cached *cached = find(cache, key);
+    struct cached *cached = cached_find(cache, key);
 
     if (cached == NULL)
         return false;
     if (now_ms >= cached->expires_ms) {
-        forget(cache, cached);
+        cached_forget(cache, cached);
         return false;
     }
     list_remove(&cached->by_use);
@@ -94,11 +94,11 @@ void dns_cache_insert(struct dns_cache *cache, const struct dns_key *key,
                       const struct dns_answer *answer, uint64_t now_ms)
 {
     size_t addresses_size = answer->count * sizeof(struct ip_address);
-    struct cached *older = find(cache, key);
+    struct cached *older = cached_find(cache, key);
 
     REQUIRE(key->name_length <= UINT8_MAX && answer->count <= RESOLVER_ADDRESSES_MAX);
     if (older != NULL)
-        forget(cache, older);
+        cached_forget(cache, older);
     if (answer->ttl_s == 0)
         return;
     struct cached *cached = malloc(sizeof(*cached) + addresses_size + key->name_length);

@@ -77,7 +77,7 @@ static struct dns_socket *find_socket(struct dns_channel *channel, int fd)
 }
 
 /* Errors are always told, whatever `events` are. */
-static bool is_ready(int fd, short events)
+static bool descriptor_is_ready(int fd, short events)
 {
     struct pollfd request = {.fd = fd, .events = events};
 
@@ -94,7 +94,7 @@ static void process_socket(struct dns_socket *socket, bool is_readable, bool is_
         socket->is_unread = false;
     ares_process_fd(channel->ares, is_readable ? fd : ARES_SOCKET_BAD,
                     is_writable ? fd : ARES_SOCKET_BAD);
-    while (is_readable && socket->watch.fd == fd && is_ready(fd, POLLIN)) {
+    while (is_readable && socket->watch.fd == fd && descriptor_is_ready(fd, POLLIN)) {
         if (++reads == READS_PER_TURN) {
             socket->is_unread = true;
             task_post(channel->loop, &channel->work);
@@ -299,7 +299,7 @@ static void take_errors(struct dns_channel *channel)
     for (size_t i = 0; i < ARRAY_LENGTH(channel->sockets); i++) {
         struct dns_socket *socket = &channel->sockets[i];
 
-        if (socket->watch.fd >= 0 && is_ready(socket->watch.fd, 0))
+        if (socket->watch.fd >= 0 && descriptor_is_ready(socket->watch.fd, 0))
             process_socket(socket, true, false);
     }
 }

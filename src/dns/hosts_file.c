@@ -20,7 +20,7 @@
 #define ADDRESSES_MAX (1UL << 24)
 #define ADDRESSES_SHARED 4 /* lines back, so to speak */
 
-struct entry {
+struct hosts_entry {
     uint32_t name_start;   /* in `text` */
     uint32_t address : 24; /* in `addresses` */
     uint32_t name_length : 8;
@@ -30,7 +30,7 @@ static_assert(NAME_MAX_LENGTH <= UINT8_MAX, "a length has 8 bits");
 
 struct hosts_file {
     const char *text;
-    struct entry *entries;
+    struct hosts_entry *entries;
     struct ip_address *addresses;
     uint32_t *bucket_ends; /* in `entries` */
     size_t bucket_mask;
@@ -51,7 +51,7 @@ static bool is_blank(char byte)
 }
 
 /* The next word of the line, if there is one before its end or a comment. */
-static bool next_word(const char **position, const char *line_end, struct word *ret_word)
+static bool hosts_next_word(const char **position, const char *line_end, struct word *ret_word)
 {
     const char *at = *position;
 
@@ -100,7 +100,7 @@ static void add_name(struct pass *pass, struct word name, size_t address)
         return;
     uint32_t *end = end_of_bucket(hosts, name);
     if (!pass->is_counting)
-        hosts->entries[*end] = (struct entry){
+        hosts->entries[*end] = (struct hosts_entry){
             .name_start = (uint32_t)(name.start - hosts->text),
             .name_length = (uint32_t)name.length & 0xff,
             .address = (uint32_t)address & 0xffffff,
@@ -109,7 +109,7 @@ static void add_name(struct pass *pass, struct word name, size_t address)
     pass->name_count++;
 }
 
-static size_t add_address(struct pass *pass, const struct ip_address *address)
+static size_t hosts_add_address(struct pass *pass, const struct ip_address *address)
 {
     size_t count = pass->address_count;
 
@@ -130,21 +130,21 @@ static bool read_line(struct pass *pass, const char *line, const char *line_end)
     struct ip_address address;
     struct word word;
 
-    if (!next_word(&line, line_end, &word) ||
+    if (!hosts_next_word(&line, line_end, &word) ||
         ip_address_parse(word.start, word.length, &address) < 0)
         return true;
-    if (!next_word(&line, line_end, &word))
+    if (!hosts_next_word(&line, line_end, &word))
         return true;
-    size_t index = add_address(pass, &address);
+    size_t index = hosts_add_address(pass, &address);
     if (index == ADDRESSES_MAX)
         return false;
     do {
         add_name(pass, word, index);
-    } while (next_word(&line, line_end, &word));
+    } while (hosts_next_word(&line, line_end, &word));
     return true;
 }
 
-static void read_lines(struct pass *pass, size_t length)
+static void hosts_read_lines(struct pass *pass, size_t length)
 {
     const char *text = pass->hosts->text;
     struct lines lines;
@@ -205,7 +205,7 @@ int hosts_file_parse(const char *text, size_t length, struct hosts_file **ret_ho
     hosts->bucket_ends = calloc(bucket_count, sizeof(*hosts->bucket_ends));
     struct pass counting = {.hosts = hosts, .is_counting = true};
     if (hosts->bucket_ends != NULL) {
-        read_lines(&counting, length);
+        hosts_read_lines(&counting, length);
         begin_buckets(hosts);
         /* One more than needed: never a size of 0, whose result may be NULL. */
         hosts->entries = calloc(counting.name_count + 1, sizeof(*hosts->entries));
@@ -216,7 +216,7 @@ int hosts_file_parse(const char *text, size_t length, struct hosts_file **ret_ho
         return -ENOMEM;
     }
     struct pass placing = {.hosts = hosts};
-    read_lines(&placing, length);
+    hosts_read_lines(&placing, length);
     ENSURE(placing.name_count == counting.name_count);
     *ret_hosts = hosts;
     return 0;
@@ -238,7 +238,7 @@ size_t hosts_file_first_line_left_out(const struct hosts_file *hosts)
 }
 
 /* `name` is in lower case, and as long as the word. */
-static bool is_same(const char *word, const char *name, size_t length)
+static bool word_is_same(const char *word, const char *name, size_t length)
 {
     for (size_t i = 0; i < length; i++)
         if (text_lower(word[i]) != name[i])
@@ -256,10 +256,11 @@ bool hosts_file_lookup(const struct hosts_file *hosts, const char *name, size_t 
 
     for (size_t i = bucket > 0 ? hosts->bucket_ends[bucket - 1] : 0; i < hosts->bucket_ends[bucket];
          i++) {
-        const struct entry *entry = &hosts->entries[i];
+        const struct hosts_entry *entry = &hosts->entries[i];
         const struct ip_address *address = &hosts->addresses[entry->address];
 
-        if (entry->name_length != length || !is_same(hosts->text + entry->name_start, name, length))
+        if (entry->name_length != length ||
+            !word_is_same(hosts->text + entry->name_start, name, length))
             continue;
         is_found = true;
         if (address->family == family && count < limit)
@@ -275,7 +276,7 @@ bool hosts_file_lookup(const struct hosts_file *hosts, const char *name, size_t 
 /* `name` is in lower case. */
 static bool begins_with(struct word word, const char *name, size_t length)
 {
-    return word.length >= length && is_same(word.start, name, length);
+    return word.length >= length && word_is_same(word.start, name, length);
 }
 
 /* Of a line. */
@@ -291,9 +292,9 @@ static struct own_line read_own_line(const char *line, const char *line_end, con
     size_t length = strlen(own);
     struct word word;
 
-    if (!next_word(&line, line_end, &word)) /* the address */
+    if (!hosts_next_word(&line, line_end, &word)) /* the address */
         return found;
-    while (next_word(&line, line_end, &word)) {
+    while (hosts_next_word(&line, line_end, &word)) {
         bool begins_so = begins_with(word, own, length);
 
         if (found.first.length == 0)
@@ -315,7 +316,7 @@ static bool is_localhost(struct word word)
     return begins_with(word, prefix, sizeof(prefix) - 1);
 }
 
-static struct word choose(const struct own_line *line, enum hosts_own_name kind)
+static struct word own_name_choose(const struct own_line *line, enum hosts_own_name kind)
 {
     static const struct word none;
 
@@ -335,7 +336,7 @@ bool hosts_file_find_own_name(const char *text, size_t length, const char *own,
     lines_init(&lines, text, length);
     while (lines_next(&lines, &line, &line_length)) {
         const struct own_line found = read_own_line(line, line + line_length, own);
-        struct word name = choose(&found, kind);
+        struct word name = own_name_choose(&found, kind);
 
         if (name.length == 0 || name.length >= size)
             continue;

@@ -8,7 +8,8 @@
 #include <stdint.h>
 #include <string.h>
 
-static bool parse_line(const char *line, size_t length, struct resolv_server *ret_server)
+static bool resolv_conf_parse_line(const char *line, size_t length,
+                                   struct resolv_server *ret_server)
 {
     static const char keyword[] = "nameserver";
     size_t start = sizeof(keyword) - 1;
@@ -32,7 +33,7 @@ void resolv_conf_parse(const char *text, size_t length, struct resolv_server_lis
 
     lines_init(&lines, text, length);
     while (conf.server_count < RESOLV_SERVERS_MAX && lines_next(&lines, &line, &line_length)) {
-        if (parse_line(line, line_length, &conf.servers[conf.server_count]))
+        if (resolv_conf_parse_line(line, line_length, &conf.servers[conf.server_count]))
             conf.server_count++;
     }
     if (conf.server_count == 0) {

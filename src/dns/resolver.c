@@ -46,11 +46,11 @@ static const struct fair_limits line_limits = {
 
 enum {
     QUESTION_BUCKETS = 1024, /* those in line make the chains longer, and they are few */
-    FAMILY_COUNT = 2,
+    RESOLVER_FAMILY_COUNT = 2,
     NAME_LENGTH_MAX = 253,
 };
 
-struct question {
+struct resolver_question {
     struct hash_link by_name; /* until it is answered */
     struct list link;         /* in one of the resolver's lists; in none while in line */
     struct list waiters;      /* resolver_waiter.link */
@@ -88,7 +88,7 @@ struct resolver {
 };
 
 /* AAAA is asked first (RFC 8305 3). */
-static const enum ip_family families[FAMILY_COUNT] = {IP_V6, IP_V4};
+static const enum ip_family families[RESOLVER_FAMILY_COUNT] = {IP_V6, IP_V4};
 
 static const char *const status_names[] = {
     [RESOLVER_OK] = "ok",
@@ -114,12 +114,13 @@ static void count(struct resolver *resolver, enum counter counter)
 
 /* ---- questions ---- */
 
-static struct question *question_find(const struct resolver *resolver, const struct dns_key *key)
+static struct resolver_question *question_find(const struct resolver *resolver,
+                                               const struct dns_key *key)
 {
     struct hash_link *link = hash_table_first(&resolver->questions, key->hash);
 
     for (; link != NULL; link = hash_table_next(link)) {
-        struct question *question = container_of(link, struct question, by_name);
+        struct resolver_question *question = container_of(link, struct resolver_question, by_name);
 
         if (question->key.family == key->family && question->key.name_length == key->name_length &&
             memcmp(question->name, key->name, key->name_length) == 0)
@@ -130,14 +131,14 @@ static struct question *question_find(const struct resolver *resolver, const str
 
 /* From here on it is nobody's question any more: who asks for the name finds the cache or asks
  * anew. */
-static void question_close(struct question *question)
+static void question_close(struct resolver_question *question)
 {
     hash_table_remove(&question->resolver->questions, &question->by_name);
     deadline_cancel(question->resolver->loop, &question->deadline);
 }
 
 /* Gives back its place at work, or those in line of who waits for it. */
-static void leave_line(struct question *question)
+static void leave_line(struct resolver_question *question)
 {
     struct fair_line *line = &question->resolver->line;
 
@@ -146,7 +147,7 @@ static void leave_line(struct question *question)
         fair_line_leave(line, &container_of(link, struct resolver_waiter, link)->place);
 }
 
-static void question_answer(struct question *question, const struct dns_answer *answer)
+static void question_answer(struct resolver_question *question, const struct dns_answer *answer)
 {
     struct resolver *resolver = question->resolver;
 
@@ -162,7 +163,7 @@ static void question_answer(struct question *question, const struct dns_answer *
 
 static void question_is_late(struct deadline *deadline)
 {
-    struct question *question = container_of(deadline, struct question, deadline);
+    struct resolver_question *question = container_of(deadline, struct resolver_question, deadline);
     struct dns_answer answer;
 
     dns_answer_init(&answer, RESOLVER_TIMEOUT);
@@ -170,9 +171,10 @@ static void question_is_late(struct deadline *deadline)
 }
 
 /* In line, with its deadline running. NULL: out of memory. */
-static struct question *question_create(struct resolver *resolver, const struct dns_key *key)
+static struct resolver_question *question_create(struct resolver *resolver,
+                                                 const struct dns_key *key)
 {
-    struct question *question = calloc(1, sizeof(*question) + key->name_length + 1);
+    struct resolver_question *question = calloc(1, sizeof(*question) + key->name_length + 1);
 
     if (question == NULL)
         return NULL;
@@ -189,7 +191,7 @@ static struct question *question_create(struct resolver *resolver, const struct 
     return question;
 }
 
-static void question_free(struct question *question)
+static void question_free(struct resolver_question *question)
 {
     REQUIRE(list_is_empty(&question->waiters));
     leave_line(question);
@@ -198,7 +200,7 @@ static void question_free(struct question *question)
 }
 
 /* c-ares lets go of a question that its deadline answered long ago. */
-static void question_came_late(struct question *question, const struct dns_answer *answer)
+static void question_came_late(struct resolver_question *question, const struct dns_answer *answer)
 {
     struct resolver *resolver = question->resolver;
 
@@ -215,7 +217,7 @@ static void question_came_late(struct question *question, const struct dns_answe
  * its deadline, as it does over TCP: it sends nothing twice over one connection. */
 static void channel_answered(void *asker, const struct dns_answer *answer)
 {
-    struct question *question = asker;
+    struct resolver_question *question = asker;
     struct resolver *resolver = question->resolver;
 
     if (question->is_answered) {
@@ -240,7 +242,7 @@ static bool set_servers(struct resolver *resolver)
     return resolver->are_servers_set;
 }
 
-static void question_ask(struct question *question)
+static void question_ask(struct resolver_question *question)
 {
     struct resolver *resolver = question->resolver;
 
@@ -259,7 +261,7 @@ static void question_ask(struct question *question)
 }
 
 /* It is the turn of one of those who wait for it: the others need not stand in line any more. */
-static void question_begin(struct question *question, struct fair_place *place)
+static void question_begin(struct resolver_question *question, struct fair_place *place)
 {
     struct fair_place at_work;
 
@@ -277,7 +279,7 @@ static void ask_whose_turn_it_is(struct resolver *resolver)
     list_init(&again);
     list_move_all(&again, &resolver->again);
     while (!list_is_empty(&again))
-        question_ask(container_of(again.next, struct question, link));
+        question_ask(container_of(again.next, struct resolver_question, link));
     while ((place = fair_line_next(&resolver->line)) != NULL)
         question_begin(container_of(place, struct resolver_waiter, place)->question, place);
 }
@@ -303,7 +305,7 @@ static struct resolver_query *query_of(struct resolver_waiter *waiter, unsigned 
     return container_of(waiter - index, struct resolver_query, waiters[0]);
 }
 
-static void tell_waiters(struct question *question)
+static void tell_waiters(struct resolver_question *question)
 {
     unsigned index = question->key.family == families[0] ? 0 : 1;
 
@@ -319,7 +321,7 @@ static void tell_waiters(struct question *question)
 static void free_questions(struct list *questions)
 {
     for (struct list *next, *link = questions->next; link != questions; link = next) {
-        struct question *question = container_of(link, struct question, link);
+        struct resolver_question *question = container_of(link, struct resolver_question, link);
 
         next = link->next;
         if (!question->is_answered)
@@ -336,7 +338,8 @@ static void tell_answered(struct task *task)
     list_init(&done);
     ask_whose_turn_it_is(resolver);
     while (!list_is_empty(&resolver->answered)) {
-        struct question *question = container_of(resolver->answered.next, struct question, link);
+        struct resolver_question *question =
+            container_of(resolver->answered.next, struct resolver_question, link);
 
         list_remove(&question->link);
         tell_waiters(question);
@@ -389,7 +392,7 @@ static bool find_known(struct resolver *resolver, const struct dns_key *key,
 static int wait_for(struct resolver *resolver, struct resolver_waiter *waiter,
                     const struct dns_key *key, const struct client_key *client)
 {
-    struct question *question = question_find(resolver, key);
+    struct resolver_question *question = question_find(resolver, key);
 
     if (question == NULL)
         question = question_create(resolver, key);
@@ -408,21 +411,21 @@ static int wait_for(struct resolver *resolver, struct resolver_waiter *waiter,
 static void query_init(struct resolver_query *query, struct resolver *resolver,
                        void (*on_answer)(struct resolver_query *, const struct resolver_answer *))
 {
-    for (unsigned i = 0; i < FAMILY_COUNT; i++) {
+    for (unsigned i = 0; i < RESOLVER_FAMILY_COUNT; i++) {
         query->waiters[i] = (struct resolver_waiter){.question = NULL};
         list_init(&query->waiters[i].link);
     }
     query->resolver = resolver;
     query->on_answer = on_answer;
-    query->is_waiting_bits = (1U << FAMILY_COUNT) - 1;
+    query->is_waiting_bits = (1U << RESOLVER_FAMILY_COUNT) - 1;
 }
 
 int resolver_ask(struct resolver *resolver, struct resolver_query *query, const char *name,
                  const struct ip_address *client,
                  void (*on_answer)(struct resolver_query *, const struct resolver_answer *))
 {
-    struct dns_answer known[FAMILY_COUNT];
-    bool is_known[FAMILY_COUNT];
+    struct dns_answer known[RESOLVER_FAMILY_COUNT];
+    bool is_known[RESOLVER_FAMILY_COUNT];
     size_t length = strlen(name);
     struct dns_key key = {.name = name, .name_length = length};
     struct client_key asks = client_key_of(client);
@@ -430,7 +433,7 @@ int resolver_ask(struct resolver *resolver, struct resolver_query *query, const 
     REQUIRE(length > 0 && length <= NAME_LENGTH_MAX);
     key.hash = hash_bytes(&resolver->seed, name, length);
     query_init(query, resolver, on_answer);
-    for (unsigned i = 0; i < FAMILY_COUNT; i++) {
+    for (unsigned i = 0; i < RESOLVER_FAMILY_COUNT; i++) {
         key.family = families[i];
         is_known[i] = find_known(resolver, &key, &known[i]);
         if (!is_known[i] && wait_for(resolver, &query->waiters[i], &key, &asks) < 0) {
@@ -439,15 +442,15 @@ int resolver_ask(struct resolver *resolver, struct resolver_query *query, const 
         }
     }
     /* Questions are on their way before anybody is told. */
-    for (unsigned i = 0; i < FAMILY_COUNT; i++)
+    for (unsigned i = 0; i < RESOLVER_FAMILY_COUNT; i++)
         if (is_known[i] && (query->is_waiting_bits & 1U << i))
             tell_query(query, i, &known[i]);
     return 0;
 }
 
-static void stop_waiting(struct resolver_waiter *waiter)
+static void waiter_stop(struct resolver_waiter *waiter)
 {
-    struct question *question = waiter->question;
+    struct resolver_question *question = waiter->question;
     struct resolver *resolver = question->resolver;
 
     list_remove(&waiter->link);
@@ -462,9 +465,9 @@ static void stop_waiting(struct resolver_waiter *waiter)
 
 void resolver_cancel(struct resolver_query *query)
 {
-    for (unsigned i = 0; i < FAMILY_COUNT; i++)
+    for (unsigned i = 0; i < RESOLVER_FAMILY_COUNT; i++)
         if (list_is_linked(&query->waiters[i].link))
-            stop_waiting(&query->waiters[i]);
+            waiter_stop(&query->waiters[i]);
     query->is_waiting_bits = 0;
 }
 

@@ -42,13 +42,13 @@ struct resolver_answer {
     size_t count;
 };
 
-struct question;
+struct resolver_question;
 
 /* One family of a query. Private. */
 struct resolver_waiter {
     struct list link; /* in question->waiters */
     struct fair_place place;
-    struct question *question; /* valid while linked */
+    struct resolver_question *question; /* valid while linked */
 };
 
 /* One name being asked for both families. Embedded in its owner. Members are private. */

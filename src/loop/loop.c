@@ -140,7 +140,7 @@ void loop_destroy(struct loop *loop)
     free(loop);
 }
 
-static int wait_ms(const struct loop *loop)
+static int loop_wait_ms(const struct loop *loop)
 {
     uint64_t at_ms;
 
@@ -184,7 +184,7 @@ static void tell_turned(struct loop *loop)
 
 int loop_turn(struct loop *loop)
 {
-    int count = epoll_wait(loop->epoll_fd, loop->events, EVENTS_PER_TURN, wait_ms(loop));
+    int count = epoll_wait(loop->epoll_fd, loop->events, EVENTS_PER_TURN, loop_wait_ms(loop));
 
     if (count < 0 && errno != EINTR)
         return -errno;

@@ -29,7 +29,7 @@
 
 /* Small beside what a thread needs anyway, large enough that one in a hundred tunnels needs a new
  * one. */
-enum { CHUNK_SIZE = 64 * 1024 };
+enum { SLAB_CHUNK_SIZE = 64 * 1024 };
 
 struct free_object {
     struct free_object *next;
@@ -58,14 +58,14 @@ void slab_finish(struct slab *slab)
 
             REQUIRE(chunk->used == 0);
             list_remove(&chunk->link);
-            munmap(chunk, CHUNK_SIZE);
+            munmap(chunk, SLAB_CHUNK_SIZE);
         }
     }
 }
 
 static bool has_room(const struct chunk *chunk)
 {
-    return chunk->free != NULL || chunk->carved + chunk->size <= CHUNK_SIZE;
+    return chunk->free != NULL || chunk->carved + chunk->size <= SLAB_CHUNK_SIZE;
 }
 
 static void *map(size_t size)
@@ -77,25 +77,25 @@ static void *map(size_t size)
 
 static size_t beyond_boundary(const void *memory)
 {
-    return (uintptr_t)memory % CHUNK_SIZE;
+    return (uintptr_t)memory % SLAB_CHUNK_SIZE;
 }
 
 /* From the kernel itself: malloc would put a header, hence a page, before each chunk. What the
  * kernel gives stands beside what it gave before, so mostly it is aligned already. */
 static void *map_chunk(void)
 {
-    char *memory = map(CHUNK_SIZE);
+    char *memory = map(SLAB_CHUNK_SIZE);
 
     if (memory == NULL || beyond_boundary(memory) == 0)
         return memory;
-    munmap(memory, CHUNK_SIZE);
-    memory = map((size_t)2 * CHUNK_SIZE);
+    munmap(memory, SLAB_CHUNK_SIZE);
+    memory = map((size_t)2 * SLAB_CHUNK_SIZE);
     if (memory == NULL)
         return NULL;
-    size_t before = CHUNK_SIZE - beyond_boundary(memory);
+    size_t before = SLAB_CHUNK_SIZE - beyond_boundary(memory);
     munmap(memory, before);
-    if (before < CHUNK_SIZE)
-        munmap(memory + before + CHUNK_SIZE, CHUNK_SIZE - before);
+    if (before < SLAB_CHUNK_SIZE)
+        munmap(memory + before + SLAB_CHUNK_SIZE, SLAB_CHUNK_SIZE - before);
     return memory + before;
 }
 
@@ -146,7 +146,7 @@ void slab_give(void *object)
         free(object);
         return;
     }
-    void *start = (char *)object - ((uintptr_t)object & (CHUNK_SIZE - 1));
+    void *start = (char *)object - ((uintptr_t)object & (SLAB_CHUNK_SIZE - 1));
     struct chunk *chunk = start;
     struct free_object *returned = object;
     bool had_room = has_room(chunk);
@@ -160,6 +160,6 @@ void slab_give(void *object)
     bool is_only = chunk->open->next == chunk->open->previous;
     if (chunk->used == 0 && !is_only) {
         list_remove(&chunk->link);
-        munmap(chunk, CHUNK_SIZE);
+        munmap(chunk, SLAB_CHUNK_SIZE);
     }
 }

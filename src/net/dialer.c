@@ -29,7 +29,7 @@ static const uint64_t attempt_delay_ms = 250;
  * again after 1 s. */
 static const uint64_t attempt_patience_ms = 1250;
 
-enum { FAMILY_COUNT = 2 };
+enum { DIAL_FAMILY_COUNT = 2 };
 
 struct attempt {
     struct dial *dial;
@@ -53,7 +53,7 @@ struct dial {
     struct deadline delay; /* resolution delay, then attempt delay or patience */
     struct deadline total;
     struct task report;
-    struct candidates families[FAMILY_COUNT]; /* IPv6, IPv4 */
+    struct candidates families[DIAL_FAMILY_COUNT]; /* IPv6, IPv4 */
     struct attempt attempts[DIAL_ATTEMPTS_MAX];
     unsigned attempt_count; /* begun so far */
     unsigned open_count;
@@ -130,7 +130,7 @@ static void time_attempts_out(struct dial *dial)
     close_attempts(dial);
 }
 
-static void stop(struct dial *dial)
+static void dial_stop(struct dial *dial)
 {
     dial->is_done = true;
     deadline_cancel(dial->loop, &dial->delay);
@@ -138,7 +138,7 @@ static void stop(struct dial *dial)
     task_cancel(&dial->report);
 }
 
-static void finish(struct dial *dial, struct attempt *winner)
+static void dial_finish(struct dial *dial, struct attempt *winner)
 {
     struct dial_result result = {.error = winner ? 0 : dial->error};
 
@@ -148,12 +148,12 @@ static void finish(struct dial *dial, struct attempt *winner)
         result.stream = winner->stream;
         winner->stream = NULL;
     }
-    stop(dial);
+    dial_stop(dial);
     close_attempts(dial);
     dial->on_done(dial->owner, &result);
 }
 
-static void advance(struct dial *dial);
+static void dial_advance(struct dial *dial);
 
 static void attempt_ready(struct stream *stream, void *observer)
 {
@@ -161,7 +161,7 @@ static void attempt_ready(struct stream *stream, void *observer)
     struct dial *dial = attempt->dial;
 
     if (!(stream->ready & STREAM_BROKEN)) {
-        finish(dial, attempt);
+        dial_finish(dial, attempt);
         return;
     }
     int error = stream_error(stream);
@@ -171,7 +171,7 @@ static void attempt_ready(struct stream *stream, void *observer)
     dial->open_count--;
     give_back_spares(dial);
     deadline_cancel(dial->loop, &dial->delay);
-    advance(dial);
+    dial_advance(dial);
 }
 
 static int connect_to(int fd, const struct ip_address *address, uint16_t port)
@@ -236,7 +236,7 @@ static unsigned count_waiting(const struct dial *dial)
 {
     unsigned count = 0;
 
-    for (unsigned i = 0; i < FAMILY_COUNT; i++)
+    for (unsigned i = 0; i < DIAL_FAMILY_COUNT; i++)
         count += dial->families[i].count - dial->families[i].next;
     return count;
 }
@@ -247,10 +247,10 @@ static const struct ip_address *take_next(struct dial *dial)
     unsigned turn = dial->turn;
 
     if (dial->families[turn].next == dial->families[turn].count)
-        turn = (turn + 1) % FAMILY_COUNT;
+        turn = (turn + 1) % DIAL_FAMILY_COUNT;
     struct candidates *family = &dial->families[turn];
     REQUIRE(family->next < family->count);
-    dial->turn = (turn + 1) % FAMILY_COUNT;
+    dial->turn = (turn + 1) % DIAL_FAMILY_COUNT;
     return &family->addresses[family->next++];
 }
 
@@ -262,7 +262,7 @@ static bool waits_for_ipv6(const struct dial *dial)
     return dial->attempt_count == 0 && v6->count == 0 && !v6->is_complete;
 }
 
-static bool is_complete(const struct dial *dial)
+static bool dial_is_complete(const struct dial *dial)
 {
     return dial->families[0].is_complete && dial->families[1].is_complete;
 }
@@ -270,7 +270,7 @@ static bool is_complete(const struct dial *dial)
 /* An address waits for its turn, or may still come. */
 static bool has_more(const struct dial *dial)
 {
-    return count_waiting(dial) > 0 || !is_complete(dial);
+    return count_waiting(dial) > 0 || !dial_is_complete(dial);
 }
 
 static void delay_by(struct dial *dial, uint64_t delay_ms, bool is_patient)
@@ -279,7 +279,7 @@ static void delay_by(struct dial *dial, uint64_t delay_ms, bool is_patient)
     deadline_set(dial->loop, &dial->delay, loop_now_ms(dial->loop) + delay_ms);
 }
 
-static uint64_t patience_of(const struct dial *dial)
+static uint64_t dial_patience_ms(const struct dial *dial)
 {
     uint64_t now_ms = loop_now_ms(dial->loop);
     uint64_t left_ms = dial->total.at_ms > now_ms ? dial->total.at_ms - now_ms : 0;
@@ -297,11 +297,11 @@ static bool take_spare(struct dial *dial)
 }
 
 /* Begins whatever is due. The delay timer must not be running. */
-static void advance(struct dial *dial)
+static void dial_advance(struct dial *dial)
 {
     while (dial->attempt_count < DIAL_ATTEMPTS_MAX && count_waiting(dial) > 0) {
         if (dial->open_count > 0 && !take_spare(dial)) {
-            delay_by(dial, patience_of(dial), true);
+            delay_by(dial, dial_patience_ms(dial), true);
             return;
         }
         if (!begin_attempt(dial, take_next(dial))) {
@@ -313,7 +313,7 @@ static void advance(struct dial *dial)
         return;
     }
     bool is_exhausted = dial->attempt_count == DIAL_ATTEMPTS_MAX;
-    if (dial->open_count == 0 && (is_complete(dial) || is_exhausted))
+    if (dial->open_count == 0 && (dial_is_complete(dial) || is_exhausted))
         task_post(dial->loop, &dial->report);
 }
 
@@ -326,7 +326,7 @@ static void consider(struct dial *dial)
             delay_by(dial, resolution_delay_ms, false);
         return;
     }
-    advance(dial);
+    dial_advance(dial);
 }
 
 static void delay_passed(struct deadline *deadline)
@@ -335,7 +335,7 @@ static void delay_passed(struct deadline *deadline)
 
     if (dial->is_patient)
         time_attempts_out(dial);
-    advance(dial);
+    dial_advance(dial);
 }
 
 static void total_passed(struct deadline *deadline)
@@ -345,12 +345,12 @@ static void total_passed(struct deadline *deadline)
     time_attempts_out(dial);
     if (dial->error == 0)
         dial->error = -ETIMEDOUT;
-    finish(dial, NULL);
+    dial_finish(dial, NULL);
 }
 
 static void report_failure(struct task *task)
 {
-    finish(container_of(task, struct dial, report), NULL);
+    dial_finish(container_of(task, struct dial, report), NULL);
 }
 
 int dial_create(struct loop *loop, struct room *room, uint16_t port,
@@ -409,7 +409,7 @@ static void dial_free(struct garbage *garbage)
 
 void dial_destroy(struct dial *dial)
 {
-    stop(dial);
+    dial_stop(dial);
     close_attempts(dial);
     loop_free_later(dial->loop, &dial->garbage, dial_free);
 }

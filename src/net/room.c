@@ -17,8 +17,8 @@
 #include <sys/random.h>
 
 enum {
-    BUCKETS = 1024,
-    LEVELS = 64,    /* clients with 64 guests and more are few: a 64th of the guests at most */
+    ROOM_BUCKETS = 1024,
+    ROOM_LEVELS = 64, /* clients with 64 guests and more are few: a 64th of the guests at most */
     ON_THE_WAY = 8, /* letters to displaced guests; out of the reserve (worker/process_limits.c) */
 };
 
@@ -35,10 +35,10 @@ struct room {
     uint32_t limit;
     pthread_mutex_t lock; /* of all that follows */
     unsigned letters;     /* on their way */
-    struct list levels[LEVELS];
+    struct list levels[ROOM_LEVELS];
     struct hash_seed seed;
     struct hash_table clients;
-    struct hash_link *buckets[BUCKETS];
+    struct hash_link *buckets[ROOM_BUCKETS];
 };
 
 int room_create(uint32_t limit, struct room **ret_room)
@@ -54,9 +54,9 @@ int room_create(uint32_t limit, struct room **ret_room)
     }
     room->limit = limit;
     pthread_mutex_init(&room->lock, NULL);
-    for (unsigned i = 0; i < LEVELS; i++)
+    for (unsigned i = 0; i < ROOM_LEVELS; i++)
         list_init(&room->levels[i]);
-    hash_table_init(&room->clients, room->buckets, BUCKETS);
+    hash_table_init(&room->clients, room->buckets, ROOM_BUCKETS);
     *ret_room = room;
     return 0;
 }
@@ -80,7 +80,7 @@ uint32_t room_taken(const struct room *room)
 
 /* ---- clients ---- */
 
-static struct room_client *client_find(struct room *room, const struct client_key *key)
+static struct room_client *room_client_find(struct room *room, const struct client_key *key)
 {
     uint64_t hash = hash_bytes(&room->seed, key, sizeof(*key));
     struct hash_link *link = hash_table_first(&room->clients, hash);
@@ -110,7 +110,7 @@ static void client_place(struct room *room, struct room_client *client)
         free(client);
         return;
     }
-    unsigned level = client->count < LEVELS ? client->count - 1 : LEVELS - 1;
+    unsigned level = client->count < ROOM_LEVELS ? client->count - 1 : ROOM_LEVELS - 1;
     list_append(&room->levels[level], &client->level_link);
 }
 
@@ -118,7 +118,7 @@ static void client_place(struct room *room, struct room_client *client)
 static struct room_client *client_with_most(struct room *room)
 {
     struct room_client *most = NULL;
-    unsigned level = LEVELS;
+    unsigned level = ROOM_LEVELS;
 
     while (level > 0 && list_is_empty(&room->levels[level - 1]))
         level--;
@@ -130,7 +130,7 @@ static struct room_client *client_with_most(struct room *room)
 
         if (most == NULL || client->count > most->count)
             most = client;
-        if (level < LEVELS)
+        if (level < ROOM_LEVELS)
             break; /* they all have as many */
     }
     return most;
@@ -149,8 +149,8 @@ static void guest_leave(struct room *room, struct room_guest *guest)
 }
 
 /* The oldest; if no more letters may be sent, the oldest of this loop. NULL: there is none. */
-static struct room_guest *choose(const struct room *room, const struct room_client *client,
-                                 const struct loop *loop)
+static struct room_guest *room_choose(const struct room *room, const struct room_client *client,
+                                      const struct loop *loop)
 {
     bool may_write = room->letters < ON_THE_WAY;
 
@@ -167,7 +167,7 @@ static struct room_guest *choose(const struct room *room, const struct room_clie
 static int displace(struct room *room, struct loop *loop, struct room_guest **ret_guest)
 {
     struct room_client *client = client_with_most(room);
-    struct room_guest *guest = client != NULL ? choose(room, client, loop) : NULL;
+    struct room_guest *guest = client != NULL ? room_choose(room, client, loop) : NULL;
 
     *ret_guest = guest;
     if (guest == NULL)
@@ -235,7 +235,7 @@ void room_register(struct room *room, struct room_guest *guest, struct loop *loo
     letter_init(&guest->letter, letter_came);
     list_init(&guest->link);
     pthread_mutex_lock(&room->lock);
-    struct room_client *client = client_find(room, &key);
+    struct room_client *client = room_client_find(room, &key);
     if (client != NULL) {
         guest->client = client;
         list_append(&client->line, &guest->link);

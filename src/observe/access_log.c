@@ -34,10 +34,16 @@ static_assert(ID_COUNT_BITS + ID_STAMP_BITS + ID_THREAD_BITS + ID_PROCESS_BITS =
 static_assert(ACCESS_IDS_THREADS_MAX == 1 << ID_THREAD_BITS, "a number for each");
 
 /* In bytes as written. */
-enum { TARGET_LIMIT = 512, REASON_LIMIT = 512, USER_LIMIT = 256, NAME_LIMIT = 96, WORD_LIMIT = 32 };
+enum {
+    TARGET_LIMIT = 512,
+    REASON_LIMIT = 512,
+    USER_LIMIT = 256,
+    NAME_LIMIT = 96,
+    ACCESS_WORD_LIMIT = 32
+};
 /* Memory for every field there is, all at once. What can really come together is below
  * LOG_LINE_MAX; the unit tests hold it to that. */
-static_assert(TARGET_LIMIT + REASON_LIMIT + USER_LIMIT + 2 * NAME_LIMIT + 5 * WORD_LIMIT +
+static_assert(TARGET_LIMIT + REASON_LIMIT + USER_LIMIT + 2 * NAME_LIMIT + 5 * ACCESS_WORD_LIMIT +
                       3 * IP_ENDPOINT_TEXT_SIZE + 6 * LINE_NUMBER_MAX + LINE_ID_MAX +
                       LOGFMT_TIME_SIZE + 21 * LINE_FIELD_MAX + LINE_PIECE_SIZE <
                   LINE_SIZE,
@@ -182,20 +188,20 @@ static ALWAYS_INLINE void add_facts(struct line *line, const struct access_recor
     if (IS_WORD(record->http, "1.1"))
         line_add_piece(line, &http_1_1);
     else
-        line_add_text(line, &name_http, record->http, WORD_LIMIT);
+        line_add_text(line, &name_http, record->http, ACCESS_WORD_LIMIT);
     line_add_bytes(line, &name_target, record->target, record->target_length, TARGET_LIMIT);
     line_add_endpoint(line, &name_address, record->address);
     if (IS_WORD(record->verdict, "allow"))
         line_add_piece(line, &verdict_allow);
     else
-        line_add_text(line, &name_verdict, record->verdict, WORD_LIMIT);
+        line_add_text(line, &name_verdict, record->verdict, ACCESS_WORD_LIMIT);
     line_add_text(line, &name_rule, record->rule, NAME_LIMIT);
     line_add_text(line, &name_report, record->report, NAME_LIMIT);
     if (record->status == 200)
         line_add_piece(line, &status_200);
     else if (record->status != 0)
         line_add_number(line, &name_status, record->status);
-    line_add_text(line, &name_error, record->error, WORD_LIMIT);
+    line_add_text(line, &name_error, record->error, ACCESS_WORD_LIMIT);
     line_add_text(line, &name_reason, record->reason, REASON_LIMIT);
     if (record->dns_ms >= 0)
         line_add_number(line, &name_dns_ms, (uint64_t)record->dns_ms);
@@ -266,8 +272,8 @@ void access_tunnel_print(struct text *out, const struct access_record *record)
     text_add_bytes(out, start, length);
 }
 
-static void write_line(struct log_ring *ring, enum log_format format,
-                       const struct access_record *record, uint64_t wall_ms)
+static void access_line_write(struct log_ring *ring, enum log_format format,
+                              const struct access_record *record, uint64_t wall_ms)
 {
     char bytes[LINE_SIZE];
     const char *start;
@@ -288,7 +294,7 @@ void access_log_write(struct log_ring *ring, struct event_feed *feed,
         return;
     uint64_t wall_ms = clock_wall_ms();
     if (is_logged)
-        write_line(ring, style.format, record, wall_ms);
+        access_line_write(ring, style.format, record, wall_ms);
     if (is_fed)
         event_feed_write(feed, record, wall_ms);
 }

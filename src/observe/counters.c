@@ -3,12 +3,12 @@
 
 #include "base/contract.h"
 
-static const struct counter_row rows[] = {
+static const struct counter_row counter_rows[] = {
 #define COUNTER(suffix, name, labels, help) {name, labels, help, false},
 #define GAUGE(suffix, name, labels, help) {name, labels, help, true},
 #include "observe/metrics.def"
 };
-static_assert(ARRAY_LENGTH(rows) == COUNTER_COUNT, "a row a counter");
+static_assert(ARRAY_LENGTH(counter_rows) == COUNTER_COUNT, "a row a counter");
 
 static const struct histogram_row histogram_rows[] = {
 #define HISTOGRAM(suffix, name, labels, scale, help) {name, labels, help, HISTOGRAM_SCALE_##scale},
@@ -19,7 +19,7 @@ static_assert(ARRAY_LENGTH(histogram_rows) == HISTOGRAM_COUNT, "a row a histogra
 const struct counter_row *counter_row(enum counter counter)
 {
     REQUIRE((unsigned)counter < COUNTER_COUNT);
-    return &rows[counter];
+    return &counter_rows[counter];
 }
 
 const struct histogram_row *histogram_row(enum counters_histogram histogram)

@@ -28,7 +28,7 @@ const struct histogram_bounds *histogram_bounds(enum histogram_scale scale)
     return &scales[scale];
 }
 
-static void add(_Atomic uint64_t *place, uint64_t amount)
+static void histogram_place_add(_Atomic uint64_t *place, uint64_t amount)
 {
     uint64_t value = atomic_load_explicit(place, memory_order_relaxed);
 
@@ -42,8 +42,8 @@ void histogram_observe(struct histogram *histogram, enum histogram_scale scale, 
 
     while (bucket < HISTOGRAM_BUCKETS - 1 && value > bounds[bucket])
         bucket++;
-    add(&histogram->buckets[bucket], 1);
-    add(&histogram->sum, value);
+    histogram_place_add(&histogram->buckets[bucket], 1);
+    histogram_place_add(&histogram->sum, value);
 }
 
 void histogram_add(struct histogram_sum *sum, const struct histogram *histogram)

@@ -7,6 +7,8 @@
  */
 #include "observe/line_ring.h"
 
+#include "base/text.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -61,14 +63,6 @@ bool line_ring_put(struct line_ring *ring, const char *line, size_t length)
     return true;
 }
 
-/* The length of `bytes` up to and including its last newline; 0: there is none. */
-static size_t whole_lines(const char *bytes, size_t length)
-{
-    const char *end = memrchr(bytes, '\n', length);
-
-    return end == NULL ? 0 : (size_t)(end - bytes) + 1;
-}
-
 size_t line_ring_take(struct line_ring *ring, char *buffer, size_t size)
 {
     /* Not just acquired: who said before that he may be woken must not miss what was put before. */
@@ -80,7 +74,7 @@ size_t line_ring_take(struct line_ring *ring, char *buffer, size_t size)
 
     memcpy(buffer, ring->bytes + start, first);
     memcpy(buffer + first, ring->bytes, length - first);
-    length = whole_lines(buffer, length);
+    length = text_whole_lines(buffer, length);
     atomic_store_explicit(&ring->tail, tail + length, memory_order_release);
     return length;
 }

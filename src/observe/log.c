@@ -168,8 +168,8 @@ static bool topic_may_speak(struct topic *topic, uint64_t *ret_held_back)
 enum { LEVEL_LIMIT = 16, MESSAGE_LIMIT = LOG_LINE_MAX / 2 };
 
 /* A line of its own; `count` (0: none) goes by the name `counted`. */
-static void add_message(struct text *out, enum log_format format, const char *level,
-                        const char *message, const struct line_piece *counted, uint64_t count)
+static void log_add_message(struct text *out, enum log_format format, const char *level,
+                            const char *message, const struct line_piece *counted, uint64_t count)
 {
     struct logfmt_date date = {0};
     char bytes[LINE_SIZE];
@@ -204,7 +204,7 @@ void log_notice(struct log_ring *ring, enum log_topic topic, const char *format,
         return;
     text_init(&text, line, sizeof line);
     struct log_style style = log_style(ring);
-    add_message(&text, style.format, "notice", message, &name_held_back, held_back);
+    log_add_message(&text, style.format, "notice", message, &name_held_back, held_back);
     if (style.format == LOG_FORMAT_SQUID)
         put_notice(ring->log, line, text.length);
     else
@@ -230,13 +230,6 @@ static bool rings_are_empty(struct log *log)
     return true;
 }
 
-/* The length of `bytes` up to and including its last newline; 0: there is none. */
-static size_t whole_lines(const char *bytes, size_t length)
-{
-    const char *end = memrchr(bytes, '\n', length);
-    return end == NULL ? 0 : (size_t)(end - bytes) + 1;
-}
-
 static void collect_ring(struct log *log, struct log_ring *ring)
 {
     size_t room = BATCH_SIZE - LOG_LINE_MAX - log->batch_end; /* the drop report comes last */
@@ -253,7 +246,8 @@ static void collect_drop_report(struct log *log)
     struct text text;
     enum log_format format = log_style(&log->rings[0]).format;
     text_init(&text, log->batch + log->batch_end, LOG_LINE_MAX);
-    add_message(&text, format, "warning", message, &name_dropped, dropped - log->reported_drops);
+    log_add_message(&text, format, "warning", message, &name_dropped,
+                    dropped - log->reported_drops);
     log->reported_drops = dropped;
     if (format == LOG_FORMAT_SQUID) {
         put_notice(log, text.start, text.length);
@@ -344,7 +338,7 @@ static void warn_apart(struct log *log, int error, const char *consequence, uint
     text_add(&text, error == -ETIMEDOUT ? "nobody reads it" : strerror(-error));
     text_add(&text, consequence);
     text_init(&text, line, sizeof line);
-    add_message(&text, LOG_FORMAT_LOGFMT, "warning", message, &name_dropped, count);
+    log_add_message(&text, LOG_FORMAT_LOGFMT, "warning", message, &name_dropped, count);
     put_notice(log, line, text.length);
     write_notices(log);
 }
@@ -381,7 +375,7 @@ static int wait_for_sink(struct log *log)
  */
 static void take_back_torn_line(struct log *log)
 {
-    size_t torn = log->batch_start - whole_lines(log->batch, log->batch_start);
+    size_t torn = log->batch_start - text_whole_lines(log->batch, log->batch_start);
     struct stat status;
     off_t end = lseek(log->sink_fd, 0, SEEK_CUR);
 
@@ -399,7 +393,7 @@ static int write_chunk(struct log *log)
     const char *bytes = log->batch + log->batch_start;
     size_t length = log->batch_end - log->batch_start;
     if (length > log->chunk_max) {
-        size_t whole = whole_lines(bytes, log->chunk_max);
+        size_t whole = text_whole_lines(bytes, log->chunk_max);
         length = whole != 0 ? whole : log->chunk_max;
     }
     ssize_t written = write(log->sink_fd, bytes, length);
@@ -428,7 +422,7 @@ static int write_batch(struct log *log)
 }
 
 /* Writes all there is. 0, or why the sink did not take it; the rest stays in the batch. */
-static int write_all(struct log *log)
+static int log_write_all(struct log *log)
 {
     int error = write_batch(log);
     while (error == 0 && collect(log))
@@ -485,7 +479,7 @@ static void *writer_run(void *argument)
 
     for (;;) {
         take_next_sink(log);
-        error = has_work(log) ? write_all(log) : 0;
+        error = has_work(log) ? log_write_all(log) : 0;
         if (error != 0 && !atomic_load(&log->is_finishing))
             complain(log, error);
         write_notices(log);

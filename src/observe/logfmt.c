@@ -18,8 +18,6 @@
 #include <string.h>
 #include <time.h>
 
-static const char cut_mark[] = "...";
-
 struct date {
     unsigned year, month, day;
 };
@@ -82,7 +80,7 @@ void logfmt_put_time(char out[LOGFMT_TIME_SIZE], struct logfmt_date *date, uint6
     put_two(out + 21, ms % 100);
 }
 
-static bool is_plain(unsigned char byte)
+static bool logfmt_is_plain(unsigned char byte)
 {
     /* clang-format off */
     static const bool plain[256] = {
@@ -97,7 +95,7 @@ static bool is_plain(unsigned char byte)
 static bool is_all_plain(const char *value, size_t length)
 {
     for (size_t i = 0; i < length; i++) {
-        if (!is_plain((unsigned char)value[i]))
+        if (!logfmt_is_plain((unsigned char)value[i]))
             return false;
     }
     return true;
@@ -119,8 +117,8 @@ void logfmt_add_value(struct text *out, const char *value, size_t length, size_t
         escape_add(out, value, length, limit - 2, ESCAPE_LOGFMT);
         text_add_char(out, '"');
     } else if (is_cut) {
-        text_add_bytes(out, value, limit - strlen(cut_mark));
-        text_add(out, cut_mark);
+        text_add_bytes(out, value, limit - strlen(TEXT_CUT_MARK));
+        text_add(out, TEXT_CUT_MARK);
     } else {
         text_add_bytes(out, value, length);
     }

@@ -46,7 +46,7 @@ static uint64_t read_resident(int statm_fd)
 }
 
 /* As getdents64 has them. */
-struct entry {
+struct figure_entry {
     uint64_t inode;
     int64_t offset;
     uint16_t length;
@@ -56,7 +56,7 @@ struct entry {
 
 static uint64_t list_fds(int folder_fd)
 {
-    _Alignas(struct entry) char bytes[16384];
+    _Alignas(struct figure_entry) char bytes[16384];
     uint64_t count = 0;
     long length;
 
@@ -64,7 +64,7 @@ static uint64_t list_fds(int folder_fd)
         return 0;
     while ((length = syscall(SYS_getdents64, folder_fd, bytes, sizeof(bytes))) > 0) {
         for (const char *at = bytes; at < bytes + length;) {
-            const struct entry *entry = (const void *)at;
+            const struct figure_entry *entry = (const void *)at;
             count += entry->name[0] != '.';
             at += entry->length;
         }

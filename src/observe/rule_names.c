@@ -15,8 +15,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { PLACES = 2 * RULE_NAMES_MAX, ANNOUNCED_MAX = RULE_NAMES_MAX / 2 };
-static_assert((PLACES & (PLACES - 1)) == 0, "a power of two");
+enum { RULE_NAME_PLACES = 2 * RULE_NAMES_MAX, ANNOUNCED_MAX = RULE_NAMES_MAX / 2 };
+static_assert((RULE_NAME_PLACES & (RULE_NAME_PLACES - 1)) == 0, "a power of two");
 
 struct rule_name {
     size_t number;
@@ -24,14 +24,14 @@ struct rule_name {
 };
 
 struct rule_names {
-    struct rule_name *_Atomic places[PLACES];
+    struct rule_name *_Atomic places[RULE_NAME_PLACES];
     struct rule_name *_Atomic by_number[RULE_NAMES_MAX];
     pthread_mutex_t lock;
     _Atomic size_t count;
     /* One thread's. */
     char *announced[ANNOUNCED_MAX];
     size_t announced_count;
-    size_t announced_places[PLACES]; /* 1 + index; 0: nothing */
+    size_t announced_places[RULE_NAME_PLACES]; /* 1 + index; 0: nothing */
 };
 
 struct rule_names *rule_names_create(void)
@@ -65,7 +65,7 @@ static size_t first_place(const char *name)
 {
     static const struct hash_seed no_seed;
 
-    return hash_bytes(&no_seed, name, strlen(name)) & (PLACES - 1);
+    return hash_bytes(&no_seed, name, strlen(name)) & (RULE_NAME_PLACES - 1);
 }
 
 /* Where the name is, or the empty place where it would be. */
@@ -76,12 +76,12 @@ static size_t find_place(const struct rule_names *names, const char *name)
 
     while ((there = atomic_load_explicit(&names->places[place], memory_order_acquire)) != NULL &&
            strcmp(there->text, name) != 0)
-        place = (place + 1) & (PLACES - 1);
+        place = (place + 1) & (RULE_NAME_PLACES - 1);
     return place;
 }
 
 /* Under the lock. NULL: no memory. */
-static struct rule_name *add(struct rule_names *names, size_t place, const char *text)
+static struct rule_name *rule_names_add(struct rule_names *names, size_t place, const char *text)
 {
     size_t size = strlen(text) + 1;
     struct rule_name *name = malloc(sizeof(*name) + size);
@@ -105,7 +105,7 @@ size_t rule_names_find(struct rule_names *names, const char *text)
         size_t place = find_place(names, text); /* somebody may have been faster */
         name = names->places[place];
         if (name == NULL && names->count < RULE_NAMES_MAX)
-            name = add(names, place, text);
+            name = rule_names_add(names, place, text);
         pthread_mutex_unlock(&names->lock);
     }
     return name != NULL ? name->number : RULE_NAMES_MAX;
@@ -117,7 +117,7 @@ void rule_names_announce(struct rule_names *names, const char *text)
     size_t place = first_place(text);
 
     while (places[place] > 0 && strcmp(names->announced[places[place] - 1], text) != 0)
-        place = (place + 1) & (PLACES - 1);
+        place = (place + 1) & (RULE_NAME_PLACES - 1);
     if (places[place] > 0 || names->announced_count == ANNOUNCED_MAX)
         return;
     char *copy = strdup(text);

@@ -11,9 +11,9 @@
 
 enum { ESTABLISHED_BYTES = sizeof("HTTP/1.1 200 Connection established\r\n\r\n") - 1 };
 
-enum { WORD_LIMIT = 512, ELAPSED_WIDTH = 6 };
+enum { SQUID_WORD_LIMIT = 512, ELAPSED_WIDTH = 6 };
 
-static bool is_plain(unsigned char byte)
+static bool squid_is_plain(unsigned char byte)
 {
     /* clang-format off */
     static const bool plain[256] = {
@@ -25,16 +25,16 @@ static bool is_plain(unsigned char byte)
     return plain[byte];
 }
 
-/* One word of at most WORD_LIMIT bytes, cut between escapes. */
-static void add_escaped(struct text *out, const char *bytes, size_t length)
+/* One word of at most SQUID_WORD_LIMIT bytes, cut between escapes. */
+static void squid_add_escaped(struct text *out, const char *bytes, size_t length)
 {
     static const char digits[] = "0123456789ABCDEF";
-    size_t end = out->length + WORD_LIMIT;
+    size_t end = out->length + SQUID_WORD_LIMIT;
 
     for (size_t i = 0; i < length && out->length + 3 <= end; i++) {
         unsigned char byte = (unsigned char)bytes[i];
 
-        if (is_plain(byte)) {
+        if (squid_is_plain(byte)) {
             text_add_char(out, (char)byte);
             continue;
         }
@@ -85,13 +85,13 @@ static void add_request(struct text *out, const struct access_record *record)
 {
     if (record->target != NULL && record->target_length > 0) {
         text_add(out, " CONNECT ");
-        add_escaped(out, record->target, record->target_length);
+        squid_add_escaped(out, record->target, record->target_length);
     } else {
         text_add(out, " CONNECT error:invalid-request");
     }
     text_add_char(out, ' ');
     if (record->user != NULL && record->user[0] != '\0')
-        add_escaped(out, record->user, strlen(record->user));
+        squid_add_escaped(out, record->user, strlen(record->user));
     else
         text_add_char(out, '-');
 }

@@ -58,8 +58,8 @@ void top_list_finish(struct top_list *list)
     *list = (struct top_list){.capacity = 0};
 }
 
-static struct top_entry *find(const struct top_list *list, uint64_t hash, const char *name,
-                              size_t length)
+static struct top_entry *top_list_find(const struct top_list *list, uint64_t hash, const char *name,
+                                       size_t length)
 {
     struct hash_link *link = hash_table_first(&list->table, hash);
 
@@ -119,7 +119,7 @@ void top_list_add(struct top_list *list, const char *name, size_t length, uint64
     if (amount == 0 || list->capacity == 0)
         return;
     uint64_t hash = hash_bytes(&list->seed, name, length);
-    struct top_entry *entry = find(list, hash, name, length);
+    struct top_entry *entry = top_list_find(list, hash, name, length);
     if (entry == NULL)
         entry = insert(list, hash, name, length);
     if (entry != NULL)

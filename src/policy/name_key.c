@@ -14,7 +14,7 @@ static uint64_t absorb(uint64_t hash, char byte)
     return (hash ^ (uint8_t)byte) * fnv_prime;
 }
 
-static uint32_t finish(uint64_t hash, bool is_suffix)
+static uint32_t name_hash_finish(uint64_t hash, bool is_suffix)
 {
     hash ^= is_suffix; /* a suffix and a name of the same text go to different places */
     hash = (hash ^ hash >> 33) * 0xff51afd7ed558ccd;
@@ -31,13 +31,13 @@ void name_key_init(struct name_key *key, const char *name, size_t length)
     key->suffix_count = 0;
     for (size_t i = length; i-- > 0;) {
         if (name[i] == '.' && key->suffix_count < NAME_KEY_SUFFIXES_MAX) {
-            key->suffixes[key->suffix_count].hash = finish(hash, true);
+            key->suffixes[key->suffix_count].hash = name_hash_finish(hash, true);
             key->suffixes[key->suffix_count].offset = (uint32_t)i + 1;
             key->suffix_count++;
         }
         hash = absorb(hash, name[i]);
     }
-    key->hash = finish(hash, false);
+    key->hash = name_hash_finish(hash, false);
 }
 
 size_t name_key_tail(const char *name, size_t length)
@@ -55,5 +55,5 @@ uint32_t name_key_hash(const char *name, size_t length, bool is_suffix)
 
     for (size_t i = length; i-- > 0;)
         hash = absorb(hash, name[i]);
-    return finish(hash, is_suffix);
+    return name_hash_finish(hash, is_suffix);
 }

@@ -94,8 +94,8 @@ static bool is_entry(const struct name_set *set, size_t offset, const char *name
 }
 
 /* The slot that has the name, or the free one where it belongs. */
-static struct slot *find(const struct name_set *set, uint32_t hash, const char *name, size_t length,
-                         bool is_suffix)
+static struct slot *name_slot_find(const struct name_set *set, uint32_t hash, const char *name,
+                                   size_t length, bool is_suffix)
 {
     for (size_t i = hash & set->mask;; i = (i + 1) & set->mask) {
         struct slot *slot = &set->slots[i];
@@ -145,18 +145,19 @@ static bool has_shaped(const struct name_set *set, const struct shape *shape,
         start = key->suffixes[shape->label_count - 1].offset;
     size_t length = put_into_shape(set, shape, key->name + start, key->name + key->length, text);
     uint32_t hash = name_key_hash(text, length, shape->is_suffix);
-    return length > 0 && find(set, hash, text, length, shape->is_suffix)->offset != 0;
+    return length > 0 && name_slot_find(set, hash, text, length, shape->is_suffix)->offset != 0;
 }
 
 bool name_set_contains_key(const struct name_set *set, const struct name_key *key)
 {
     if (key->length > NAME_SET_LENGTH_MAX)
         return false;
-    if (find(set, key->hash, key->name, key->length, false)->offset != 0)
+    if (name_slot_find(set, key->hash, key->name, key->length, false)->offset != 0)
         return true;
     for (size_t i = 0; i < key->suffix_count; i++) {
         size_t offset = key->suffixes[i].offset;
-        if (find(set, key->suffixes[i].hash, key->name + offset, key->length - offset, true)
+        if (name_slot_find(set, key->suffixes[i].hash, key->name + offset, key->length - offset,
+                           true)
                 ->offset != 0)
             return true;
     }
@@ -239,7 +240,7 @@ int name_set_add(struct name_set *set, const char *name, size_t length, bool is_
     uint16_t header = header_of(length, is_suffix);
 
     REQUIRE(length <= NAME_SET_LENGTH_MAX);
-    if (find(set, hash, name, length, is_suffix)->offset != 0)
+    if (name_slot_find(set, hash, name, length, is_suffix)->offset != 0)
         return 0;
     if (needed > set->size && grow_bytes(set, needed) < 0)
         return -ENOMEM;
@@ -247,7 +248,7 @@ int name_set_add(struct name_set *set, const char *name, size_t length, bool is_
         return -ENOMEM;
     memcpy(set->bytes + set->used, &header, sizeof(header));
     memcpy(set->bytes + set->used + HEADER_BYTES, name, length);
-    *find(set, hash, name, length, is_suffix) =
+    *name_slot_find(set, hash, name, length, is_suffix) =
         (struct slot){.hash = hash, .offset = (uint32_t)set->used + 1};
     set->used = needed;
     set->count++;

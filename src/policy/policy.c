@@ -374,13 +374,13 @@ static void decide(const struct evaluation *evaluation, const struct passed *pas
 }
 
 /* A report rule never asks for credentials. */
-static void report(uint32_t rule, enum policy_truth truth, struct verdict *verdict)
+static void evaluation_report(uint32_t rule, enum policy_truth truth, struct verdict *verdict)
 {
     if (truth == POLICY_TRUE && verdict->report_count < POLICY_REPORTS_MAX)
         verdict->reports[verdict->report_count++] = rule;
 }
 
-static void walk(const struct evaluation *evaluation, struct verdict *verdict)
+static void evaluation_walk(const struct evaluation *evaluation, struct verdict *verdict)
 {
     const struct policy *policy = evaluation->policy;
     struct passed passed = {.possible = POLICY_NO_RULE, .too_short = POLICY_NO_RULE};
@@ -399,7 +399,7 @@ static void walk(const struct evaluation *evaluation, struct verdict *verdict)
             if (!rule->is_report && passed.too_short == POLICY_NO_RULE)
                 passed.too_short = at;
         } else if (rule->is_report) {
-            report(at, truth, verdict);
+            evaluation_report(at, truth, verdict);
         } else if (needs_user) {
             set_verdict(evaluation, POLICY_ASK, POLICY_RULE, at, verdict);
             return;
@@ -451,7 +451,7 @@ void policy_evaluate(const struct policy *policy, const struct policy_facts *fac
     if (facts->address && is_loop(policy, facts))
         set_verdict(&evaluation, POLICY_DENY, POLICY_LOOP, POLICY_NO_RULE, ret_verdict);
     else
-        walk(&evaluation, ret_verdict);
+        evaluation_walk(&evaluation, ret_verdict);
 }
 
 void policy_examine(const struct policy *policy, const struct policy_facts *facts, uint32_t rule,

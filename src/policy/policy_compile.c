@@ -13,8 +13,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const unsigned address_kinds = 1u << POLICY_VALUE_SPECIAL | 1u << POLICY_VALUE_PRIVATE |
-                                      1u << POLICY_VALUE_LOOPBACK | 1u << POLICY_VALUE_NETWORK;
+static const unsigned compile_address_kinds =
+    1u << POLICY_VALUE_SPECIAL | 1u << POLICY_VALUE_PRIVATE | 1u << POLICY_VALUE_LOOPBACK |
+    1u << POLICY_VALUE_NETWORK;
 
 static int add_host(struct compiled_condition *condition, const char *name, bool is_suffix)
 {
@@ -31,7 +32,8 @@ static int add_word(struct compiled_condition *condition, const char *word)
     return name_set_add(condition->names, word, strlen(word), false);
 }
 
-static int add_network(struct compiled_condition *condition, const struct ip_network *network)
+static int condition_add_network(struct compiled_condition *condition,
+                                 const struct ip_network *network)
 {
     if (!condition->networks && network_set_create(&condition->networks) < 0)
         return -ENOMEM;
@@ -47,13 +49,14 @@ static int add_group(struct compiled_condition *condition, const struct policy_g
     return 0;
 }
 
-static int add_value(const struct policy_source *source, struct compiled_condition *condition,
-                     const struct policy_value *value)
+static int condition_add_value(const struct policy_source *source,
+                               struct compiled_condition *condition,
+                               const struct policy_value *value)
 {
     condition->kinds |= 1u << value->kind;
     switch (value->kind) {
     case POLICY_VALUE_NETWORK:
-        return add_network(condition, &value->network);
+        return condition_add_network(condition, &value->network);
     case POLICY_VALUE_NAME:
         return add_host(condition, value->text, false);
     case POLICY_VALUE_SUFFIX:
@@ -82,10 +85,10 @@ static int compile_condition(struct policy *policy, const struct policy_conditio
     to->values = from->values;
     to->value_count = from->value_count;
     for (size_t i = 0; i < from->value_count; i++) {
-        if (add_value(policy->source, to, &from->values[i]) < 0)
+        if (condition_add_value(policy->source, to, &from->values[i]) < 0)
             return -ENOMEM;
     }
-    to->has_addresses = to->kinds & address_kinds;
+    to->has_addresses = to->kinds & compile_address_kinds;
     for (size_t i = 0; i < to->list_count; i++)
         to->has_addresses |= to->lists[i]->networks != NULL;
     policy->needs_time |= to->kind == POLICY_TIME;
@@ -115,7 +118,7 @@ static int compile_rules(struct policy *policy)
 }
 
 /* One more than needed of each: calloc(0) may be NULL without being out of memory. */
-static int allocate(struct policy *policy, size_t listener_count)
+static int policy_allocate(struct policy *policy, size_t listener_count)
 {
     const struct policy_source *source = policy->source;
     size_t conditions = 0;
@@ -146,7 +149,7 @@ int policy_compile(const struct policy_source *source, const struct ip_endpoint 
     if (!policy)
         return -ENOMEM;
     policy->source = source;
-    if (allocate(policy, listener_count) < 0 || compile_rules(policy) < 0 ||
+    if (policy_allocate(policy, listener_count) < 0 || compile_rules(policy) < 0 ||
         rule_index_init(&policy->index, source) < 0) {
         policy_destroy(policy);
         return -ENOMEM;

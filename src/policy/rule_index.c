@@ -31,7 +31,7 @@ enum { LARGE_LIST = 4096 /* entries */, FEW_CONDITIONS = 8 };
 /* -- building: which rules, by which condition */
 
 /* One layer in the making. */
-struct making {
+struct index_making {
     struct rule_index *index;
     enum rule_layer layer;
     bool avoids_large_lists;
@@ -43,7 +43,7 @@ struct making {
     bool *used_sets;
 };
 
-static bool is_in_layer(const struct making *making, const struct policy_rule_source *rule)
+static bool is_in_layer(const struct index_making *making, const struct policy_rule_source *rule)
 {
     bool has_user = false;
     bool has_address = false;
@@ -85,7 +85,8 @@ static bool has_few_large_lists(const struct policy_source *source)
     return count <= FEW_CONDITIONS;
 }
 
-static bool can_be_chosen(const struct making *making, const struct policy_condition *condition)
+static bool can_be_chosen(const struct index_making *making,
+                          const struct policy_condition *condition)
 {
     const struct policy_source *source = making->index->source;
 
@@ -94,14 +95,14 @@ static bool can_be_chosen(const struct making *making, const struct policy_condi
            (making->layer != LAYER_POSSIBLE || !condition_is_about_address(source, condition));
 }
 
-static void visit_keys(struct making *making, const struct policy_condition *condition,
+static void visit_keys(struct index_making *making, const struct policy_condition *condition,
                        key_visitor *see)
 {
     condition_keys_visit(making->index->source, condition, making->layer == LAYER_ADDRESS, see,
                          making);
 }
 
-static void visit_all_keys(struct making *making, key_visitor *see)
+static void visit_all_keys(struct index_making *making, key_visitor *see)
 {
     const struct policy_source *source = making->index->source;
 
@@ -117,13 +118,13 @@ static void visit_all_keys(struct making *making, key_visitor *see)
 
 static void count_key(void *context, const struct rule_key *key)
 {
-    struct making *making = context;
+    struct index_making *making = context;
 
     (void)key;
     making->key_count++;
 }
 
-static uint32_t *count_of(const struct making *making, const struct rule_key *key)
+static uint32_t *count_of(const struct index_making *making, const struct rule_key *key)
 {
     return &making->counts[rule_key_hash(key->domain, key->hash) & making->mask];
 }
@@ -136,7 +137,7 @@ static void count_users_of_key(void *context, const struct rule_key *key)
 /* Who has no name is rarely worth a thought. */
 static void find_commonest(void *context, const struct rule_key *key)
 {
-    struct making *making = context;
+    struct index_making *making = context;
     uint32_t count = *count_of(making, key);
 
     if (key->domain != KEY_NO_USER && count > making->commonest)
@@ -144,7 +145,7 @@ static void find_commonest(void *context, const struct rule_key *key)
 }
 
 /* NULL: none can be chosen. */
-static const struct policy_condition *choose_condition(struct making *making,
+static const struct policy_condition *choose_condition(struct index_making *making,
                                                        const struct policy_rule_source *rule)
 {
     const struct policy_condition *chosen = NULL;
@@ -167,7 +168,7 @@ static const struct policy_condition *choose_condition(struct making *making,
 
 static void add_key(void *context, const struct rule_key *key)
 {
-    struct making *making = context;
+    struct index_making *making = context;
 
     key_use_add(&making->index->use, key);
     making->index->domains[making->layer] |= 1u << key->domain;
@@ -175,7 +176,7 @@ static void add_key(void *context, const struct rule_key *key)
                   making->rule);
 }
 
-static void note_sets(const struct making *making, const struct policy_condition *condition)
+static void note_sets(const struct index_making *making, const struct policy_condition *condition)
 {
     const struct policy_source *source = making->index->source;
 
@@ -189,7 +190,7 @@ static void note_sets(const struct making *making, const struct policy_condition
     }
 }
 
-static void add_rules(struct making *making)
+static void index_add_rules(struct index_making *making)
 {
     static const struct rule_key every = {.domain = KEY_EVERY};
     const struct policy_source *source = making->index->source;
@@ -212,7 +213,7 @@ static void add_rules(struct making *making)
 
 static int make_layer(struct rule_index *index, enum rule_layer layer, bool *used_sets)
 {
-    struct making making = {
+    struct index_making making = {
         .index = index, .layer = layer, .avoids_large_lists = has_few_large_lists(index->source)};
     size_t size = 1;
 
@@ -228,7 +229,7 @@ static int make_layer(struct rule_index *index, enum rule_layer layer, bool *use
         return -ENOMEM;
     }
     visit_all_keys(&making, count_users_of_key);
-    add_rules(&making);
+    index_add_rules(&making);
     free(making.counts);
     return 0;
 }
@@ -305,7 +306,7 @@ void rule_index_finish(struct rule_index *index)
 
 /* -- walking: a heap of chains */
 
-static void sift_down(struct rule_cursor *cursor, size_t at)
+static void cursor_sift_down(struct rule_cursor *cursor, size_t at)
 {
     struct rule_chain *chains = cursor->chains;
 
@@ -326,7 +327,7 @@ static void sift_down(struct rule_cursor *cursor, size_t at)
 }
 
 /* The first chain goes on, or ends. */
-static void advance(struct rule_cursor *cursor)
+static void cursor_advance(struct rule_cursor *cursor)
 {
     struct rule_chain *first = &cursor->chains[0];
     const struct key_entry *entry =
@@ -340,7 +341,7 @@ static void advance(struct rule_cursor *cursor)
     } else {
         *first = cursor->chains[--cursor->chain_count];
     }
-    sift_down(cursor, 0);
+    cursor_sift_down(cursor, 0);
 }
 
 static void look_up(struct rule_cursor *cursor, enum key_domain domain, uint32_t hash)
@@ -388,7 +389,7 @@ void rule_cursor_init(struct rule_cursor *cursor, const struct rule_index *index
         cursor->domains |= cursor->layers >> layer & 1 ? index->domains[layer] : 0;
     fact_keys_visit(evaluation, &index->use, look_up_key, cursor);
     for (size_t i = cursor->chain_count / 2; i-- > 0;)
-        sift_down(cursor, i);
+        cursor_sift_down(cursor, i);
 }
 
 void rule_cursor_drop_possible(struct rule_cursor *cursor)
@@ -402,11 +403,11 @@ uint32_t rule_cursor_next(struct rule_cursor *cursor)
         return cursor->next < cursor->index->source->rule_count ? cursor->next++ : RULE_INDEX_END;
     /* What was dropped ends without being told. */
     while (cursor->chain_count > 0 && !(cursor->layers >> cursor->chains[0].layer & 1))
-        advance(cursor);
+        cursor_advance(cursor);
     if (cursor->chain_count == 0)
         return RULE_INDEX_END;
     uint32_t number = cursor->chains[0].number;
     while (cursor->chain_count > 0 && cursor->chains[0].number == number)
-        advance(cursor);
+        cursor_advance(cursor);
     return number;
 }

@@ -23,8 +23,9 @@ static const struct address_domains client_domains = {KEY_CLIENT, KEY_CLIENT_LOO
 static const struct address_domains target_domains = {KEY_TARGET, KEY_TARGET_LOOPBACK,
                                                       KEY_TARGET_PRIVATE, KEY_TARGET_SPECIAL};
 
-static const unsigned address_kinds = 1u << POLICY_VALUE_NETWORK | 1u << POLICY_VALUE_LOOPBACK |
-                                      1u << POLICY_VALUE_PRIVATE | 1u << POLICY_VALUE_SPECIAL;
+static const unsigned rule_key_address_kinds =
+    1u << POLICY_VALUE_NETWORK | 1u << POLICY_VALUE_LOOPBACK | 1u << POLICY_VALUE_PRIVATE |
+    1u << POLICY_VALUE_SPECIAL;
 
 /* -- hashes: the finaliser of MurmurHash3, as in name_key.c, and as little of a secret */
 
@@ -208,7 +209,7 @@ bool condition_is_about_address(const struct policy_source *source,
         const struct policy_value *value = &condition->values[i];
         bool is_address = value->kind == POLICY_VALUE_LIST
                               ? source->lists[value->index].networks != NULL
-                              : address_kinds >> value->kind & 1;
+                              : rule_key_address_kinds >> value->kind & 1;
         if (is_address)
             return true;
     }

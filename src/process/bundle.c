@@ -23,7 +23,7 @@
 #include <unistd.h>
 
 enum entry_kind { ENTRY_EXTRA, ENTRY_FILE, ENTRY_GLOB, ENTRY_VARIABLE };
-enum { ALIGNMENT = 8, FIRST_READ_BYTES = 16 * 1024 };
+enum { BUNDLE_ALIGNMENT = 8, BUNDLE_FIRST_READ_BYTES = 16 * 1024 };
 
 struct entry_header {
     uint64_t kind; /* enum entry_kind */
@@ -42,7 +42,7 @@ struct bundle_entry {
 
 static size_t padded(size_t length)
 {
-    return (length + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+    return (length + BUNDLE_ALIGNMENT - 1) / BUNDLE_ALIGNMENT * BUNDLE_ALIGNMENT;
 }
 
 /* -- reading files */
@@ -105,7 +105,7 @@ static int wait_for_more(struct bundle_recorder *recorder, int fd)
 static int read_to_end(struct bundle_recorder *recorder, int fd, size_t size_max, size_t guess,
                        char **ret_bytes, size_t *ret_length)
 {
-    size_t size = guess < FIRST_READ_BYTES ? FIRST_READ_BYTES : guess + 1;
+    size_t size = guess < BUNDLE_FIRST_READ_BYTES ? BUNDLE_FIRST_READ_BYTES : guess + 1;
     char *bytes = malloc(size);
     size_t length = 0;
     int error = bytes == NULL ? -ENOMEM : 0;
@@ -141,8 +141,8 @@ static int read_to_end(struct bundle_recorder *recorder, int fd, size_t size_max
     return 0;
 }
 
-static int read_file(struct config_reader *self, const char *path, size_t size_max,
-                     const char **ret_bytes, size_t *ret_length)
+static int bundle_read_file(struct config_reader *self, const char *path, size_t size_max,
+                            const char **ret_bytes, size_t *ret_length)
 {
     struct bundle_recorder *recorder = container_of(self, struct bundle_recorder, reader);
     size_t guess = 0;
@@ -236,7 +236,7 @@ void bundle_recorder_init(struct bundle_recorder *recorder, int patience_ms)
 {
     *recorder = (struct bundle_recorder){
         .patience_ms = patience_ms,
-        .reader = {.read = read_file, .glob = glob_files, .environment = read_variable}};
+        .reader = {.read = bundle_read_file, .glob = glob_files, .environment = read_variable}};
 }
 
 void bundle_recorder_finish(struct bundle_recorder *recorder)
@@ -257,7 +257,7 @@ void bundle_recorder_finish(struct bundle_recorder *recorder)
 
 /* -- into the memfd */
 
-static int write_all(int fd, const void *bytes, size_t length)
+static int bundle_write_all(int fd, const void *bytes, size_t length)
 {
     const char *next = bytes;
 
@@ -275,19 +275,19 @@ static int write_all(int fd, const void *bytes, size_t length)
 static int write_entry(int fd, enum entry_kind kind, const char *name, const void *bytes,
                        size_t length)
 {
-    static const char zeroes[ALIGNMENT];
+    static const char zeroes[BUNDLE_ALIGNMENT];
     const struct entry_header header = {
         .kind = kind, .name_length = strlen(name), .length = length};
     size_t size = header.name_length + 1 + length;
-    int error = write_all(fd, &header, sizeof(header));
+    int error = bundle_write_all(fd, &header, sizeof(header));
 
     /* Bytes first, so that they are aligned. */
     if (error == 0)
-        error = write_all(fd, bytes, length);
+        error = bundle_write_all(fd, bytes, length);
     if (error == 0)
-        error = write_all(fd, name, header.name_length + 1);
+        error = bundle_write_all(fd, name, header.name_length + 1);
     if (error == 0)
-        error = write_all(fd, zeroes, padded(size) - size);
+        error = bundle_write_all(fd, zeroes, padded(size) - size);
     return error;
 }
 

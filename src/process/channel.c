@@ -31,7 +31,7 @@ struct allowance {
         .is_given = true                                                                           \
     }
 
-static const struct allowance kinds[][CHANNEL_SIDE_COUNT] = {
+static const struct allowance channel_kinds[][CHANNEL_SIDE_COUNT] = {
     [CHANNEL_HOSTS] = {[CHANNEL_AT_WORKER] = {true, 0, 1, 0}},
     [CHANNEL_RESOLV_CONF] = {[CHANNEL_AT_WORKER] = {true, 0, 1, 0}},
     [CHANNEL_CONFIG] = {[CHANNEL_AT_WORKER] = {true, 1, CHANNEL_FDS_MAX, 0}},
@@ -44,7 +44,7 @@ static const struct allowance kinds[][CHANNEL_SIDE_COUNT] = {
     [CHANNEL_RELOAD] = {[CHANNEL_AT_SUPERVISOR] = PLAIN},
     [CHANNEL_TAKEN] = {[CHANNEL_AT_SUPERVISOR] = {true, 0, 0, CHANNEL_REASON_MAX}},
 };
-static_assert(ARRAY_LENGTH(kinds) == CHANNEL_KIND_COUNT, "a row for every kind");
+static_assert(ARRAY_LENGTH(channel_kinds) == CHANNEL_KIND_COUNT, "a row for every kind");
 
 union descriptor_space {
     struct cmsghdr header; /* for its alignment */
@@ -179,7 +179,7 @@ static const char *find_problem(const struct raw *raw, size_t size, const char *
 
     if (size == 0 || raw->kind >= CHANNEL_KIND_COUNT)
         return "a message of no known kind";
-    const struct allowance *allowed = &kinds[raw->kind][side];
+    const struct allowance *allowed = &channel_kinds[raw->kind][side];
     if (!allowed->is_given)
         return "a message that only goes the other way";
     if (fd_count < allowed->fds_min || fd_count > allowed->fds_max)

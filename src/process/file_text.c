@@ -8,14 +8,14 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { FIRST_READ_BYTES = 4096 };
+enum { FILE_TEXT_FIRST_READ_BYTES = 4096 };
 
 static size_t guess_size(int fd)
 {
     struct stat status;
 
-    if (fstat(fd, &status) < 0 || status.st_size < FIRST_READ_BYTES)
-        return FIRST_READ_BYTES;
+    if (fstat(fd, &status) < 0 || status.st_size < FILE_TEXT_FIRST_READ_BYTES)
+        return FILE_TEXT_FIRST_READ_BYTES;
     return status.st_size < (off_t)FILE_TEXT_MAX ? (size_t)status.st_size + 1 : FILE_TEXT_MAX;
 }
 

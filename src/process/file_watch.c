@@ -23,25 +23,25 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
-static const char *const file_paths[] = {"/etc/hosts", "/etc/resolv.conf"};
-static_assert(ARRAY_LENGTH(file_paths) == WATCHED_FILE_COUNT, "a path for every file");
+static const char *const watched_paths[] = {"/etc/hosts", "/etc/resolv.conf"};
+static_assert(ARRAY_LENGTH(watched_paths) == WATCHED_FILE_COUNT, "a path for every file");
 
 enum {
     FOLDER_EVENTS = IN_CREATE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE | IN_ATTRIB | IN_ONLYDIR,
     FILE_EVENTS = IN_CLOSE_WRITE | IN_MODIFY | IN_ATTRIB | IN_DELETE_SELF | IN_MOVE_SELF,
-    STEPS_MAX = 64, /* of all ways together; three links deep they have about twenty */
-    LINKS_MAX = 40, /* on one way, as in the kernel */
+    WATCH_STEPS_MAX = 64, /* of all ways together; three links deep they have about twenty */
+    WATCH_LINKS_MAX = 40, /* on one way, as in the kernel */
     EVENTS_BYTES = 4096,
 };
 
-struct step {
+struct watch_step {
     int number;              /* inotify's */
     char name[NAME_MAX + 1]; /* in that folder; "": the file itself */
 };
 
 struct file_watch {
     int fd;
-    struct step steps[STEPS_MAX];
+    struct watch_step steps[WATCH_STEPS_MAX];
     size_t step_count;
 };
 
@@ -114,7 +114,7 @@ struct walk {
     unsigned links;
 };
 
-static void report(struct walk *walk, const char *path, int error)
+static void walk_report(struct walk *walk, const char *path, int error)
 {
     if (walk->problem->error != 0)
         return;
@@ -128,24 +128,24 @@ static void add_step(struct walk *walk, const char *path, const char *name)
     struct file_watch *watch = walk->watch;
     uint32_t events = name[0] != '\0' ? FOLDER_EVENTS : FILE_EVENTS;
 
-    if (watch->step_count == STEPS_MAX) {
-        report(walk, path, -ELOOP);
+    if (watch->step_count == WATCH_STEPS_MAX) {
+        walk_report(walk, path, -ELOOP);
         return;
     }
     /* IN_MASK_ADD: both files may lead over one folder, or to one inode. */
     int number = inotify_add_watch(watch->fd, path, events | IN_MASK_ADD);
     if (number < 0) {
         if (errno != ENOENT && errno != ENOTDIR) /* gone meanwhile: the step before tells */
-            report(walk, path, -errno);
+            walk_report(walk, path, -errno);
         return;
     }
-    struct step *step = &watch->steps[watch->step_count++];
+    struct watch_step *step = &watch->steps[watch->step_count++];
     step->number = number;
     snprintf(step->name, sizeof(step->name), "%s", name);
 }
 
 /* False: there is none left. */
-static bool take_name(struct walk *walk, char name[NAME_MAX + 1])
+static bool walk_take_name(struct walk *walk, char name[NAME_MAX + 1])
 {
     const char *start = walk->rest + strspn(walk->rest, "/");
     size_t length = strcspn(start, "/");
@@ -172,7 +172,7 @@ static bool follow(struct walk *walk, const char *target)
     char rest[PATH_MAX];
     int length = snprintf(rest, sizeof(rest), "%s/%s", target, walk->rest);
 
-    if (length >= PATH_MAX || ++walk->links > LINKS_MAX)
+    if (length >= PATH_MAX || ++walk->links > WATCH_LINKS_MAX)
         return false;
     memcpy(walk->rest, rest, (size_t)length + 1);
     if (target[0] == '/')
@@ -187,7 +187,7 @@ static bool walk_step(struct walk *walk)
     char path[PATH_MAX];
     char target[PATH_MAX];
 
-    if (!take_name(walk, name))
+    if (!walk_take_name(walk, name))
         return false;
     if (strcmp(name, ".") == 0)
         return true;
@@ -223,7 +223,7 @@ static bool is_needed(const struct file_watch *watch, int number)
 
 void file_watch_renew(struct file_watch *watch, struct watch_problem *ret_problem)
 {
-    int before[STEPS_MAX];
+    int before[WATCH_STEPS_MAX];
     size_t before_count = watch->step_count;
 
     for (size_t i = 0; i < before_count; i++)
@@ -233,7 +233,7 @@ void file_watch_renew(struct file_watch *watch, struct watch_problem *ret_proble
     for (size_t i = 0; i < WATCHED_FILE_COUNT; i++) {
         struct walk walk = {.watch = watch, .problem = ret_problem};
 
-        snprintf(walk.rest, sizeof(walk.rest), "%s", file_paths[i]);
+        snprintf(walk.rest, sizeof(walk.rest), "%s", watched_paths[i]);
         while (walk_step(&walk))
             continue;
     }
@@ -245,7 +245,7 @@ void file_watch_renew(struct file_watch *watch, struct watch_problem *ret_proble
 
 const char *watched_file_path(enum watched_file file)
 {
-    return file_paths[file];
+    return watched_paths[file];
 }
 
 /* 0 or -errno. */
@@ -273,7 +273,7 @@ bool watched_file_is_unread(int error)
 int watched_file_open(enum watched_file file)
 {
     /* Non-blocking: a fifo under that name must not hang the supervisor. */
-    int fd = open(file_paths[file], O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    int fd = open(watched_paths[file], O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 
     if (fd < 0)
         return -errno;

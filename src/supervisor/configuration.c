@@ -17,7 +17,7 @@
 
 enum { ADMIN_MESSAGE_SIZE = 512 };
 
-struct opening {
+struct configuration_opening {
     const struct settings *settings;
     const struct configuration *before;
     const struct bundle_recorder *recorder;
@@ -111,7 +111,7 @@ static int make_bundle(struct configuration *configuration, const struct bundle_
 }
 
 static int open_listeners(struct configuration *configuration, const struct config *config,
-                          const struct opening *opening)
+                          const struct configuration_opening *opening)
 {
     const struct settings *settings = opening->settings;
     bool is_from_file = settings->config_path != NULL && settings->listener_count == 0;
@@ -128,7 +128,7 @@ static int open_listeners(struct configuration *configuration, const struct conf
 /* The built-in one is a courtesy: somebody else's port, another adit's page, is no reason to end.
  */
 static int open_admin(struct configuration *configuration, const struct config *config,
-                      const struct opening *opening)
+                      const struct configuration_opening *opening)
 {
     const struct settings *settings = opening->settings;
     bool is_from_file = settings->config_path != NULL && !settings->has_admin;
@@ -155,7 +155,7 @@ static int open_admin(struct configuration *configuration, const struct config *
 }
 
 static int open_parts(struct configuration *configuration, const struct config *config,
-                      const struct opening *opening)
+                      const struct configuration_opening *opening)
 {
     configuration->drain_timeout_ms = config->values.drain_timeout_ms;
     int error = take_control_path(configuration, config, opening->before);
@@ -189,7 +189,7 @@ int configuration_load(struct configuration *configuration, const struct setting
     const struct config_overrides overrides = snapshot_overrides(settings);
     struct configuration loaded;
     struct bundle_recorder recorder;
-    const struct opening opening = {settings, before, &recorder, message};
+    const struct configuration_opening opening = {settings, before, &recorder, message};
     struct diagnostics *diagnostics = NULL;
     struct config *config = NULL;
 

@@ -12,11 +12,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { LOG_MODE = 0640, LINKS_MAX = 8 };
+enum { LOG_MODE = 0640, LOG_LINKS_MAX = 8 };
 
 /* A disk that was full when a worker ended may have left half a line, which is not to become the
  * beginning of the next one. */
-static void end_line(int fd, const char *path)
+static void log_file_end_line(int fd, const char *path)
 {
     struct stat status;
     char last = '\n';
@@ -42,7 +42,7 @@ int log_file_open(const char *path)
     if (fd < 0)
         return -errno;
     fcntl(fd, F_SETFL, O_APPEND);
-    end_line(fd, path);
+    log_file_end_line(fd, path);
     return fd;
 }
 
@@ -134,7 +134,7 @@ static const char *standard_word(const char *path)
     char place[PATH_MAX];
 
     tidy(place, path);
-    for (int i = 0; i < LINKS_MAX; i++) {
+    for (int i = 0; i < LOG_LINKS_MAX; i++) {
         const char *word = word_by_name(place);
 
         if (word != NULL)

@@ -25,7 +25,7 @@ enum {
 
 #define NEVER UINT64_MAX
 
-static void warn(const char *path, int error)
+static void machine_files_warn(const char *path, int error)
 {
     const char *why = strerror(-error);
 
@@ -46,11 +46,11 @@ void machine_files_open(struct machine_files *files)
         files->fds[i] = -1;
     int error = file_watch_create(&files->watch);
     if (error < 0)
-        warn("/etc", error);
+        machine_files_warn("/etc", error);
 }
 
 /* Takes `fd`. */
-static void keep(struct machine_files *files, size_t file, int fd)
+static void machine_files_keep(struct machine_files *files, size_t file, int fd)
 {
     if (files->fds[file] >= 0)
         close(files->fds[file]);
@@ -63,7 +63,7 @@ void machine_files_close(struct machine_files *files)
         file_watch_destroy(files->watch);
     files->watch = NULL;
     for (size_t i = 0; i < WATCHED_FILE_COUNT; i++)
-        keep(files, i, -1);
+        machine_files_keep(files, i, -1);
 }
 
 int machine_files_poll_fd(const struct machine_files *files)
@@ -77,7 +77,7 @@ void machine_files_hear(struct machine_files *files)
         files->send_at_ms = clock_monotonic_ms() + SETTLE_MS;
 }
 
-static void renew(struct machine_files *files)
+static void machine_files_renew(struct machine_files *files)
 {
     struct watch_problem problem;
 
@@ -85,7 +85,7 @@ static void renew(struct machine_files *files)
     bool is_told =
         problem.error == files->told.error && strcmp(problem.path, files->told.path) == 0;
     if (problem.error < 0 && !is_told)
-        warn(problem.path, problem.error);
+        machine_files_warn(problem.path, problem.error);
     files->told = problem;
 }
 
@@ -105,7 +105,7 @@ static void tell_unread(const struct machine_files *files, size_t file, struct t
     text_add(report, "\n");
 }
 
-static void look(struct machine_files *files, size_t file, struct text *report)
+static void machine_files_look(struct machine_files *files, size_t file, struct text *report)
 {
     int fd = watched_file_open((enum watched_file)file);
     bool is_known = !watched_file_is_unread(fd);
@@ -113,7 +113,7 @@ static void look(struct machine_files *files, size_t file, struct text *report)
 
     files->errors[file] = is_known ? 0 : fd;
     if (is_known)
-        keep(files, file, fd >= 0 ? fd : -1);
+        machine_files_keep(files, file, fd >= 0 ? fd : -1);
     else if (report != NULL || is_news)
         tell_unread(files, file, report);
 }
@@ -125,9 +125,9 @@ void machine_files_send(struct machine_files *files, int channel_fd, struct text
 
     files->send_at_ms = NEVER;
     if (files->watch != NULL)
-        renew(files);
+        machine_files_renew(files);
     for (size_t i = 0; i < WATCHED_FILE_COUNT; i++) {
-        look(files, i, report);
+        machine_files_look(files, i, report);
         if (channel_fd >= 0 && channel_send(channel_fd, kinds[i], files->fds[i]) == -EAGAIN)
             files->send_at_ms = clock_monotonic_ms() + SEND_AGAIN_MS;
     }

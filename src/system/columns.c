@@ -17,7 +17,7 @@ bool columns_is_utf8(void)
     return strcmp(nl_langinfo(CODESET), "UTF-8") == 0;
 }
 
-static void add_number(struct text *out, double value, int decimals)
+static void top_text_add_number(struct text *out, double value, int decimals)
 {
     char number[NUMBER_SIZE];
 
@@ -33,14 +33,14 @@ static void add_scaled(struct text *out, double value, double base)
     value /= base;
     for (; value >= base && unit + 2 < sizeof(units); unit++)
         value /= base;
-    add_number(out, value, value < 99.95 ? 1 : 0);
+    top_text_add_number(out, value, value < 99.95 ? 1 : 0);
     text_add_char(out, units[unit]);
 }
 
 void columns_add_bytes(struct text *out, double bytes)
 {
     if (bytes < 1024)
-        add_number(out, bytes, 0);
+        top_text_add_number(out, bytes, 0);
     else
         add_scaled(out, bytes, 1024);
 }
@@ -48,8 +48,8 @@ void columns_add_bytes(struct text *out, double bytes)
 void columns_add_count(struct text *out, double count)
 {
     if (count < 10000)
-        add_number(out, count,
-                   count >= 0.05 && count < 9.95 && count != (double)(int)count ? 1 : 0);
+        top_text_add_number(out, count,
+                            count >= 0.05 && count < 9.95 && count != (double)(int)count ? 1 : 0);
     else
         add_scaled(out, count, 1000);
 }

@@ -15,14 +15,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { LINE_SIZE = PATH_MAX + 64 };
+enum { QUOTA_LINE_SIZE = PATH_MAX + 64 };
 
 /* Two numbers from one file (version 2), or one each from two. False: not there, or `max`, or -1.
  */
 static bool read_numbers(const char *folder, const char *name, long long *ret_first,
                          long long *ret_second)
 {
-    char path[LINE_SIZE * 2];
+    char path[QUOTA_LINE_SIZE * 2];
     char line[64] = "";
     char *end;
 
@@ -43,7 +43,7 @@ static bool read_numbers(const char *folder, const char *name, long long *ret_fi
     return ret_second == NULL || *ret_second > 0;
 }
 
-static void note(unsigned *quota, long long time, long long period)
+static void quota_note(unsigned *quota, long long time, long long period)
 {
     long long processors = time / period + (time % period > 0);
 
@@ -60,13 +60,13 @@ static void ask_folder(const char *folder, bool is_v2, unsigned *quota)
     if (is_v2 ? read_numbers(folder, "cpu.max", &time, &period)
               : read_numbers(folder, "cpu.cfs_quota_us", &time, NULL) &&
                     read_numbers(folder, "cpu.cfs_period_us", &period, NULL))
-        note(quota, time, period);
+        quota_note(quota, time, period);
 }
 
 /* The cgroup `path` below `mount`, and all above it. */
 static void ask_upwards(const char *mount, char *path, bool is_v2, unsigned *quota)
 {
-    char folder[LINE_SIZE * 2];
+    char folder[QUOTA_LINE_SIZE * 2];
     char *slash;
 
     do {
@@ -113,7 +113,7 @@ static void ask_hierarchy(const char *root, char *line, unsigned *quota)
 
 unsigned cpu_quota_read(const char *root)
 {
-    char line[LINE_SIZE];
+    char line[QUOTA_LINE_SIZE];
     unsigned quota = 0;
 
     if (snprintf(line, sizeof(line), "%s/proc/self/cgroup", root) >= (int)sizeof(line))

@@ -16,7 +16,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-struct step {
+struct glob_step {
     char name[PATH_MAX]; /* of the pattern, as written */
     bool is_pattern;
     bool is_behind_pattern; /* a name before it is one */
@@ -32,7 +32,8 @@ void file_paths_free(struct file_paths *paths)
 }
 
 /* `folder`, `name`, and a slash when more comes. */
-static int add_path(struct file_paths *paths, const char *folder, const char *name, bool is_last)
+static int glob_add_path(struct file_paths *paths, const char *folder, const char *name,
+                         bool is_last)
 {
     size_t size = strlen(folder) + strlen(name) + 2;
 
@@ -76,7 +77,7 @@ static bool has_pattern(const char *name)
 }
 
 /* 1: it is there, and a folder unless it is the last; 0: it is not; -errno: who knows. */
-static int look_at(const char *path, bool is_last)
+static int glob_look_at(const char *path, bool is_last)
 {
     struct stat status;
 
@@ -86,22 +87,22 @@ static int look_at(const char *path, bool is_last)
     return errno == ENOENT || (errno == ENOTDIR && !is_last) ? 0 : -errno;
 }
 
-static int add_match(const struct step *step, const char *folder, const char *name,
+static int add_match(const struct glob_step *step, const char *folder, const char *name,
                      struct file_paths *paths)
 {
     if (strcmp(name, ".") == 0 || strcmp(name, "..") == 0 ||
         fnmatch(step->name, name, FNM_PERIOD) != 0)
         return 0;
-    int error = add_path(paths, folder, name, step->is_last);
+    int error = glob_add_path(paths, folder, name, step->is_last);
     if (error < 0 || step->is_last)
         return error;
-    int is_there = look_at(paths->items[paths->count - 1], false);
+    int is_there = glob_look_at(paths->items[paths->count - 1], false);
     if (is_there == 0)
         free(paths->items[--paths->count]);
     return is_there < 0 ? is_there : 0;
 }
 
-static int open_error(const struct step *step, const char *folder, int error)
+static int open_error(const struct glob_step *step, const char *folder, int error)
 {
     char path[PATH_MAX];
     struct stat status;
@@ -116,7 +117,7 @@ static int open_error(const struct step *step, const char *folder, int error)
     return step->is_behind_pattern ? 0 : -ENOENT;
 }
 
-static int look_in(const struct step *step, const char *folder, struct file_paths *paths)
+static int look_in(const struct glob_step *step, const char *folder, struct file_paths *paths)
 {
     DIR *directory = opendir(folder[0] != '\0' ? folder : ".");
     int error = 0;
@@ -137,23 +138,23 @@ static int look_in(const struct step *step, const char *folder, struct file_path
     return error;
 }
 
-static int add_plain(const struct step *step, const char *folder, struct file_paths *paths)
+static int add_plain(const struct glob_step *step, const char *folder, struct file_paths *paths)
 {
     char name[PATH_MAX];
 
     stpcpy(name, step->name);
     unescape(name);
-    int error = add_path(paths, folder, name, step->is_last);
+    int error = glob_add_path(paths, folder, name, step->is_last);
     if (error < 0 || !step->is_last)
         return error;
-    int is_there = look_at(paths->items[paths->count - 1], true);
+    int is_there = glob_look_at(paths->items[paths->count - 1], true);
     if (is_there == 0)
         free(paths->items[--paths->count]);
     return is_there < 0 ? is_there : 0;
 }
 
 /* Takes `paths` one name further. */
-static int advance(const struct step *step, struct file_paths *paths)
+static int glob_advance(const struct glob_step *step, struct file_paths *paths)
 {
     struct file_paths next = {0};
     int error = 0;
@@ -165,10 +166,10 @@ static int advance(const struct step *step, struct file_paths *paths)
     return error;
 }
 
-static int walk(const char *pattern, struct file_paths *paths)
+static int glob_walk(const char *pattern, struct file_paths *paths)
 {
-    struct step step = {.is_last = false};
-    int error = add_path(paths, pattern[0] == '/' ? "/" : "", "", true);
+    struct glob_step step = {.is_last = false};
+    int error = glob_add_path(paths, pattern[0] == '/' ? "/" : "", "", true);
 
     for (const char *at = pattern; error == 0 && !step.is_last;) {
         at += strspn(at, "/");
@@ -180,7 +181,7 @@ static int walk(const char *pattern, struct file_paths *paths)
         step.is_last = *at == '\0';
         step.is_behind_pattern |= step.is_pattern;
         step.is_pattern = has_pattern(step.name);
-        error = advance(&step, paths);
+        error = glob_advance(&step, paths);
     }
     return error;
 }
@@ -195,8 +196,8 @@ int file_glob(const char *pattern, struct file_paths *ret_paths)
         return -ENAMETOOLONG;
     stpcpy(exact, pattern);
     unescape(exact);
-    int error =
-        lstat(exact, &status) == 0 ? add_path(&paths, exact, "", true) : walk(pattern, &paths);
+    int error = lstat(exact, &status) == 0 ? glob_add_path(&paths, exact, "", true)
+                                           : glob_walk(pattern, &paths);
     if (error < 0)
         file_paths_free(&paths);
     else

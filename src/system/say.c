@@ -22,10 +22,10 @@ enum {
     TEXT_MAX_BYTES = 3900
 }; /* 64 listeners in a start line; with a prefix below PIPE_BUF, 4096 */
 
-enum { PATIENCE_MS = 100 };
+enum { SAY_PATIENCE_MS = 100 };
 
 /* False: nobody reads. */
-static bool write_line(const char *prefix, const char *text, size_t text_length, int patience_ms)
+static bool say_line(const char *prefix, const char *text, size_t text_length, int patience_ms)
 {
     struct pollfd stderr_ready = {.fd = STDERR_FILENO, .events = POLLOUT};
     char line[TEXT_MAX_BYTES + 16];
@@ -47,7 +47,7 @@ void say_lines(const char *lines)
         size_t length = strcspn(lines, "\n");
         size_t shown = length < TEXT_MAX_BYTES ? length : TEXT_MAX_BYTES - 1;
 
-        is_read = write_line("", lines, shown, is_read ? PATIENCE_MS : 0);
+        is_read = say_line("", lines, shown, is_read ? SAY_PATIENCE_MS : 0);
         lines += length + (lines[length] == '\n');
     }
 }
@@ -70,7 +70,7 @@ static void write_escaped(const char *prefix, const char *format, va_list argume
             escape_add(&text, at, length, sizeof(escaped), ESCAPE_PLAIN);
         at += length;
     }
-    (void)write_line(prefix, escaped, text.length, PATIENCE_MS);
+    (void)say_line(prefix, escaped, text.length, SAY_PATIENCE_MS);
 }
 
 void say(const char *format, ...)

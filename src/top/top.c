@@ -34,7 +34,7 @@ enum {
     REQUEST_SIZE = 256,
 };
 
-enum question { QUESTION_STATS, QUESTION_TUNNELS, QUESTION_KILL };
+enum top_question { QUESTION_STATS, QUESTION_TUNNELS, QUESTION_KILL };
 
 struct top {
     struct top_ui ui;
@@ -42,7 +42,7 @@ struct top {
     struct top_link link;
     const char *path;
     int signal_fd;
-    enum question question; /* that is asked, or was last */
+    enum top_question question; /* that is asked, or was last */
     bool is_kill_wanted;
     uint64_t begin_ms; /* of this round of questions */
     uint64_t next_ms;  /* when the next round begins */
@@ -65,7 +65,7 @@ static void fall_silent(struct top *top)
                    clock_monotonic_ms());
 }
 
-static void ask(struct top *top, enum question question, const char *request)
+static void top_ask(struct top *top, enum top_question question, const char *request)
 {
     top->question = question;
     if (top_link_ask(&top->link, top->path, request, clock_monotonic_ms()) < 0)
@@ -82,16 +82,16 @@ static void ask_to_kill(struct top *top)
     text_add(&text, "kill {\"id\":");
     json_add_string(&text, top->ui.kill_id);
     text_add(&text, "}\n");
-    ask(top, QUESTION_KILL, request);
+    top_ask(top, QUESTION_KILL, request);
 }
 
-static void begin_round(struct top *top)
+static void top_begin_round(struct top *top)
 {
     top->begin_ms = clock_monotonic_ms();
-    ask(top, QUESTION_STATS, "stats\n");
+    top_ask(top, QUESTION_STATS, "stats\n");
 }
 
-static void end_round(struct top *top)
+static void top_end_round(struct top *top)
 {
     uint64_t now_ms = clock_monotonic_ms();
     uint64_t took_ms = now_ms - top->begin_ms;
@@ -103,18 +103,14 @@ static void end_round(struct top *top)
 }
 
 /* The member `wanted` of the first line; "" when there is none. */
-static void find_member(const struct top_link *link, const char *wanted, char *ret_value,
-                        size_t value_size)
+static void top_find_member(const struct top_link *link, const char *wanted, char *ret_value,
+                            size_t value_size)
 {
     const char *end = memchr(link->bytes, '\n', link->length);
-    struct json_reader reader;
-    char name[32];
 
-    json_reader_init(&reader, link->bytes, end != NULL ? (size_t)(end - link->bytes) : 0);
-    while (json_next(&reader, name, sizeof(name), ret_value, value_size))
-        if (strcmp(name, wanted) == 0)
-            return;
-    ret_value[0] = '\0';
+    if (end == NULL ||
+        !json_find(link->bytes, (size_t)(end - link->bytes), wanted, ret_value, value_size))
+        ret_value[0] = '\0';
 }
 
 static void say_killed(struct top *top)
@@ -125,10 +121,10 @@ static void say_killed(struct top *top)
     struct text text;
 
     text_init(&text, message, sizeof(message));
-    find_member(&top->link, "killed", value, sizeof(value));
+    top_find_member(&top->link, "killed", value, sizeof(value));
     bool is_bad = value[0] == '\0';
     if (is_bad) {
-        find_member(&top->link, "error", value, sizeof(value));
+        top_find_member(&top->link, "error", value, sizeof(value));
         text_add(&text, "not killed: ");
         text_add(&text, value);
     } else if (strtoul(value, NULL, 10) == 0) {
@@ -152,16 +148,16 @@ static void take_answer(struct top *top)
         if (top_model_take_stats(model, link->bytes, link->length, clock_monotonic_ms()) < 0)
             fall_silent(top);
         else
-            ask(top, QUESTION_TUNNELS, "ps\n");
+            top_ask(top, QUESTION_TUNNELS, "ps\n");
     } else {
         if (top_model_take_tunnels(model, link->bytes, link->length) < 0)
             fall_silent(top);
         else
-            end_round(top);
+            top_end_round(top);
     }
 }
 
-static void read_answer(struct top *top)
+static void top_read_answer(struct top *top)
 {
     int result = top_link_read(&top->link);
 
@@ -194,7 +190,7 @@ static void take_keys(struct top *top)
     }
 }
 
-static void take_signals(struct top *top)
+static void top_take_signals(struct top *top)
 {
     struct signalfd_siginfo signal;
 
@@ -208,7 +204,7 @@ static void take_signals(struct top *top)
 
 /* -- the loop */
 
-static void take_time(struct top *top)
+static void top_take_time(struct top *top)
 {
     uint64_t now_ms = clock_monotonic_ms();
 
@@ -221,11 +217,11 @@ static void take_time(struct top *top)
     if (!is_asking(top) && top->is_kill_wanted)
         ask_to_kill(top);
     else if (!is_asking(top) && !top->ui.is_paused && now_ms >= top->next_ms)
-        begin_round(top);
+        top_begin_round(top);
 }
 
 /* Until something is to be done; -1: nothing is. */
-static int wait_ms(const struct top *top)
+static int top_wait_ms(const struct top *top)
 {
     uint64_t now_ms = clock_monotonic_ms();
     uint64_t end_ms = UINT64_MAX;
@@ -241,26 +237,26 @@ static int wait_ms(const struct top *top)
     return end_ms > now_ms ? (int)(end_ms - now_ms) : 0;
 }
 
-static void run(struct top *top)
+static void top_loop(struct top *top)
 {
     while (!top->is_done) {
-        take_time(top);
+        top_take_time(top);
         top_screen_draw(top->screen, &top->ui);
         struct pollfd fds[] = {
             {.fd = STDIN_FILENO, .events = POLLIN},
             {.fd = top->signal_fd, .events = POLLIN},
             {.fd = top->link.fd, .events = POLLIN},
         };
-        if (poll(fds, ARRAY_LENGTH(fds), wait_ms(top)) < 0)
+        if (poll(fds, ARRAY_LENGTH(fds), top_wait_ms(top)) < 0)
             continue; /* stopped, and on again */
         if (fds[1].revents != 0)
-            take_signals(top);
+            top_take_signals(top);
         if (fds[0].revents & (POLLERR | POLLHUP | POLLNVAL))
             top->is_done = true; /* the terminal is gone */
         else if (fds[0].revents != 0)
             take_keys(top);
         if (fds[2].revents != 0 && is_asking(top))
-            read_answer(top);
+            top_read_answer(top);
     }
 }
 
@@ -310,7 +306,7 @@ static int run_on_terminal(struct top *top)
         fprintf(stderr, "adit: top can't use a terminal of kind '%s'; set TERM to what it is\n",
                 kind != NULL ? kind : "");
     } else {
-        run(top);
+        top_loop(top);
         top_screen_destroy(top->screen);
     }
     close(top->signal_fd);

@@ -11,8 +11,8 @@
 #include <unistd.h>
 
 enum {
-    PATIENCE_MS = 12000, /* adit itself gives a client 10 s */
-    FIRST_SIZE = 64 * 1024,
+    TOP_LINK_PATIENCE_MS = 12000, /* adit itself gives a client 10 s */
+    TOP_LINK_FIRST_SIZE = 64 * 1024,
 };
 
 void top_link_init(struct top_link *link)
@@ -49,13 +49,13 @@ int top_link_ask(struct top_link *link, const char *path, const char *request, u
         return -ECONNRESET;
     }
     link->length = 0;
-    link->end_ms = now_ms + PATIENCE_MS;
+    link->end_ms = now_ms + TOP_LINK_PATIENCE_MS;
     return 0;
 }
 
-static int make_room(struct top_link *link)
+static int top_link_make_room(struct top_link *link)
 {
-    size_t size = link->size > 0 ? link->size * 2 : FIRST_SIZE;
+    size_t size = link->size > 0 ? link->size * 2 : TOP_LINK_FIRST_SIZE;
     char *bytes = realloc(link->bytes, size);
 
     if (bytes == NULL)
@@ -71,7 +71,7 @@ int top_link_read(struct top_link *link)
     int result = 0;
 
     if (link->length == link->size)
-        result = make_room(link);
+        result = top_link_make_room(link);
     if (result == 0)
         count = recv(link->fd, link->bytes + link->length, link->size - link->length, MSG_DONTWAIT);
     if (count < 0 && (errno == EAGAIN || errno == EINTR))

@@ -7,13 +7,12 @@
  */
 #include "top/top_model.h"
 
+#include "admin/control_request.h"
 #include "admin/json.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-
-static const char ok[] = "{\"ok\":true";
 
 static const char *const gauge_names[] = {"up",       "down",     "tunnels", "new/s",
                                           "denies/s", "errors/s", "asked/s"};
@@ -45,7 +44,7 @@ static const struct gauge_source {
 static_assert(ARRAY_LENGTH(gauge_sources) == TOP_GAUGE_COUNT, "a source for every gauge");
 
 /* Ids are adit's own, so no seed is needed against chosen ones. */
-static const struct hash_seed seed = {{0, 0}};
+static const struct hash_seed top_id_seed = {{0, 0}};
 
 const char *top_gauge_name(enum top_gauge gauge)
 {
@@ -80,11 +79,6 @@ void top_model_finish(struct top_model *model)
     free(model->rows);
 }
 
-static bool is_ok(const char *bytes, size_t length)
-{
-    return length >= sizeof(ok) - 1 && memcmp(bytes, ok, sizeof(ok) - 1) == 0;
-}
-
 /* -- figures */
 
 struct stats_seen {
@@ -106,7 +100,7 @@ static bool is_of(const struct gauge_source *source, const char *series)
            (source->label == NULL || strstr(series, source->label) != NULL);
 }
 
-static void copy(char *place, size_t size, const char *value)
+static void top_copy_text(char *place, size_t size, const char *value)
 {
     struct text text;
 
@@ -114,20 +108,20 @@ static void copy(char *place, size_t size, const char *value)
     text_add(&text, value);
 }
 
-static void take_member(struct stats_seen *seen, const char *name, const char *value)
+static void top_take_member(struct stats_seen *seen, const char *name, const char *value)
 {
     if (strcmp(name, "version") == 0)
-        copy(seen->version, sizeof(seen->version), value);
+        top_copy_text(seen->version, sizeof(seen->version), value);
     else if (strcmp(name, "state") == 0)
-        copy(seen->state, sizeof(seen->state), value);
+        top_copy_text(seen->state, sizeof(seen->state), value);
     else if (strcmp(name, "uptime_s") == 0)
         seen->uptime_s = strtoull(value, NULL, 10);
     else if (strcmp(name, "reload") == 0)
         seen->is_reload_bad = strcmp(value, "failed") == 0;
     else if (strcmp(name, "reload_time") == 0)
-        copy(seen->reload_time, sizeof(seen->reload_time), value);
+        top_copy_text(seen->reload_time, sizeof(seen->reload_time), value);
     else if (strcmp(name, "reload_error") == 0)
-        copy(seen->reload_error, sizeof(seen->reload_error), value);
+        top_copy_text(seen->reload_error, sizeof(seen->reload_error), value);
     for (size_t i = 0; i < TOP_GAUGE_COUNT; i++)
         if (is_of(&gauge_sources[i], name))
             seen->counters[i] += strtod(value, NULL);
@@ -164,8 +158,8 @@ int top_model_take_stats(struct top_model *model, const char *bytes, size_t leng
 
     json_reader_init(&reader, bytes, length);
     while (json_next(&reader, name, sizeof(name), value, sizeof(value)))
-        take_member(&seen, name, value);
-    if (!is_ok(bytes, length) || !json_is_at_end(&reader) || seen.state[0] == '\0')
+        top_take_member(&seen, name, value);
+    if (!control_answer_is_ok(bytes, length) || !json_is_at_end(&reader) || seen.state[0] == '\0')
         return -EINVAL;
 
     bool is_comparable = model->state[0] != '\0' && !is_another_adit(model, &seen);
@@ -183,10 +177,10 @@ int top_model_take_stats(struct top_model *model, const char *bytes, size_t leng
     memcpy(model->state, seen.state, sizeof(model->state));
     memcpy(model->counters, seen.counters, sizeof(model->counters));
     model->uptime_s = seen.uptime_s;
-    copy(model->reload_time, sizeof(model->reload_time),
-         seen.is_reload_bad ? seen.reload_time : "");
-    copy(model->reload_error, sizeof(model->reload_error),
-         seen.is_reload_bad ? seen.reload_error : "");
+    top_copy_text(model->reload_time, sizeof(model->reload_time),
+                  seen.is_reload_bad ? seen.reload_time : "");
+    top_copy_text(model->reload_error, sizeof(model->reload_error),
+                  seen.is_reload_bad ? seen.reload_error : "");
     model->stats_ms = now_ms;
     return 0;
 }
@@ -221,7 +215,7 @@ static int compare_by(const struct top_tunnel *a, const struct top_tunnel *b, en
 }
 
 /* What is equal must not change places at every answer, so ids decide in the end. */
-static int compare(const void *left, const void *right, void *self)
+static int top_row_compare(const void *left, const void *right, void *self)
 {
     const struct top_model *model = self;
     const struct top_tunnel *a = *(struct top_tunnel *const *)left;
@@ -268,7 +262,7 @@ static void arrange(struct top_model *model)
         if (passes(&model->answer.tunnels[i], model->filter))
             model->rows[model->row_count++] = &model->answer.tunnels[i];
     if (model->row_count > 1)
-        qsort_r(model->rows, model->row_count, sizeof(struct top_tunnel *), compare, model);
+        qsort_r(model->rows, model->row_count, sizeof(struct top_tunnel *), top_row_compare, model);
     find_selected(model);
 }
 
@@ -317,10 +311,10 @@ const struct top_tunnel *top_model_selected(const struct top_model *model)
 
 static uint64_t id_hash(const char *id)
 {
-    return hash_bytes(&seed, id, strlen(id));
+    return hash_bytes(&top_id_seed, id, strlen(id));
 }
 
-static struct top_tunnel *find(const struct top_answer *answer, const char *id)
+static struct top_tunnel *top_answer_find(const struct top_answer *answer, const char *id)
 {
     struct hash_link *link =
         answer->count > 0 ? hash_table_first(&answer->by_id, id_hash(id)) : NULL;
@@ -369,15 +363,6 @@ static int read_tunnel(const char *line, size_t length, struct text *texts,
     return 0;
 }
 
-static size_t count_lines(const char *bytes, size_t length)
-{
-    size_t lines = 0;
-
-    for (size_t i = 0; i < length; i++)
-        lines += bytes[i] == '\n';
-    return lines;
-}
-
 static int make_answer(size_t length, size_t lines, struct top_answer *ret_answer)
 {
     size_t buckets = 1;
@@ -398,10 +383,10 @@ static int make_answer(size_t length, size_t lines, struct top_answer *ret_answe
 }
 
 /* The lines behind the first one. */
-static int read_answer(const char *lines, size_t length, struct top_answer *ret_answer)
+static int top_answer_read(const char *lines, size_t length, struct top_answer *ret_answer)
 {
     struct text texts;
-    int error = make_answer(length, count_lines(lines, length), ret_answer);
+    int error = make_answer(length, text_count_lines(lines, length), ret_answer);
 
     if (error < 0)
         return error;
@@ -434,7 +419,7 @@ static uint64_t rate(uint64_t bytes, uint64_t bytes_before, uint64_t passed_ms)
 static void set_rates(struct top_tunnel *tunnel, const struct top_answer *before)
 {
     static const struct top_tunnel unborn;
-    const struct top_tunnel *then = find(before, tunnel->texts[TOP_FIELD_ID]);
+    const struct top_tunnel *then = top_answer_find(before, tunnel->texts[TOP_FIELD_ID]);
     uint64_t passed_ms = tunnel->duration_ms;
 
     if (then == NULL) {
@@ -465,10 +450,10 @@ int top_model_take_tunnels(struct top_model *model, const char *bytes, size_t le
     struct top_answer answer;
     const char *newline = memchr(bytes, '\n', length);
 
-    if (newline == NULL || !is_ok(bytes, length))
+    if (newline == NULL || !control_answer_is_ok(bytes, length))
         return -EINVAL;
     size_t head = (size_t)(newline + 1 - bytes);
-    int error = read_answer(bytes + head, length - head, &answer);
+    int error = top_answer_read(bytes + head, length - head, &answer);
     if (error < 0)
         return error;
     struct top_tunnel **rows = malloc((answer.count + 1) * sizeof(struct top_tunnel *));

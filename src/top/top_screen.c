@@ -27,7 +27,7 @@ enum {
     COLUMNS_MIN = 40,
     ROWS_MIN = 8,
     COLUMNS_MAX = 1000, /* of a window that is wider, the rest stays empty */
-    LINE_SIZE = 4 * COLUMNS_MAX + 1,
+    SCREEN_LINE_SIZE = 4 * COLUMNS_MAX + 1,
     GAUGE_ROW = 1,
     GAUGE_ROWS = 3,
     BANNER_ROW = GAUGE_ROW + GAUGE_ROWS,
@@ -45,7 +45,7 @@ struct top_screen {
     size_t page;
     size_t first_row; /* of the tunnels, that is seen */
     int banner;       /* rows that it takes: 0 to 2 */
-    char line[LINE_SIZE];
+    char line[SCREEN_LINE_SIZE];
 };
 
 static int title_row(const struct top_screen *screen)
@@ -165,10 +165,10 @@ static attr_t paint(const struct top_screen *screen, enum colour colour)
 }
 
 /* Cut at the window's edge. Returns the column behind it. */
-static int put(const struct top_screen *screen, int row, int column, attr_t style,
-               const char *string)
+static int put_at(const struct top_screen *screen, int row, int column, attr_t style,
+                  const char *string)
 {
-    char cut[LINE_SIZE];
+    char cut[SCREEN_LINE_SIZE];
     struct text text;
     size_t width = columns_width(string, screen->is_utf8);
     size_t room = column < screen->columns ? (size_t)(screen->columns - column) : 0;
@@ -188,10 +188,10 @@ static void put_right(const struct top_screen *screen, int row, int column, attr
     int start = screen->columns - (int)columns_width(string, screen->is_utf8);
 
     if (start > column)
-        put(screen, row, start, style, string);
+        put_at(screen, row, start, style, string);
 }
 
-static struct text *begin_line(struct top_screen *screen, struct text *line)
+static struct text *screen_begin_line(struct top_screen *screen, struct text *line)
 {
     text_init(line, screen->line, sizeof(screen->line));
     return line;
@@ -211,27 +211,27 @@ static void draw_head(struct top_screen *screen, const struct top_ui *ui)
     const struct top_model *model = &ui->model;
     bool is_serving = strcmp(model->state, "serving") == 0;
     struct text line;
-    int column = put(screen, 0, 0, A_BOLD, "adit ");
+    int column = put_at(screen, 0, 0, A_BOLD, "adit ");
 
-    column = put(screen, 0, column, A_BOLD, model->version);
+    column = put_at(screen, 0, column, A_BOLD, model->version);
     if (ui->peer == TOP_PEER_SILENT) {
-        put(screen, 0, column + 2, A_BOLD | paint(screen, COLOUR_BAD),
-            "adit does not answer; trying again");
+        put_at(screen, 0, column + 2, A_BOLD | paint(screen, COLOUR_BAD),
+               "adit does not answer; trying again");
         return;
     }
     if (ui->peer == TOP_PEER_ASKED)
         return;
-    column = put(screen, 0, column + 2,
-                 A_BOLD | paint(screen, is_serving ? COLOUR_GOOD : COLOUR_NOTE), model->state);
-    text_add(begin_line(screen, &line), "up ");
+    column = put_at(screen, 0, column + 2,
+                    A_BOLD | paint(screen, is_serving ? COLOUR_GOOD : COLOUR_NOTE), model->state);
+    text_add(screen_begin_line(screen, &line), "up ");
     columns_add_age(&line, model->uptime_s * 1000);
-    column = put(screen, 0, column + 2, A_NORMAL, screen->line);
+    column = put_at(screen, 0, column + 2, A_NORMAL, screen->line);
     double asked = top_model_gauge(model, TOP_GAUGE_ASKED);
     if (asked > 0) {
-        text_add(begin_line(screen, &line), top_gauge_name(TOP_GAUGE_ASKED));
+        text_add(screen_begin_line(screen, &line), top_gauge_name(TOP_GAUGE_ASKED));
         text_add_char(&line, ' ');
         columns_add_count(&line, asked);
-        column = put(screen, 0, column + 2, A_NORMAL, screen->line);
+        column = put_at(screen, 0, column + 2, A_NORMAL, screen->line);
     }
     if (ui->is_paused)
         put_right(screen, 0, column, A_BOLD | paint(screen, COLOUR_NOTE), "PAUSED");
@@ -246,7 +246,7 @@ static size_t write_banner(struct top_screen *screen, const struct top_model *mo
     struct text line;
 
     strftime(date, sizeof(date), "%F", gmtime_r(&now, &today));
-    text_add(begin_line(screen, &line), "reload failed at ");
+    text_add(screen_begin_line(screen, &line), "reload failed at ");
     columns_add_moment(&line, model->reload_time, date);
     text_add(&line, ": ");
     const char *error = columns_add_place(&line, model->reload_error);
@@ -274,10 +274,10 @@ static void draw_banner(struct top_screen *screen, const struct top_model *model
         return;
     size_t start = write_banner(screen, model);
     if (screen->banner > 1) {
-        put(screen, BANNER_ROW + 1, 0, style, screen->line + start);
+        put_at(screen, BANNER_ROW + 1, 0, style, screen->line + start);
         screen->line[start] = '\0';
     }
-    put(screen, BANNER_ROW, 0, style, screen->line);
+    put_at(screen, BANNER_ROW, 0, style, screen->line);
 }
 
 static void draw_gauge(struct top_screen *screen, const struct top_model *model,
@@ -302,13 +302,13 @@ static void draw_gauge(struct top_screen *screen, const struct top_model *model,
     } else {
         columns_add_count(&text, value);
     }
-    put(screen, row, column, A_NORMAL, top_gauge_name(gauge));
-    put(screen, row, column + LABEL_WIDTH + 1 + VALUE_WIDTH - (int)text.length, A_BOLD, number);
+    put_at(screen, row, column, A_NORMAL, top_gauge_name(gauge));
+    put_at(screen, row, column + LABEL_WIDTH + 1 + VALUE_WIDTH - (int)text.length, A_BOLD, number);
     if (room > 0) {
-        columns_add_sparkline(begin_line(screen, &text), model->gauges[gauge], model->history_count,
-                              (size_t)room, screen->is_utf8);
-        put(screen, row, column + LABEL_WIDTH + 1 + VALUE_WIDTH + 1, paint(screen, colours[gauge]),
-            screen->line);
+        columns_add_sparkline(screen_begin_line(screen, &text), model->gauges[gauge],
+                              model->history_count, (size_t)room, screen->is_utf8);
+        put_at(screen, row, column + LABEL_WIDTH + 1 + VALUE_WIDTH + 1,
+               paint(screen, colours[gauge]), screen->line);
     }
 }
 
@@ -323,7 +323,7 @@ static void draw_gauges(struct top_screen *screen, const struct top_model *model
 
 /* -- the table */
 
-enum column {
+enum screen_column {
     COLUMN_AGE,
     COLUMN_UP,
     COLUMN_DOWN,
@@ -359,13 +359,13 @@ static const struct column_row {
 static_assert(ARRAY_LENGTH(column_rows) == COLUMN_COUNT, "a row for every column");
 
 /* The first ones stay longest. */
-static const enum column by_need[] = {COLUMN_TARGET,  COLUMN_RATE,   COLUMN_AGE,  COLUMN_DOWN,
-                                      COLUMN_UP,      COLUMN_CLIENT, COLUMN_USER, COLUMN_RULE,
-                                      COLUMN_ADDRESS, COLUMN_ID};
+static const enum screen_column by_need[] = {
+    COLUMN_TARGET, COLUMN_RATE, COLUMN_AGE,  COLUMN_DOWN,    COLUMN_UP,
+    COLUMN_CLIENT, COLUMN_USER, COLUMN_RULE, COLUMN_ADDRESS, COLUMN_ID};
 static_assert(ARRAY_LENGTH(by_need) == COLUMN_COUNT, "every column has its place");
 
 /* A third of the window is the target's. */
-static size_t column_min(const struct top_screen *screen, enum column column)
+static size_t column_min(const struct top_screen *screen, enum screen_column column)
 {
     size_t third = (size_t)screen->columns * 35 / 100;
     const struct column_row *row = &column_rows[column];
@@ -376,7 +376,7 @@ static size_t column_min(const struct top_screen *screen, enum column column)
 }
 
 /* What it can make use of. */
-static size_t column_longest(const struct top_model *model, enum column column)
+static size_t column_longest(const struct top_model *model, enum screen_column column)
 {
     enum top_field field = column_rows[column].field;
     size_t max = column_rows[column].max;
@@ -393,7 +393,7 @@ static void choose_widths(const struct top_screen *screen, const struct top_mode
     size_t room = (size_t)screen->columns + 1; /* there is no gap behind the last */
 
     for (size_t i = 0; i < COLUMN_COUNT; i++) {
-        enum column column = by_need[i];
+        enum screen_column column = by_need[i];
         size_t min = column_min(screen, column);
         bool is_shown =
             room >= min + 1 && (column != COLUMN_USER || model->longest[TOP_FIELD_USER] > 0);
@@ -402,7 +402,7 @@ static void choose_widths(const struct top_screen *screen, const struct top_mode
         room -= is_shown ? min + 1 : 0;
     }
     for (size_t i = 0; i < 2 * COLUMN_COUNT; i++) {
-        enum column column = by_need[i % COLUMN_COUNT];
+        enum screen_column column = by_need[i % COLUMN_COUNT];
         size_t wanted =
             i < COLUMN_COUNT ? column_rows[column].usual : column_longest(model, column);
         size_t more = wanted > ret_widths[column] ? wanted - ret_widths[column] : 0;
@@ -415,7 +415,8 @@ static void choose_widths(const struct top_screen *screen, const struct top_mode
     }
 }
 
-static void add_number(struct text *out, enum column column, const struct top_tunnel *tunnel)
+static void screen_add_number(struct text *out, enum screen_column column,
+                              const struct top_tunnel *tunnel)
 {
     uint64_t rate = tunnel->up_rate + tunnel->down_rate;
 
@@ -433,7 +434,7 @@ static void add_number(struct text *out, enum column column, const struct top_tu
     }
 }
 
-static void add_cell(const struct top_screen *screen, struct text *out, enum column column,
+static void add_cell(const struct top_screen *screen, struct text *out, enum screen_column column,
                      size_t width, const struct top_tunnel *tunnel)
 {
     enum top_field field = column_rows[column].field;
@@ -447,12 +448,12 @@ static void add_cell(const struct top_screen *screen, struct text *out, enum col
         return;
     }
     text_init(&text, number, sizeof(number));
-    add_number(&text, column, tunnel);
+    screen_add_number(&text, column, tunnel);
     add_right(out, number, width);
 }
 
 /* With the arrow where the table is sorted by it; numbers end at the right, and so their titles. */
-static void add_title(const struct top_screen *screen, struct text *out, enum column column,
+static void add_title(const struct top_screen *screen, struct text *out, enum screen_column column,
                       size_t width, const struct top_model *model)
 {
     const struct column_row *row = &column_rows[column];
@@ -481,9 +482,9 @@ static void draw_row(struct top_screen *screen, const struct top_model *model,
     struct text line;
     bool is_first = true;
 
-    begin_line(screen, &line);
+    screen_begin_line(screen, &line);
     for (int i = 0; i < COLUMN_COUNT; i++) {
-        enum column column = (enum column)i;
+        enum screen_column column = (enum screen_column)i;
 
         if (widths[column] == 0)
             continue;
@@ -497,7 +498,7 @@ static void draw_row(struct top_screen *screen, const struct top_model *model,
     }
     for (size_t i = columns_width(screen->line, screen->is_utf8); i < (size_t)screen->columns; i++)
         text_add_char(&line, ' ');
-    put(screen, row, 0, style, screen->line);
+    put_at(screen, row, 0, style, screen->line);
 }
 
 /* The selected row must be seen, and no row stay empty that need not. */
@@ -532,11 +533,12 @@ static void draw_table(struct top_screen *screen, const struct top_ui *ui)
     if (model->row_count > 0)
         return;
     if (!model->has_answer)
-        put(screen, table_row(screen), 0, A_NORMAL, "waiting for the first answer");
+        put_at(screen, table_row(screen), 0, A_NORMAL, "waiting for the first answer");
     else if (model->answer.count > 0)
-        put(screen, table_row(screen), 0, A_NORMAL, "no tunnel matches the filter; Esc clears it");
+        put_at(screen, table_row(screen), 0, A_NORMAL,
+               "no tunnel matches the filter; Esc clears it");
     else
-        put(screen, table_row(screen), 0, A_NORMAL, "no tunnel is open");
+        put_at(screen, table_row(screen), 0, A_NORMAL, "no tunnel is open");
 }
 
 /* -- details of the selected tunnel */
@@ -562,10 +564,10 @@ static void flow_add(struct flow *flow, const char *label, const char *value)
         flow->column = 0;
     }
     if (flow->first_row >= 0 && flow->row < flow->limit) {
-        int column = put(screen, flow->first_row + flow->row, flow->column,
-                         paint(screen, COLOUR_CALM), label);
+        int column = put_at(screen, flow->first_row + flow->row, flow->column,
+                            paint(screen, COLOUR_CALM), label);
 
-        put(screen, flow->first_row + flow->row, column + 1, A_NORMAL, value);
+        put_at(screen, flow->first_row + flow->row, column + 1, A_NORMAL, value);
     }
     flow->column += width + GAP;
 }
@@ -644,11 +646,11 @@ static void draw_keys(struct top_screen *screen, const struct top_ui *ui, int ro
     int column = 0;
 
     if (model->filter[0] != '\0') {
-        text_add(begin_line(screen, &line), "/");
+        text_add(screen_begin_line(screen, &line), "/");
         text_add(&line, model->filter);
-        column = put(screen, row, column, A_BOLD | paint(screen, COLOUR_NOTE), screen->line) + 2;
+        column = put_at(screen, row, column, A_BOLD | paint(screen, COLOUR_NOTE), screen->line) + 2;
     }
-    begin_line(screen, &line);
+    screen_begin_line(screen, &line);
     text_add_decimal(&line, model->row_count > 0 ? model->selected_row + 1 : 0);
     text_add_char(&line, '/');
     text_add_decimal(&line, model->row_count);
@@ -659,8 +661,8 @@ static void draw_keys(struct top_screen *screen, const struct top_ui *ui, int ro
 
         if (column + width > end)
             return;
-        put(screen, row, column, A_BOLD, keys[i].key);
-        put(screen, row, column + width - (int)strlen(keys[i].does), A_NORMAL, keys[i].does);
+        put_at(screen, row, column, A_BOLD, keys[i].key);
+        put_at(screen, row, column + width - (int)strlen(keys[i].does), A_NORMAL, keys[i].does);
         column += width + 2;
     }
 }
@@ -668,10 +670,10 @@ static void draw_keys(struct top_screen *screen, const struct top_ui *ui, int ro
 static void draw_filter(struct top_screen *screen, const struct top_model *model, int row)
 {
     struct text line;
-    int end = put(screen, row, 0, A_BOLD, "/");
+    int end = put_at(screen, row, 0, A_BOLD, "/");
 
-    end = put(screen, row, end, A_BOLD, model->filter);
-    begin_line(screen, &line);
+    end = put_at(screen, row, end, A_BOLD, model->filter);
+    screen_begin_line(screen, &line);
     text_add_decimal(&line, model->row_count);
     text_add(&line, " of ");
     text_add_decimal(&line, model->answer.count);
@@ -686,15 +688,15 @@ static void draw_question(struct top_screen *screen, const struct top_ui *ui, in
     struct text line;
     size_t room = (size_t)screen->columns - (sizeof(answers) - 1);
 
-    text_add(begin_line(screen, &line), "kill ");
+    text_add(screen_begin_line(screen, &line), "kill ");
     text_add(&line, ui->kill_text);
     size_t width = columns_width(screen->line, screen->is_utf8);
-    char cut[LINE_SIZE];
+    char cut[SCREEN_LINE_SIZE];
     struct text question;
     text_init(&question, cut, sizeof(cut));
     columns_add_fit(&question, screen->line, width < room ? width : room, screen->is_utf8);
     text_add(&question, answers);
-    put(screen, row, 0, A_BOLD | paint(screen, COLOUR_BAD), cut);
+    put_at(screen, row, 0, A_BOLD | paint(screen, COLOUR_BAD), cut);
 }
 
 static void draw_last_line(struct top_screen *screen, const struct top_ui *ui)
@@ -704,12 +706,12 @@ static void draw_last_line(struct top_screen *screen, const struct top_ui *ui)
     if (ui->mode == TOP_MODE_KILL)
         draw_question(screen, ui, row);
     else if (ui->mode == TOP_MODE_HELP)
-        put(screen, row, 0, A_BOLD, "any key goes back");
+        put_at(screen, row, 0, A_BOLD, "any key goes back");
     else if (ui->mode == TOP_MODE_FILTER)
         draw_filter(screen, &ui->model, row);
     else if (ui->message[0] != '\0')
-        put(screen, row, 0, A_BOLD | paint(screen, ui->is_message_bad ? COLOUR_BAD : COLOUR_GOOD),
-            ui->message);
+        put_at(screen, row, 0,
+               A_BOLD | paint(screen, ui->is_message_bad ? COLOUR_BAD : COLOUR_GOOD), ui->message);
     else
         draw_keys(screen, ui, row);
 }
@@ -744,7 +746,7 @@ static void draw_help(struct top_screen *screen)
         else
             mvhline(row + i, 0, ' ', screen->columns);
         if (i >= 0 && i < height)
-            put(screen, row + i, column, A_NORMAL, lines[i]);
+            put_at(screen, row + i, column, A_NORMAL, lines[i]);
     }
     if (!is_framed)
         return;
@@ -756,7 +758,7 @@ static void draw_help(struct top_screen *screen)
     mvaddch(row - 1, column + WIDTH + 1, ACS_URCORNER);
     mvaddch(row + height, column - 2, ACS_LLCORNER);
     mvaddch(row + height, column + WIDTH + 1, ACS_LRCORNER);
-    put(screen, row - 1, column, A_BOLD, " keys ");
+    put_at(screen, row - 1, column, A_BOLD, " keys ");
 }
 
 static void draw_too_small(struct top_screen *screen)
@@ -765,10 +767,10 @@ static void draw_too_small(struct top_screen *screen)
 
     screen->page = 0;
     snprintf(line, sizeof(line), "%dx%d is too small", screen->columns, screen->rows);
-    put(screen, 0, 0, A_BOLD, line);
+    put_at(screen, 0, 0, A_BOLD, line);
     snprintf(line, sizeof(line), "adit top takes %dx%d", COLUMNS_MIN, ROWS_MIN);
-    put(screen, 1, 0, A_NORMAL, line);
-    put(screen, 2, 0, A_NORMAL, "q quits");
+    put_at(screen, 1, 0, A_NORMAL, line);
+    put_at(screen, 2, 0, A_NORMAL, "q quits");
 }
 
 void top_screen_draw(struct top_screen *screen, const struct top_ui *ui)

@@ -43,7 +43,7 @@ void top_ui_say(struct top_ui *ui, bool is_bad, const char *message, uint64_t no
 
 /* -- the table */
 
-static bool move(struct top_model *model, uint32_t key, size_t page)
+static bool top_ui_move(struct top_model *model, uint32_t key, size_t page)
 {
     ptrdiff_t rows = page > 0 ? (ptrdiff_t)page : 1;
 
@@ -100,7 +100,7 @@ static void back(struct top_ui *ui)
 
 static enum top_action press_in_table(struct top_ui *ui, uint32_t key, size_t page)
 {
-    if (move(&ui->model, key, page))
+    if (top_ui_move(&ui->model, key, page))
         return TOP_ACTION_NONE;
     switch (key) {
     case 'q':
@@ -178,7 +178,7 @@ static enum top_action press_in_filter(struct top_ui *ui, uint32_t key, size_t p
 {
     struct top_model *model = &ui->model;
 
-    if (move(model, key, page))
+    if (top_ui_move(model, key, page))
         return TOP_ACTION_NONE;
     if (key == TOP_KEY_BACKSPACE || key == KEY_ERASE || key == '\b') {
         cut_filter(model);

@@ -95,12 +95,13 @@ static bool is_ascii(const char *text, size_t length)
     return true;
 }
 
-static bool is_name_byte(char byte)
+static bool authority_is_name_byte(char byte)
 {
     return (byte >= 'a' && byte <= 'z') || is_digit(byte) || byte == '-' || byte == '_';
 }
 
-static enum authority_error parse_name(const char *text, size_t length, struct authority *authority)
+static enum authority_error authority_parse_name(const char *text, size_t length,
+                                                 struct authority *authority)
 {
     size_t label_start = 0;
 
@@ -114,7 +115,7 @@ static enum authority_error parse_name(const char *text, size_t length, struct a
             if (i == label_start)
                 return AUTHORITY_BAD_NAME;
             label_start = i + 1;
-        } else if (!is_name_byte(byte) || i - label_start == LABEL_MAX) {
+        } else if (!authority_is_name_byte(byte) || i - label_start == LABEL_MAX) {
             return AUTHORITY_BAD_NAME;
         }
         authority->host[i] = byte;
@@ -168,8 +169,8 @@ static enum authority_error explain_colons(const char *text, size_t length)
     return has_byte(text, length, '%') ? AUTHORITY_ZONE_ID : AUTHORITY_BAD_PORT;
 }
 
-static enum authority_error parse_plain(const char *text, size_t length,
-                                        struct authority *authority)
+static enum authority_error authority_parse_plain(const char *text, size_t length,
+                                                  struct authority *authority)
 {
     const char *colon = length > 0 ? memchr(text, ':', length) : NULL;
     struct ip_address address;
@@ -185,7 +186,7 @@ static enum authority_error parse_plain(const char *text, size_t length,
     if (error != AUTHORITY_OK)
         return error;
     if (ip_address_parse_v4(text, host_length, &address) < 0)
-        return parse_name(text, host_length, authority);
+        return authority_parse_name(text, host_length, authority);
     set_literal(authority, &address);
     return AUTHORITY_OK;
 }
@@ -219,7 +220,7 @@ enum authority_error authority_parse(const char *text, size_t length,
     if (length > 0 && text[0] == '[')
         error = parse_bracketed(text, length, &authority);
     else
-        error = parse_plain(text, length, &authority);
+        error = authority_parse_plain(text, length, &authority);
     if (error != AUTHORITY_OK)
         return telling_error(text, length, error);
     *ret_authority = authority;

@@ -26,13 +26,13 @@ static int digit_value(char digit)
 }
 
 /* Where decoded bytes go. */
-struct parts {
+struct basic_auth_parts {
     struct basic_credentials *credentials;
     bool is_user_done;
     bool is_password_long;
 };
 
-static bool take_byte(struct parts *parts, uint8_t byte)
+static bool basic_auth_take_byte(struct basic_auth_parts *parts, uint8_t byte)
 {
     struct basic_credentials *credentials = parts->credentials;
 
@@ -56,7 +56,7 @@ static bool take_byte(struct parts *parts, uint8_t byte)
 }
 
 /* Four digits, of which the last `padding` are `=`. */
-static bool take_group(struct parts *parts, const char *group, unsigned padding)
+static bool take_group(struct basic_auth_parts *parts, const char *group, unsigned padding)
 {
     uint32_t bits = 0;
 
@@ -70,16 +70,16 @@ static bool take_group(struct parts *parts, const char *group, unsigned padding)
     if ((bits & ((1u << 8 * padding) - 1)) != 0)
         return false;
     for (unsigned i = 0; i < 3 - padding; i++) {
-        if (!take_byte(parts, (uint8_t)(bits >> (16 - 8 * i))))
+        if (!basic_auth_take_byte(parts, (uint8_t)(bits >> (16 - 8 * i))))
             return false;
     }
     return true;
 }
 
-static enum basic_auth_result decode(const char *text, size_t length,
-                                     struct basic_credentials *credentials)
+static enum basic_auth_result basic_auth_decode(const char *text, size_t length,
+                                                struct basic_credentials *credentials)
 {
-    struct parts parts = {.credentials = credentials};
+    struct basic_auth_parts parts = {.credentials = credentials};
     unsigned padding = 0;
 
     if (length == 0 || length % 4 != 0)
@@ -121,7 +121,7 @@ enum basic_auth_result basic_auth_parse(const char *value, size_t length,
         return BASIC_AUTH_MALFORMED;
     while (at < length && value[at] == ' ')
         at++;
-    enum basic_auth_result result = decode(value + at, length - at, ret_credentials);
+    enum basic_auth_result result = basic_auth_decode(value + at, length - at, ret_credentials);
     if (result == BASIC_AUTH_MALFORMED)
         memset(ret_credentials, 0, sizeof(*ret_credentials));
     if (result == BASIC_AUTH_LONG_PASSWORD) {

@@ -82,7 +82,7 @@ static struct view line_view(const char *bytes, size_t start, size_t end)
     return (struct view){bytes + start, length};
 }
 
-static const char *const result_names[] = {
+static const char *const http1_result_names[] = {
     [HTTP1_OK] = "ok",
     [HTTP1_MORE] = "more",
     [HTTP1_BAD] = "bad",
@@ -93,12 +93,12 @@ static const char *const result_names[] = {
     [HTTP1_HEAD_TOO_LARGE] = "head-too-large",
     [HTTP1_VERSION] = "version",
 };
-static_assert(ARRAY_LENGTH(result_names) == HTTP1_RESULT_COUNT, "a name for every result");
+static_assert(ARRAY_LENGTH(http1_result_names) == HTTP1_RESULT_COUNT, "a name for every result");
 
 const char *http1_result_name(enum http1_result result)
 {
     REQUIRE(result < HTTP1_RESULT_COUNT);
-    return result_names[result];
+    return http1_result_names[result];
 }
 
 /* -- syntax, a line at a time: NULL, or what is wrong */
@@ -110,7 +110,7 @@ struct request_line {
 };
 
 /* Cuts at the next space. False: there is none, or nothing before it. */
-static bool next_word(struct view *rest, struct view *ret_word)
+static bool http1_next_word(struct view *rest, struct view *ret_word)
 {
     const char *space = rest->length > 0 ? memchr(rest->start, ' ', rest->length) : NULL;
 
@@ -124,7 +124,7 @@ static bool next_word(struct view *rest, struct view *ret_word)
 /* method SP target SP version. */
 static bool split_request_line(struct view line, struct request_line *parts)
 {
-    if (!next_word(&line, &parts->method) || !next_word(&line, &parts->target))
+    if (!http1_next_word(&line, &parts->method) || !http1_next_word(&line, &parts->target))
         return false;
     parts->version = line;
     return true;
@@ -262,7 +262,7 @@ static const char *byte_problem(const struct http1_scan *scan, const char *bytes
 }
 
 /* A line ended: scan->offset is behind its LF. HTTP1_MORE: the head goes on. */
-static enum http1_result end_line(struct http1_scan *scan, const char *bytes)
+static enum http1_result http1_end_line(struct http1_scan *scan, const char *bytes)
 {
     struct view line = line_view(bytes, scan->line_start, scan->offset);
 
@@ -294,7 +294,7 @@ enum http1_result http1_scan(struct http1_scan *scan, const char *bytes, size_t 
             return HTTP1_BAD;
         if (bytes[scan->offset++] != '\n')
             continue;
-        enum http1_result result = end_line(scan, bytes);
+        enum http1_result result = http1_end_line(scan, bytes);
         if (result == HTTP1_OK)
             *ret_head_length = scan->offset;
         if (result != HTTP1_MORE)

@@ -14,8 +14,6 @@
 
 enum { DETAILS_MAX = 512 };
 
-static const char cut_mark[] = "...";
-
 static const char body_prefix[] = "adit: ";
 
 struct status_reason {
@@ -63,7 +61,7 @@ static void add_printable(struct text *out, const char *bytes, size_t length)
 }
 
 /* An sf-string with its quotes. */
-static void add_string(struct text *out, const char *bytes, size_t length)
+static void reply_add_string(struct text *out, const char *bytes, size_t length)
 {
     text_add_char(out, '"');
     for (size_t i = 0; i < length; i++) {
@@ -89,10 +87,10 @@ static void add_proxy_status(struct text *out, const struct http1_refusal *refus
     text_add(out, refusal->proxy_error);
     if (refusal->rcode) {
         text_add(out, "; rcode=");
-        add_string(out, refusal->rcode, strlen(refusal->rcode));
+        reply_add_string(out, refusal->rcode, strlen(refusal->rcode));
     }
     text_add(out, "; details=");
-    add_string(out, phrase, phrase_length);
+    reply_add_string(out, phrase, phrase_length);
     text_add(out, "\r\n");
 }
 
@@ -103,10 +101,10 @@ static void add_phrase(struct text *out, const char *phrase, size_t length)
         add_printable(out, phrase, length);
         return;
     }
-    size_t room = HTTP1_PHRASE_MAX - (sizeof(cut_mark) - 1);
+    size_t room = HTTP1_PHRASE_MAX - (sizeof(TEXT_CUT_MARK) - 1);
     const char *blank = memrchr(phrase, ' ', room + 1);
     add_printable(out, phrase, blank != NULL ? (size_t)(blank - phrase) : room);
-    text_add(out, cut_mark);
+    text_add(out, TEXT_CUT_MARK);
 }
 
 static void add_status(struct text *out, unsigned status)

@@ -32,7 +32,7 @@ static int decode_byte(struct view text, char *ret_byte)
     return 3;
 }
 
-static int decode(struct view text, char *ret_value, size_t size)
+static int query_decode(struct view text, char *ret_value, size_t size)
 {
     size_t length = 0;
 
@@ -63,8 +63,9 @@ int query_value(struct view query, const char *name, char *ret_value, size_t siz
 
         if (length > name_length && query.start[name_length] == '=' &&
             memcmp(query.start, name, name_length) == 0)
-            return decode((struct view){query.start + name_length + 1, length - name_length - 1},
-                          ret_value, size);
+            return query_decode(
+                (struct view){query.start + name_length + 1, length - name_length - 1}, ret_value,
+                size);
         length += mark != NULL;
         query.start += length;
         query.length -= length;

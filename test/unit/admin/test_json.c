@@ -118,12 +118,27 @@ static void test_exact(void **state)
     expect_read(buffer, string);
 }
 
+static void test_find(void **state)
+{
+    static const char json[] = "{\"ok\":true,\"killed\":3,\"error\":\"no\"}{\"more\":1}";
+    char value[8];
+
+    assert_true(json_find(json, sizeof(json) - 1, "killed", value, sizeof(value)));
+    assert_string_equal(value, "3");
+    assert_true(json_find(json, sizeof(json) - 1, "error", value, sizeof(value)));
+    assert_string_equal(value, "no");
+    assert_false(json_find(json, sizeof(json) - 1, "kill", value, sizeof(value)));
+    assert_false(json_find(json, sizeof(json) - 1, "more", value, sizeof(value)));
+    assert_false(json_find("[]", 2, "ok", value, sizeof(value)));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_escapes),      cmocka_unit_test(test_bytes_that_are_no_utf8),
         cmocka_unit_test(test_a_cut),        cmocka_unit_test(test_of_any_length),
         cmocka_unit_test(test_what_is_read), cmocka_unit_test(test_exact),
+        cmocka_unit_test(test_find),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

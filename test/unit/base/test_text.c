@@ -138,12 +138,34 @@ static void measures_characters(void **state)
     assert_int_equal(text_utf8_length("", 1), 1); /* a NUL is a character */
 }
 
+static void counts_lines(void **state)
+{
+    static const struct {
+        const char *bytes;
+        size_t whole;
+        size_t count;
+    } rows[] = {
+        {"", 0, 0},     {"a", 0, 0},         {"\n", 1, 1},
+        {"a\nb", 2, 1}, {"a\n\nbc\n", 6, 3}, {"a\nb\nc", 4, 2},
+    };
+
+    for (size_t i = 0; i < ARRAY_LENGTH(rows); i++) {
+        size_t length = strlen(rows[i].bytes);
+
+        assert_int_equal(text_whole_lines(rows[i].bytes, length), rows[i].whole);
+        assert_int_equal(text_count_lines(rows[i].bytes, length), rows[i].count);
+    }
+    assert_int_equal(text_whole_lines("a\nb\n", 3), 2); /* not beyond the length */
+    assert_int_equal(text_count_lines("a\nb\n", 3), 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(starts_empty),   cmocka_unit_test(adds_pieces),
         cmocka_unit_test(prints_numbers), cmocka_unit_test(cuts_at_every_size),
         cmocka_unit_test(leaves_no_hole), cmocka_unit_test(measures_characters),
+        cmocka_unit_test(counts_lines),
     };
     return cmocka_run_group_tests_name("base/text", tests, NULL, NULL);
 }
