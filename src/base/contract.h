@@ -1,7 +1,8 @@
 /* Contracts: what must hold, checked in every build.
  *
  * REQUIRE states what the caller owes, ENSURE what we owe. Both stay on in release builds: a broken
- * invariant in a proxy is a security hole, and the supervisor replaces a worker that died.
+ * invariant in a proxy is a security hole, and the supervisor replaces a worker that died. What
+ * this thread worked on, and in which state that was (base/state.h), is printed first.
  */
 #ifndef BASE_CONTRACT_H
 #define BASE_CONTRACT_H
@@ -13,8 +14,15 @@
 #error "contracts stay on: do not define NDEBUG"
 #endif
 
-#define REQUIRE(condition) assert(condition)
-#define ENSURE(condition) assert(condition)
+#define REQUIRE(condition)                                                                         \
+    (__builtin_expect(!!(condition), 1)                                                            \
+         ? (void)0                                                                                 \
+         : contract_fail(#condition, __FILE__, __LINE__, __extension__ __PRETTY_FUNCTION__))
+#define ENSURE(condition) REQUIRE(condition)
+
+/* Ends the process with `problem` on standard error, then the states of what was worked on. */
+_Noreturn void contract_fail(const char *problem, const char *file, unsigned line,
+                             const char *function);
 
 /* The caller may not ignore the result. */
 #define MUST_CHECK __attribute__((warn_unused_result))

@@ -44,7 +44,7 @@ enum {
 /* Memory for every field there is, all at once. What can really come together is below
  * LOG_LINE_MAX; the unit tests hold it to that. */
 static_assert(TARGET_LIMIT + REASON_LIMIT + USER_LIMIT + 2 * NAME_LIMIT + 5 * ACCESS_WORD_LIMIT +
-                      3 * IP_ENDPOINT_TEXT_SIZE + 6 * LINE_NUMBER_MAX + LINE_ID_MAX +
+                      3 * IP_ENDPOINT_TEXT_SIZE + 6 * LINE_NUMBER_MAX + SHORT_ID_MAX +
                       LOGFMT_TIME_SIZE + 21 * LINE_FIELD_MAX + LINE_PIECE_SIZE <
                   LINE_SIZE,
               "a line has room");
@@ -139,30 +139,6 @@ void access_ids_init(struct access_ids *ids, uint64_t process_seed, unsigned thr
 uint64_t access_ids_take(struct access_ids *ids)
 {
     return ids->next++;
-}
-
-void access_id_print(struct text *out, uint64_t id)
-{
-    char bytes[LINE_ID_MAX];
-
-    text_add_bytes(out, bytes, line_put_id(bytes, id));
-}
-
-int access_id_parse(const char *text, size_t length, uint64_t *ret_id)
-{
-    static const char alphabet[] = "0123456789abcdefghjkmnpqrstvwxyz"; /* line_put_id's */
-    uint64_t id = 0;
-
-    if (length == 0 || length > LINE_ID_MAX || text[0] == '0')
-        return -EINVAL;
-    for (size_t i = 0; i < length; i++) {
-        const char *digit = memchr(alphabet, text[i], sizeof alphabet - 1);
-        if (digit == NULL || id >> 59 != 0)
-            return -EINVAL;
-        id = id << 5 | (uint64_t)(digit - alphabet);
-    }
-    *ret_id = id;
-    return 0;
 }
 
 /* A format that is known when this is compiled saves a tenth of a line. */

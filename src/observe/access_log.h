@@ -82,11 +82,6 @@ void access_log_format(struct text *out, enum log_format format, const struct ac
                        uint64_t wall_ms);
 /* An open tunnel, as a JSON object: the fields of its `open`, bytes and age so far. No newline. */
 void access_tunnel_print(struct text *out, const struct access_record *record);
-/* The short string that `id` is shown as. */
-void access_id_print(struct text *out, uint64_t id);
-/* The id that is shown so. 0, or -EINVAL: none is. */
-int access_id_parse(const char *text, size_t length, uint64_t *ret_id) MUST_CHECK;
-
 const char *closed_by_name(enum closed_by closed_by);
 const char *access_event_name(enum access_event event);
 

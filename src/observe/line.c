@@ -12,34 +12,6 @@ enum { STEP = sizeof(uint64_t) };
 
 static const uint64_t every_byte = 0x0101010101010101;
 
-/* Two digits for each number below 1,024. */
-#define PAIRS(digit)                                                                               \
-    digit "0" digit "1" digit "2" digit "3" digit "4" digit "5" digit "6" digit "7" digit          \
-          "8" digit "9" digit "a" digit "b" digit "c" digit "d" digit "e" digit "f" digit          \
-          "g" digit "h" digit "j" digit "k" digit "m" digit "n" digit "p" digit "q" digit          \
-          "r" digit "s" digit "t" digit "v" digit "w" digit "x" digit "y" digit "z"
-static const char pairs[] = PAIRS("0") PAIRS("1") PAIRS("2") PAIRS("3") PAIRS("4") PAIRS("5")
-    PAIRS("6") PAIRS("7") PAIRS("8") PAIRS("9") PAIRS("a") PAIRS("b") PAIRS("c") PAIRS("d")
-        PAIRS("e") PAIRS("f") PAIRS("g") PAIRS("h") PAIRS("j") PAIRS("k") PAIRS("m") PAIRS("n")
-            PAIRS("p") PAIRS("q") PAIRS("r") PAIRS("s") PAIRS("t") PAIRS("v") PAIRS("w") PAIRS("x")
-                PAIRS("y") PAIRS("z");
-static_assert(sizeof(pairs) == 2 * 1024 + 1, "32 times 32 pairs");
-
-size_t line_put_id(char out[LINE_ID_MAX], uint64_t id)
-{
-    char digits[LINE_ID_MAX];
-    size_t length = ((size_t)(63 - __builtin_clzll(id | 1)) / 5) + 1;
-    char *all = length == LINE_ID_MAX ? out : digits; /* nearly always the former */
-
-#pragma GCC unroll 6
-    for (size_t i = 0; i < LINE_ID_MAX / 2; i++)
-        memcpy(all + LINE_ID_MAX - 2 - 2 * i, pairs + 2 * (id >> 10 * i & 1023), 2);
-    all[0] = pairs[2 * (id >> 60) + 1];
-    if (all == digits)
-        memcpy(out, digits + LINE_ID_MAX - length, length);
-    return length;
-}
-
 static inline size_t put_small(char *out, unsigned number)
 {
     size_t length = 0;

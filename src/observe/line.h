@@ -12,6 +12,7 @@
 
 #include "base/contract.h"
 #include "base/ip_address.h"
+#include "base/short_id.h"
 #include "base/text.h"
 #include "observe/log.h"
 #include "observe/logfmt.h"
@@ -50,7 +51,6 @@ struct line_piece {
 enum {
     LINE_FIELD_MAX = LINE_NAME_MAX + 1, /* the name and a closing quote, without the value */
     LINE_NUMBER_MAX = 20,
-    LINE_ID_MAX = 13,
 };
 
 /* Members are private. */
@@ -59,9 +59,6 @@ struct line {
     bool is_json;
 };
 
-/* In base 32 without i, l, o and u: no digit is mistaken for a letter, no word comes out. Returns
- * the length; no NUL. */
-size_t line_put_id(char out[LINE_ID_MAX], uint64_t id);
 size_t line_put_number(char out[LINE_NUMBER_MAX], uint64_t number);
 /* Escaped; what is written, `limit` at most, may be followed by 7 bytes of waste. */
 size_t line_put_json(char *out, const char *bytes, size_t length, size_t limit);
@@ -126,7 +123,7 @@ static inline void line_add_number(struct line *line, const struct line_piece *n
 static inline void line_add_id(struct line *line, const struct line_piece *name, uint64_t id)
 {
     line_add_name(line, name);
-    line->at += line_put_id(line->at, id);
+    line->at += short_id_put(line->at, id);
     line_close_quote(line);
 }
 

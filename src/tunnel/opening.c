@@ -503,11 +503,13 @@ static bool opening_step_dialling(struct tunnel *tunnel)
 /* Goes on as far as can be. A step is true when there may be more to do at once. */
 static void opening_drive(struct tunnel *tunnel)
 {
+    struct state_concern concern;
     bool is_more = true;
 
     if (tunnel->is_driving)
         return;
     tunnel->is_driving = true;
+    tunnel_concern_enter(&concern, tunnel);
     while (is_more) {
         switch ((enum tunnel_state)tunnel->state) {
         case TUNNEL_AUTHENTICATING:
@@ -532,6 +534,7 @@ static void opening_drive(struct tunnel *tunnel)
             is_more = false;
         }
     }
+    state_concern_leave(&concern);
     tunnel->is_driving = false;
 }
 

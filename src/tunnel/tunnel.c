@@ -20,24 +20,29 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define EDGE(state) (1u << (state))
-
-static const uint8_t edges[] = {
-    [TUNNEL_AUTHENTICATING] = EDGE(TUNNEL_JUDGING) | EDGE(TUNNEL_CLOSED),
-    [TUNNEL_JUDGING] = EDGE(TUNNEL_RESOLVING) | EDGE(TUNNEL_CLOSED),
-    [TUNNEL_RESOLVING] = EDGE(TUNNEL_QUEUED) | EDGE(TUNNEL_CLOSED),
-    [TUNNEL_QUEUED] = EDGE(TUNNEL_DIALLING) | EDGE(TUNNEL_CLOSED),
-    [TUNNEL_DIALLING] = EDGE(TUNNEL_ESTABLISHED) | EDGE(TUNNEL_CLOSED),
-    [TUNNEL_ESTABLISHED] = EDGE(TUNNEL_RELAYING) | EDGE(TUNNEL_CLOSED),
-    [TUNNEL_RELAYING] = EDGE(TUNNEL_CLOSED),
-    [TUNNEL_CLOSED] = 0,
+static const struct state_row tunnel_rows[] = {
+    [TUNNEL_AUTHENTICATING] = {"authenticating",
+                               STATE_BIT(TUNNEL_JUDGING) | STATE_BIT(TUNNEL_CLOSED)},
+    [TUNNEL_JUDGING] = {"judging", STATE_BIT(TUNNEL_RESOLVING) | STATE_BIT(TUNNEL_CLOSED)},
+    [TUNNEL_RESOLVING] = {"resolving", STATE_BIT(TUNNEL_QUEUED) | STATE_BIT(TUNNEL_CLOSED)},
+    [TUNNEL_QUEUED] = {"queued", STATE_BIT(TUNNEL_DIALLING) | STATE_BIT(TUNNEL_CLOSED)},
+    [TUNNEL_DIALLING] = {"dialling", STATE_BIT(TUNNEL_ESTABLISHED) | STATE_BIT(TUNNEL_CLOSED)},
+    [TUNNEL_ESTABLISHED] = {"established", STATE_BIT(TUNNEL_RELAYING) | STATE_BIT(TUNNEL_CLOSED)},
+    [TUNNEL_RELAYING] = {"relaying", STATE_BIT(TUNNEL_CLOSED)},
+    [TUNNEL_CLOSED] = {"closed", 0},
 };
-static_assert(ARRAY_LENGTH(edges) == TUNNEL_STATE_COUNT, "edges for every state");
+static_assert(ARRAY_LENGTH(tunnel_rows) == TUNNEL_STATE_COUNT, "a row for every state");
+
+static const struct state_table tunnel_states = {"tunnel", tunnel_rows, TUNNEL_STATE_COUNT};
 
 void tunnel_move_to(struct tunnel *tunnel, enum tunnel_state state)
 {
-    REQUIRE(edges[tunnel->state] & EDGE(state));
-    tunnel->state = (uint8_t)state;
+    state_move(&tunnel_states, &tunnel->state, state, tunnel->id);
+}
+
+void tunnel_concern_enter(struct state_concern *concern, const struct tunnel *tunnel)
+{
+    state_concern_enter(concern, &tunnel_states, &tunnel->state, tunnel->id);
 }
 
 /* ---- life ---- */

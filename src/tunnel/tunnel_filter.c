@@ -3,6 +3,7 @@
  */
 #include "tunnel/tunnel_filter.h"
 
+#include "base/short_id.h"
 #include "observe/access_log.h"
 
 #include <errno.h>
@@ -10,7 +11,7 @@
 
 int tunnel_filter_set_id(struct tunnel_filter *filter, const char *id)
 {
-    return access_id_parse(id, strlen(id), &filter->id);
+    return short_id_parse(id, strlen(id), &filter->id);
 }
 
 static int set_string(char *place, const char *value, size_t length_max)
@@ -84,7 +85,7 @@ void tunnel_filter_print(struct text *out, const struct tunnel_filter *filter)
     text_init(&text, buffer, sizeof(buffer));
     if (filter->id != 0) {
         begin_part(&text, "id");
-        access_id_print(&text, filter->id);
+        short_id_print(&text, filter->id);
     }
     if (filter->user[0] != '\0') {
         begin_part(&text, "user");

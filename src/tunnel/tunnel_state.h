@@ -4,6 +4,7 @@
 
 #include "access/limits.h"
 #include "base/list.h"
+#include "base/state.h"
 #include "loop/loop.h"
 #include "loop/slab.h"
 #include "tunnel/relay.h"
@@ -66,6 +67,8 @@ static_assert(sizeof(struct tunnel) + AUTHORITY_TEXT_SIZE <= SLAB_LARGEST, "the 
 void tunnel_move_to(struct tunnel *tunnel, enum tunnel_state state);
 /* Counts it among its user's and client's from here on. */
 enum limit tunnel_enter_limits(struct tunnel *tunnel) MUST_CHECK;
+/* What happens until state_concern_leave is about this one. */
+void tunnel_concern_enter(struct state_concern *concern, const struct tunnel *tunnel);
 /* Gives back what it holds; its memory goes at the end of the turn. */
 void tunnel_close(struct tunnel *tunnel);
 /* Ends one that relays, now, both ends with a reset: nobody shall take what was cut off for

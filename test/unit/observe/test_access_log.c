@@ -6,6 +6,7 @@
 
 #include <cmocka.h>
 
+#include "base/short_id.h"
 #include "base/text.h"
 #include "observe/access_log.h"
 #include "observe/log.h"
@@ -247,7 +248,7 @@ static void assert_id(uint64_t id, const char *expected)
     char buffer[32];
     struct text text;
     text_init(&text, buffer, sizeof buffer);
-    access_id_print(&text, id);
+    short_id_print(&text, id);
     assert_string_equal(buffer, expected);
 }
 

@@ -6,6 +6,7 @@
 
 #include <cmocka.h>
 
+#include "base/short_id.h"
 #include "observe/access_log.h"
 #include "tunnel/tunnel_filter.h"
 
@@ -115,7 +116,7 @@ static void test_ids(void **state)
         struct text text;
 
         text_init(&text, buffer, sizeof(buffer));
-        access_id_print(&text, ids[i]);
+        short_id_print(&text, ids[i]);
         assert_int_equal(tunnel_filter_set_id(&filter, buffer), 0);
         assert_true(filter.id == ids[i]);
         assert_int_equal(tunnel_filter_matches(&filter, &record), ids[i] == record.id);

@@ -1,0 +1,61 @@
+/* States of what goes through several: their names, and which may follow which.
+ *
+ * A module with an enum of states has one table of them, a row per state, and one function that
+ * changes the state, by state_move. So a move that nobody thought of ends the process, and says
+ * which it was, instead of going on with members that are not valid in that state.
+ */
+#ifndef BASE_STATE_H
+#define BASE_STATE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct state_row {
+    const char *name;
+    uint32_t next; /* STATE_BIT of each state that may follow */
+};
+
+struct state_table {
+    const char *what; /* it is that has these states: "tunnel" */
+    const struct state_row *rows;
+    unsigned count;
+};
+
+#define STATE_BIT(state) (1U << (state))
+
+const char *state_name(const struct state_table *table, unsigned state);
+
+static inline bool state_is_allowed(const struct state_table *table, unsigned from, unsigned to)
+{
+    return from < table->count && to < table->count && table->rows[from].next & STATE_BIT(to);
+}
+
+/* Ends the process. */
+_Noreturn void state_refuse_move(const struct state_table *table, unsigned from, unsigned to,
+                                 uint64_t id);
+
+/* `id` is what the log calls it by; 0: by nothing. */
+static inline void state_move(const struct state_table *table, uint8_t *state, unsigned to,
+                              uint64_t id)
+{
+    if (!state_is_allowed(table, *state, to))
+        state_refuse_move(table, *state, to, id);
+    *state = (uint8_t)to;
+}
+
+/* ---- what a broken contract concerns ---- */
+
+/* What this thread works on: on the stack of who handles an event of it, from enter to leave. All
+ * that was entered and not left is printed when a contract breaks. Members are private. */
+struct state_concern {
+    const struct state_concern *outer;
+    const struct state_table *table;
+    const uint8_t *state; /* valid until state_concern_leave */
+    uint64_t id;
+};
+
+void state_concern_enter(struct state_concern *concern, const struct state_table *table,
+                         const uint8_t *state, uint64_t id);
+void state_concern_leave(const struct state_concern *concern);
+
+#endif
