@@ -1,5 +1,5 @@
-/* One client connection as a state machine: the real front/h1_conn.c and wire/ between a stream, a
- * tunnel and a clock that the input drives.
+/* One client connection as a state machine: the real front/ (h1_conn.c, front_conn.c) and wire/
+ * between a stream, a tunnel and a clock that the input drives.
  *
  * The input is a program for the world around the connection (see `step`): bytes, ends, resets and
  * room arrive, time passes, the tunnel answers. The world checks what the connection owes whatever
@@ -7,8 +7,8 @@
  * exactly the bytes behind it; nothing behind a refused head is looked at; a deadline in every
  * state; nothing used after its end; nothing left over.
  */
+#include "front/front_conn.h"
 #include "front/front_private.h"
-#include "front/h1_conn.h"
 #include "net/room.h"
 #include "net/stream.h"
 #include "observe/counters.h"
@@ -62,6 +62,9 @@ static struct {
     bool has_newcomer; /* who took the connection's unit */
     struct counters counters;
 } world;
+
+/* Nobody looks inside: there is one loop, virtual_loop.c's. */
+static char the_loop;
 
 /* Not in there, for it is cleared before each run. */
 static char arrived[ARRIVED_MAX];
@@ -368,10 +371,12 @@ static void step(struct program *program)
         tunnel_fails();
         break;
     case 9:
-        if (amount % 4 == 3 && room_take(world.seats, NULL) == 0)
+        if (amount % 4 == 3 && room_take(world.seats, world.env.loop) == 0)
             world.has_newcomer = true;
         if (amount == 0 && !list_is_empty(&world.front.connections))
-            h1_conn_close(h1_conn_of(world.front.connections.next));
+            front_conn_close(container_of(world.front.connections.next, struct front_conn, link));
+        if (amount == 1 && !list_is_empty(&world.front.connections))
+            front_drain(&world.front);
         virtual_loop_end_turn();
         break;
     }
@@ -428,9 +433,11 @@ static void begin(unsigned choices)
     world.room = choices & 1 ? choices >> 2 : PLENTY;
     world.answer = choices & 2 ? REFUSES_AT_ONCE : ANSWERS_LATER;
     CHECK(room_create(1, &world.seats) == 0);
+    world.env.loop = (struct loop *)&the_loop;
     world.env.room = world.seats;
     world.env.counters = &world.counters;
     world.front.env = &world.env;
+    front_use_rows(&world.front);
     world.front.timeouts.head_ms = HEAD_MS;
     list_init(&world.front.connections);
     list_init(&world.front.surplus);
@@ -471,9 +478,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (is_full)
         refuse_with = TUNNEL_ERROR_FULL;
     else
-        CHECK(room_take(world.seats, NULL) == 0);
+        CHECK(room_take(world.seats, world.env.loop) == 0);
     bytes_arrive(&program, is_full ? 0 : next(&program) * 2);
-    CHECK(h1_conn_open(&world.front, &world.stream, &client, 0, refuse_with) == 0);
+    counter_add(&world.counters, COUNTER_CONNECTIONS_OPEN, 1);
+    CHECK(front_conn_open(&world.front, &world.stream, &client, 0, refuse_with) == 0);
     virtual_loop_end_turn();
     check_deadline();
     while (program.at < program.end) {

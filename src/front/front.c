@@ -1,6 +1,6 @@
-/* Accepted descriptors become connections. A connection takes a unit of the process's room, which
- * its tunnel inherits; without one, or when it loses it to a newcomer, it still gets its answer and
- * lingers among a bounded number of surplus connections, of which the oldest gives way.
+/* Accepted descriptors become connections. A connection takes a seat, which its tunnel rides on;
+ * without a unit of the process's room, or when it loses it to a newcomer, it still gets its answer
+ * and lingers among a bounded number of surplus connections, of which the oldest gives way.
  *
  * When as many connections as may be are about to make room, on other threads, a newcomer waits
  * unread and asks again every 2 ms. Meanwhile this thread accepts no other (front_is_ready), so few
@@ -8,17 +8,22 @@
  */
 #include "front/front.h"
 
+#include "base/text.h"
+#include "front/front_conn.h"
 #include "front/front_private.h"
-#include "front/h1_conn.h"
 #include "loop/loop.h"
+#include "loop/slab.h"
 #include "net/room.h"
 #include "net/stream.h"
 #include "net/tcp_stream.h"
+#include "observe/counters.h"
+#include "tunnel/tunnel.h"
 #include "tunnel/tunnel_env.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 /* Their descriptors come out of the reserve, which is small when the descriptor limit is. */
@@ -27,7 +32,20 @@ enum { SURPLUS_MOST = 16, SURPLUS_FEW = 2, FEW_BELOW_ROOM = 512 };
 static const uint64_t ask_again_ms = 2;
 static const uint64_t newcomer_ms = 2000; /* a thread that does not turn for so long is stuck */
 
-static void ask_again(struct deadline *deadline);
+static void front_ask_again(struct deadline *deadline);
+
+void front_use_rows(struct front *front)
+{
+    const struct front_row *rows = front_rows(&front->kind_count);
+
+    REQUIRE(front->kind_count <= FRONT_ROWS_MAX);
+    for (size_t i = 0; i < front->kind_count; i++) {
+        front->kinds[i] = rows[i].kind();
+        if (front->kinds[i]->size > front->conn_size)
+            front->conn_size = front->kinds[i]->size;
+    }
+    REQUIRE(front->conn_size <= SLAB_LARGEST);
+}
 
 int front_create(struct tunnel_env *env, const struct front_timeouts *timeouts,
                  struct front **ret_front)
@@ -38,17 +56,23 @@ int front_create(struct tunnel_env *env, const struct front_timeouts *timeouts,
         return -ENOMEM;
     front->env = env;
     front->timeouts = *timeouts;
+    front_use_rows(front);
     list_init(&front->connections);
     list_init(&front->surplus);
-    deadline_init(&front->ask_again, ask_again);
+    deadline_init(&front->ask_again, front_ask_again);
     *ret_front = front;
     return 0;
 }
 
-static void close_all(struct list *connections)
+static struct front_conn *front_conn_of(struct list *link)
+{
+    return container_of(link, struct front_conn, link);
+}
+
+static void front_close_all(struct list *connections)
 {
     while (!list_is_empty(connections))
-        h1_conn_close(h1_conn_of(connections->next));
+        front_conn_close(front_conn_of(connections->next));
 }
 
 void front_set_timeouts(struct front *front, const struct front_timeouts *timeouts)
@@ -58,8 +82,8 @@ void front_set_timeouts(struct front *front, const struct front_timeouts *timeou
 
 void front_destroy(struct front *front)
 {
-    close_all(&front->connections);
-    close_all(&front->surplus);
+    front_close_all(&front->connections);
+    front_close_all(&front->surplus);
     deadline_cancel(front->env->loop, &front->ask_again);
     for (size_t i = 0; i < front->newcomer_count; i++)
         close(front->newcomers[i].fd);
@@ -81,11 +105,69 @@ void front_make_room_for_surplus(struct front *front)
     size_t most = room_limit(front->env->room) < FEW_BELOW_ROOM ? SURPLUS_FEW : SURPLUS_MOST;
 
     if (front->surplus_count >= most)
-        h1_conn_close(h1_conn_of(front->surplus.next));
+        front_conn_close(front_conn_of(front->surplus.next));
 }
 
-static int open_connection(struct front *front, const struct newcomer *newcomer,
-                           enum tunnel_error refuse_with)
+void front_drain(struct front *front)
+{
+    for (struct list *link = front->connections.next; link != &front->connections;) {
+        struct front_conn *conn = front_conn_of(link);
+
+        link = link->next; /* it may be closed, but no other is */
+        front_conn_drain(conn);
+    }
+}
+
+/* ---- first bytes ---- */
+
+void front_scratch_wipe(struct front *front, ssize_t count)
+{
+    if (count > 0)
+        explicit_bzero(front->scratch, (size_t)count);
+}
+
+const struct front_kind *front_kind_of(const struct front *front, const char *bytes, size_t length)
+{
+    for (size_t i = 1; i < front->kind_count; i++) {
+        enum front_match match = front->kinds[i]->match(bytes, length);
+
+        if (match == FRONT_MATCH_YES)
+            return front->kinds[i];
+        if (match == FRONT_MATCH_MORE)
+            return NULL;
+    }
+    return front->kinds[0];
+}
+
+/* ---- seats ---- */
+
+/* The seat of a connection for which there may be room. 0, or as room_take. */
+static int front_seat_take(struct front *front)
+{
+    int error = room_take(front->env->room, front->env->loop);
+
+    if (error == 0)
+        counter_add(front->env->counters, COUNTER_CONNECTIONS_OPEN, 1);
+    return error;
+}
+
+static void front_seat_take_surplus(struct front *front)
+{
+    front_make_room_for_surplus(front);
+    counter_add(front->env->counters, COUNTER_CONNECTIONS_OPEN, 1);
+}
+
+void front_seat_give_back(struct front *front, bool has_room)
+{
+    if (has_room)
+        room_give_back(front->env->room);
+    counter_subtract(front->env->counters, COUNTER_CONNECTIONS_OPEN, 1);
+}
+
+/* ---- newcomers ---- */
+
+static int front_open_connection(struct front *front, const struct newcomer *newcomer,
+                                 enum tunnel_error refuse_with)
 {
     struct stream *stream;
     int error = tcp_stream_create(front->env->loop, newcomer->fd, STREAM_READABLE | STREAM_WRITABLE,
@@ -95,28 +177,30 @@ static int open_connection(struct front *front, const struct newcomer *newcomer,
         close(newcomer->fd);
         return error;
     }
-    error = h1_conn_open(front, stream, &newcomer->client, newcomer->listener, refuse_with);
+    error = front_conn_open(front, stream, &newcomer->client, newcomer->listener, refuse_with);
     if (error < 0)
         stream_close(stream, true);
     return error;
 }
 
-/* `refuse_with` NONE: it has its unit of room. */
-static void admit(struct front *front, const struct newcomer *newcomer,
-                  enum tunnel_error refuse_with)
+/* `refuse_with` NONE: it has its seat. */
+static void front_admit(struct front *front, const struct newcomer *newcomer,
+                        enum tunnel_error refuse_with)
 {
-    if (refuse_with != TUNNEL_ERROR_NONE)
-        front_make_room_for_surplus(front);
-    if (open_connection(front, newcomer, refuse_with) < 0 && refuse_with == TUNNEL_ERROR_NONE)
-        room_give_back(front->env->room);
+    bool has_room = refuse_with == TUNNEL_ERROR_NONE;
+
+    if (!has_room)
+        front_seat_take_surplus(front);
+    if (front_open_connection(front, newcomer, refuse_with) < 0)
+        front_seat_give_back(front, has_room);
 }
 
 /* False: it has to wait. */
-static bool find_room(struct front *front, const struct newcomer *newcomer,
-                      enum tunnel_error *ret_refuse_with)
+static bool front_find_seat(struct front *front, const struct newcomer *newcomer,
+                            enum tunnel_error *ret_refuse_with)
 {
     struct tunnel_env *env = front->env;
-    int error = env->is_draining ? -ESHUTDOWN : room_take(env->room, env->loop);
+    int error = env->is_draining ? -ESHUTDOWN : front_seat_take(front);
 
     if (error == -EAGAIN && loop_now_ms(env->loop) < newcomer->until_ms)
         return false;
@@ -126,12 +210,12 @@ static bool find_room(struct front *front, const struct newcomer *newcomer,
     return true;
 }
 
-static void wait_for_room(struct front *front, const struct newcomer *newcomer)
+static void front_wait_for_room(struct front *front, const struct newcomer *newcomer)
 {
     struct loop *loop = front->env->loop;
 
     if (front->newcomer_count == NEWCOMERS_MAX) {
-        admit(front, newcomer, TUNNEL_ERROR_FULL);
+        front_admit(front, newcomer, TUNNEL_ERROR_FULL);
         return;
     }
     front->newcomers[front->newcomer_count++] = *newcomer;
@@ -139,15 +223,16 @@ static void wait_for_room(struct front *front, const struct newcomer *newcomer)
         deadline_set(loop, &front->ask_again, loop_now_ms(loop) + ask_again_ms);
 }
 
-static void ask_again(struct deadline *deadline)
+static void front_ask_again(struct deadline *deadline)
 {
     struct front *front = container_of(deadline, struct front, ask_again);
     struct loop *loop = front->env->loop;
     enum tunnel_error refuse_with;
     size_t done = 0;
 
-    while (done < front->newcomer_count && find_room(front, &front->newcomers[done], &refuse_with))
-        admit(front, &front->newcomers[done++], refuse_with);
+    while (done < front->newcomer_count &&
+           front_find_seat(front, &front->newcomers[done], &refuse_with))
+        front_admit(front, &front->newcomers[done++], refuse_with);
     front->newcomer_count -= done;
     memmove(front->newcomers, front->newcomers + done,
             front->newcomer_count * sizeof(front->newcomers[0]));
@@ -163,8 +248,49 @@ void front_accept(struct front *front, int fd, const struct ip_endpoint *client,
                                       .until_ms = loop_now_ms(front->env->loop) + newcomer_ms};
     enum tunnel_error refuse_with;
 
-    if (front_is_ready(front) && find_room(front, &newcomer, &refuse_with))
-        admit(front, &newcomer, refuse_with);
+    if (front_is_ready(front) && front_find_seat(front, &newcomer, &refuse_with))
+        front_admit(front, &newcomer, refuse_with);
     else
-        wait_for_room(front, &newcomer);
+        front_wait_for_room(front, &newcomer);
+}
+
+/* ---- refused without a connection ---- */
+
+/* What the client has sent is read first: closing a socket with unread bytes would reset it and
+ * destroy the answer. Up to a request head; its first bytes tell what is spoken. */
+static const struct front_kind *front_drop_input(struct front *front, int fd)
+{
+    const struct front_kind *kind = NULL;
+    size_t dropped = 0;
+
+    while (dropped < sizeof(front->scratch)) {
+        ssize_t count = recv(fd, front->scratch, sizeof(front->scratch) - dropped, MSG_DONTWAIT);
+
+        if (count <= 0)
+            break;
+        if (dropped == 0)
+            kind = front_kind_of(front, front->scratch, (size_t)count);
+        front_scratch_wipe(front, count);
+        dropped += (size_t)count;
+    }
+    return kind != NULL ? kind : front->kinds[0];
+}
+
+void front_refuse_at_once(struct front *front, int fd, const struct ip_endpoint *client,
+                          unsigned listener)
+{
+    const struct tunnel_refusal refusal = {.error = TUNNEL_ERROR_FULL,
+                                           .details = tunnel_error_row(TUNNEL_ERROR_FULL)->text};
+    const struct tunnel_rejection rejection = {
+        .client = *client, .listener = listener, .error = refusal.error};
+    char bytes[FRONT_REFUSAL_SIZE];
+    struct text reply;
+
+    text_init(&reply, bytes, sizeof(bytes));
+    front_drop_input(front, fd)->refuse(&reply, &refusal, NULL);
+    ssize_t ignored = send(fd, bytes, reply.length, MSG_NOSIGNAL | MSG_DONTWAIT);
+    (void)ignored;
+    shutdown(fd, SHUT_WR);
+    close(fd);
+    tunnel_reject(front->env, &rejection);
 }

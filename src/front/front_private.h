@@ -4,15 +4,15 @@
 
 #include "base/list.h"
 #include "front/front.h"
+#include "front/front_kind.h"
 #include "loop/loop.h"
 #include "wire/http1_head.h"
 
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
-struct stream;
-
-/* Accepted, without a unit of room yet. */
+/* Accepted, without a seat yet. */
 struct newcomer {
     int fd;
     unsigned listener;
@@ -27,6 +27,9 @@ enum { NEWCOMERS_MAX = 17 };
 struct front {
     struct tunnel_env *env;
     struct front_timeouts timeouts;
+    const struct front_kind *kinds[FRONT_ROWS_MAX];
+    size_t kind_count;
+    size_t conn_size; /* of the largest kind */
     struct list connections;
     size_t connection_count;
     struct list surplus; /* connections without a unit of room, oldest first */
@@ -37,7 +40,13 @@ struct front {
     char scratch[HTTP1_HEAD_MAX]; /* what is in it never outlives a call */
 };
 
+/* Learns which front-ends there are. */
+void front_use_rows(struct front *front);
 /* Another one is about to join the surplus: the oldest may have to go. */
 void front_make_room_for_surplus(struct front *front);
+/* What was read may hold a password. `count` as stream_read returned it. */
+void front_scratch_wipe(struct front *front, ssize_t count);
+/* Which kind a client with these first bytes speaks. NULL: more of them would tell. */
+const struct front_kind *front_kind_of(const struct front *front, const char *bytes, size_t length);
 
 #endif

@@ -19,9 +19,6 @@
 #include "process/file_text.h"
 #include "tunnel/relief.h"
 #include "tunnel/tunnel.h"
-#include "tunnel/tunnel_error.h"
-#include "wire/http1_head.h"
-#include "wire/http1_reply.h"
 #include "worker/handover.h"
 #include "worker/snapshot.h"
 
@@ -29,7 +26,6 @@
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 enum {
@@ -128,46 +124,6 @@ static void something_happened(void *self)
     report(self, REPORT_HAPPENED);
 }
 
-/* Reads what has come, up to a request head. */
-static void drop_input(int fd)
-{
-    char bytes[HTTP1_REPLY_SIZE];
-    size_t budget = HTTP1_HEAD_MAX;
-
-    while (budget > 0) {
-        ssize_t count =
-            recv(fd, bytes, budget < sizeof(bytes) ? budget : sizeof(bytes), MSG_DONTWAIT);
-        if (count <= 0)
-            break;
-        budget -= (size_t)count;
-    }
-}
-
-/* Answered within the call, for want of a descriptor that could wait. What the client has sent is
- * read first: closing a socket with unread bytes would reset it and destroy the answer. */
-static void refuse_at_once(struct worker_thread *thread, int fd, const struct ip_endpoint *client,
-                           unsigned listener)
-{
-    const struct tunnel_error_row *row = tunnel_error_row(TUNNEL_ERROR_FULL);
-    const struct http1_refusal refusal = {.status = row->status,
-                                          .proxy_error = row->token,
-                                          .details = row->text,
-                                          .retry_after_s = row->retry_after_s};
-    const struct tunnel_rejection rejection = {
-        .client = *client, .listener = listener, .error = TUNNEL_ERROR_FULL};
-    char bytes[HTTP1_REPLY_SIZE];
-    struct text reply;
-
-    drop_input(fd);
-    text_init(&reply, bytes, sizeof(bytes));
-    http1_reply_refusal(&reply, &refusal);
-    ssize_t ignored = send(fd, bytes, reply.length, MSG_NOSIGNAL | MSG_DONTWAIT);
-    (void)ignored;
-    shutdown(fd, SHUT_WR);
-    close(fd);
-    tunnel_reject(&thread->env, &rejection);
-}
-
 /* NULL: this one should keep what it accepted. Looks at one other thread each time: over a few
  * connections that is as good as looking at all, and 64 threads would cost a microsecond. */
 static struct worker_thread *find_idler(struct worker_thread *thread)
@@ -207,7 +163,7 @@ static void accepted(void *self, int fd, const struct ip_endpoint *client, unsig
     const struct handed handed = {.fd = fd, .listener = listener, .client = *client};
 
     if (is_last_descriptor)
-        refuse_at_once(thread, fd, client, listener);
+        front_refuse_at_once(thread->front, fd, client, listener);
     else if (!hand_over(thread, &handed))
         front_accept(thread->front, fd, client, listener);
 }
@@ -402,6 +358,7 @@ static void drain(struct worker_thread *thread)
     thread->env.is_draining = true;
     handover_close(thread->handover);
     acceptor_stop(thread->acceptor, DRAIN_ACCEPTS_MAX);
+    front_drain(thread->front);
     report(thread, REPORT_STOPPED);
     look_whether_done(&thread->drain_look);
 }

@@ -166,6 +166,25 @@ def test_who_waits_at_the_drain_gets_an_answer(adit, origin):
     assert proxy.wait() == 0
 
 
+def test_a_drain_refuses_who_has_not_asked(adit):
+    """Whoever is connected and has said nothing yet gets the 503 at once, not its head's timeout."""
+    proxy = adit()
+    with Client(proxy.address) as idle, Client(proxy.address) as begun:
+        begun.send(b"CONNECT 127.0.0.1:1 HT")
+        eventually(lambda: 'adit_connections_open 2' in proxy.control("stats").stdout)
+        started = time.monotonic()
+        proxy.signal(signal.SIGTERM)
+        assert Response(idle.read_until(b"\r\n\r\n")).status == 503
+        assert time.monotonic() - started < 8  # the head's timeout is 10 s
+        # a request that has begun is awaited on: its answer comes when it is there
+        begun.send(b"TP/1.1\r\n\r\n")
+        assert Response(begun.read_until(b"\r\n\r\n")).status == 503
+    assert proxy.wait() == 0
+    denied = proxy.log_lines(event="deny")
+    assert sorted(line.get("target", "") for line in denied) == ["", "127.0.0.1"]
+    assert {line["status"] for line in denied} == {"503"}
+
+
 # -- a worker dies
 
 def test_killed_worker_is_replaced(adit, origin):

@@ -527,6 +527,17 @@ static const struct sim_scenario scenarios[] = {
         .status = 503,
         .client_ending = ENDS_WITH_EOF,
     },
+    {
+        .name = "silent-at-the-drain",
+        .client = ACTS(ANSWER, SHUT),
+        .target = ACTS(END),
+        ONLY_V4,
+        DIRECT,
+        .drain_at_ms = 1000,
+        .status = 503, /* and no 408 */
+        .client_ending = ENDS_WITH_EOF,
+        .not_after_ms = 4000,
+    },
 };
 
 const struct sim_scenario *sim_openings(size_t *ret_count)

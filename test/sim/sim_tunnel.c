@@ -117,6 +117,7 @@ static void begin_drain(struct deadline *deadline)
 {
     world.env.is_draining = true;
     acceptor_stop(world.acceptor, 4096);
+    front_drain(world.front);
     deadline_set(world.loop, &world.drain_over, loop_now_ms(world.loop) + DRAIN_MS);
 }
 

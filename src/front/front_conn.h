@@ -1,0 +1,93 @@
+/* A client's connection, whichever protocol it speaks: its stream, its seat, its deadlines, its one
+ * answer. The front-end's own part follows it in memory (front_kind.h).
+ *
+ * The *seat* is what a connection takes up: a place in the count of connections and, unless it is
+ * surplus, a unit of room (net/room.h). front.c takes it; front_seat_give_back alone gives it back,
+ * when the connection is closed, or, for one that became a tunnel, when that is over.
+ */
+#ifndef FRONT_FRONT_CONN_H
+#define FRONT_FRONT_CONN_H
+
+#include "base/contract.h"
+#include "base/ip_address.h"
+#include "base/list.h"
+#include "front/front_kind.h"
+#include "loop/loop.h"
+#include "net/linger.h"
+#include "net/room.h"
+#include "tunnel/tunnel_error.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct front;
+struct front_ask;
+struct stream;
+struct tunnel;
+struct tunnel_refusal;
+
+enum front_state {
+    FRONT_AWAITING,  /* its request, until `deadline`. Nothing that follows is set */
+    FRONT_CHECKING,  /* who asks; `ask` is set once that takes time */
+    FRONT_OPENING,   /* `tunnel` is set once that takes time */
+    FRONT_ANSWERING, /* `reply` holds what could not be written yet; `tunnel` is set when it is good
+                        news */
+    FRONT_LINGERING, /* the refusal is written */
+    FRONT_CLOSED,    /* until the end of the turn */
+    FRONT_STATE_COUNT,
+};
+
+struct front_conn {
+    struct list link; /* in front->connections, or without a unit of room in front->surplus */
+    struct front *front;
+    const struct front_kind *kind; /* NULL: not known yet */
+    struct stream *stream;
+    struct front_ask *ask;
+    struct tunnel *tunnel;
+    struct deadline deadline; /* of the request, of writing the answer */
+    struct lingering lingering;
+    struct garbage garbage;
+    struct room_guest guest; /* while it waits for its client, or is not known to be one */
+    struct ip_endpoint client;
+    char *reply;
+    size_t reply_offset, reply_length;
+    uint16_t listener;
+    uint8_t state; /* enum front_state */
+    bool has_room;
+    uint8_t first_length;
+    char first[FRONT_FIRST_MAX]; /* bytes that do not tell yet which kind it is */
+};
+
+/* Takes `stream` on success and reads at once. The seat stays the caller's on failure. With
+ * `refuse_with` other than NONE the seat has no unit of room, and the connection gets that answer
+ * whatever it asks for. 0 or -ENOMEM. */
+int front_conn_open(struct front *front, struct stream *stream, const struct ip_endpoint *client,
+                    unsigned listener, enum tunnel_error refuse_with) MUST_CHECK;
+/* Ends the connection now, whatever it is doing. Harmless on a closed one. */
+void front_conn_close(struct front_conn *conn);
+/* The process ends: whoever has not begun to ask is refused. */
+void front_conn_drain(struct front_conn *conn);
+
+/* A request that never becomes a tunnel is logged and refused. `details` NULL: the error's text;
+ * `target` as far as it is known, NULL: it is not. */
+void front_conn_reject(struct front_conn *conn, enum tunnel_error error, const char *details,
+                       const char *target, size_t target_length);
+/* The answer to a request, logged already: written, and the connection lingers. */
+void front_conn_refuse(struct front_conn *conn, const struct tunnel_refusal *refusal);
+/* The tunnel stands: writes the success, then the tunnel takes stream and seat. */
+void front_conn_succeed(struct front_conn *conn);
+
+/* The request is there: nothing more is read, and who asks may be checked. */
+void front_conn_request_came(struct front_conn *conn);
+/* Who asks is known: its tunnel is being opened. */
+void front_conn_admit(struct front_conn *conn);
+/* Makes room for others from now on, until front_conn_keep_seat. */
+void front_conn_offer_seat(struct front_conn *conn);
+/* It is not displaced any more. False: its unit of room is gone already. */
+bool front_conn_keep_seat(struct front_conn *conn) MUST_CHECK;
+
+/* A seat is free again. */
+void front_seat_give_back(struct front *front, bool has_room);
+
+#endif
