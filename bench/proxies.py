@@ -365,7 +365,7 @@ class Floor(Proxy):
 
 
 class GoSample(Proxy):
-    """go_sample.go; six descriptors a tunnel. Go sees one core and so has one thread at work."""
+    """go_sample.go; six descriptors per tunnel. Go sees one core and so has one thread at work."""
     name = "go"
     tunnels_max = 2500
 

@@ -1,7 +1,7 @@
 /*
  * Chats beside bulk: does a download make everybody else wait?
  *
- * Each chat has an exchange of 100 bytes every 200 ms, evenly spread: 5,000 a second with 1,000
+ * Each chat has an exchange of 100 bytes every 200 ms, evenly spread: 5,000 per second with 1,000
  * chats, so that neither the proxy nor the generator is busy with them alone. The same chats are
  * measured twice: alone, and beside flows that take all they can get.
  *

@@ -1,4 +1,4 @@
-/* Who is it? Checks a user name and a password without holding up a loop. One a process.
+/* Who is it? Checks a user name and a password without holding up a loop. One per process.
  *
  * Hashing runs in two helper threads, behind a bounded line for each client whose turns go round;
  * the answer comes as a letter to the loop that asked. A success is remembered for a minute from

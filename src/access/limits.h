@@ -1,4 +1,4 @@
-/* How many tunnels, how many new ones a second, how fast: in all, for a user, for a client
+/* How many tunnels, how many new ones per second, how fast: in all, for a user, for a client
  * (base/client_key.h). Shared by the threads of a process.
  *
  * The values come with each question (a reload changes them), the counts stay here. Where no limit

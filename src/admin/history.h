@@ -1,4 +1,4 @@
-/* The last 15 minutes, for a page that is opened late: a sample of the figures a second, and the
+/* The last 15 minutes, for a page that is opened late: a sample of the figures per second, and the
  * last refusals.
  */
 #ifndef ADMIN_HISTORY_H

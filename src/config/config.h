@@ -47,7 +47,7 @@ struct config_overrides {
     size_t listener_count;
     const struct ip_network *from; /* --from: for the built-in configuration only */
     size_t from_count;
-    unsigned workers;                /* -w; 0: one a core */
+    unsigned workers;                /* -w; 0: one per core */
     const char *control_path;        /* -s; NULL: what `control` says, or the default */
     const struct ip_endpoint *admin; /* -a ADDR:PORT */
     bool is_admin_off;               /* -a off */
@@ -115,7 +115,7 @@ struct config {
     enum config_log_format log_format;
     const char *log_path;     /* of CONFIG_LOG_FILE */
     unsigned log_events;      /* a bit (1 << enum config_log_event) an event */
-    unsigned workers;         /* threads; 0: one a core */
+    unsigned workers;         /* threads; 0: one per core */
     const char *control_path; /* NULL: the default; one of the overrides is not copied */
     const char *path;         /* as it was given; NULL: the built-in configuration */
     struct policy_source policy;

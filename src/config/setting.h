@@ -18,7 +18,7 @@ enum setting_kind {
     SETTING_DURATION,  /* 500ms, 10s, 5m, 1h, 1d, 1h30m; in ms */
     SETTING_COUNT_OF,  /* 20000 */
     SETTING_RATE,      /* 50/s */
-    SETTING_BANDWIDTH, /* 64k/s, 10MB/s: powers of 1024; in bytes a second */
+    SETTING_BANDWIDTH, /* 64k/s, 10MB/s: powers of 1024; in bytes per second */
     SETTING_KIND_COUNT,
 };
 

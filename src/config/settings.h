@@ -24,7 +24,7 @@ struct settings {
     bool is_admin_off; /* -a off */
     bool has_admin;    /* -a ADDR:PORT */
     struct ip_endpoint admin;
-    unsigned workers;         /* threads; 0: one a core */
+    unsigned workers;         /* threads; 0: one per core */
     const char *control_path; /* of -s; NULL: what the configuration says, or the default */
 };
 

@@ -55,8 +55,8 @@ struct resolver_waiter {
 struct resolver_query {
     struct resolver_waiter waiters[2];
     struct resolver *resolver;
-    /* Called at most twice, once a family: from within resolver_ask for what is known already, else
-     * from the loop. */
+    /* Called at most twice, once per family: from within resolver_ask for what is known already,
+     * else from the loop. */
     void (*on_answer)(struct resolver_query *query, const struct resolver_answer *answer);
     uint8_t is_waiting_bits;
 };

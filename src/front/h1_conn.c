@@ -133,7 +133,7 @@ static enum tunnel_error h1_error_of_result(enum http1_result result)
         [HTTP1_HEAD_TOO_LARGE] = TUNNEL_ERROR_HEAD_TOO_LARGE,
         [HTTP1_VERSION] = TUNNEL_ERROR_VERSION,
     };
-    static_assert(ARRAY_LENGTH(errors) == HTTP1_RESULT_COUNT, "an error a result");
+    static_assert(ARRAY_LENGTH(errors) == HTTP1_RESULT_COUNT, "an error per result");
 
     return errors[result];
 }
@@ -153,7 +153,7 @@ static enum tunnel_error h1_error_of_basic(enum basic_auth_result result)
         [BASIC_AUTH_OTHER_SCHEME] = TUNNEL_ERROR_AUTH_SCHEME,
         [BASIC_AUTH_LONG_PASSWORD] = TUNNEL_ERROR_AUTH_LONG_PASSWORD,
     };
-    static_assert(ARRAY_LENGTH(errors) == BASIC_AUTH_RESULT_COUNT, "an error a result");
+    static_assert(ARRAY_LENGTH(errors) == BASIC_AUTH_RESULT_COUNT, "an error per result");
 
     return errors[result];
 }

@@ -6,7 +6,7 @@
  * watch.
  *  2. A descriptor is registered once, for everything (IN, OUT, RDHUP, PRI; edge-triggered), and
  * leaves by watch_close. There is no epoll_ctl in between, but for listeners that loops share.
- *  3. The clock is read once a turn; loop_now_ms is the same in all of a turn.
+ *  3. The clock is read once per turn; loop_now_ms is the same in all of a turn.
  *  4. Close marks, the end of the turn frees: after watch_close no handler of the watch is called
  * any more, but its memory must live until loop_free_later has it freed.
  *  5. A handler that could go on for long stops at its budget and puts a task into the next turn.

@@ -1,5 +1,5 @@
 /* Level-triggered and shared: while connections wait, epoll wakes some loop that watches the
- * listener, so taking only a few a turn loses nothing and leaves the rest to the other threads.
+ * listener, so taking only a few per turn loses nothing and leaves the rest to the other threads.
  *
  * The first turn takes one: an accept that finds nobody costs as much as one that finds somebody,
  * and clients that come one by one would pay for it each. While the queue stays filled from turn to
@@ -34,7 +34,7 @@
 
 enum {
     ACCEPTS_PER_TURN = 8,    /* of a listener: a storm is shared by the threads */
-    REFUSALS_PER_PAUSE = 64, /* on the reserve: cheap, and 640 a second empty any queue in time */
+    REFUSALS_PER_PAUSE = 64, /* on the reserve: cheap, and 640 per second empty any queue in time */
     PAUSE_MS = 100,
     SHORT_PAUSE_MS = 2,
 };

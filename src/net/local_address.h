@@ -10,8 +10,8 @@
 /* One of this machine's own? True also when it could not be found out: the caller is about to guard
  * against a loop. */
 bool local_address_contains(const struct ip_address *address);
-/* Has this machine an address from which `address` can be reached? True also when that could not be
- * found out. */
+/* Whether this machine has an address from which `address` can be reached. True also when that
+ * could not be found out. */
 bool local_address_can_reach(const struct ip_address *address);
 
 #endif

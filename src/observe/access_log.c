@@ -7,7 +7,7 @@
  *
  * An id is 64 bits: the low byte of the process id (two that start together differ in it), the
  * thread, the start stamp in 64 ms, a count. The count carries into the stamp on purpose: a thread
- * would have to open 256,000 tunnels a second to run into ids that a later start begins with.
+ * would have to open 256,000 tunnels per second to run into ids that a later start begins with.
  */
 #include "observe/access_log.h"
 

@@ -17,7 +17,7 @@
 #include <stdint.h>
 
 struct logfmt_date;
-struct log;      /* one a process: the rings and the writer */
+struct log;      /* one per process: the rings and the writer */
 struct log_ring; /* one a producing thread */
 
 #define LOG_LINE_MAX 2048 /* with the newline; longer lines are cut */

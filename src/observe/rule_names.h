@@ -28,7 +28,7 @@ void rule_names_announce(struct rule_names *names, const char *text);
 void rule_names_announce_anew(struct rule_names *names, const char *text);
 /* NULL: there are no more. The text lives until others are announced anew. */
 const char *rule_names_announced_at(const struct rule_names *names, size_t index);
-/* Has it a number? */
+/* Whether it has a number. */
 bool rule_names_has(const struct rule_names *names, const char *text);
 /* NULL: the number has no name yet. The text lives as long as the table. */
 const char *rule_names_at(const struct rule_names *names, size_t number);

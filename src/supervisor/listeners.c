@@ -1,8 +1,8 @@
 /* One socket per address. Options that accepted sockets inherit are set here once, so that no
  * tunnel pays a system call for them: TCP_NODELAY, keepalive, and urgent bytes in their place.
  *
- * TCP_DEFER_ACCEPT wakes us when the request head is there and saves a turn a tunnel; its value is
- * 1, since a silent client is delivered only after that time, and its head timeout begins then.
+ * TCP_DEFER_ACCEPT wakes us when the request head is there and saves a turn per tunnel; its value
+ * is 1, since a silent client is delivered only after that time, and its head timeout begins then.
  *
  * A socket on [::] takes IPv4, too, where no listener of ours wants that port for IPv4. It cannot
  * be changed later: a reload that adds or removes such a listener finds the socket as it was

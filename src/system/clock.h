@@ -4,7 +4,7 @@
 
 #include <stdint.h>
 
-uint64_t clock_monotonic_ms(void); /* CLOCK_MONOTONIC: what loops read once a turn */
+uint64_t clock_monotonic_ms(void); /* CLOCK_MONOTONIC: what loops read once per turn */
 uint64_t clock_monotonic_us(void);
 uint64_t clock_wall_ms(void); /* CLOCK_REALTIME, since the epoch */
 

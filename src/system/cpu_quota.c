@@ -1,8 +1,8 @@
 /* A quota is so many microseconds of processor time in each period: 150000 of 100000 are one and a
  * half processors, for which two threads are right.
  *
- * /proc/self/cgroup has a line a hierarchy, ID:CONTROLLERS:PATH; version 2's is `0::PATH`. PATH is
- * as seen from the cgroup namespace. A container without one is told the host's path, which does
+ * /proc/self/cgroup has a line per hierarchy, ID:CONTROLLERS:PATH; version 2's is `0::PATH`. PATH
+ * is as seen from the cgroup namespace. A container without one is told the host's path, which does
  * not exist below its own /sys/fs/cgroup; its quota then stands at the top. So each step of the
  * path up to the top is asked, and those that do not exist say nothing.
  */

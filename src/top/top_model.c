@@ -415,7 +415,7 @@ static uint64_t rate(uint64_t bytes, uint64_t bytes_before, uint64_t passed_ms)
 }
 
 /* The tunnel's own age is the clock. A tunnel that is new has had what it has within its age, which
- * counts as a second at least: a first packet makes no gigabyte a second. */
+ * counts as a second at least: a first packet makes no gigabyte per second. */
 static void set_rates(struct top_tunnel *tunnel, const struct top_answer *before)
 {
     static const struct top_tunnel unborn;

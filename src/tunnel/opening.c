@@ -210,7 +210,7 @@ static bool opening_step_authenticating(struct tunnel *tunnel)
         [AUTH_BUSY] = TUNNEL_ERROR_AUTH_BUSY,
         [AUTH_PENDING] = TUNNEL_ERROR_AUTH_BUSY, /* for too long */
     };
-    static_assert(ARRAY_LENGTH(errors) == AUTH_RESULT_COUNT, "an error a result");
+    static_assert(ARRAY_LENGTH(errors) == AUTH_RESULT_COUNT, "an error per result");
     static const char cut[] = "the user name or the password is wrong (bcrypt takes only the first "
                               "72 bytes of a password, and this one is longer)";
     const struct opening *opening = tunnel->opening;
@@ -279,7 +279,7 @@ static void opening_refuse_by_limit(struct tunnel *tunnel, enum limit limit)
         [LIMIT_RATE_PER_CLIENT] = TUNNEL_ERROR_LIMIT_OWN_RATE,
         [LIMIT_MEMORY] = TUNNEL_ERROR_NO_RESOURCES,
     };
-    static_assert(ARRAY_LENGTH(errors) == LIMIT_COUNT, "an error a limit");
+    static_assert(ARRAY_LENGTH(errors) == LIMIT_COUNT, "an error per limit");
     char buffer[192];
     struct text details;
 

@@ -29,7 +29,7 @@
 #include <unistd.h>
 
 enum {
-    LOG_RING_BYTES = 256 * 1024,    /* a thread: 50 ms at 20,000 lines a second */
+    LOG_RING_BYTES = 256 * 1024,    /* per thread: 50 ms at 20,000 lines per second */
     LOG_PATIENCE_MS = 500,          /* at the end, with a sink that hangs */
     STASH_BYTES = 64 * 1024 * 1024, /* in all: bytes held in user memory */
     DIALS_MAX = 1024,

@@ -257,7 +257,7 @@ def test_many_at_once_share_one_hash(gate, origin, keep):
     clients = [keep(gate.client(server.authority, basic("slow"))) for _ in range(40)]
     for client in clients:
         assert client.read_until(b"\r\n\r\n") == ESTABLISHED
-    assert gate.hashes() <= 2  # one a thread at the most
+    assert gate.hashes() <= 2  # one per thread at the most
 
 
 def test_ten_failures_throttle_an_address(gate, origin):

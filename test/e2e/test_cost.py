@@ -1,8 +1,8 @@
 """What a tunnel costs in system calls and instructions: counts, never times.
 
-Costs.calls(log, pause_s=0.0) gives {system call: how many a tunnel}, made by the threads that carry
+Costs.calls(log, pause_s=0.0) gives {system call: how many per tunnel}, made by the threads that carry
 tunnels ("adit-0"; neither the main thread nor the log's writer) and counted by strace.
-Costs.instructions(log, inside=None) gives the user instructions a tunnel of all threads but the
+Costs.instructions(log, inside=None) gives the user instructions per tunnel of all threads but the
 log's writer, counted by valgrind; with inside, only those inside of that function and what it
 calls, which no turn of the loop more or less can blur. Either runs two adits, with SHORT and with
 LONG tunnels one after the other, and divides the difference: what a start and an end cost falls

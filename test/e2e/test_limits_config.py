@@ -184,7 +184,7 @@ class Firehose(Server):
 
 
 def flow(clients):
-    """Bytes a second that come down through each client, over seconds, behind the first burst."""
+    """Bytes per second that come down through each client, over seconds, behind the first burst."""
     for client in clients:
         client.socket.setblocking(False)
     counts = [0] * len(clients)

@@ -676,7 +676,7 @@ def test_idle_tunnels_own_two_descriptors_and_no_buffer(proxy, origin):
         assert client.read_exact(len(data)) == data
         sender.join()
     deadline = time.monotonic() + PATIENCE_S
-    spare = 2 * proxy.workers * 2  # "idle pipes but one a thread are closed within 2 s"
+    spare = 2 * proxy.workers * 2  # "idle pipes but one per thread are closed within 2 s"
     while proxy.descriptors() > few + 2 * len(more) + spare:
         assert time.monotonic() < deadline, (few, proxy.descriptors())
         time.sleep(0.1)
