@@ -24,10 +24,10 @@ struct fuzz_reader {
 };
 
 /* Behind a line `@@`, another file begins: an included one, a list, users. */
-static int read_part(struct config_reader *self, const char *path, size_t size_max,
+static int read_part(struct config_reader *reader, const char *path, size_t size_max,
                      const char **ret_bytes, size_t *ret_length)
 {
-    struct fuzz_reader *fuzz = container_of(self, struct fuzz_reader, reader);
+    struct fuzz_reader *fuzz = container_of(reader, struct fuzz_reader, reader);
     const char *second = memmem(fuzz->text, fuzz->length, "@@\n", 3);
     size_t first_length = second != NULL ? (size_t)(second - fuzz->text) : fuzz->length;
 
@@ -43,23 +43,23 @@ static int read_part(struct config_reader *self, const char *path, size_t size_m
     return 0;
 }
 
-static int glob_part(struct config_reader *self, const char *pattern,
-                     void (*add)(void *context, const char *path), void *context)
+static int glob_part(struct config_reader *reader, const char *pattern,
+                     void (*add)(void *self, const char *path), void *self)
 {
-    add(context, "/b");
-    add(context, "/a");
+    add(self, "/b");
+    add(self, "/a");
     return 0;
 }
 
-static int environment_part(struct config_reader *self, const char *name, const char **ret_value)
+static int environment_part(struct config_reader *reader, const char *name, const char **ret_value)
 {
     *ret_value = "a.example";
     return name[0] == 'A' ? 0 : -ENOENT;
 }
 
-static void add_piece(void *context, const char *bytes, size_t length)
+static void add_piece(void *self, const char *bytes, size_t length)
 {
-    text_add_bytes(context, bytes, length);
+    text_add_bytes(self, bytes, length);
 }
 
 static struct config *parse(struct fuzz_reader *fuzz)

@@ -28,9 +28,9 @@ static void print_diagnostics(const struct diagnostics *diagnostics)
     free(buffer);
 }
 
-static void write_piece(void *context, const char *bytes, size_t length)
+static void write_piece(void *self, const char *bytes, size_t length)
 {
-    fwrite(bytes, 1, length, context);
+    fwrite(bytes, 1, length, self);
 }
 
 static const char *plural(size_t count)

@@ -281,9 +281,9 @@ static void finish_policy(struct config_builder *builder)
     };
 }
 
-static void note_whole(void *context, const struct ip_network *network)
+static void note_whole(void *self, const struct ip_network *network)
 {
-    bool *is_whole = context;
+    bool *is_whole = self;
 
     *is_whole |= network->prefix_length == 0;
 }

@@ -181,9 +181,9 @@ struct glob_result {
 };
 
 /* Keeps the paths sorted by their bytes, whatever the locale. */
-static void builder_add_path(void *context, const char *path)
+static void builder_add_path(void *self, const char *path)
 {
-    struct glob_result *result = context;
+    struct glob_result *result = self;
     const char *copy = arena_copy(result->arena, path, strlen(path));
 
     if (copy == NULL || result->paths.count > BUILDER_FILES_MAX ||

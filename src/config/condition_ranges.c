@@ -173,9 +173,9 @@ struct ranges_making {
     struct range_set *set;
 };
 
-static void making_add_network(void *context, const struct ip_network *network)
+static void making_add_network(void *self, const struct ip_network *network)
 {
-    const struct ranges_making *making = context;
+    const struct ranges_making *making = self;
     bool is_v6 = network->address.family == IP_V6;
     unsigned bits = (is_v6 ? V6_BITS : V4_BITS) - (unsigned)network->prefix_length;
     struct range_point first = point_of_address(&network->address);

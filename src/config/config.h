@@ -30,15 +30,15 @@ struct users_file; /* config/users_file.h */
 /* Contract: texts stay until config_parse returns; nothing of them is needed afterwards. */
 struct config_reader {
     /* The whole file. 0, or -errno: -ENOENT, -EACCES, -EISDIR, -EFBIG (over `size_max`), ... */
-    int (*read)(struct config_reader *self, const char *path, size_t size_max,
+    int (*read)(struct config_reader *reader, const char *path, size_t size_max,
                 const char **ret_bytes, size_t *ret_length);
     /* Calls `add` for each path that matches, in any order; a backslash takes the next sign as it
      * is. 0 (also without a match); -ENOENT: the folder to look into is not there; -errno: nobody
      * knows what matches. */
-    int (*glob)(struct config_reader *self, const char *pattern,
-                void (*add)(void *context, const char *path), void *context);
+    int (*glob)(struct config_reader *reader, const char *pattern,
+                void (*add)(void *self, const char *path), void *self);
     /* A variable of the environment. 0, -ENOENT: it is not set, or -ENOMEM. */
-    int (*environment)(struct config_reader *self, const char *name, const char **ret_value);
+    int (*environment)(struct config_reader *reader, const char *name, const char **ret_value);
 };
 
 /* What the command line says; zeroes change nothing. */
@@ -143,17 +143,17 @@ void config_destroy(struct config *config);
 /* The effective configuration in the language itself, defaults included; parses to the same. Calls
  * `write` with pieces of it. */
 void config_print(const struct config *config,
-                  void (*write)(void *context, const char *bytes, size_t length), void *context);
+                  void (*write)(void *self, const char *bytes, size_t length), void *self);
 
 /* A condition of one of its rules in the language itself, with a blank in front. */
 void config_print_condition(const struct config *config, const struct policy_condition *condition,
-                            void (*write)(void *context, const char *bytes, size_t length),
-                            void *context);
+                            void (*write)(void *self, const char *bytes, size_t length),
+                            void *self);
 
 /* What was found in each list file, a line a file: how many entries in which format. */
 void config_print_list_files(const struct config *config,
-                             void (*write)(void *context, const char *bytes, size_t length),
-                             void *context);
+                             void (*write)(void *self, const char *bytes, size_t length),
+                             void *self);
 
 const char *config_log_format_name(enum config_log_format format); /* "logfmt", ... */
 const char *config_log_event_name(enum config_log_event event);    /* "open", "auth_failure" */

@@ -12,14 +12,14 @@
 enum { PRINT_PIECE_MAX = 512 };
 
 struct printer {
-    void (*write)(void *context, const char *bytes, size_t length);
-    void *context;
+    void (*write)(void *self, const char *bytes, size_t length);
+    void *self;
     const struct config *config;
 };
 
 static void printer_put(struct printer *printer, const char *string)
 {
-    printer->write(printer->context, string, strlen(string));
+    printer->write(printer->self, string, strlen(string));
 }
 
 static void put_quoted(struct printer *printer, const char *string)
@@ -28,7 +28,7 @@ static void put_quoted(struct printer *printer, const char *string)
     for (; *string != '\0'; string++) {
         if (*string == '"' || *string == '\\' || (string[0] == '$' && string[1] == '{'))
             printer_put(printer, "\\");
-        printer->write(printer->context, string, 1);
+        printer->write(printer->self, string, 1);
     }
     printer_put(printer, "\"");
 }
@@ -386,10 +386,10 @@ static void put_rule(struct printer *printer, const struct rule_draft *rule)
 }
 
 void config_print(const struct config *config,
-                  void (*write)(void *context, const char *bytes, size_t length), void *context)
+                  void (*write)(void *self, const char *bytes, size_t length), void *self)
 {
     const struct config_owner *owner = container_of(config, struct config_owner, config);
-    struct printer printer = {.write = write, .context = context, .config = config};
+    struct printer printer = {.write = write, .self = self, .config = config};
 
     put_listeners(&printer);
     put_admin(&printer);
@@ -410,12 +410,12 @@ void config_print(const struct config *config,
 }
 
 void config_print_list_files(const struct config *config,
-                             void (*write)(void *context, const char *bytes, size_t length),
-                             void *context)
+                             void (*write)(void *self, const char *bytes, size_t length),
+                             void *self)
 {
     const struct config_owner *owner = container_of(config, struct config_owner, config);
     const struct list_draft *lists = owner->lists.items;
-    struct printer printer = {.write = write, .context = context, .config = config};
+    struct printer printer = {.write = write, .self = self, .config = config};
 
     for (size_t i = 0; i < owner->lists.count; i++) {
         const struct list_file *files = lists[i].files.items;
@@ -430,10 +430,9 @@ void config_print_list_files(const struct config *config,
 }
 
 void config_print_condition(const struct config *config, const struct policy_condition *condition,
-                            void (*write)(void *context, const char *bytes, size_t length),
-                            void *context)
+                            void (*write)(void *self, const char *bytes, size_t length), void *self)
 {
-    struct printer printer = {write, context, config};
+    struct printer printer = {write, self, config};
 
     put_condition(&printer, condition);
 }

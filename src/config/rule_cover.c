@@ -187,9 +187,9 @@ struct cover_parts {
     bool are_taken;
 };
 
-static void parts_take_name(void *context, const char *name, size_t length, bool is_suffix)
+static void parts_take_name(void *self, const char *name, size_t length, bool is_suffix)
 {
-    struct cover_parts *parts = context;
+    struct cover_parts *parts = self;
     struct policy_value part = {.kind = is_suffix ? POLICY_VALUE_SUFFIX : POLICY_VALUE_NAME};
     char buffer[NAME_SIZE];
 
@@ -202,9 +202,9 @@ static void parts_take_name(void *context, const char *name, size_t length, bool
     parts->are_taken = parts->take(parts->cover, parts->outer, &part);
 }
 
-static void parts_take_network(void *context, const struct ip_network *network)
+static void parts_take_network(void *self, const struct ip_network *network)
 {
-    struct cover_parts *parts = context;
+    struct cover_parts *parts = self;
     const struct policy_value part = {.kind = POLICY_VALUE_NETWORK, .network = *network};
 
     parts->are_taken = parts->are_taken && parts->take(parts->cover, parts->outer, &part);

@@ -87,9 +87,9 @@ bool time_zone_is_known(struct config_reader *reader, const char *zone)
     return is_utc(zone) || is_rule(zone) || is_installed(reader, zone);
 }
 
-static void note_match(void *context, const char *path)
+static void note_match(void *self, const char *path)
 {
-    *(bool *)context = true;
+    *(bool *)self = true;
 }
 
 bool time_zone_of_machine_is_known(struct config_reader *reader)

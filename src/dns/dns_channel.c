@@ -279,10 +279,9 @@ int dns_channel_set_servers(struct dns_channel *channel, const struct resolv_ser
 }
 
 /* c-ares's ares_callback. */
-static void question_ended(void *argument, int status, int timeouts, unsigned char *message,
-                           int length)
+static void question_ended(void *self, int status, int timeouts, unsigned char *message, int length)
 {
-    struct question_link *link = argument;
+    struct question_link *link = self;
     bool is_cancelled = status == ARES_ECANCELLED || status == ARES_EDESTRUCTION;
     struct dns_answer answer;
 

@@ -48,7 +48,7 @@ struct dial {
     struct loop *loop;
     struct room *room;
     void (*on_done)(void *, const struct dial_result *);
-    void *owner;
+    void *self;
     struct garbage garbage;
     struct deadline delay; /* resolution delay, then attempt delay or patience */
     struct deadline total;
@@ -150,7 +150,7 @@ static void dial_finish(struct dial *dial, struct attempt *winner)
     }
     dial_stop(dial);
     close_attempts(dial);
-    dial->on_done(dial->owner, &result);
+    dial->on_done(dial->self, &result);
 }
 
 static void dial_advance(struct dial *dial);
@@ -354,7 +354,7 @@ static void report_failure(struct task *task)
 }
 
 int dial_create(struct loop *loop, struct room *room, uint16_t port,
-                void (*on_done)(void *, const struct dial_result *), void *owner,
+                void (*on_done)(void *, const struct dial_result *), void *self,
                 struct dial **ret_dial)
 {
     struct dial *dial = slab_take(loop_slab(loop), sizeof(*dial));
@@ -365,7 +365,7 @@ int dial_create(struct loop *loop, struct room *room, uint16_t port,
     dial->room = room;
     dial->port = port;
     dial->on_done = on_done;
-    dial->owner = owner;
+    dial->self = self;
     deadline_init(&dial->delay, delay_passed);
     deadline_init(&dial->total, total_passed);
     task_init(&dial->report, report_failure);

@@ -33,7 +33,7 @@ struct dial_result {
 /* 0 or -ENOMEM. Nothing happens before dial_start. The first attempt's descriptor is in a unit of
  * `room` that the caller has. */
 int dial_create(struct loop *loop, struct room *room, uint16_t port,
-                void (*on_done)(void *owner, const struct dial_result *result), void *owner,
+                void (*on_done)(void *self, const struct dial_result *result), void *self,
                 struct dial **ret_dial) MUST_CHECK;
 /* Up to DIAL_ATTEMPTS_MAX are kept in all, but one of each family always is. */
 void dial_add(struct dial *dial, const struct ip_address *address);

@@ -471,9 +471,9 @@ static uint64_t pause_writer(struct log *log, int error, uint64_t idle_ms)
     return has_work(log) ? 0 : idle_ms + BATCH_PAUSE_MS;
 }
 
-static void *writer_run(void *argument)
+static void *writer_run(void *self)
 {
-    struct log *log = argument;
+    struct log *log = self;
     uint64_t idle_ms = 0;
     int error;
 

@@ -177,15 +177,15 @@ bool name_set_contains(const struct name_set *set, const char *name, size_t leng
 }
 
 void name_set_visit(const struct name_set *set,
-                    void (*visit)(void *context, const char *name, size_t length, bool is_suffix),
-                    void *context)
+                    void (*visit)(void *self, const char *name, size_t length, bool is_suffix),
+                    void *self)
 {
     for (size_t at = 0; at < set->used;) {
         uint16_t header;
 
         memcpy(&header, set->bytes + at, sizeof(header));
         size_t length = header >> 1;
-        visit(context, set->bytes + at + HEADER_BYTES, length, header & 1);
+        visit(self, set->bytes + at + HEADER_BYTES, length, header & 1);
         at += HEADER_BYTES + length;
     }
 }

@@ -29,7 +29,7 @@ bool name_set_contains(const struct name_set *set, const char *name, size_t leng
 bool name_set_contains_key(const struct name_set *set, const struct name_key *key);
 /* Every entry, in no order; the text lives as long as the set, without a NUL. */
 void name_set_visit(const struct name_set *set,
-                    void (*visit)(void *context, const char *name, size_t length, bool is_suffix),
-                    void *context);
+                    void (*visit)(void *self, const char *name, size_t length, bool is_suffix),
+                    void *self);
 
 #endif

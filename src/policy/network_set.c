@@ -120,8 +120,7 @@ bool network_set_contains(const struct network_set *set, const struct ip_address
 }
 
 void network_set_visit(const struct network_set *set,
-                       void (*visit)(void *context, const struct ip_network *network),
-                       void *context)
+                       void (*visit)(void *self, const struct ip_network *network), void *self)
 {
     for (size_t i = 1; i < set->used; i++) {
         const struct node *node = &set->nodes[i];
@@ -129,7 +128,7 @@ void network_set_visit(const struct network_set *set,
 
         memcpy(network.address.bytes, node->bits, sizeof(node->bits));
         if (node->is_block)
-            visit(context, &network);
+            visit(self, &network);
     }
 }
 

@@ -17,8 +17,7 @@ size_t network_set_count(const struct network_set *set);
 bool network_set_contains(const struct network_set *set, const struct ip_address *address);
 /* Every block, in no order. */
 void network_set_visit(const struct network_set *set,
-                       void (*visit)(void *context, const struct ip_network *network),
-                       void *context);
+                       void (*visit)(void *self, const struct ip_network *network), void *self);
 /* The longest block that has the address; false when none has. */
 bool network_set_find_longest(const struct network_set *set, const struct ip_address *address,
                               struct ip_network *ret_network);

@@ -116,9 +116,9 @@ static void visit_all_keys(struct index_making *making, key_visitor *see)
     }
 }
 
-static void count_key(void *context, const struct rule_key *key)
+static void count_key(void *self, const struct rule_key *key)
 {
-    struct index_making *making = context;
+    struct index_making *making = self;
 
     (void)key;
     making->key_count++;
@@ -129,15 +129,15 @@ static uint32_t *count_of(const struct index_making *making, const struct rule_k
     return &making->counts[rule_key_hash(key->domain, key->hash) & making->mask];
 }
 
-static void count_users_of_key(void *context, const struct rule_key *key)
+static void count_users_of_key(void *self, const struct rule_key *key)
 {
-    ++*count_of(context, key);
+    ++*count_of(self, key);
 }
 
 /* Who has no name is rarely worth a thought. */
-static void find_commonest(void *context, const struct rule_key *key)
+static void find_commonest(void *self, const struct rule_key *key)
 {
-    struct index_making *making = context;
+    struct index_making *making = self;
     uint32_t count = *count_of(making, key);
 
     if (key->domain != KEY_NO_USER && count > making->commonest)
@@ -166,9 +166,9 @@ static const struct policy_condition *choose_condition(struct index_making *maki
 
 /* -- building: the tables */
 
-static void add_key(void *context, const struct rule_key *key)
+static void add_key(void *self, const struct rule_key *key)
 {
-    struct index_making *making = context;
+    struct index_making *making = self;
 
     key_use_add(&making->index->use, key);
     making->index->domains[making->layer] |= 1u << key->domain;
@@ -242,18 +242,18 @@ struct set_making {
     uint32_t set;
 };
 
-static void count_set_key(void *context, const struct rule_key *key)
+static void count_set_key(void *self, const struct rule_key *key)
 {
-    struct set_making *making = context;
+    struct set_making *making = self;
 
     (void)key;
     making->key_count++;
 }
 
 /* The domain is that of whoever looks. */
-static void add_set_key(void *context, const struct rule_key *key)
+static void add_set_key(void *self, const struct rule_key *key)
 {
-    struct set_making *making = context;
+    struct set_making *making = self;
     const struct rule_key plain = {.domain = KEY_EVERY, .hash = key->hash, .block = key->block};
 
     key_use_add(&making->index->use, &plain);
@@ -360,9 +360,9 @@ static void look_up(struct rule_cursor *cursor, enum key_domain domain, uint32_t
     }
 }
 
-static void look_up_key(void *context, const struct rule_key *key)
+static void look_up_key(void *self, const struct rule_key *key)
 {
-    struct rule_cursor *cursor = context;
+    struct rule_cursor *cursor = self;
     const struct key_table *sets = &cursor->index->sets;
 
     if (!(cursor->domains >> key->domain & 1))

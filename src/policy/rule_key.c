@@ -119,17 +119,17 @@ void key_use_add(struct key_use *use, const struct rule_key *key)
 
 struct visit {
     key_visitor *see;
-    void *context;
+    void *self;
 };
 
 static void see(const struct visit *visit, enum key_domain domain, uint32_t hash)
 {
-    visit->see(visit->context, &(struct rule_key){.domain = domain, .hash = hash});
+    visit->see(visit->self, &(struct rule_key){.domain = domain, .hash = hash});
 }
 
 static void see_block(const struct visit *visit, enum key_domain domain, const struct block *block)
 {
-    visit->see(visit->context,
+    visit->see(visit->self,
                &(struct rule_key){.domain = domain, .hash = hash_block(block), .block = block});
 }
 
@@ -151,22 +151,22 @@ static void see_ports(const struct visit *visit, uint32_t first, uint32_t last)
 
 /* -- of lists and groups */
 
-static void see_name(void *context, const char *name, size_t length, bool is_suffix)
+static void see_name(void *self, const char *name, size_t length, bool is_suffix)
 {
-    see(context, KEY_HOST, hash_host(name, length, is_suffix));
+    see(self, KEY_HOST, hash_host(name, length, is_suffix));
 }
 
-static void see_network(void *context, const struct ip_network *network)
+static void see_network(void *self, const struct ip_network *network)
 {
     struct block block = block_of(network);
 
-    see_block(context, KEY_TARGET, &block);
+    see_block(self, KEY_TARGET, &block);
 }
 
 void set_keys_visit(const struct policy_source *source, size_t set, key_visitor *visitor,
-                    void *context)
+                    void *self)
 {
-    struct visit visit = {visitor, context};
+    struct visit visit = {visitor, self};
 
     if (set >= source->list_count) {
         const struct policy_group *group = &source->groups[set - source->list_count];
@@ -264,9 +264,9 @@ static void see_user(const struct visit *visit, const struct policy_source *sour
 
 void condition_keys_visit(const struct policy_source *source,
                           const struct policy_condition *condition, bool has_address,
-                          key_visitor *visitor, void *context)
+                          key_visitor *visitor, void *self)
 {
-    struct visit visit = {visitor, context};
+    struct visit visit = {visitor, self};
 
     for (size_t i = 0; i < condition->value_count; i++) {
         const struct policy_value *value = &condition->values[i];
@@ -342,9 +342,9 @@ static void see_own_user(const struct visit *visit, const struct evaluation *eva
 }
 
 void fact_keys_visit(const struct evaluation *evaluation, const struct key_use *use,
-                     key_visitor *visitor, void *context)
+                     key_visitor *visitor, void *self)
 {
-    struct visit visit = {visitor, context};
+    struct visit visit = {visitor, self};
     const struct policy_facts *facts = evaluation->facts;
 
     see(&visit, KEY_EVERY, 0);

@@ -48,7 +48,7 @@ struct rule_key {
     const struct block *block; /* NULL: it is not about one. Lives during the call */
 };
 
-typedef void key_visitor(void *context, const struct rule_key *key);
+typedef void key_visitor(void *self, const struct rule_key *key);
 
 /* What there is of keys: an evaluation looks for no others. */
 struct key_use {
@@ -61,7 +61,7 @@ void key_use_add(struct key_use *use, const struct rule_key *key);
  * number of rules name them. */
 uint32_t set_key_hash(size_t set);
 void set_keys_visit(const struct policy_source *source, size_t set, key_visitor *visitor,
-                    void *context);
+                    void *self);
 
 /* The hash to be stored for a key: domains apart. */
 uint32_t rule_key_hash(enum key_domain domain, uint32_t hash);
@@ -75,9 +75,9 @@ bool condition_is_about_address(const struct policy_source *source,
 /* `has_address` false: without the keys that only an address has. */
 void condition_keys_visit(const struct policy_source *source,
                           const struct policy_condition *condition, bool has_address,
-                          key_visitor *visitor, void *context);
+                          key_visitor *visitor, void *self);
 /* All keys that the facts have and that are in `use`. */
 void fact_keys_visit(const struct evaluation *evaluation, const struct key_use *use,
-                     key_visitor *visitor, void *context);
+                     key_visitor *visitor, void *self);
 
 #endif

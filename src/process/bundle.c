@@ -141,10 +141,10 @@ static int read_to_end(struct bundle_recorder *recorder, int fd, size_t size_max
     return 0;
 }
 
-static int bundle_read_file(struct config_reader *self, const char *path, size_t size_max,
+static int bundle_read_file(struct config_reader *reader, const char *path, size_t size_max,
                             const char **ret_bytes, size_t *ret_length)
 {
-    struct bundle_recorder *recorder = container_of(self, struct bundle_recorder, reader);
+    struct bundle_recorder *recorder = container_of(reader, struct bundle_recorder, reader);
     size_t guess = 0;
     bool is_pipe = false;
     char *bytes = NULL;
@@ -181,17 +181,17 @@ static int copy_paths(const struct file_paths *found, char **ret_bytes, size_t *
     return 0;
 }
 
-static void tell_paths(const char *bytes, size_t length,
-                       void (*add)(void *context, const char *path), void *context)
+static void tell_paths(const char *bytes, size_t length, void (*add)(void *self, const char *path),
+                       void *self)
 {
     for (size_t at = 0; at < length; at += strlen(bytes + at) + 1)
-        add(context, bytes + at);
+        add(self, bytes + at);
 }
 
-static int glob_files(struct config_reader *self, const char *pattern,
-                      void (*add)(void *context, const char *path), void *context)
+static int glob_files(struct config_reader *reader, const char *pattern,
+                      void (*add)(void *self, const char *path), void *self)
 {
-    struct bundle_recorder *recorder = container_of(self, struct bundle_recorder, reader);
+    struct bundle_recorder *recorder = container_of(reader, struct bundle_recorder, reader);
     struct file_paths found = {0};
     size_t length = 0;
     char *bytes = NULL;
@@ -204,7 +204,7 @@ static int glob_files(struct config_reader *self, const char *pattern,
     if (error == 0)
         error = record(recorder, ENTRY_GLOB, pattern, bytes, length);
     if (error == 0)
-        tell_paths(bytes, length, add, context);
+        tell_paths(bytes, length, add, self);
     return error;
 }
 
@@ -218,9 +218,9 @@ static bool is_recorded(const struct bundle_recorder *recorder, enum entry_kind 
 }
 
 /* One that is not set is not recorded, and so is not set for the worker either. */
-static int read_variable(struct config_reader *self, const char *name, const char **ret_value)
+static int read_variable(struct config_reader *reader, const char *name, const char **ret_value)
 {
-    struct bundle_recorder *recorder = container_of(self, struct bundle_recorder, reader);
+    struct bundle_recorder *recorder = container_of(reader, struct bundle_recorder, reader);
     const char *value = getenv(name);
 
     if (value == NULL)
@@ -328,10 +328,10 @@ static const struct entry_header *find_entry(const struct bundle *bundle, enum e
     return NULL;
 }
 
-static int read_recorded(struct config_reader *self, const char *path, size_t size_max,
+static int read_recorded(struct config_reader *reader, const char *path, size_t size_max,
                          const char **ret_bytes, size_t *ret_length)
 {
-    const struct bundle *bundle = container_of(self, struct bundle, reader);
+    const struct bundle *bundle = container_of(reader, struct bundle, reader);
     const struct entry_header *header = find_entry(bundle, ENTRY_FILE, path);
 
     if (header == NULL)
@@ -343,21 +343,21 @@ static int read_recorded(struct config_reader *self, const char *path, size_t si
     return 0;
 }
 
-static int glob_recorded(struct config_reader *self, const char *pattern,
-                         void (*add)(void *context, const char *path), void *context)
+static int glob_recorded(struct config_reader *reader, const char *pattern,
+                         void (*add)(void *self, const char *path), void *self)
 {
-    const struct bundle *bundle = container_of(self, struct bundle, reader);
+    const struct bundle *bundle = container_of(reader, struct bundle, reader);
     const struct entry_header *header = find_entry(bundle, ENTRY_GLOB, pattern);
 
     if (header == NULL)
         return -ENOENT;
-    tell_paths((const char *)(header + 1), header->length, add, context);
+    tell_paths((const char *)(header + 1), header->length, add, self);
     return 0;
 }
 
-static int variable_recorded(struct config_reader *self, const char *name, const char **ret_value)
+static int variable_recorded(struct config_reader *reader, const char *name, const char **ret_value)
 {
-    const struct bundle *bundle = container_of(self, struct bundle, reader);
+    const struct bundle *bundle = container_of(reader, struct bundle, reader);
     const struct entry_header *header = find_entry(bundle, ENTRY_VARIABLE, name);
 
     if (header == NULL)

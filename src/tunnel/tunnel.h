@@ -79,8 +79,7 @@ void tunnel_reject(struct tunnel_env *env, const struct tunnel_rejection *reject
 /* Every relaying tunnel that matches, the oldest first: the fields of its `open`, bytes and age so
  * far. */
 void tunnel_visit_open(struct tunnel_env *env, const struct tunnel_filter *filter,
-                       void (*visit)(void *context, const struct access_record *record),
-                       void *context);
+                       void (*visit)(void *self, const struct access_record *record), void *self);
 /* Tells env->talkers what relaying tunnels have moved since the last time. */
 void tunnel_tell_talkers(struct tunnel_env *env);
 /* Ends relaying tunnels that match, both ends with a reset: nobody shall take what was cut off for

@@ -158,15 +158,14 @@ struct access_record tunnel_log_record(const struct tunnel *tunnel)
 }
 
 void tunnel_visit_open(struct tunnel_env *env, const struct tunnel_filter *filter,
-                       void (*visit)(void *context, const struct access_record *record),
-                       void *context)
+                       void (*visit)(void *self, const struct access_record *record), void *self)
 {
     for (struct list *link = env->tunnels.next; link != &env->tunnels; link = link->next) {
         const struct tunnel *tunnel = container_of(link, struct tunnel, link);
         const struct access_record record = tunnel_log_record(tunnel);
 
         if (tunnel_filter_matches(filter, &record))
-            visit(context, &record);
+            visit(self, &record);
     }
 }
 

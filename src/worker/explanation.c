@@ -177,9 +177,9 @@ static void print_question(const struct explanation *explanation,
 
 /* -- each rule */
 
-static void write_bytes(void *context, const char *bytes, size_t length)
+static void write_bytes(void *self, const char *bytes, size_t length)
 {
-    fwrite(bytes, 1, length, context);
+    fwrite(bytes, 1, length, self);
 }
 
 static void print_finding(const struct explanation *explanation, uint32_t number)

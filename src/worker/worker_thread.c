@@ -377,9 +377,9 @@ struct listing {
     size_t count;
 };
 
-static void list_tunnel(void *context, const struct access_record *record)
+static void list_tunnel(void *self, const struct access_record *record)
 {
-    struct listing *listing = context;
+    struct listing *listing = self;
     char line[LOG_LINE_MAX];
     struct text text;
 

@@ -41,11 +41,11 @@ static void knows_its_edges(void **state)
     assert_false(state_is_allowed(&lamps, LAMP_STATE_COUNT, LAMP_OFF));
 }
 
-static void mend(void *context)
+static void mend(void *self)
 {
     uint8_t now = LAMP_BROKEN;
 
-    state_move(&lamps, &now, LAMP_ON, *(const uint64_t *)context);
+    state_move(&lamps, &now, LAMP_ON, *(const uint64_t *)self);
 }
 
 static void says_which_move_it_was(void **state)
@@ -60,7 +60,7 @@ static void says_which_move_it_was(void **state)
     assert_non_null(strstr(words, "lamp: broken -> on is no edge"));
 }
 
-static void work_wrongly(void *context)
+static void work_wrongly(void *self)
 {
     uint8_t first = LAMP_ON;
     uint8_t second = LAMP_OFF;
@@ -73,10 +73,10 @@ static void work_wrongly(void *context)
     state_concern_leave(&inner);
     state_concern_enter(&inner, &lamps, &second, 0);
     state_move(&lamps, &second, LAMP_BROKEN, 0);
-    REQUIRE(context != NULL);
+    REQUIRE(self != NULL);
 }
 
-static void leave_the_outer_first(void *context)
+static void leave_the_outer_first(void *self)
 {
     uint8_t now = LAMP_ON;
     struct state_concern outer;
@@ -94,21 +94,21 @@ static void says_what_was_worked_on(void **state)
     death_of(work_wrongly, NULL, words);
     assert_non_null(strstr(words, "test_state.c"));
     assert_non_null(strstr(words, "work_wrongly"));
-    assert_non_null(strstr(words, "context != NULL (in work: lamp: broken, lamp 1: on)"));
+    assert_non_null(strstr(words, "self != NULL (in work: lamp: broken, lamp 1: on)"));
     death_of(leave_the_outer_first, NULL, words);
     assert_non_null(strstr(words, "(in work: lamp 2: on, lamp 1: on)"));
 }
 
 enum { DEPTH = 40 };
 
-static void work_deeply(void *context)
+static void work_deeply(void *self)
 {
     uint8_t now = LAMP_ON;
     struct state_concern concerns[DEPTH];
 
     for (size_t i = 0; i < DEPTH; i++)
         state_concern_enter(&concerns[i], &lamps, &now, UINT64_MAX - i);
-    ENSURE(context != NULL);
+    ENSURE(self != NULL);
 }
 
 static void says_no_more_than_a_few(void **state)
@@ -123,7 +123,7 @@ static void says_no_more_than_a_few(void **state)
     assert_non_null(strstr(words, ": on)"));
 }
 
-static void name_no_state(void *context)
+static void name_no_state(void *self)
 {
     assert_null(state_name(&lamps, LAMP_STATE_COUNT));
 }

@@ -29,10 +29,10 @@ struct memory_reader {
     size_t count;
 };
 
-static int read_file(struct config_reader *self, const char *path, size_t size_max,
+static int read_file(struct config_reader *reader, const char *path, size_t size_max,
                      const char **ret_bytes, size_t *ret_length)
 {
-    struct memory_reader *memory = container_of(self, struct memory_reader, reader);
+    struct memory_reader *memory = container_of(reader, struct memory_reader, reader);
 
     for (size_t i = 0; i < memory->count; i++) {
         const struct memory_file *file = &memory->files[i];
@@ -52,15 +52,15 @@ static int read_file(struct config_reader *self, const char *path, size_t size_m
 }
 
 /* Only `PREFIX*`; the last file comes first. */
-static int glob_files(struct config_reader *self, const char *pattern,
-                      void (*add)(void *context, const char *path), void *context)
+static int glob_files(struct config_reader *reader, const char *pattern,
+                      void (*add)(void *self, const char *path), void *self)
 {
-    struct memory_reader *memory = container_of(self, struct memory_reader, reader);
+    struct memory_reader *memory = container_of(reader, struct memory_reader, reader);
     size_t length = strcspn(pattern, "*");
 
     for (size_t i = memory->count; i > 0; i--)
         if (strncmp(memory->files[i - 1].path, pattern, length) == 0)
-            add(context, memory->files[i - 1].path);
+            add(self, memory->files[i - 1].path);
     return 0;
 }
 
@@ -72,7 +72,7 @@ static const char *const variables[] = {
 
 static const char *time_zone;
 
-static int read_variable(struct config_reader *self, const char *name, const char **ret_value)
+static int read_variable(struct config_reader *reader, const char *name, const char **ret_value)
 {
     static char large[5000];
 
@@ -98,9 +98,9 @@ struct result {
     struct text text;
 };
 
-static void add_piece(void *context, const char *bytes, size_t length)
+static void add_piece(void *self, const char *bytes, size_t length)
 {
-    text_add_bytes(context, bytes, length);
+    text_add_bytes(self, bytes, length);
 }
 
 static void parse_files(struct result *result, const struct memory_file *files, size_t count,

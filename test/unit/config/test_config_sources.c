@@ -15,7 +15,7 @@
 static const char *text; /* of the configuration */
 static bool is_emptied;
 
-static int read_file(struct config_reader *self, const char *path, size_t size_max,
+static int read_file(struct config_reader *reader, const char *path, size_t size_max,
                      const char **ret_bytes, size_t *ret_length)
 {
     if (strcmp(path, "/etc/adit.conf") == 0)
@@ -28,13 +28,13 @@ static int read_file(struct config_reader *self, const char *path, size_t size_m
     return 0;
 }
 
-static int glob_files(struct config_reader *self, const char *pattern,
-                      void (*add)(void *context, const char *path), void *context)
+static int glob_files(struct config_reader *reader, const char *pattern,
+                      void (*add)(void *self, const char *path), void *self)
 {
     return 0;
 }
 
-static int read_variable(struct config_reader *self, const char *name, const char **ret_value)
+static int read_variable(struct config_reader *reader, const char *name, const char **ret_value)
 {
     return -ENOENT;
 }

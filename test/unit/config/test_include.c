@@ -15,7 +15,7 @@ static int glob_error;
 static char glob_pattern[256]; /* of the last */
 static const char *text;       /* of every file but lists, which can't be read */
 
-static int read_file(struct config_reader *self, const char *path, size_t size_max,
+static int read_file(struct config_reader *reader, const char *path, size_t size_max,
                      const char **ret_bytes, size_t *ret_length)
 {
     if (strstr(path, "list") != NULL)
@@ -25,14 +25,14 @@ static int read_file(struct config_reader *self, const char *path, size_t size_m
     return 0;
 }
 
-static int glob_files(struct config_reader *self, const char *pattern,
-                      void (*add)(void *context, const char *path), void *context)
+static int glob_files(struct config_reader *reader, const char *pattern,
+                      void (*add)(void *self, const char *path), void *self)
 {
     snprintf(glob_pattern, sizeof(glob_pattern), "%s", pattern);
     return glob_error;
 }
 
-static int read_variable(struct config_reader *self, const char *name, const char **ret_value)
+static int read_variable(struct config_reader *reader, const char *name, const char **ret_value)
 {
     return -ENOENT;
 }

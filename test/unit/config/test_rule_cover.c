@@ -163,26 +163,26 @@ struct text_reader {
     const char *text;
 };
 
-static int read_text(struct config_reader *self, const char *path, size_t size_max,
+static int read_text(struct config_reader *reader, const char *path, size_t size_max,
                      const char **ret_bytes, size_t *ret_length)
 {
     static const char users[] =
         "alice:$2y$05$abcdefghijklmnopqrstuvABCDEFGHIJKLMNOPQRSTUVWXYZabcde\n"
         "bob:$2y$05$abcdefghijklmnopqrstuvABCDEFGHIJKLMNOPQRSTUVWXYZabcde\n";
-    const struct text_reader *reader = container_of(self, struct text_reader, reader);
+    const struct text_reader *texts = container_of(reader, struct text_reader, reader);
 
-    *ret_bytes = strcmp(path, "/a") == 0 ? reader->text : users;
+    *ret_bytes = strcmp(path, "/a") == 0 ? texts->text : users;
     *ret_length = strlen(*ret_bytes);
     return 0;
 }
 
-static int no_variable(struct config_reader *self, const char *name, const char **ret_value)
+static int no_variable(struct config_reader *reader, const char *name, const char **ret_value)
 {
     return -ENOENT;
 }
 
-static int no_match(struct config_reader *self, const char *pattern,
-                    void (*add)(void *context, const char *path), void *context)
+static int no_match(struct config_reader *reader, const char *pattern,
+                    void (*add)(void *self, const char *path), void *self)
 {
     return 0;
 }

@@ -15,7 +15,7 @@ static bool has_zone;    /* /etc/localtime, which may be a link to nothing */
 static const char *zone; /* what it has */
 static int zone_error;   /* why it can't be read */
 
-static int read_file(struct config_reader *self, const char *path, size_t size_max,
+static int read_file(struct config_reader *reader, const char *path, size_t size_max,
                      const char **ret_bytes, size_t *ret_length)
 {
     bool is_zone = strcmp(path, "/etc/localtime") == 0;
@@ -25,15 +25,15 @@ static int read_file(struct config_reader *self, const char *path, size_t size_m
     return is_zone ? zone_error : 0;
 }
 
-static int glob_files(struct config_reader *self, const char *pattern,
-                      void (*add)(void *context, const char *path), void *context)
+static int glob_files(struct config_reader *reader, const char *pattern,
+                      void (*add)(void *self, const char *path), void *self)
 {
     if (has_zone && strcmp(pattern, "/etc/localtime") == 0)
-        add(context, pattern);
+        add(self, pattern);
     return 0;
 }
 
-static int read_variable(struct config_reader *self, const char *name, const char **ret_value)
+static int read_variable(struct config_reader *reader, const char *name, const char **ret_value)
 {
     return -ENOENT;
 }

@@ -55,9 +55,9 @@ struct found {
     char names[256];
 };
 
-static void add_found(void *context, const char *path)
+static void add_found(void *self, const char *path)
 {
-    struct found *found = context;
+    struct found *found = self;
 
     strcat(found->names, strrchr(path, '/') + 1);
     strcat(found->names, " ");

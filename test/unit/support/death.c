@@ -12,16 +12,16 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-static void death_run(int writer, void (*body)(void *context), void *context)
+static void death_run(int writer, void (*body)(void *self), void *self)
 {
     dup2(writer, STDERR_FILENO);
     prctl(PR_SET_DUMPABLE, 0); /* no core file */
     signal(SIGABRT, SIG_DFL);  /* cmocka's fails the test */
-    body(context);
+    body(self);
     _exit(0);
 }
 
-void death_of(void (*body)(void *context), void *context, char words[DEATH_WORDS_SIZE])
+void death_of(void (*body)(void *self), void *self, char words[DEATH_WORDS_SIZE])
 {
     size_t length = 0;
     ssize_t count;
@@ -32,7 +32,7 @@ void death_of(void (*body)(void *context), void *context, char words[DEATH_WORDS
     pid_t child = fork();
     assert_true(child >= 0);
     if (child == 0)
-        death_run(ends[1], body, context);
+        death_run(ends[1], body, self);
     close(ends[1]);
     while (length < DEATH_WORDS_SIZE - 1 &&
            (count = read(ends[0], words + length, DEATH_WORDS_SIZE - 1 - length)) > 0)

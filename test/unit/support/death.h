@@ -8,6 +8,6 @@ enum { DEATH_WORDS_SIZE = 4096 };
 
 /* Calls `body` in a child process, which must end by SIGABRT, or the test fails. `words` is what
  * it wrote to standard error. */
-void death_of(void (*body)(void *context), void *context, char words[DEATH_WORDS_SIZE]);
+void death_of(void (*body)(void *self), void *self, char words[DEATH_WORDS_SIZE]);
 
 #endif

@@ -11,7 +11,7 @@
 
 #include <string.h>
 
-static void judge_again(void *context)
+static void judge_again(void *self)
 {
     struct tunnel tunnel = {.id = 40, .state = TUNNEL_RELAYING};
     struct state_concern concern;
