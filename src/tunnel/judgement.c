@@ -66,6 +66,11 @@ void judgement_set_inside(struct judgement *judgement, const char *protocol, con
 
 /* ---- verdicts ---- */
 
+bool judgement_has_name(const struct judgement *judgement)
+{
+    return judgement->facts.host != NULL;
+}
+
 static struct verdict evaluate(struct judgement *judgement, const struct ip_address *address)
 {
     const struct policy *policy = judgement->policy;
@@ -97,23 +102,48 @@ struct verdict judgement_of_name(struct judgement *judgement)
     return judge(judgement, NULL, POLICY_CONTINUE);
 }
 
-struct verdict judgement_of_address(struct judgement *judgement, const struct ip_address *address)
+static void judgement_of_address(struct judgement *judgement, const struct ip_address *address,
+                                 judgement_tell *tell, void *self)
 {
     struct verdict verdict = judge(judgement, address, POLICY_ALLOW);
 
-    judgement->allowed_count += verdict.action == POLICY_ALLOW;
-    return verdict;
+    if (verdict.action == POLICY_ALLOW && judgement->allowed_count++ == 0)
+        judgement->allowed = verdict;
+    tell(self, address, &verdict);
+}
+
+/* Each of the family's addresses was judged. */
+static void judgement_family_done(struct judgement *judgement, enum resolver_status status)
+{
+    REQUIRE(!judgement_is_complete(judgement));
+    judgement->statuses[judgement->answered_count++] = status;
+}
+
+void judgement_of_answer(struct judgement *judgement, const struct resolver_answer *answer,
+                         judgement_tell *tell, void *self)
+{
+    for (size_t i = 0; i < answer->count; i++)
+        judgement_of_address(judgement, &answer->addresses[i], tell, self);
+    judgement_family_done(judgement, answer->status);
+}
+
+void judgement_of_literal(struct judgement *judgement, const struct ip_address *address,
+                          judgement_tell *tell, void *self)
+{
+    judgement_of_address(judgement, address, tell, self);
+    judgement_family_done(judgement, RESOLVER_OK);
+    judgement_family_done(judgement, RESOLVER_OK);
+}
+
+void judgement_give_up(struct judgement *judgement)
+{
+    while (!judgement_is_complete(judgement))
+        judgement_family_done(judgement, RESOLVER_TIMEOUT);
 }
 
 struct verdict judgement_recall(struct judgement *judgement, const struct ip_address *address)
 {
     return evaluate(judgement, address);
-}
-
-void judgement_answered(struct judgement *judgement, enum resolver_status status)
-{
-    REQUIRE(!judgement_is_complete(judgement));
-    judgement->statuses[judgement->answered_count++] = status;
 }
 
 bool judgement_is_complete(const struct judgement *judgement)
@@ -151,6 +181,12 @@ enum tunnel_error verdict_error(const struct verdict *verdict)
     if (verdict->reason == POLICY_SPECIAL)
         return TUNNEL_ERROR_ADDRESS_PROHIBITED;
     return verdict->action == POLICY_ASK ? TUNNEL_ERROR_AUTH_REQUIRED : TUNNEL_ERROR_DENIED;
+}
+
+bool error_is_denial(enum tunnel_error error)
+{
+    return error == TUNNEL_ERROR_LOOP || error == TUNNEL_ERROR_ADDRESS_PROHIBITED ||
+           error == TUNNEL_ERROR_DENIED;
 }
 
 static bool is_ascii(const char *text)

@@ -23,6 +23,7 @@ struct judgement {
     enum resolver_status statuses[2]; /* of the families that are answered */
     unsigned answered_count;
     unsigned allowed_count; /* addresses that may be dialled */
+    struct verdict allowed; /* of the first of them: it stands for all until one is dialled */
     bool is_denied;         /* the name was, or an address; and `denied` is what the client hears */
     struct verdict denied;
 };
@@ -38,15 +39,25 @@ void judgement_set_time(struct judgement *judgement, uint8_t weekday, uint16_t m
 /* Instead of nothing. NULL: there is none. */
 void judgement_set_inside(struct judgement *judgement, const char *protocol, const char *sni);
 
-/* Before the lookup. POLICY_CONTINUE: it may take place; else denied. */
+/* Whoever goes the way is told of each address once it is judged. POLICY_ALLOW: it may be dialled;
+ * else it is denied. */
+typedef void judgement_tell(void *self, const struct ip_address *address,
+                            const struct verdict *verdict);
+
+/* Either there is a name: it is judged before the lookup (POLICY_CONTINUE: that may take place;
+ * else it is denied, and that is the end of it), then each family's answer when it comes. Or there
+ * is a literal, which is an answer for both. */
+bool judgement_has_name(const struct judgement *judgement);
 struct verdict judgement_of_name(struct judgement *judgement);
-/* POLICY_ALLOW: it may be dialled; else denied. */
-struct verdict judgement_of_address(struct judgement *judgement, const struct ip_address *address);
+void judgement_of_answer(struct judgement *judgement, const struct resolver_answer *answer,
+                         judgement_tell *tell, void *self);
+void judgement_of_literal(struct judgement *judgement, const struct ip_address *address,
+                          judgement_tell *tell, void *self);
+/* What is not answered yet is taken for a timeout. */
+void judgement_give_up(struct judgement *judgement);
+bool judgement_is_complete(const struct judgement *judgement); /* both families are answered */
 /* What was said of an address that was judged before: the facts are still the same. */
 struct verdict judgement_recall(struct judgement *judgement, const struct ip_address *address);
-/* A family is answered, and each of its addresses was judged. */
-void judgement_answered(struct judgement *judgement, enum resolver_status status);
-bool judgement_is_complete(const struct judgement *judgement); /* both families are */
 
 /* Nothing may be dialled: why. */
 enum tunnel_error judgement_error(const struct judgement *judgement);
@@ -56,7 +67,8 @@ void judgement_print(struct text *out, const struct judgement *judgement);
 /* In ASCII: a rule whose name is not is `line N`. */
 void judgement_print_phrase(struct text *out, const struct judgement *judgement);
 
-/* Of a verdict that refuses. */
+/* Of a verdict that refuses; and whether an error is one that denies (and does not only ask). */
 enum tunnel_error verdict_error(const struct verdict *verdict);
+bool error_is_denial(enum tunnel_error error);
 
 #endif

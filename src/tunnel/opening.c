@@ -247,7 +247,7 @@ static bool opening_judge_name(struct tunnel *tunnel)
 
     judgement_begin(&opening->judgement, tunnel->rules->policy, &tunnel->client.address,
                     tunnel_user(tunnel), listener, &opening->authority);
-    if (opening->authority.address.family != IP_NONE)
+    if (!judgement_has_name(&opening->judgement))
         return true;
     struct verdict verdict = judgement_of_name(&opening->judgement);
     opening_note(tunnel, &verdict);
@@ -256,15 +256,16 @@ static bool opening_judge_name(struct tunnel *tunnel)
 
 /* An address of the target became known. Until it is known which one is dialled, the first that may
  * be stands for all. */
-static void opening_offer_address(struct tunnel *tunnel, const struct ip_address *address)
+static void opening_judged(void *self, const struct ip_address *address,
+                           const struct verdict *verdict)
 {
+    struct tunnel *tunnel = self;
     struct opening *opening = tunnel->opening;
-    struct verdict verdict = judgement_of_address(&opening->judgement, address);
 
-    if (verdict.action != POLICY_ALLOW)
+    if (verdict->action != POLICY_ALLOW)
         return;
     if (opening->judgement.allowed_count == 1)
-        opening_note(tunnel, &verdict);
+        opening_note(tunnel, verdict);
     dial_add(opening->dial, address);
 }
 
@@ -315,21 +316,13 @@ static bool opening_step_judging(struct tunnel *tunnel)
 
 /* ---- resolving ---- */
 
-static void opening_family_answered(struct tunnel *tunnel, enum ip_family family,
-                                    enum resolver_status status)
-{
-    judgement_answered(&tunnel->opening->judgement, status);
-    dial_family_done(tunnel->opening->dial, family);
-}
-
 static void opening_answered(struct resolver_query *query, const struct resolver_answer *answer)
 {
     struct opening *opening = container_of(query, struct opening, query);
     struct tunnel *tunnel = opening->tunnel;
 
-    for (size_t i = 0; i < answer->count; i++)
-        opening_offer_address(tunnel, &answer->addresses[i]);
-    opening_family_answered(tunnel, answer->family, answer->status);
+    judgement_of_answer(&opening->judgement, answer, opening_judged, tunnel);
+    dial_family_done(opening->dial, answer->family);
     opening_drive(tunnel);
 }
 
@@ -341,10 +334,10 @@ static bool opening_resolve(struct tunnel *tunnel)
     const struct authority *authority = &opening->authority;
 
     opening->is_asked = true;
-    if (authority->address.family != IP_NONE) {
-        opening_offer_address(tunnel, &authority->address);
-        opening_family_answered(tunnel, IP_V6, RESOLVER_OK);
-        opening_family_answered(tunnel, IP_V4, RESOLVER_OK);
+    if (!judgement_has_name(&opening->judgement)) {
+        judgement_of_literal(&opening->judgement, &authority->address, opening_judged, tunnel);
+        dial_family_done(opening->dial, IP_V6);
+        dial_family_done(opening->dial, IP_V4);
         return true;
     }
     opening->dns_began_ms = (int64_t)loop_now_ms(tunnel->env->loop);

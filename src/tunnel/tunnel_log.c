@@ -5,6 +5,7 @@
 #include "observe/counters.h"
 #include "observe/talkers.h"
 #include "policy/policy.h"
+#include "tunnel/judgement.h"
 #include "tunnel/tunnel_env.h"
 #include "tunnel/tunnel_filter.h"
 
@@ -169,12 +170,6 @@ void tunnel_visit_open(struct tunnel_env *env, const struct tunnel_filter *filte
     }
 }
 
-static bool is_policy_error(enum tunnel_error error)
-{
-    return error == TUNNEL_ERROR_DENIED || error == TUNNEL_ERROR_ADDRESS_PROHIBITED ||
-           error == TUNNEL_ERROR_LOOP;
-}
-
 /* No denial: every browser's first try ends so, and Negotiate's. */
 static bool is_question(enum tunnel_error error)
 {
@@ -191,7 +186,7 @@ static enum counter outcome_of(enum tunnel_error error)
 {
     if (is_question(error))
         return COUNTER_TUNNELS_ASKED;
-    bool is_denied = is_policy_error(error) || is_auth_failure(error) ||
+    bool is_denied = error_is_denial(error) || is_auth_failure(error) ||
                      error == TUNNEL_ERROR_AUTH_WRONG_AGAIN || error == TUNNEL_ERROR_AUTH_THROTTLED;
     return is_denied ? COUNTER_TUNNELS_DENIED : COUNTER_TUNNELS_FAILED;
 }
@@ -203,7 +198,7 @@ void tunnel_log_refused(struct tunnel *tunnel, enum tunnel_error error, const ch
     struct access_record record =
         record_of(tunnel, is_auth_failure(error) ? ACCESS_AUTH_FAILURE : ACCESS_DENY);
 
-    if (is_policy_error(error)) {
+    if (error_is_denial(error)) {
         record.verdict = policy_action_name(POLICY_DENY);
         counters_add_denied(counters, record.rule != NULL ? record.rule : "none");
     }

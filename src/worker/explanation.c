@@ -230,17 +230,15 @@ static void print_step(struct explanation *explanation, const struct verdict *ve
     print_rules(explanation, verdict);
 }
 
-static void offer_address(struct explanation *explanation, const struct ip_address *address)
+static void explanation_judged(void *self, const struct ip_address *address,
+                               const struct verdict *verdict)
 {
-    struct judgement *judgement = &explanation->judgement;
-    struct verdict verdict = judgement_of_address(judgement, address);
+    struct explanation *explanation = self;
 
     fputs("address  ", explanation->out);
     print_address(explanation->out, address);
     fputs(": ", explanation->out);
-    print_step(explanation, &verdict);
-    if (verdict.action == POLICY_ALLOW && judgement->allowed_count == 1)
-        explanation->allowed = verdict;
+    print_step(explanation, verdict);
 }
 
 /* -- the end of it */
@@ -252,7 +250,7 @@ static enum explanation_outcome print_conclusion(const struct explanation *expla
 
     if (judgement->allowed_count > 0) {
         fputs("verdict: allow (200) by rule ", out);
-        print_rule(out, &explanation->allowed);
+        print_rule(out, &judgement->allowed);
         fputc('\n', out);
         return EXPLANATION_ALLOW;
     }
@@ -293,9 +291,7 @@ static void on_answer(struct resolver_query *query, const struct resolver_answer
         print_address(out, &answer->addresses[i]);
     }
     fputc('\n', out);
-    for (size_t i = 0; i < answer->count; i++)
-        offer_address(explanation, &answer->addresses[i]);
-    judgement_answered(&explanation->judgement, answer->status);
+    judgement_of_answer(&explanation->judgement, answer, explanation_judged, explanation);
     if (judgement_is_complete(&explanation->judgement))
         conclude(explanation);
 }
@@ -416,21 +412,19 @@ void explanation_start(struct explanation *explanation, const struct question *q
     print_question(explanation, listener);
     if (!check_user(explanation)) {
         ended(explanation, EXPLANATION_ASK);
-    } else if (question->target.address.family == IP_NONE) {
+    } else if (judgement_has_name(&explanation->judgement)) {
         explain_name(explanation);
     } else {
-        offer_address(explanation, &explanation->question.target.address);
+        judgement_of_literal(&explanation->judgement, &explanation->question.target.address,
+                             explanation_judged, explanation);
         conclude(explanation);
     }
 }
 
 void explanation_end_lookup(struct explanation *explanation)
 {
-    struct judgement *judgement = &explanation->judgement;
-
     explanation_cancel(explanation);
-    while (!judgement_is_complete(judgement))
-        judgement_answered(judgement, RESOLVER_TIMEOUT);
+    judgement_give_up(&explanation->judgement);
     fputs("lookup   no further answer within `resolver timeout`\n", explanation->out);
     conclude(explanation);
 }

@@ -33,7 +33,6 @@ struct explanation {
     struct judgement judgement;
     struct resolver_query query;
     bool is_asking;
-    struct verdict allowed; /* the first */
     size_t rule_lines;
 };
 
