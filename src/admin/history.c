@@ -216,22 +216,23 @@ static void history_print_rules(FILE *out, const struct stats *now)
     fputc('}', out);
 }
 
-static void print_listeners(FILE *out, const struct ip_endpoint *listeners, size_t count)
+/* Where tunnels may be asked for. */
+static void print_listeners(FILE *out, const struct listener_set *listeners)
 {
     fputs("\"listeners\":[", out);
-    for (size_t i = 0; i < count; i++) {
+    for (size_t i = 0; i < listener_set_count(listeners, LISTENER_TUNNELS); i++) {
         char endpoint[IP_ENDPOINT_TEXT_SIZE];
         struct text text;
 
         text_init(&text, endpoint, sizeof(endpoint));
-        ip_endpoint_print(&text, &listeners[i]);
+        ip_endpoint_print(&text, &listeners->all[i].bound);
         fprintf(out, "%s\"%s\"", i > 0 ? "," : "", endpoint);
     }
     fputs("],", out);
 }
 
 char *history_print(const struct history *history, const struct stats *now,
-                    const struct ip_endpoint *listeners, size_t listener_count, size_t *ret_length)
+                    const struct listener_set *listeners, size_t *ret_length)
 {
     char *bytes = NULL;
     FILE *out = open_memstream(&bytes, ret_length);
@@ -240,7 +241,7 @@ char *history_print(const struct history *history, const struct stats *now,
         return NULL;
     fprintf(out, "{\"version\":\"" ADIT_VERSION "\",\"state\":\"%s\",\"uptime_s\":%" PRIu64 ",",
             now->state, now->uptime_s);
-    print_listeners(out, listeners, listener_count);
+    print_listeners(out, listeners);
     fprintf(out, "\"interval_s\":%d,", HISTORY_INTERVAL_MS / 1000);
     print_bounds(out);
     print_samples(out, history);

@@ -6,7 +6,7 @@
 
 #include "admin/stats.h"
 #include "base/contract.h"
-#include "base/ip_address.h"
+#include "base/listener.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -36,6 +36,6 @@ void history_add_deny(struct history *history, const char *line, size_t length);
  *  "waits_ms":[..],"columns":[..],"samples":[[..],..],"denies":[{..},..],"denied_rules":{"rule":N,..}}
  */
 char *history_print(const struct history *history, const struct stats *now,
-                    const struct ip_endpoint *listeners, size_t listener_count, size_t *ret_length);
+                    const struct listener_set *listeners, size_t *ret_length);
 
 #endif

@@ -8,7 +8,6 @@
 #include "loop/loop.h"
 #include "process/file_text.h"
 #include "process/file_watch.h"
-#include "supervisor/listeners.h"
 #include "system/say.h"
 #include "worker/explanation.h"
 #include "worker/snapshot.h"
@@ -109,34 +108,26 @@ static int explain_question(const struct question *question, const struct snapsh
     return explanation_exit_status(explain.outcome);
 }
 
-/* What a start would listen to. Returns how many there are. */
-static size_t list_listeners(const struct config *config, struct snapshot_listener *listeners)
+/* What a start would listen to. */
+static struct listener_set list_listeners(const struct config *config)
 {
-    const struct listeners_plan plan = {.endpoints = config->listeners,
-                                        .count = config->listener_count,
-                                        .also = config->has_admin ? &config->admin : NULL};
-    size_t count = 0;
+    struct listener_set listeners = config->listeners;
 
-    for (; count < config->listener_count; count++)
-        listeners[count] = (struct snapshot_listener){
-            .written = config->listeners[count], .bound = config->listeners[count], .fd = -1};
-    if (config->has_admin)
-        listeners[count++] = (struct snapshot_listener){
-            .written = config->admin, .bound = config->admin, .fd = -1, .is_admin = true};
-    for (size_t i = 0; i < count; i++)
-        listeners[i].takes_v4 = listeners_would_take_v4(&plan, &listeners[i].bound);
-    return count;
+    for (size_t i = 0; i < listeners.count; i++)
+        listeners.all[i].takes_v4 =
+            listener_set_lets_take_v4(&listeners, &listeners.all[i].written);
+    return listeners;
 }
 
 int explain_run(const struct options *options)
 {
-    struct snapshot_listener listeners[SNAPSHOT_LISTENERS_MAX];
     struct snapshot *snapshot;
     struct config *config;
 
     if (check_load(options, true, &config) < 0)
         return EXIT_FAILED;
-    int error = snapshot_create(config, listeners, list_listeners(config, listeners), &snapshot);
+    const struct listener_set listeners = list_listeners(config);
+    int error = snapshot_create(config, &listeners, &snapshot);
     if (error < 0) {
         say("no memory for the configuration");
         return EXIT_FAILED;

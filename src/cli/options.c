@@ -177,17 +177,17 @@ static const char *explain_bad_endpoint(const char *word)
 
 static int options_take_listener(struct parse *parse, const char *word)
 {
-    struct settings *settings = &parse->options->settings;
+    struct listener_set *listeners = &parse->options->settings.listeners;
     struct ip_endpoint endpoint;
 
     if (ip_endpoint_parse(word, strlen(word), &endpoint) < 0)
         return options_fail(parse->message, "-l", word, explain_bad_endpoint(word));
-    for (size_t i = 0; i < settings->listener_count; i++)
-        if (endpoint.port != 0 && ip_endpoint_equals(&endpoint, &settings->listeners[i]))
-            return options_fail(parse->message, "-l", word, " is given twice");
-    if (settings->listener_count == SETTINGS_LISTENERS_MAX)
+    if (endpoint.port != 0 && listener_set_find(listeners, LISTENER_TUNNELS, &endpoint) != NULL)
+        return options_fail(parse->message, "-l", word, " is given twice");
+    if (listener_set_count(listeners, LISTENER_TUNNELS) == LISTENERS_MAX)
         return options_fail(parse->message, "-l", word, ": more than 64 listeners");
-    settings->listeners[settings->listener_count++] = endpoint;
+    const struct listener listener = listener_of(LISTENER_TUNNELS, &endpoint);
+    listener_set_add(listeners, &listener);
     return 0;
 }
 
@@ -337,11 +337,18 @@ static int take_admin(struct parse *parse, const char *word)
 {
     struct settings *settings = &parse->options->settings;
 
+    struct ip_endpoint endpoint;
+
     settings->is_admin_off = strcmp(word, "off") == 0;
-    settings->has_admin = !settings->is_admin_off;
-    if (settings->has_admin && ip_endpoint_parse(word, strlen(word), &settings->admin) < 0)
+    listener_set_keep(&settings->listeners, LISTENER_TUNNELS); /* the last word counts */
+    if (settings->is_admin_off)
+        return 0;
+    if (ip_endpoint_parse(word, strlen(word), &endpoint) < 0)
         return options_fail(parse->message, "-a", word,
-                            ": not an address and a port; write 127.0.0.1:10801, or off");
+                            ": not an address and a port; write " LISTENER_ADMIN_DEFAULT
+                            ", or off");
+    const struct listener admin = listener_of(LISTENER_ADMIN, &endpoint);
+    listener_set_add(&settings->listeners, &admin);
     return 0;
 }
 

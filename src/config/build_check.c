@@ -16,28 +16,19 @@ static bool takes_names(enum policy_condition_kind kind)
 
 /* -- references: whether it is good; else that is said */
 
-/* Of a file without a `listen` statement. */
-static struct ip_endpoint default_listener(void)
-{
-    static const uint8_t loopback[4] = {127, 0, 0, 1};
-
-    return (struct ip_endpoint){ip_address_from_v4(loopback), 10800};
-}
-
 /* By the file, or by the command line in its place. */
 static bool is_listener(const struct config_builder *builder, const struct ip_endpoint *endpoint)
 {
-    const struct config *config = &builder->owner->config;
+    const struct listener_set *listeners = &builder->owner->config.listeners;
     const struct listener_draft *drafts = builder->listeners.items;
-    struct ip_endpoint instead = default_listener();
+    const struct listener instead = listener_default(LISTENER_TUNNELS);
 
     for (size_t i = 0; i < builder->listeners.count; i++)
-        if (ip_endpoint_equals(&drafts[i].endpoint, endpoint))
+        if (ip_endpoint_equals(&drafts[i].listener.written, endpoint))
             return true;
-    for (size_t i = 0; i < config->listener_count; i++)
-        if (ip_endpoint_equals(&config->listeners[i], endpoint))
-            return true;
-    return builder->listeners.count == 0 && ip_endpoint_equals(&instead, endpoint);
+    if (listener_set_find(listeners, LISTENER_TUNNELS, endpoint) != NULL)
+        return true;
+    return builder->listeners.count == 0 && ip_endpoint_equals(&instead.written, endpoint);
 }
 
 static bool check_listener(struct config_builder *builder, const struct reference *reference)
@@ -209,24 +200,42 @@ static void check_open_listener(struct config_builder *builder, const struct ip_
             NULL);
 }
 
-static void take_listeners(struct config_builder *builder, const struct config_overrides *overrides)
+static void take_listener(struct config_builder *builder, const struct listener *listener,
+                          const struct config_place *place)
+{
+    listener_set_add(&builder->owner->config.listeners, listener);
+    if (!ip_address_is_loopback(&listener->written.address))
+        check_open_listener(builder, &listener->written, place);
+}
+
+static void take_listeners(struct config_builder *builder, const struct listener_set *named)
+{
+    struct listener_set *listeners = &builder->owner->config.listeners;
+    const struct listener_draft *drafts = builder->listeners.items;
+    const struct listener instead = listener_default(LISTENER_TUNNELS);
+
+    size_t named_count = listener_set_count(named, LISTENER_TUNNELS);
+
+    for (size_t i = 0; i < named_count; i++)
+        take_listener(builder, &named->all[i], NULL);
+    for (size_t i = 0; i < builder->listeners.count && named_count == 0; i++)
+        take_listener(builder, &drafts[i].listener, &drafts[i].place);
+    if (listeners->count == 0)
+        listener_set_add(listeners, &instead);
+}
+
+static void take_admin(struct config_builder *builder, const struct listener_set *named,
+                       bool is_off)
 {
     struct config *config = &builder->owner->config;
-    const struct listener_draft *drafts = builder->listeners.items;
-    bool is_overridden = overrides->listener_count > 0;
+    const struct listener *named_admin = listener_set_first(named, LISTENER_ADMIN);
+    const struct listener admin =
+        named_admin != NULL ? *named_admin : listener_of(LISTENER_ADMIN, &builder->admin);
 
-    config->listener_count = is_overridden ? overrides->listener_count : builder->listeners.count;
-    REQUIRE(config->listener_count <= CONFIG_LISTENERS_MAX);
-    for (size_t i = 0; i < config->listener_count; i++) {
-        config->listeners[i] = is_overridden ? overrides->listeners[i] : drafts[i].endpoint;
-        if (!ip_address_is_loopback(&config->listeners[i].address))
-            check_open_listener(builder, &config->listeners[i],
-                                is_overridden ? NULL : &drafts[i].place);
-    }
-    if (config->listener_count > 0)
-        return;
-    config->listeners[0] = default_listener();
-    config->listener_count = 1;
+    config->is_admin_built_in =
+        builder->depth == 0 && builder->file_count == 0 && named_admin == NULL && !is_off;
+    if (named_admin != NULL || (builder->has_admin && !is_off))
+        listener_set_add(&config->listeners, &admin);
 }
 
 /* -- warnings of the whole */
@@ -310,8 +319,9 @@ static bool is_everybody(const struct config_owner *owner)
 static void check_admin_access(struct config_builder *builder, bool is_option)
 {
     const struct config *config = &builder->owner->config;
+    const struct listener *admin = listener_set_first(&config->listeners, LISTENER_ADMIN);
 
-    if (!config->has_admin || ip_address_is_loopback(&config->admin.address) ||
+    if (admin == NULL || ip_address_is_loopback(&admin->written.address) ||
         config->admin_users.value_count > 0)
         return;
     if (builder->admin_from_place.line > 0) {
@@ -339,14 +349,14 @@ static void check_admin_access(struct config_builder *builder, bool is_option)
 static void check_admin(struct config_builder *builder, bool is_option)
 {
     const struct config *config = &builder->owner->config;
+    const struct listener *admin = listener_set_first(&config->listeners, LISTENER_ADMIN);
 
-    if (!config->has_admin)
+    if (admin == NULL)
         return;
-    for (size_t i = 0; i < config->listener_count && !config->is_admin_built_in; i++)
-        if (config->admin.port != 0 && ip_endpoint_equals(&config->listeners[i], &config->admin))
-            builder_error(
-                builder, is_option ? NULL : &builder->admin_place, is_option ? "-a: " : "",
-                "the admin page needs an address of its own: clients come to this one", NULL);
+    if (!config->is_admin_built_in && admin->written.port != 0 &&
+        listener_set_find(&config->listeners, LISTENER_TUNNELS, &admin->written) != NULL)
+        builder_error(builder, is_option ? NULL : &builder->admin_place, is_option ? "-a: " : "",
+                      "the admin page needs an address of its own: clients come to this one", NULL);
     if (config->admin_users.value_count > 0 && builder->users_place.line == 0 &&
         diagnostics_error_count(builder->diagnostics) == 0)
         builder_warn(builder, &builder->admin_place,
@@ -373,26 +383,24 @@ static void check_emptiness(struct config_builder *builder)
 
 void build_finish(struct config_builder *builder, const struct config_overrides *overrides)
 {
+    static const struct listener_set nothing;
     struct config *config = &builder->owner->config;
+    const struct listener_set *named =
+        overrides->listeners != NULL ? overrides->listeners : &nothing;
+    bool is_admin_named = listener_set_first(named, LISTENER_ADMIN) != NULL;
 
     if (builder->owner->arena.is_exhausted)
         return;
     build_report_strays(builder);
     check_emptiness(builder);
-    take_listeners(builder, overrides);
+    take_listeners(builder, named);
     check_references(builder);
     config->workers = overrides->workers;
     if (overrides->control_path != NULL)
         config->control_path = overrides->control_path;
-    config->is_admin_built_in = builder->depth == 0 && builder->file_count == 0;
-    if (overrides->admin != NULL || overrides->is_admin_off) {
-        config->is_admin_built_in = false;
-        config->has_admin = overrides->admin != NULL;
-    }
-    if (overrides->admin != NULL)
-        config->admin = *overrides->admin;
-    check_admin_access(builder, overrides->admin != NULL);
-    check_admin(builder, overrides->admin != NULL);
+    take_admin(builder, named, overrides->is_admin_off);
+    check_admin_access(builder, is_admin_named);
+    check_admin(builder, is_admin_named);
     build_name_rules(builder);
     if (builder->depth == 0 && builder->file_count > 0) {
         warn_of_silence(builder);

@@ -54,19 +54,20 @@ void build_listen(struct config_builder *builder, const struct config_word *addr
     if (!parse_endpoint(builder, address, &endpoint))
         return;
     for (size_t i = 0; i < builder->listeners.count; i++)
-        if (endpoint.port != 0 && ip_endpoint_equals(&drafts[i].endpoint, &endpoint)) {
+        if (endpoint.port != 0 && ip_endpoint_equals(&drafts[i].listener.written, &endpoint)) {
             builder_error(builder, &address->place, "'", address->text, "' is listened on twice",
                           NULL);
             return;
         }
-    if (builder->listeners.count == CONFIG_LISTENERS_MAX) {
+    if (builder->listeners.count == LISTENERS_MAX) {
         builder_error(builder, &address->place, "more than 64 listeners", NULL);
         return;
     }
     struct listener_draft *listener =
         vector_push(&builder->owner->arena, &builder->listeners, sizeof(*listener));
     if (listener != NULL)
-        *listener = (struct listener_draft){endpoint, address->place};
+        *listener =
+            (struct listener_draft){listener_of(LISTENER_TUNNELS, &endpoint), address->place};
 }
 
 void build_tls(struct config_builder *builder, const struct config_place *place)
@@ -122,9 +123,9 @@ void build_admin(struct config_builder *builder, const struct config_place *plac
     if (!is_first(builder, &builder->admin_place, place, "admin", ""))
         return;
     add_admin_names(builder, &admin->names);
-    if (!parse_endpoint(builder, &admin->address, &config->admin))
+    if (!parse_endpoint(builder, &admin->address, &builder->admin))
         return;
-    config->has_admin = true;
+    builder->has_admin = true;
     if (admin->users.count > 0)
         build_values(builder, POLICY_USER, &admin->users, &config->admin_users);
     if (admin->from.count > 0)

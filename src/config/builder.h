@@ -40,6 +40,8 @@ struct config_builder {
     size_t rule_errors;                                /* how many errors there were before it */
     size_t rule_references;                            /* and references */
     struct config_place setting_places[SETTING_COUNT]; /* line 0: not set */
+    bool has_admin;
+    struct ip_endpoint admin;
     struct config_place admin_place;
     struct config_place admin_address_place;
     struct config_place admin_from_place; /* of the first of them */

@@ -234,14 +234,14 @@ static void making_add_time(struct ranges_making *making, const struct policy_va
 /* False: nobody listens there. */
 static bool add_listener(struct ranges_making *making, const struct ip_endpoint *listener)
 {
-    const struct config *config = &making->owner->config;
-    size_t i = 0;
+    const struct listener_set *listeners = &making->owner->config.listeners;
+    const struct listener *found = listener_set_find(listeners, LISTENER_TUNNELS, listener);
 
-    while (i < config->listener_count && !ip_endpoint_equals(&config->listeners[i], listener))
-        i++;
-    if (i < config->listener_count)
-        range_set_add(making->arena, making->set, point_of(i), point_of(i + 1));
-    return i < config->listener_count;
+    if (found == NULL)
+        return false;
+    uint64_t place = (uint64_t)(found - listeners->all);
+    range_set_add(making->arena, making->set, point_of(place), point_of(place + 1));
+    return true;
 }
 
 static const struct range all_addresses = {{{0, UINT64_MAX, (uint64_t)UINT32_MAX << V4_BITS}},
@@ -294,7 +294,8 @@ static struct range all_of(const struct config_owner *owner, enum policy_conditi
     case POLICY_TIME:
         return (struct range){point_of(0), point_of((uint64_t)MINUTES_OF_DAY * DAYS_OF_WEEK)};
     case POLICY_LISTENER:
-        return (struct range){point_of(0), point_of(owner->config.listener_count)};
+        return (struct range){
+            point_of(0), point_of(listener_set_count(&owner->config.listeners, LISTENER_TUNNELS))};
     default:
         return all_addresses;
     }

@@ -15,9 +15,9 @@
 #include <string.h>
 
 /* A client may reach what it could reach by itself. */
-static const char built_in[] = "listen 127.0.0.1:10800\n"
+static const char built_in[] = "listen " LISTENER_TUNNELS_DEFAULT "\n"
                                "allow from loopback to any, special as \"built-in\"\n"
-                               "admin 127.0.0.1:10801\n";
+                               "admin " LISTENER_ADMIN_DEFAULT "\n";
 
 /* `allow from CIDR to any as "--from CIDR"` */
 enum { FROM_LINE_MAX = 160 };

@@ -6,6 +6,7 @@
 
 #include "base/contract.h"
 #include "base/ip_address.h"
+#include "base/listener.h"
 #include "base/text.h"
 #include "config/diagnostics.h"
 
@@ -20,7 +21,6 @@
 #define CONFIG_FILE_MAX (16UL * 1024 * 1024)
 #define CONFIG_LIST_MAX (512UL * 1024 * 1024)
 #define CONFIG_USERS_MAX (16UL * 1024 * 1024)
-#define CONFIG_LISTENERS_MAX 64
 #define CONFIG_ADMIN_NAMES_MAX 64
 #define CONFIG_CONTROL_PATH_MAX 107 /* bytes: what a unix socket's address holds */
 #define CONFIG_RULE_NAME_MAX 63     /* bytes: a name goes into logs and answers */
@@ -43,14 +43,13 @@ struct config_reader {
 
 /* What the command line says; zeroes change nothing. */
 struct config_overrides {
-    const struct ip_endpoint *listeners; /* -l: instead of all `listen` */
-    size_t listener_count;
-    const struct ip_network *from; /* --from: for the built-in configuration only */
+    const struct listener_set *listeners; /* -l: instead of all `listen`; -a ADDR:PORT: instead of
+                                             `admin`; NULL: neither */
+    const struct ip_network *from;        /* --from: for the built-in configuration only */
     size_t from_count;
-    unsigned workers;                /* -w; 0: one per core */
-    const char *control_path;        /* -s; NULL: what `control` says, or the default */
-    const struct ip_endpoint *admin; /* -a ADDR:PORT */
-    bool is_admin_off;               /* -a off */
+    unsigned workers;         /* -w; 0: one per core */
+    const char *control_path; /* -s; NULL: what `control` says, or the default */
+    bool is_admin_off;        /* -a off */
     const char *folder; /* absolute: where a relative `path` begins; rules are then called as by an
                            adit that was given the absolute one. NULL: unknown */
 };
@@ -98,11 +97,8 @@ struct config_source {
  * config_parse was. All of it is owned by the config and const. */
 struct config {
     struct config_values values;
-    struct ip_endpoint listeners[CONFIG_LISTENERS_MAX]; /* at least one */
-    size_t listener_count;
-    bool has_admin;
+    struct listener_set listeners; /* at least one for tunnels; without sockets */
     bool is_admin_built_in; /* nobody named it: where its port is busy, there is no admin page */
-    struct ip_endpoint admin;
     struct policy_condition admin_users; /* of kind POLICY_USER; value_count 0: anybody */
     struct policy_condition admin_from;  /* of kind POLICY_FROM; value_count 0: from anywhere */
     const char *admin_names[CONFIG_ADMIN_NAMES_MAX]; /* of the page, normalised */

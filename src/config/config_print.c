@@ -196,11 +196,11 @@ static void put_condition(struct printer *printer, const struct policy_condition
 
 static void put_listeners(struct printer *printer)
 {
-    const struct config *config = printer->config;
+    const struct listener_set *listeners = &printer->config->listeners;
 
-    for (size_t i = 0; i < config->listener_count; i++) {
+    for (size_t i = 0; i < listener_set_count(listeners, LISTENER_TUNNELS); i++) {
         printer_put(printer, "listen ");
-        put_endpoint(printer, &config->listeners[i]);
+        put_endpoint(printer, &listeners->all[i].written);
         printer_put(printer, "\n");
     }
 }
@@ -208,13 +208,14 @@ static void put_listeners(struct printer *printer)
 static void put_admin(struct printer *printer)
 {
     const struct config *config = printer->config;
+    const struct listener *admin = listener_set_first(&config->listeners, LISTENER_ADMIN);
 
-    if (!config->has_admin) {
+    if (admin == NULL) {
         printer_put(printer, "admin off\n");
         return;
     }
     printer_put(printer, "admin ");
-    put_endpoint(printer, &config->admin);
+    put_endpoint(printer, &admin->written);
     if (config->admin_users.value_count > 0)
         put_condition(printer, &config->admin_users);
     if (config->admin_from.value_count > 0)

@@ -92,8 +92,9 @@ static bool goes_by(const struct config *config, const struct policy_rule_source
 
 static bool admin_goes_by(const struct config *config, const struct config_source *source)
 {
-    return config->has_admin && (condition_goes_by(config, &config->admin_users, source) ||
-                                 condition_goes_by(config, &config->admin_from, source));
+    return listener_set_first(&config->listeners, LISTENER_ADMIN) != NULL &&
+           (condition_goes_by(config, &config->admin_users, source) ||
+            condition_goes_by(config, &config->admin_from, source));
 }
 
 static void sources_add_rules(struct text *out, const struct config *config,

@@ -47,7 +47,7 @@ struct rule_draft {
 };
 
 struct listener_draft {
-    struct ip_endpoint endpoint;
+    struct listener listener;
     struct config_place place;
 };
 

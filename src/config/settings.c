@@ -12,24 +12,23 @@ void settings_init(struct settings *settings)
 
 void settings_use_default_listener(struct settings *settings)
 {
-    static const uint8_t loopback[4] = {127, 0, 0, 1};
+    const struct listener instead = listener_default(LISTENER_TUNNELS);
 
-    if (settings->listener_count > 0)
-        return;
-    settings->listeners[0].address = ip_address_from_v4(loopback);
-    settings->listeners[0].port = SETTINGS_DEFAULT_PORT;
-    settings->listener_count = 1;
+    if (listener_set_first(&settings->listeners, LISTENER_TUNNELS) == NULL)
+        listener_set_add(&settings->listeners, &instead);
 }
 
 int settings_check(const struct settings *settings, struct text *message)
 {
     if (settings->from_count > 0)
         return 0;
-    for (size_t i = 0; i < settings->listener_count; i++) {
-        if (ip_address_is_loopback(&settings->listeners[i].address))
+    for (size_t i = 0; i < settings->listeners.count; i++) {
+        const struct listener *listener = &settings->listeners.all[i];
+
+        if (listener->use != LISTENER_TUNNELS || ip_address_is_loopback(&listener->written.address))
             continue;
         text_add(message, "refusing to listen on ");
-        ip_endpoint_print(message, &settings->listeners[i]);
+        ip_endpoint_print(message, &listener->written);
         text_add(message,
                  ": that is not loopback, and nothing says who may use the proxy; add --from "
                  "10.0.0.0/8 (who may use it), or listen on 127.0.0.1");

@@ -45,7 +45,7 @@ struct listener_watch {
     struct garbage garbage;
     struct acceptor *acceptor;
     int fd; /* the caller's */
-    unsigned index;
+    unsigned slot;
     unsigned accepts;   /* of its latest turn, at most */
     uint32_t last_turn; /* of the loop, in which somebody waited */
 };
@@ -61,7 +61,7 @@ struct acceptor {
     struct list listeners;
 };
 
-static struct listener_watch *listener_of(struct list *link)
+static struct listener_watch *listener_watch_of(struct list *link)
 {
     return container_of(link, struct listener_watch, link);
 }
@@ -89,7 +89,7 @@ static void unwatch_all(struct acceptor *acceptor)
 {
     for (struct list *link = acceptor->listeners.next; link != &acceptor->listeners;
          link = link->next)
-        unwatch(listener_of(link));
+        unwatch(listener_watch_of(link));
 }
 
 /* 0 when a connection was delivered, else -errno. */
@@ -103,8 +103,7 @@ static int accept_one(struct listener_watch *listener, bool is_last_descriptor)
     if (fd < 0)
         return -errno;
     struct ip_endpoint client = socket_address_to_endpoint(&peer);
-    acceptor->owner.accepted(acceptor->owner.self, fd, &client, listener->index,
-                             is_last_descriptor);
+    acceptor->owner.accepted(acceptor->owner.self, fd, &client, listener->slot, is_last_descriptor);
     return 0;
 }
 
@@ -219,7 +218,7 @@ static int watch_all(struct acceptor *acceptor)
 {
     for (struct list *link = acceptor->listeners.next; link != &acceptor->listeners;
          link = link->next) {
-        int error = watch_one(listener_of(link));
+        int error = watch_one(listener_watch_of(link));
 
         if (error < 0) {
             unwatch_all(acceptor);
@@ -250,44 +249,45 @@ static void forget(struct listener_watch *listener)
     loop_free_later(listener->acceptor->loop, &listener->garbage, free_listener);
 }
 
-static struct listener_watch *find(const struct acceptor *acceptor, unsigned index)
+static struct listener_watch *find(const struct acceptor *acceptor, unsigned slot)
 {
     for (struct list *link = acceptor->listeners.next; link != &acceptor->listeners;
          link = link->next)
-        if (listener_of(link)->index == index)
-            return listener_of(link);
+        if (listener_watch_of(link)->slot == slot)
+            return listener_watch_of(link);
     return NULL;
 }
 
-int acceptor_add(struct acceptor *acceptor, int fd, unsigned index)
+int acceptor_add(struct acceptor *acceptor, const struct listener *listener)
 {
-    struct listener_watch *listener = calloc(1, sizeof(*listener));
+    struct listener_watch *watched = calloc(1, sizeof(*watched));
     bool is_watching = !acceptor->is_stopped && !deadline_is_set(&acceptor->pause);
 
-    if (listener == NULL)
+    if (watched == NULL)
         return -ENOMEM;
-    *listener = (struct listener_watch){
-        .watch.fd = -1, .acceptor = acceptor, .fd = fd, .index = index, .accepts = 1};
-    int error = is_watching ? watch_one(listener) : 0;
+    *watched = (struct listener_watch){.watch.fd = -1,
+                                       .acceptor = acceptor,
+                                       .fd = listener->fd,
+                                       .slot = listener->slot,
+                                       .accepts = 1};
+    int error = is_watching ? watch_one(watched) : 0;
     if (error < 0) {
-        free(listener);
+        free(watched);
         return error;
     }
-    list_append(&acceptor->listeners, &listener->link);
+    list_append(&acceptor->listeners, &watched->link);
     return 0;
 }
 
-bool acceptor_has(const struct acceptor *acceptor, unsigned index)
+bool acceptor_has(const struct acceptor *acceptor, unsigned slot)
 {
-    return find(acceptor, index) != NULL;
+    return find(acceptor, slot) != NULL;
 }
 
-int acceptor_create(struct loop *loop, const int *fds, size_t count,
-                    const struct acceptor_owner *owner, struct counters *counters,
-                    struct log_ring *log, struct acceptor **ret_acceptor)
+int acceptor_create(struct loop *loop, const struct acceptor_owner *owner,
+                    struct counters *counters, struct log_ring *log, struct acceptor **ret_acceptor)
 {
     struct acceptor *acceptor = calloc(1, sizeof(*acceptor));
-    int error = 0;
 
     if (acceptor == NULL)
         return -ENOMEM;
@@ -299,12 +299,6 @@ int acceptor_create(struct loop *loop, const int *fds, size_t count,
     list_init(&acceptor->listeners);
     deadline_init(&acceptor->pause, pause_passed);
     take_reserve(acceptor);
-    for (size_t i = 0; i < count && error == 0; i++)
-        error = acceptor_add(acceptor, fds[i], (unsigned)i);
-    if (error < 0) {
-        acceptor_destroy(acceptor);
-        return error;
-    }
     *ret_acceptor = acceptor;
     return 0;
 }
@@ -325,9 +319,9 @@ static unsigned empty_queue(struct listener_watch *listener, unsigned limit)
     return limit;
 }
 
-void acceptor_remove(struct acceptor *acceptor, unsigned index, unsigned limit)
+void acceptor_remove(struct acceptor *acceptor, unsigned slot, unsigned limit)
 {
-    struct listener_watch *listener = find(acceptor, index);
+    struct listener_watch *listener = find(acceptor, slot);
 
     if (listener == NULL)
         return;
@@ -345,14 +339,14 @@ void acceptor_stop(struct acceptor *acceptor, unsigned limit)
     unwatch_all(acceptor);
     for (struct list *link = acceptor->listeners.next; link != &acceptor->listeners;
          link = link->next)
-        limit = empty_queue(listener_of(link), limit);
+        limit = empty_queue(listener_watch_of(link), limit);
 }
 
 void acceptor_destroy(struct acceptor *acceptor)
 {
     deadline_cancel(acceptor->loop, &acceptor->pause);
     while (!list_is_empty(&acceptor->listeners))
-        forget(listener_of(acceptor->listeners.next));
+        forget(listener_watch_of(acceptor->listeners.next));
     give_reserve(acceptor);
     free(acceptor);
 }

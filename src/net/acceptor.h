@@ -9,6 +9,7 @@
 
 #include "base/contract.h"
 #include "base/ip_address.h"
+#include "base/listener.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -19,9 +20,10 @@ struct log_ring;
 struct loop;
 
 struct acceptor_owner {
-    /* Takes `fd` (non-blocking, close-on-exec). Contract: `is_last_descriptor` says that it was
-     * accepted on the reserve: refuse it and close it before returning. */
-    void (*accepted)(void *self, int fd, const struct ip_endpoint *client, unsigned listener,
+    /* Takes `fd` (non-blocking, close-on-exec), which came by the listener in `slot`. Contract:
+     * `is_last_descriptor` says that it was accepted on the reserve: refuse it and close it before
+     * returning. */
+    void (*accepted)(void *self, int fd, const struct ip_endpoint *client, unsigned slot,
                      bool is_last_descriptor);
     /* False: the next one should wait a little. NULL: it never need. */
     bool (*is_ready)(void *self);
@@ -29,16 +31,16 @@ struct acceptor_owner {
     void *self;
 };
 
-/* `fds` stay the caller's: watched here, never closed. Their places are the listeners' numbers. 0
- * or -errno. */
-int acceptor_create(struct loop *loop, const int *fds, size_t count,
-                    const struct acceptor_owner *owner, struct counters *counters,
-                    struct log_ring *log, struct acceptor **ret_acceptor) MUST_CHECK;
-/* One more, with a number that none has. 0 or -errno. */
-int acceptor_add(struct acceptor *acceptor, int fd, unsigned index) MUST_CHECK;
-bool acceptor_has(const struct acceptor *acceptor, unsigned index);
+/* Watches nothing yet. 0 or -errno. */
+int acceptor_create(struct loop *loop, const struct acceptor_owner *owner,
+                    struct counters *counters, struct log_ring *log,
+                    struct acceptor **ret_acceptor) MUST_CHECK;
+/* One more, in a slot that none has. Its descriptor stays the caller's: watched here, never closed.
+ * 0 or -errno. */
+int acceptor_add(struct acceptor *acceptor, const struct listener *listener) MUST_CHECK;
+bool acceptor_has(const struct acceptor *acceptor, unsigned slot);
 /* Accepts what still waits in its queue (at most `limit`), then stops watching it. */
-void acceptor_remove(struct acceptor *acceptor, unsigned index, unsigned limit);
+void acceptor_remove(struct acceptor *acceptor, unsigned slot, unsigned limit);
 /* Accepts what still waits in the queues (at most `limit` connections), then stops watching. */
 void acceptor_stop(struct acceptor *acceptor, unsigned limit);
 void acceptor_destroy(struct acceptor *acceptor);

@@ -7,8 +7,7 @@
 #define PROCESS_CHANNEL_H
 
 #include "base/contract.h"
-#include "base/ip_address.h"
-#include "config/settings.h"
+#include "base/listener.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -17,7 +16,8 @@
 enum channel_kind {
     CHANNEL_HOSTS, /* to the worker: /etc/hosts, open for reading; no descriptor: there is none */
     CHANNEL_RESOLV_CONF, /* to the worker: the same with /etc/resolv.conf */
-    CHANNEL_CONFIG,      /* to the worker: the bundle, the log file if there is one, listeners */
+    CHANNEL_CONFIG,      /* to the worker: the bundle, the log file if there is one, listeners: the
+                            bundle's extra bytes are their struct listener, in the same order */
     CHANNEL_LOG,         /* to the worker: the log file, opened anew */
     CHANNEL_RELOADED,    /* to the worker: a reload is over; the text: process/reload_result.h */
     CHANNEL_DRAIN,       /* to the worker: drain; the text: who sent the signal for it, if one did;
@@ -33,9 +33,9 @@ enum channel_kind {
 /* Who receives. */
 enum channel_side { CHANNEL_AT_WORKER, CHANNEL_AT_SUPERVISOR, CHANNEL_SIDE_COUNT };
 
-#define CHANNEL_FDS_MAX (2 + SETTINGS_LISTENERS_MAX + 1) /* the admin page's */
-#define CHANNEL_TEXT_MAX 32768                           /* longer texts are cut */
-#define CHANNEL_REASON_MAX 200                           /* of a text that is one printable line */
+#define CHANNEL_FDS_MAX (2 + LISTENER_SET_MAX)
+#define CHANNEL_TEXT_MAX 32768 /* longer texts are cut */
+#define CHANNEL_REASON_MAX 200 /* of a text that is one printable line */
 
 struct channel_message {
     enum channel_kind kind;
@@ -44,15 +44,6 @@ struct channel_message {
     size_t length;
     char text[CHANNEL_TEXT_MAX + 1]; /* with a NUL behind it */
     const char *problem;             /* after -EBADMSG: what it was ("descriptors, ...") */
-};
-
-/* What a bundle's extra bytes are: one per listener, in the order of the descriptors sent. */
-struct sent_listener {
-    struct ip_endpoint written;
-    struct ip_endpoint bound;
-    uint64_t id;
-    bool takes_v4; /* on [::], IPv4 as well */
-    bool is_admin; /* the last, if any */
 };
 
 /* 0 or -errno. */

@@ -4,7 +4,9 @@
  */
 #include "supervisor/configuration.h"
 
+#include "net/listener_close.h"
 #include "process/bundle.h"
+#include "supervisor/listeners.h"
 #include "supervisor/log_file.h"
 #include "worker/snapshot.h"
 
@@ -77,29 +79,12 @@ static void warn_of_control(const struct config *config, const struct configurat
                           "socket stays where it is\n");
 }
 
-static void add_extra(struct sent_listener *extra, size_t *count, const struct listeners *listeners)
-{
-    for (size_t i = 0; i < listeners->count; i++) {
-        extra[*count].written = listeners->written[i];
-        extra[*count].bound = listeners->endpoints[i];
-        extra[*count].id = listeners->ids[i];
-        extra[*count].takes_v4 = listeners->takes_v4[i];
-        ++*count;
-    }
-}
-
 static int make_bundle(struct configuration *configuration, const struct bundle_recorder *recorder,
                        struct text *message)
 {
-    struct sent_listener extra[CONFIG_LISTENERS_MAX + 1];
-    size_t count = 0;
+    const struct listener_set *listeners = &configuration->listeners;
+    int fd = bundle_create(recorder, listeners->all, listeners->count * sizeof(*listeners->all));
 
-    memset(extra, 0, sizeof(extra));
-    add_extra(extra, &count, &configuration->listeners);
-    add_extra(extra, &count, &configuration->admin);
-    if (configuration->admin.count > 0)
-        extra[count - 1].is_admin = true;
-    int fd = bundle_create(recorder, extra, count * sizeof(*extra));
     if (fd >= 0) {
         configuration->bundle_fd = fd;
         return 0;
@@ -110,47 +95,52 @@ static int make_bundle(struct configuration *configuration, const struct bundle_
     return fd;
 }
 
-static int open_listeners(struct configuration *configuration, const struct config *config,
-                          const struct configuration_opening *opening)
-{
-    const struct settings *settings = opening->settings;
-    bool is_from_file = settings->config_path != NULL && settings->listener_count == 0;
-    const struct listeners_plan plan = {.endpoints = config->listeners,
-                                        .count = config->listener_count,
-                                        .before = &opening->before->listeners,
-                                        .others = &opening->before->admin,
-                                        .also = config->has_admin ? &config->admin : NULL,
-                                        .where = is_from_file ? "in `listen`" : "with -l"};
-
-    return listeners_open(&plan, &configuration->listeners, opening->message);
-}
-
 /* The built-in one is a courtesy: somebody else's port, another adit's page, is no reason to end.
  */
 static int open_admin(struct configuration *configuration, const struct config *config,
-                      const struct configuration_opening *opening)
+                      const struct listeners_plan *plan, const struct listener *listener,
+                      struct text *message)
 {
-    const struct settings *settings = opening->settings;
-    bool is_from_file = settings->config_path != NULL && !settings->has_admin;
-    const struct listeners_plan plan = {.endpoints = &config->admin,
-                                        .count = 1,
-                                        .before = &opening->before->admin,
-                                        .others = &opening->before->listeners,
-                                        .beside = &configuration->listeners,
-                                        .where = is_from_file ? "in `admin`" : "with -a"};
     char line[ADMIN_MESSAGE_SIZE];
     struct text failure;
 
-    if (!config->has_admin)
-        return 0;
     text_init(&failure, line, sizeof(line));
-    int error = listeners_open(&plan, &configuration->admin, &failure);
+    int error = listeners_open(plan, listener, &configuration->listeners, &failure);
     if (error < 0 && config->is_admin_built_in) {
-        text_add(opening->message, "adit: warning: no admin page, since it");
-        text_add(opening->message, line + strlen("adit:"));
+        text_add(message, "adit: warning: no admin page, since it");
+        text_add(message, line + strlen("adit:"));
         return 0;
     }
-    text_add(opening->message, line);
+    text_add(message, line);
+    return error;
+}
+
+static int open_listeners(struct configuration *configuration, const struct config *config,
+                          const struct configuration_opening *opening)
+{
+    const struct listener_set *named = &opening->settings->listeners; /* by the command line */
+    bool is_from_file = opening->settings->config_path != NULL;
+    const struct listeners_plan plan = {
+        .wanted = &config->listeners,
+        .before = &opening->before->listeners,
+        .where = {
+            [LISTENER_TUNNELS] = is_from_file && listener_set_first(named, LISTENER_TUNNELS) == NULL
+                                     ? "in `listen`"
+                                     : "with -l",
+            [LISTENER_ADMIN] = is_from_file && listener_set_first(named, LISTENER_ADMIN) == NULL
+                                   ? "in `admin`"
+                                   : "with -a",
+        }};
+    int error = 0;
+
+    for (size_t i = 0; i < config->listeners.count && error == 0; i++) {
+        const struct listener *listener = &config->listeners.all[i];
+
+        if (listener->use == LISTENER_ADMIN)
+            error = open_admin(configuration, config, &plan, listener, opening->message);
+        else
+            error = listeners_open(&plan, listener, &configuration->listeners, opening->message);
+    }
     return error;
 }
 
@@ -163,8 +153,6 @@ static int open_parts(struct configuration *configuration, const struct config *
         error = take_log(configuration, config, opening->message);
     if (error == 0)
         error = open_listeners(configuration, config, opening);
-    if (error == 0)
-        error = open_admin(configuration, config, opening);
     if (error == 0)
         error = make_bundle(configuration, opening->recorder, opening->message);
     return error;
@@ -222,7 +210,7 @@ int configuration_load(struct configuration *configuration, const struct setting
 
 int configuration_send(const struct configuration *configuration, int channel_fd)
 {
-    const struct listeners *listeners = &configuration->listeners;
+    const struct listener_set *listeners = &configuration->listeners;
     int fds[CHANNEL_FDS_MAX];
     size_t count = 0;
 
@@ -230,10 +218,17 @@ int configuration_send(const struct configuration *configuration, int channel_fd
     if (configuration->log_fd >= 0)
         fds[count++] = configuration->log_fd;
     for (size_t i = 0; i < listeners->count; i++)
-        fds[count++] = listeners->fds[i];
-    if (configuration->admin.count > 0)
-        fds[count++] = configuration->admin.fds[0];
+        fds[count++] = listeners->all[i].fd;
     return channel_send_all(channel_fd, CHANNEL_CONFIG, fds, count, "", 0);
+}
+
+void configuration_stop_listening(struct configuration *configuration)
+{
+    struct listener_set kept = configuration->listeners;
+
+    listener_set_keep(&kept, LISTENER_ADMIN);
+    listener_set_close(&configuration->listeners, &kept);
+    configuration->listeners = kept;
 }
 
 int configuration_reopen_log(struct configuration *configuration)
@@ -250,8 +245,7 @@ int configuration_reopen_log(struct configuration *configuration)
 
 void configuration_drop(struct configuration *configuration, const struct configuration *kept)
 {
-    listeners_close_others(&configuration->listeners, kept != NULL ? &kept->listeners : NULL);
-    listeners_close_others(&configuration->admin, kept != NULL ? &kept->admin : NULL);
+    listener_set_close(&configuration->listeners, kept != NULL ? &kept->listeners : NULL);
     if (configuration->bundle_fd >= 0)
         close(configuration->bundle_fd);
     if (configuration->log_fd >= 0)

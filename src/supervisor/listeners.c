@@ -52,15 +52,14 @@ static void set_inherited_options(int fd)
     }
 }
 
-static int bind_and_listen(int fd, const struct ip_endpoint *endpoint, bool takes_v4,
-                           struct ip_endpoint *ret_bound)
+static int bind_and_listen(int fd, struct listener *listener)
 {
     union socket_address address;
-    socklen_t size = socket_address_from_endpoint(&address, endpoint);
+    socklen_t size = socket_address_from_endpoint(&address, &listener->written);
     int error = set_option(fd, SOL_SOCKET, SO_REUSEADDR, 1);
 
-    if (error == 0 && endpoint->address.family == IP_V6)
-        error = set_option(fd, IPPROTO_IPV6, IPV6_V6ONLY, takes_v4 ? 0 : 1);
+    if (error == 0 && listener->written.address.family == IP_V6)
+        error = set_option(fd, IPPROTO_IPV6, IPV6_V6ONLY, listener->takes_v4 ? 0 : 1);
     if (error < 0)
         return error;
     set_inherited_options(fd);
@@ -69,25 +68,27 @@ static int bind_and_listen(int fd, const struct ip_endpoint *endpoint, bool take
     size = sizeof(address);
     if (getsockname(fd, &address.any, &size) < 0)
         return -errno;
-    *ret_bound = socket_address_to_endpoint(&address);
+    listener->bound = socket_address_to_endpoint(&address);
     return 0;
 }
 
-/* The descriptor or -errno. */
-static int open_one(const struct ip_endpoint *endpoint, bool takes_v4,
-                    struct ip_endpoint *ret_bound)
+/* A socket of its own, by `written` and `takes_v4`. 0 or -errno. */
+static int open_socket(struct listener *listener)
 {
-    int family = endpoint->address.family == IP_V4 ? AF_INET : AF_INET6;
+    static uint64_t last_id;
+    int family = listener->written.address.family == IP_V4 ? AF_INET : AF_INET6;
     int fd = socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 
     if (fd < 0)
         return -errno;
-    int error = bind_and_listen(fd, endpoint, takes_v4, ret_bound);
+    int error = bind_and_listen(fd, listener);
     if (error < 0) {
         close(fd);
         return error;
     }
-    return fd;
+    listener->fd = fd;
+    listener->id = ++last_id;
+    return 0;
 }
 
 /* Where that is done is named behind it. */
@@ -108,58 +109,38 @@ static const char *advice_for(int error)
 }
 
 /* A socket of `before` that is not taken yet; two that are written 127.0.0.1:0 are two sockets. */
-static bool take_over(const struct listeners *before, const struct ip_endpoint *endpoint,
-                      struct listeners *listeners)
+static bool take_over(const struct listener_set *before, const struct listener_set *opened,
+                      struct listener *listener)
 {
     for (size_t i = 0; i < before->count; i++) {
-        bool is_taken = false;
+        const struct listener *old = &before->all[i];
 
-        for (size_t j = 0; j < listeners->count; j++)
-            is_taken |= listeners->ids[j] == before->ids[i];
-        if (is_taken || !ip_endpoint_equals(&before->written[i], endpoint))
+        if (old->use != listener->use || !ip_endpoint_equals(&old->written, &listener->written) ||
+            listener_set_find_socket(opened, old->id) != NULL)
             continue;
-        listeners->fds[listeners->count] = before->fds[i];
-        listeners->endpoints[listeners->count] = before->endpoints[i];
-        listeners->ids[listeners->count] = before->ids[i];
-        listeners->takes_v4[listeners->count] = before->takes_v4[i];
+        listener->bound = old->bound;
+        listener->takes_v4 = old->takes_v4;
+        listener->id = old->id;
+        listener->fd = old->fd;
         return true;
     }
     return false;
 }
 
-static bool is_wildcard_v6(const struct ip_endpoint *endpoint)
+static bool would_take_v4(const struct listeners_plan *plan, const struct listener_set *opened,
+                          const struct ip_endpoint *written)
 {
-    return endpoint->address.family == IP_V6 && ip_address_is_unspecified(&endpoint->address);
-}
-
-static bool wants_v4(const struct ip_endpoint *endpoints, size_t count, uint16_t port)
-{
-    for (size_t i = 0; i < count; i++)
-        if (endpoints[i].address.family == IP_V4 && endpoints[i].port == port)
-            return true;
-    return false;
-}
-
-/* Port 0 is a port of its own. */
-bool listeners_would_take_v4(const struct listeners_plan *plan, const struct ip_endpoint *endpoint)
-{
-    uint16_t port = endpoint->port;
-
-    if (!is_wildcard_v6(endpoint) || port == 0)
-        return is_wildcard_v6(endpoint);
-    return !wants_v4(plan->endpoints, plan->count, port) &&
-           !(plan->beside != NULL &&
-             wants_v4(plan->beside->endpoints, plan->beside->count, port)) &&
-           !(plan->also != NULL && wants_v4(plan->also, 1, port));
+    return listener_set_lets_take_v4(plan->wanted, written) &&
+           listener_set_lets_take_v4(opened, written);
 }
 
 /* The socket on [::] that has the endpoint's port for IPv4 already; NULL: there is none. */
-static const struct ip_endpoint *find_dual(const struct listeners *listeners,
+static const struct ip_endpoint *find_dual(const struct listener_set *set,
                                            const struct ip_endpoint *endpoint)
 {
-    for (size_t i = 0; i < listeners->count && endpoint->address.family == IP_V4; i++)
-        if (listeners->endpoints[i].port == endpoint->port && listeners->takes_v4[i])
-            return &listeners->endpoints[i];
+    for (size_t i = 0; i < set->count && endpoint->address.family == IP_V4; i++)
+        if (set->all[i].bound.port == endpoint->port && set->all[i].takes_v4)
+            return &set->all[i].bound;
     return NULL;
 }
 
@@ -170,41 +151,47 @@ static bool overlap(const struct ip_endpoint *a, const struct ip_endpoint *b)
             ip_address_is_unspecified(&b->address));
 }
 
-/* What of `listeners` is in the endpoint's way; NULL: nothing. */
-static const struct ip_endpoint *find_overlap(const struct listeners *listeners,
+/* What of `set` is in the endpoint's way; NULL: nothing. */
+static const struct ip_endpoint *find_overlap(const struct listener_set *set,
                                               const struct ip_endpoint *endpoint, bool takes_v4)
 {
-    for (size_t i = 0; i < listeners->count; i++)
-        if (overlap(&listeners->endpoints[i], endpoint) ||
-            (takes_v4 && wants_v4(&listeners->endpoints[i], 1, endpoint->port)))
-            return &listeners->endpoints[i];
+    for (size_t i = 0; i < set->count; i++) {
+        const struct ip_endpoint *bound = &set->all[i].bound;
+
+        if (overlap(bound, endpoint) ||
+            (takes_v4 && bound->address.family == IP_V4 && bound->port == endpoint->port))
+            return bound;
+    }
     return NULL;
 }
 
-/* The same among those that are to be there together. */
-static const struct ip_endpoint *find_contradiction(const struct listeners_plan *plan, size_t index)
+/* The same among those that are to be there together. The admin page makes way for the tunnels, so
+ * that it is in nobody's way. */
+static const struct ip_endpoint *find_contradiction(const struct listeners_plan *plan,
+                                                    const struct listener *listener,
+                                                    const struct listener_set *opened)
 {
-    const struct ip_endpoint *endpoint = &plan->endpoints[index];
+    for (size_t i = 0; i < plan->wanted->count; i++) {
+        const struct listener *other = &plan->wanted->all[i];
 
-    for (size_t i = 0; i < plan->count; i++)
-        if (i != index && overlap(&plan->endpoints[i], endpoint))
-            return &plan->endpoints[i];
-    return plan->beside != NULL ? find_overlap(plan->beside, endpoint, false) : NULL;
+        if (other != listener && other->use == LISTENER_TUNNELS &&
+            overlap(&other->written, &listener->written))
+            return &other->written;
+    }
+    return find_overlap(opened, &listener->written, false);
 }
 
-static void explain_failure(struct text *message, const struct listeners_plan *plan, size_t index,
+static void explain_failure(struct text *message, const struct listeners_plan *plan,
+                            const struct listener *listener, const struct listener_set *opened,
                             int error)
 {
-    const struct ip_endpoint *endpoint = &plan->endpoints[index];
-    const struct ip_endpoint *twin = find_contradiction(plan, index);
-    bool takes_v4 = listeners_would_take_v4(plan, endpoint);
+    const struct ip_endpoint *endpoint = &listener->written;
+    const char *where = plan->where[listener->use];
+    const struct ip_endpoint *twin = find_contradiction(plan, listener, opened);
+    bool takes_v4 = would_take_v4(plan, opened, endpoint);
     const struct ip_endpoint *own = find_overlap(plan->before, endpoint, takes_v4);
     const struct ip_endpoint *dual = find_dual(plan->before, endpoint);
 
-    if (own == NULL)
-        own = find_overlap(plan->others, endpoint, takes_v4);
-    if (dual == NULL)
-        dual = find_dual(plan->others, endpoint);
     text_add(message, "adit: can't listen on ");
     ip_endpoint_print(message, endpoint);
     text_add(message, ": ");
@@ -214,7 +201,7 @@ static void explain_failure(struct text *message, const struct listeners_plan *p
         text_add(message, "it is to listen on ");
         ip_endpoint_print(message, twin);
         text_add(message, " as well; choose another port ");
-        text_add(message, plan->where);
+        text_add(message, where);
         text_add(message, "\n");
         return;
     }
@@ -233,7 +220,7 @@ static void explain_failure(struct text *message, const struct listeners_plan *p
         return;
     }
     text_add(message, advice_for(error));
-    text_add(message, plan->where);
+    text_add(message, where);
     text_add(message, "\n");
 }
 
@@ -249,56 +236,24 @@ static void warn_of_v6_only(struct text *message, const struct ip_endpoint *endp
     text_add(message, " as well\n");
 }
 
-int listeners_open(const struct listeners_plan *plan, struct listeners *ret_listeners,
-                   struct text *message)
+int listeners_open(const struct listeners_plan *plan, const struct listener *listener,
+                   struct listener_set *opened, struct text *message)
 {
-    static uint64_t next_id;
-    struct listeners listeners = {.count = 0};
+    struct listener one = *listener;
+    bool takes_v4 = would_take_v4(plan, opened, &one.written);
 
-    for (size_t i = 0; i < plan->count; i++) {
-        const struct ip_endpoint *endpoint = &plan->endpoints[i];
+    if (take_over(plan->before, opened, &one)) {
+        if (takes_v4 && !one.takes_v4)
+            warn_of_v6_only(message, &one.written);
+    } else {
+        one.takes_v4 = takes_v4;
+        int error = open_socket(&one);
 
-        bool takes_v4 = listeners_would_take_v4(plan, endpoint);
-
-        if (take_over(plan->before, endpoint, &listeners)) {
-            if (takes_v4 && !listeners.takes_v4[i])
-                warn_of_v6_only(message, endpoint);
-        } else {
-            int fd = open_one(endpoint, takes_v4, &listeners.endpoints[i]);
-
-            if (fd < 0) {
-                explain_failure(message, plan, i, fd);
-                listeners_close_others(&listeners, plan->before);
-                return fd;
-            }
-            listeners.fds[i] = fd;
-            listeners.ids[i] = ++next_id;
-            listeners.takes_v4[i] = takes_v4;
+        if (error < 0) {
+            explain_failure(message, plan, listener, opened, error);
+            return error;
         }
-        listeners.written[i] = *endpoint;
-        listeners.count++;
     }
-    *ret_listeners = listeners;
+    listener_set_add(opened, &one);
     return 0;
-}
-
-static bool has_socket(const struct listeners *listeners, uint64_t id)
-{
-    for (size_t i = 0; i < listeners->count; i++)
-        if (listeners->ids[i] == id)
-            return true;
-    return false;
-}
-
-void listeners_close_others(struct listeners *listeners, const struct listeners *kept)
-{
-    for (size_t i = 0; i < listeners->count; i++)
-        if (kept == NULL || !has_socket(kept, listeners->ids[i]))
-            close(listeners->fds[i]);
-    listeners->count = 0;
-}
-
-void listeners_close(struct listeners *listeners)
-{
-    listeners_close_others(listeners, NULL);
 }

@@ -235,7 +235,7 @@ static void drain(struct supervisor *supervisor)
     if (supervisor->reload == RELOAD_SENT)
         configuration_drop(&supervisor->next, &supervisor->current);
     supervisor->reload = RELOAD_NONE;
-    listeners_close(&supervisor->current.listeners);
+    configuration_stop_listening(&supervisor->current);
     if (supervisor->worker.pid == 0) {
         end(supervisor, 0);
         return;
@@ -279,13 +279,13 @@ static void print_reachable(struct text *out, const struct ip_endpoint *bound)
 }
 
 /* When a reload has brought or moved it. */
-static void say_admin_page(const struct listeners *admin)
+static void say_admin_page(const struct listener *admin)
 {
     char name[IP_ENDPOINT_TEXT_SIZE];
     struct text text;
 
     text_init(&text, name, sizeof(name));
-    print_reachable(&text, &admin->endpoints[0]);
+    print_reachable(&text, &admin->bound);
     say("admin page on http://%s/", name);
 }
 
@@ -395,16 +395,16 @@ static void config_taken(struct supervisor *supervisor, const char *why_not)
         tell_reloaded(supervisor, false);
         return;
     }
-    const struct listeners *before = &supervisor->current.admin;
-    const struct listeners *after = &supervisor->next.admin;
-    bool is_admin_new = after->count > 0 && (before->count == 0 || before->ids[0] != after->ids[0]);
+    const struct listener *admin = listener_set_first(&supervisor->next.listeners, LISTENER_ADMIN);
+    bool is_admin_new = admin != NULL &&
+                        listener_set_find_socket(&supervisor->current.listeners, admin->id) == NULL;
     configuration_drop(&supervisor->current, &supervisor->next);
     supervisor->current = supervisor->next;
     configuration_init(&supervisor->next);
     supervisor->reload = RELOAD_RETIRING;
     tell_reloaded(supervisor, true);
     if (is_admin_new)
-        say_admin_page(&supervisor->current.admin);
+        say_admin_page(listener_set_first(&supervisor->current.listeners, LISTENER_ADMIN));
 }
 
 static void reopen_log(struct supervisor *supervisor)
@@ -429,29 +429,31 @@ static void reopen_log(struct supervisor *supervisor)
 
 static void print_start_line(const struct supervisor *supervisor)
 {
-    char names[SETTINGS_LISTENERS_MAX * (IP_ENDPOINT_TEXT_SIZE + 2)];
+    char names[LISTENERS_MAX * (IP_ENDPOINT_TEXT_SIZE + 2)];
     char example_name[IP_ENDPOINT_TEXT_SIZE];
-    char admin[IP_ENDPOINT_TEXT_SIZE + 40];
-    const struct listeners *listeners = &supervisor->current.listeners;
+    char page[IP_ENDPOINT_TEXT_SIZE + 40];
+    const struct listener_set *listeners = &supervisor->current.listeners;
+    const struct listener *first = listener_set_first(listeners, LISTENER_TUNNELS);
+    const struct listener *admin = listener_set_first(listeners, LISTENER_ADMIN);
     struct text text;
 
     text_init(&text, names, sizeof(names));
-    for (size_t i = 0; i < listeners->count; i++) {
+    for (size_t i = 0; i < listener_set_count(listeners, LISTENER_TUNNELS); i++) {
         text_add(&text, i > 0 ? ", " : "");
-        ip_endpoint_print(&text, &listeners->endpoints[i]);
+        ip_endpoint_print(&text, &listeners->all[i].bound);
     }
     text_init(&text, example_name, sizeof(example_name));
-    print_reachable(&text, &listeners->endpoints[0]);
-    text_init(&text, admin, sizeof(admin));
-    if (supervisor->current.admin.count > 0) {
+    print_reachable(&text, &first->bound);
+    text_init(&text, page, sizeof(page));
+    if (admin != NULL) {
         text_add(&text, "\nadit: admin page on http://");
-        print_reachable(&text, &supervisor->current.admin.endpoints[0]);
+        print_reachable(&text, &admin->bound);
         text_add(&text, "/");
     }
     say_plainly("adit %s listening on %s (%u worker%s); try: curl -v --http1.1 --proxy http://%s/ "
                 "https://example.com/%s",
                 ADIT_VERSION, names, supervisor->threads, supervisor->threads == 1 ? "" : "s",
-                example_name, admin);
+                example_name, page);
 }
 
 static void worker_is_ready(struct supervisor *supervisor)

@@ -243,7 +243,7 @@ static bool opening_judge_name(struct tunnel *tunnel)
     const struct tunnel_env *env = tunnel->env;
     struct opening *opening = tunnel->opening;
     const struct ip_endpoint *listener =
-        tunnel->listener < env->listener_count ? &env->listeners_written[tunnel->listener] : NULL;
+        tunnel->listener < env->listener_count ? &env->listeners[tunnel->listener].written : NULL;
 
     judgement_begin(&opening->judgement, tunnel->rules->policy, &tunnel->client.address,
                     tunnel_user(tunnel), listener, &opening->authority);

@@ -3,8 +3,8 @@
 #define TUNNEL_TUNNEL_ENV_H
 
 #include "access/limits.h"
-#include "base/ip_address.h"
 #include "base/list.h"
+#include "base/listener.h"
 #include "observe/access_log.h"
 
 #include <stdbool.h>
@@ -68,10 +68,9 @@ struct tunnel_env {
     struct room *room;     /* shared by all threads */
     struct counters *counters;
     struct log_ring *log;
-    struct event_feed *events;                   /* NULL: none */
-    struct talkers *talkers;                     /* NULL: none */
-    const struct ip_endpoint *listeners;         /* the addresses bound, by listener index */
-    const struct ip_endpoint *listeners_written; /* the same as in the configuration */
+    struct event_feed *events;        /* NULL: none */
+    struct talkers *talkers;          /* NULL: none */
+    const struct listener *listeners; /* by their slots; only what they are called counts */
     size_t listener_count;
     struct tunnel_timeouts timeouts;
     struct access_ids ids;

@@ -22,7 +22,7 @@ static struct access_record record_of(const struct tunnel *tunnel, enum access_e
         .id = tunnel->id,
         .client = tunnel->client,
         .listener =
-            tunnel->listener < env->listener_count ? &env->listeners[tunnel->listener] : NULL,
+            tunnel->listener < env->listener_count ? &env->listeners[tunnel->listener].bound : NULL,
         .http = tunnel->http,
         .user = tunnel_user(tunnel),
         .target = tunnel->target,
@@ -247,7 +247,7 @@ void tunnel_reject(struct tunnel_env *env, const struct tunnel_rejection *reject
     };
 
     if (rejection->listener < env->listener_count)
-        record.listener = &env->listeners[rejection->listener];
+        record.listener = &env->listeners[rejection->listener].bound;
     access_log_write(env->log, env->events, &record);
     counter_add(env->counters, COUNTER_REQUESTS_REFUSED, 1);
     counters_add_error(env->counters, rejection->error);

@@ -125,7 +125,7 @@ static void print_endpoint(FILE *out, const struct ip_endpoint *endpoint)
 }
 
 /* As in `listen`, and where that is. */
-static void print_listener(FILE *out, const struct snapshot_listener *listener)
+static void print_listener(FILE *out, const struct listener *listener)
 {
     print_endpoint(out, &listener->written);
     if (ip_endpoint_equals(&listener->bound, &listener->written))
@@ -148,8 +148,7 @@ static void print_policy(const struct explanation *explanation, bool is_running)
     fputc('\n', explanation->out);
 }
 
-static void print_question(const struct explanation *explanation,
-                           const struct snapshot_listener *listener)
+static void print_question(const struct explanation *explanation, const struct listener *listener)
 {
     const struct question *question = &explanation->question;
     const char *const *words = question->words;
@@ -317,23 +316,23 @@ static void explain_name(struct explanation *explanation)
 }
 
 /* NULL: adit does not listen there. `listen` may leave the port to the system. */
-static const struct snapshot_listener *find_listener(const struct explanation *explanation)
+static const struct listener *find_listener(const struct explanation *explanation)
 {
     const struct question *question = &explanation->question;
-    const struct snapshot *snapshot = explanation->snapshot;
+    const struct listener_set *listeners = &explanation->snapshot->listeners;
 
-    for (size_t i = 0; i < snapshot->listener_count; i++) {
-        const struct snapshot_listener *listener = &snapshot->listeners[i];
+    for (size_t i = 0; i < listener_set_count(listeners, LISTENER_TUNNELS); i++) {
+        const struct listener *listener = &listeners->all[i];
 
-        if (!listener->is_admin && (question->words[QUESTION_LISTENER] == NULL ||
-                                    ip_endpoint_equals(&listener->written, &question->listener) ||
-                                    ip_endpoint_equals(&listener->bound, &question->listener)))
+        if ((question->words[QUESTION_LISTENER] == NULL ||
+             ip_endpoint_equals(&listener->written, &question->listener) ||
+             ip_endpoint_equals(&listener->bound, &question->listener)))
             return listener;
     }
     return NULL;
 }
 
-static void begin(struct explanation *explanation, const struct snapshot_listener *listener)
+static void begin(struct explanation *explanation, const struct listener *listener)
 {
     const struct question *question = &explanation->question;
     const char *const *words = question->words;
@@ -375,17 +374,15 @@ static bool check_user(const struct explanation *explanation)
 
 static void fail_listener(struct explanation *explanation)
 {
-    const struct snapshot *snapshot = explanation->snapshot;
+    const struct listener_set *listeners = &explanation->snapshot->listeners;
     const char *before = "verdict: adit does not listen at ";
 
     fputs(before, explanation->out);
     print_endpoint(explanation->out, &explanation->question.listener);
     before = "; it listens at ";
-    for (size_t i = 0; i < snapshot->listener_count; i++) {
-        if (snapshot->listeners[i].is_admin)
-            continue;
+    for (size_t i = 0; i < listener_set_count(listeners, LISTENER_TUNNELS); i++) {
         fputs(before, explanation->out);
-        print_listener(explanation->out, &snapshot->listeners[i]);
+        print_listener(explanation->out, &listeners->all[i]);
         before = ", ";
     }
     fputc('\n', explanation->out);
@@ -401,7 +398,7 @@ void explanation_start(struct explanation *explanation, const struct question *q
                                         .resolver = resolver,
                                         .out = out,
                                         .ended = ended};
-    const struct snapshot_listener *listener = find_listener(explanation);
+    const struct listener *listener = find_listener(explanation);
 
     print_policy(explanation, is_running);
     if (listener == NULL) {

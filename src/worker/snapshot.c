@@ -7,16 +7,13 @@
 
 #include <errno.h>
 #include <stdlib.h>
-#include <string.h>
 
 struct config_overrides snapshot_overrides(const struct settings *settings)
 {
     return (struct config_overrides){
-        .listeners = settings->listener_count > 0 ? settings->listeners : NULL,
-        .listener_count = settings->listener_count,
+        .listeners = &settings->listeners,
         .from = settings->from,
         .from_count = settings->from_count,
-        .admin = settings->has_admin ? &settings->admin : NULL,
         .is_admin_off = settings->is_admin_off,
         .workers = settings->workers,
         .control_path = settings->control_path,
@@ -25,11 +22,11 @@ struct config_overrides snapshot_overrides(const struct settings *settings)
 
 static int compile(struct snapshot *snapshot)
 {
-    struct ip_endpoint bound[2 * SNAPSHOT_LISTENERS_MAX];
+    struct ip_endpoint bound[2 * LISTENER_SET_MAX];
     size_t count = 0;
 
-    for (size_t i = 0; i < snapshot->listener_count; i++) {
-        const struct snapshot_listener *listener = &snapshot->listeners[i];
+    for (size_t i = 0; i < snapshot->listeners.count; i++) {
+        const struct listener *listener = &snapshot->listeners.all[i];
 
         bound[count++] = listener->bound;
         if (listener->takes_v4)
@@ -61,20 +58,18 @@ static int make_users(struct snapshot *snapshot)
     return error;
 }
 
-int snapshot_create(struct config *config, const struct snapshot_listener *listeners, size_t count,
+int snapshot_create(struct config *config, const struct listener_set *listeners,
                     struct snapshot **ret_snapshot)
 {
     struct snapshot *snapshot = calloc(1, sizeof(*snapshot));
 
-    REQUIRE(count <= SNAPSHOT_LISTENERS_MAX);
     if (snapshot == NULL) {
         config_destroy(config);
         return -ENOMEM;
     }
     snapshot->holders = 1;
     snapshot->config = config;
-    memcpy(snapshot->listeners, listeners, count * sizeof(*listeners));
-    snapshot->listener_count = count;
+    snapshot->listeners = *listeners;
     int error = compile(snapshot);
     if (error == 0 && config->users_path != NULL)
         error = make_users(snapshot);

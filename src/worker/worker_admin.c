@@ -158,18 +158,10 @@ int worker_admin_create(const struct http_server_plan *plan, struct worker_admin
 
 /* -- the door */
 
-static const struct snapshot_listener *find_listener(const struct snapshot *snapshot)
-{
-    for (size_t i = 0; i < snapshot->listener_count; i++)
-        if (snapshot->listeners[i].is_admin)
-            return &snapshot->listeners[i];
-    return NULL;
-}
-
 bool worker_admin_use(struct worker_admin *admin, struct snapshot *snapshot,
                       const struct file_text *hosts)
 {
-    const struct snapshot_listener *listener = find_listener(snapshot);
+    const struct listener *listener = listener_set_first(&snapshot->listeners, LISTENER_ADMIN);
     struct snapshot *before = admin->snapshot;
     struct http_door door = {
         .fd = -1,

@@ -5,6 +5,7 @@
  * emptied, closed, and whoever asked for the reload gets the answer (CHANNEL_READY).
  */
 #include "admin/control.h"
+#include "net/listener_close.h"
 #include "observe/access_log.h"
 #include "observe/log.h"
 #include "observe/rule_names.h"
@@ -22,86 +23,75 @@
 #include <string.h>
 #include <unistd.h>
 
-/* -- listeners */
-
-/* The descriptor by which the worker knows this socket already, or -1. */
-static int config_find_listener_fd(const struct snapshot *snapshot, uint64_t id)
-{
-    for (size_t i = 0; snapshot != NULL && i < snapshot->listener_count; i++)
-        if (snapshot->listeners[i].id == id)
-            return snapshot->listeners[i].fd;
-    return -1;
-}
-
-/* The listeners of `snapshot` but for those of `kept`, which may be NULL. */
-static void config_close_listeners(const struct snapshot *snapshot, const struct snapshot *kept)
-{
-    for (size_t i = 0; i < snapshot->listener_count; i++)
-        if (config_find_listener_fd(kept, snapshot->listeners[i].id) < 0)
-            close(snapshot->listeners[i].fd);
-}
-
 /* What a reload has replaced serves nobody any more. */
 void worker_forget_before(struct worker *worker)
 {
     if (worker->before == NULL)
         return;
-    config_close_listeners(worker->before, worker->snapshot);
+    listener_set_close(&worker->before->listeners, &worker->snapshot->listeners);
     snapshot_release(worker->before);
     worker->before = NULL;
 }
 
 /* The listener's place in the table of all there ever were, or -ENOSPC. */
-static int config_find_slot(struct worker *worker, const struct sent_listener *listener)
+static int config_find_slot(struct worker *worker, const struct listener *listener)
 {
     unsigned slot = 0;
 
     while (slot < worker->slot_count &&
-           !(ip_endpoint_equals(&worker->slots_bound[slot], &listener->bound) &&
-             ip_endpoint_equals(&worker->slots_written[slot], &listener->written)))
+           !(ip_endpoint_equals(&worker->slots[slot].bound, &listener->bound) &&
+             ip_endpoint_equals(&worker->slots[slot].written, &listener->written)))
         slot++;
     if (slot == WORKER_SLOTS_MAX)
         return -ENOSPC;
     if (slot == worker->slot_count) {
         /* Behind what threads look at: they learn of it with the snapshot. */
-        worker->slots_bound[slot] = listener->bound;
-        worker->slots_written[slot] = listener->written;
+        worker->slots[slot] = *listener;
+        worker->slots[slot].fd = -1;
+        worker->slots[slot].slot = slot;
         worker->slot_count++;
     }
     return (int)slot;
 }
 
-/* The same as `configuration_send` sent; takes the descriptors that are used. */
+/* Takes the descriptor of a listener that was sent, unless this process has the socket already. */
+static int config_take_descriptor(const struct worker *worker, uint64_t id, int *fd)
+{
+    const struct listener *known = worker->snapshot != NULL
+                                       ? listener_set_find_socket(&worker->snapshot->listeners, id)
+                                       : NULL;
+    int taken = *fd;
+
+    if (known == NULL)
+        return taken;
+    close(taken);
+    *fd = -1;
+    return known->fd;
+}
+
+/* The same as `configuration_send` sent. 0 or -errno. */
 static int config_read_listeners(struct worker *worker, const struct bundle *bundle,
                                  struct channel_message *message, size_t first_fd,
-                                 struct snapshot_listener *listeners)
+                                 struct listener_set *ret_listeners)
 {
     size_t length;
-    const struct sent_listener *sent = bundle_extra(bundle, &length);
+    const struct listener *sent = bundle_extra(bundle, &length);
     size_t count = length / sizeof(*sent);
 
+    ret_listeners->count = 0;
     if (message->fd_count - first_fd != count)
         return -EMFILE;
     for (size_t i = 0; i < count; i++) {
-        int slot = config_find_slot(worker, &sent[i]);
+        struct listener listener = sent[i];
+        int slot = config_find_slot(worker, &listener);
 
         if (slot < 0)
             return slot;
-        listeners[i] = (struct snapshot_listener){.written = sent[i].written,
-                                                  .bound = sent[i].bound,
-                                                  .id = sent[i].id,
-                                                  .fd = message->fds[first_fd + i],
-                                                  .slot = (unsigned)slot,
-                                                  .takes_v4 = sent[i].takes_v4,
-                                                  .is_admin = sent[i].is_admin};
-        int known_fd = config_find_listener_fd(worker->snapshot, sent[i].id);
-        if (known_fd >= 0) {
-            close(message->fds[first_fd + i]);
-            listeners[i].fd = known_fd;
-            message->fds[first_fd + i] = -1;
-        }
+        listener.slot = (unsigned)slot;
+        listener.fd = config_take_descriptor(worker, listener.id, &message->fds[first_fd + i]);
+        listener_set_add(ret_listeners, &listener);
     }
-    return (int)count;
+    return 0;
 }
 
 const char *worker_log_name(const struct config *config)
@@ -155,7 +145,7 @@ static int config_read_snapshot(struct worker *worker, struct channel_message *m
 {
     const struct settings *settings = worker->plan->settings;
     const struct config_overrides overrides = snapshot_overrides(settings);
-    struct snapshot_listener listeners[SNAPSHOT_LISTENERS_MAX];
+    struct listener_set listeners;
     struct diagnostics *diagnostics = NULL;
     struct config *config = NULL;
     struct bundle bundle;
@@ -167,14 +157,13 @@ static int config_read_snapshot(struct worker *worker, struct channel_message *m
     diagnostics_destroy(diagnostics);
     if (error == 0) {
         size_t first = config->log_target == CONFIG_LOG_FILE ? 2 : 1;
-        int count = config_read_listeners(worker, &bundle, message, first, listeners);
 
         *ret_log_fd = first == 2 ? message->fds[1] : -1;
-        if (count >= 0)
-            error = snapshot_create(config, listeners, (size_t)count, ret_snapshot);
+        error = config_read_listeners(worker, &bundle, message, first, &listeners);
+        if (error == 0)
+            error = snapshot_create(config, &listeners, ret_snapshot);
         else
             config_destroy(config);
-        error = count < 0 ? count : error;
     }
     bundle_close(&bundle);
     return error;
@@ -257,7 +246,7 @@ void worker_take_config(struct worker *worker, struct channel_message *message)
         config_apply(worker, snapshot, log_fd);
     } else {
         if (error == 0)
-            config_close_listeners(snapshot, worker->snapshot);
+            listener_set_close(&snapshot->listeners, &worker->snapshot->listeners);
         snapshot_release(snapshot);
         worker_tell_taken(worker, config_why_not_taken(error));
     }

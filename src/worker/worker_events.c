@@ -251,32 +251,20 @@ void worker_events_keep_history(struct worker_events *events, bool is_kept)
     events_want(events);
 }
 
-/* Where tunnels may be asked for; `listeners` has CONFIG_LISTENERS_MAX of room. */
-static size_t events_read_listeners(const struct worker_events *events,
-                                    struct ip_endpoint *listeners)
-{
-    const struct snapshot *snapshot = events->worker->snapshot;
-    size_t count = 0;
-
-    for (size_t i = 0; snapshot != NULL && i < snapshot->listener_count; i++)
-        if (!snapshot->listeners[i].is_admin)
-            listeners[count++] = snapshot->listeners[i].bound;
-    return count;
-}
-
 char *worker_events_print_history(void *self, size_t *ret_length)
 {
     struct worker *worker = self;
     struct worker_events *events = worker->events;
-    struct ip_endpoint listeners[CONFIG_LISTENERS_MAX];
-    size_t count = events_read_listeners(events, listeners);
+    static const struct listener_set nowhere;
+    const struct snapshot *snapshot = worker->snapshot;
     struct stats stats;
 
     events_take(&events->more_events);
     worker_read_stats(events->worker, &stats);
     if (events->is_dozing)
         history_repeat(events->history, clock_wall_ms());
-    return history_print(events->history, &stats, listeners, count, ret_length);
+    return history_print(events->history, &stats,
+                         snapshot != NULL ? &snapshot->listeners : &nowhere, ret_length);
 }
 
 char *worker_events_print_toplists(void *self, size_t *ret_length)

@@ -4,6 +4,7 @@
  * ends): nobody would replace it then. When every thread has emptied its accept queues, the
  * listeners are closed; when every thread has ended, so does the process.
  */
+#include "net/listener_close.h"
 #include "observe/log.h"
 #include "process/file_text.h"
 #include "system/say.h"
@@ -14,7 +15,6 @@
 
 #include <errno.h>
 #include <string.h>
-#include <unistd.h>
 
 /* -- ending */
 
@@ -69,9 +69,9 @@ void worker_thread_stopped_accepting(void *self)
     /* The queues are empty. The supervisor has closed its copies: from here on, connects are
      * refused; also where only a configuration listens whose reload this drain has overtaken. */
     worker_forget_before(worker);
-    for (size_t i = 0; i < worker->snapshot->listener_count; i++)
-        if (!worker->snapshot->listeners[i].is_admin) /* it serves to the end, and says so */
-            close(worker->snapshot->listeners[i].fd);
+    struct listener_set kept = worker->snapshot->listeners;
+    listener_set_keep(&kept, LISTENER_ADMIN); /* the page serves to the end, and says so */
+    listener_set_close(&worker->snapshot->listeners, &kept);
 }
 
 void worker_thread_is_done(void *self)

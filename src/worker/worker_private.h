@@ -48,8 +48,7 @@ struct worker {
     struct file_text *files[WATCHED_FILE_COUNT]; /* NULL: not yet */
     struct snapshot *snapshot; /* what all threads go by, or are about to; NULL: none yet */
     struct snapshot *before;   /* NULL, or while a reload goes on: what it replaces */
-    struct ip_endpoint slots_bound[WORKER_SLOTS_MAX]; /* every listener there ever was */
-    struct ip_endpoint slots_written[WORKER_SLOTS_MAX];
+    struct listener slots[WORKER_SLOTS_MAX]; /* all there ever were; no descriptors in here */
     unsigned slot_count;
 
     /* What the threads share. */

@@ -252,15 +252,14 @@ static int use_rules(struct worker_thread *thread, struct thread_rules *rules)
         tunnel_rules_release(&before->rules);
     use_values(thread, &snapshot->config->values);
     use_name_servers(thread);
-    for (size_t i = 0; i < snapshot->listener_count && error == 0; i++) {
-        const struct snapshot_listener *listener = &snapshot->listeners[i];
+    size_t listener_count = listener_set_count(&snapshot->listeners, LISTENER_TUNNELS);
+    for (size_t i = 0; i < listener_count && error == 0; i++) {
+        const struct listener *listener = &snapshot->listeners.all[i];
 
-        if (listener->is_admin)
-            continue;
         if (thread->env.listener_count <= listener->slot)
             thread->env.listener_count = listener->slot + 1;
         if (!acceptor_has(thread->acceptor, listener->slot))
-            error = acceptor_add(thread->acceptor, listener->fd, listener->slot);
+            error = acceptor_add(thread->acceptor, listener);
     }
     return error;
 }
@@ -277,13 +276,13 @@ static void apply(struct worker_thread *thread, struct thread_rules *rules)
 
 static void retire(struct worker_thread *thread)
 {
-    const struct snapshot *snapshot = thread->rules->snapshot;
+    const struct listener_set *listeners = &thread->rules->snapshot->listeners;
 
     for (unsigned slot = 0; slot < thread->env.listener_count; slot++) {
         bool is_wanted = false;
 
-        for (size_t i = 0; i < snapshot->listener_count; i++)
-            is_wanted |= snapshot->listeners[i].slot == slot && !snapshot->listeners[i].is_admin;
+        for (size_t i = 0; i < listener_set_count(listeners, LISTENER_TUNNELS); i++)
+            is_wanted |= listeners->all[i].slot == slot;
         if (!is_wanted)
             acceptor_remove(thread->acceptor, slot, DRAIN_ACCEPTS_MAX);
     }
@@ -622,8 +621,7 @@ static void fill_env(struct worker_thread *thread, const struct worker_thread_pl
     env->log = plan->log;
     env->events = &thread->events;
     env->talkers = &thread->talkers;
-    env->listeners = plan->slots_bound;
-    env->listeners_written = plan->slots_written;
+    env->listeners = plan->slots;
     access_ids_init(&env->ids, plan->process_seed, plan->index);
 }
 
@@ -661,8 +659,8 @@ static int create_parts(struct worker_thread *thread, const struct worker_thread
         return error;
     error = front_create(&thread->env, &front, &thread->front);
     if (error == 0)
-        error = acceptor_create(thread->loop, NULL, 0, &owner, &thread->counters, plan->log,
-                                &thread->acceptor);
+        error =
+            acceptor_create(thread->loop, &owner, &thread->counters, plan->log, &thread->acceptor);
     return error;
 }
 

@@ -31,8 +31,8 @@ struct worker_thread_plan {
     unsigned thread_count;
     uint64_t process_seed; /* for ids: milliseconds since the epoch */
     struct snapshot *snapshot;
-    const struct ip_endpoint *slots_bound; /* of every listener there ever was, by its slot */
-    const struct ip_endpoint *slots_written;
+    const struct listener
+        *slots; /* every listener there ever was, by its slot: what it is called */
     struct auth *auth;
     struct limits *limits;
     struct dial_gate *dial_gate;

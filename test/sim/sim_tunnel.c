@@ -42,7 +42,7 @@ static struct world {
     const struct sim_scenario *scenario;
     const struct sim_plan *plan;
     uint64_t began_ms;
-    int listener;
+    struct listener listener;
     struct loop *loop;
     struct policy *policy;
     struct tunnel_rules rules;
@@ -103,14 +103,14 @@ static void target_accepted(void *self, struct sim_tcp *end)
         sim_tcp_close(end, false);
 }
 
-static void accepted(void *self, int fd, const struct ip_endpoint *client, unsigned listener,
+static void accepted(void *self, int fd, const struct ip_endpoint *client, unsigned slot,
                      bool is_last_descriptor)
 {
     if (is_last_descriptor) {
         __wrap_close(fd);
         return;
     }
-    front_accept(world.front, fd, client, listener);
+    front_accept(world.front, fd, client, slot);
 }
 
 static void begin_drain(struct deadline *deadline)
@@ -226,8 +226,7 @@ static void fill_env(void)
         .room = world.room,
         .counters = &world.counters,
         .log = sim_log_ring(),
-        .listeners = &listener_endpoint,
-        .listeners_written = &listener_endpoint,
+        .listeners = &world.listener,
         .listener_count = 1,
         .timeouts = {.dial_ms = 10000,
                      .idle_ms = 3600000,
@@ -299,8 +298,10 @@ static int create_all(void)
         error = front_create(&world.env, &timeouts, &world.front);
     }
     if (error == 0)
-        error = acceptor_create(world.loop, &world.listener, 1, &owner, &world.counters,
-                                sim_log_ring(), &world.acceptor);
+        error =
+            acceptor_create(world.loop, &owner, &world.counters, sim_log_ring(), &world.acceptor);
+    if (error == 0)
+        error = acceptor_add(world.acceptor, &world.listener);
     return error;
 }
 
@@ -340,7 +341,7 @@ static void call_client(void)
     const struct sim_scenario *scenario = world.scenario;
     const char *address = scenario->client_address ? scenario->client_address : "127.0.0.1";
 
-    sim_actor_start(&world.client, sim_dial_listener(world.listener, address, CLIENT_PORT,
+    sim_actor_start(&world.client, sim_dial_listener(world.listener.fd, address, CLIENT_PORT,
                                                      sizes_or_default(scenario->client_sizes),
                                                      sizes_or_default(scenario->product_sizes)));
 }
@@ -364,7 +365,8 @@ static void prepare(const struct sim_scenario *scenario, struct sim_verdict *ver
                                       .expects = SIM_CLIENT,
                                       .is_echo = scenario->is_echo};
     memcpy(&storage, &address, sizeof(address));
-    world.listener = sim_listen(&storage);
+    world.listener = listener_of(LISTENER_TUNNELS, &listener_endpoint);
+    world.listener.fd = sim_listen(&storage);
     deadline_init(&world.drain, begin_drain);
     deadline_init(&world.drain_over, end_drain);
     deadline_init(&world.reload, reload_now);
@@ -623,7 +625,7 @@ void sim_tunnel_run(const struct sim_scenario *scenario, const struct sim_plan *
     bool is_worth_destroying = ret_verdict->problem[0] == 0;
     if (is_worth_destroying) {
         destroy_all();
-        sim_close_fd(world.listener);
+        sim_close_fd(world.listener.fd);
         check_empty();
     }
     check_bytes();

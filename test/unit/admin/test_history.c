@@ -13,12 +13,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+static const struct listener_set nowhere;
+
 static const struct stats now = {.state = "serving", .uptime_s = 7};
 
 static void expect(const struct history *history, const char *part)
 {
     size_t length;
-    char *json = history_print(history, &now, NULL, 0, &length);
+    char *json = history_print(history, &now, &nowhere, &length);
 
     assert_non_null(json);
     assert_int_equal(strlen(json), length);
@@ -31,7 +33,7 @@ static size_t count(const struct history *history, const char *part)
 {
     size_t length;
     size_t found = 0;
-    char *json = history_print(history, &now, NULL, 0, &length);
+    char *json = history_print(history, &now, &nowhere, &length);
 
     assert_non_null(json);
     for (const char *at = strstr(json, part); at != NULL; at = strstr(at + 1, part))
@@ -167,7 +169,7 @@ static void test_rules(void **state)
     assert_int_equal(rule_names_find(rules, "never"), 1);
     stats.denied[rule_names_find(rules, "adit.conf:2")] = UINT64_MAX;
     stats.denied[RULE_NAMES_MAX] = 3;
-    char *json = history_print(history, &stats, NULL, 0, &length);
+    char *json = history_print(history, &stats, &nowhere, &length);
     assert_non_null(strstr(json, ",\"denied_rules\":{\"the \\\"rule\\\"\":2,"
                                  "\"adit.conf:2\":18446744073709551615,\"other\":3}}"));
     free(json);
@@ -189,7 +191,7 @@ static void test_a_long_rule(void **state)
     assert_non_null(rules);
     stats.rules = rules;
     stats.denied[rule_names_find(rules, name)] = 2;
-    char *json = history_print(history, &stats, NULL, 0, &length);
+    char *json = history_print(history, &stats, &nowhere, &length);
     const char *printed = strstr(json, "\"denied_rules\":{\"");
     assert_non_null(printed);
     printed += strlen("\"denied_rules\":{\"");

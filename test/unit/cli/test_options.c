@@ -45,9 +45,9 @@ static void test_nothing_runs_on_loopback(void **state)
 
     expect_ok("", &options);
     assert_int_equal(options.command, COMMAND_RUN);
-    assert_int_equal(options.settings.listener_count, 1);
+    assert_int_equal(options.settings.listeners.count, 1);
     text_init(&text, address, sizeof(address));
-    ip_endpoint_print(&text, &options.settings.listeners[0]);
+    ip_endpoint_print(&text, &options.settings.listeners.all[0].written);
     assert_string_equal(address, "127.0.0.1:10800");
     assert_int_equal(options.settings.workers, 0);
     assert_null(options.settings.control_path);
@@ -60,10 +60,10 @@ static void test_options_of_run(void **state)
 
     expect_ok("-l 127.0.0.1:0 -l[::1]:8080 -w 3 -s /run/a --from 10.0.0.0/8 --from=fd00::/8",
               &options);
-    assert_int_equal(options.settings.listener_count, 2);
-    assert_int_equal(options.settings.listeners[0].port, 0);
-    assert_int_equal(options.settings.listeners[1].port, 8080);
-    assert_int_equal(options.settings.listeners[1].address.family, IP_V6);
+    assert_int_equal(options.settings.listeners.count, 2);
+    assert_int_equal(options.settings.listeners.all[0].written.port, 0);
+    assert_int_equal(options.settings.listeners.all[1].written.port, 8080);
+    assert_int_equal(options.settings.listeners.all[1].written.address.family, IP_V6);
     assert_int_equal(options.settings.workers, 3);
     assert_string_equal(options.settings.control_path, "/run/a");
     assert_int_equal(options.settings.from_count, 2);
@@ -75,18 +75,25 @@ static void test_options_of_run(void **state)
     assert_int_equal(options.settings.from[0].prefix_length, 32);
 }
 
+static const struct listener *admin_of(const struct options *options)
+{
+    return listener_set_first(&options->settings.listeners, LISTENER_ADMIN);
+}
+
 static void test_the_admin_page(void **state)
 {
     struct options options;
 
     expect_ok("", &options);
-    assert_false(options.settings.has_admin);
+    assert_null(admin_of(&options));
     assert_false(options.settings.is_admin_off);
     expect_ok("-a [::1]:0", &options);
-    assert_true(options.settings.has_admin);
-    assert_int_equal(options.settings.admin.address.family, IP_V6);
+    assert_non_null(admin_of(&options));
+    assert_int_equal(admin_of(&options)->written.address.family, IP_V6);
+    expect_ok("-a 127.0.0.1:1 -a 127.0.0.1:2", &options);
+    assert_int_equal(admin_of(&options)->written.port, 2);
     expect_ok("-a 127.0.0.1:1 -a off", &options);
-    assert_false(options.settings.has_admin);
+    assert_null(admin_of(&options));
     assert_true(options.settings.is_admin_off);
 }
 
@@ -162,15 +169,15 @@ static void test_a_configuration(void **state)
 
     expect_ok("-c adit.conf -w 2", &options);
     assert_string_equal(options.settings.config_path, "adit.conf");
-    assert_int_equal(options.settings.listener_count, 0);
+    assert_int_equal(options.settings.listeners.count, 0);
     expect_ok("-l 127.0.0.1:0 -c adit.conf", &options);
-    assert_int_equal(options.settings.listener_count, 1);
+    assert_int_equal(options.settings.listeners.count, 1);
     expect_ok("check --print -c x", &options);
     assert_int_equal(options.command, COMMAND_CHECK);
     assert_true(options.is_print_asked);
     expect_ok("check x", &options);
     assert_string_equal(options.settings.config_path, "x");
-    assert_int_equal(options.settings.listener_count, 0);
+    assert_int_equal(options.settings.listeners.count, 0);
     expect_ok("reload -s /x", &options);
     assert_int_equal(options.command, COMMAND_RELOAD);
     expect_ok("reload -c x", &options);
@@ -376,8 +383,8 @@ static void test_too_many(void **state)
         words[i] = addresses[i];
     }
     text_init(&text, message, sizeof(message));
-    assert_int_equal(options_parse(SETTINGS_LISTENERS_MAX, words, &options, &text), 0);
-    assert_int_equal(options_parse(SETTINGS_LISTENERS_MAX + 1, words, &options, &text), -EINVAL);
+    assert_int_equal(options_parse(LISTENERS_MAX, words, &options, &text), 0);
+    assert_int_equal(options_parse(LISTENERS_MAX + 1, words, &options, &text), -EINVAL);
     for (size_t i = 0; i < SETTINGS_FROM_MAX + 1; i++)
         strcpy(addresses[i], "--from=10.0.0.0/8");
     assert_int_equal(options_parse(SETTINGS_FROM_MAX, words, &options, &text), 0);

@@ -103,6 +103,22 @@ static void add_piece(void *self, const char *bytes, size_t length)
     text_add_bytes(self, bytes, length);
 }
 
+static struct listener_set listening_at(const char *address, enum listener_use use)
+{
+    struct ip_endpoint written;
+
+    assert_int_equal(ip_endpoint_parse(address, strlen(address), &written), 0);
+    return (struct listener_set){.all = {listener_of(use, &written)}, .count = 1};
+}
+
+/* 0: there is none. */
+static uint16_t admin_port(const struct result *result)
+{
+    const struct listener *admin = listener_set_first(&result->config->listeners, LISTENER_ADMIN);
+
+    return admin != NULL ? admin->written.port : 0;
+}
+
 static void parse_files(struct result *result, const struct memory_file *files, size_t count,
                         const struct config_overrides *overrides)
 {
@@ -219,8 +235,8 @@ static void reads_values(void **state)
     if (result->error < 0)
         fail_msg("%s", result->output);
     const struct config *config = result->config;
-    assert_int_equal(config->listener_count, 2);
-    assert_int_equal(config->listeners[0].port, 3128);
+    assert_int_equal(listener_set_count(&config->listeners, LISTENER_TUNNELS), 2);
+    assert_int_equal(config->listeners.all[0].written.port, 3128);
     assert_int_equal(config->values.head_timeout_ms, 1500);
     assert_int_equal(config->values.idle_timeout_ms, 5400000);
     assert_int_equal(config->values.dial_timeout_ms, 10000);
@@ -352,7 +368,7 @@ static void has_a_configuration_built_in(void **state)
 {
     struct result *result = calloc(1, sizeof(*result));
     struct ip_network from;
-    struct ip_endpoint listener;
+    const struct listener_set named = listening_at("0.0.0.0:1", LISTENER_TUNNELS);
     struct config_overrides overrides = {.from = &from, .from_count = 1};
 
     parse_files(result, NULL, 0, NULL);
@@ -360,20 +376,17 @@ static void has_a_configuration_built_in(void **state)
     assert_string_equal(result->output, "");
     assert_int_equal(result->config->policy.rule_count, 1);
     assert_string_equal(result->config->policy.rules[0].name, "built-in");
-    assert_int_equal(result->config->listeners[0].port, 10800);
-    assert_true(result->config->has_admin);
+    assert_int_equal(result->config->listeners.all[0].written.port, 10800);
     assert_true(result->config->is_admin_built_in);
-    assert_int_equal(result->config->admin.port, 10801);
+    assert_int_equal(admin_port(result), 10801);
     config_destroy(result->config);
 
     assert_int_equal(ip_network_parse("10.0.0.0/8", 10, &from), 0);
-    assert_int_equal(ip_endpoint_parse("0.0.0.0:1", 9, &listener), 0);
-    overrides.listeners = &listener;
-    overrides.listener_count = 1;
+    overrides.listeners = &named;
     parse_files(result, NULL, 0, &overrides);
     assert_int_equal(result->error, 0);
-    assert_int_equal(result->config->listener_count, 1);
-    assert_int_equal(result->config->listeners[0].port, 1);
+    assert_int_equal(listener_set_count(&result->config->listeners, LISTENER_TUNNELS), 1);
+    assert_int_equal(result->config->listeners.all[0].written.port, 1);
     assert_int_equal(result->config->policy.rule_count, 2);
     assert_string_equal(result->config->policy.rules[1].name, "--from 10.0.0.0/8");
     destroy(result);
@@ -383,25 +396,23 @@ static void has_the_admin_page_where_the_command_line_says(void **state)
 {
     struct result *result = calloc(1, sizeof(*result));
     const struct memory_file file = {"/a.conf", "admin 127.0.0.1:7\nallow from loopback\n", 0, 0};
-    struct ip_endpoint admin;
-    struct ip_endpoint built_in_page;
-    const struct config_overrides named = {.admin = &admin};
+    struct listener_set admin = listening_at("127.0.0.1:8", LISTENER_ADMIN);
+    const struct listener_set built_in_page = listening_at("127.0.0.1:10801", LISTENER_TUNNELS);
+    const struct config_overrides named = {.listeners = &admin};
     const struct config_overrides off = {.is_admin_off = true};
 
-    assert_int_equal(ip_endpoint_parse("127.0.0.1:8", 11, &admin), 0);
     for (size_t file_count = 0; file_count < 2; file_count++) {
         parse_files(result, &file, file_count, &named);
         assert_int_equal(result->error, 0);
-        assert_true(result->config->has_admin);
         assert_false(result->config->is_admin_built_in);
-        assert_int_equal(result->config->admin.port, 8);
+        assert_int_equal(admin_port(result), 8);
         config_destroy(result->config);
         parse_files(result, &file, file_count, &off);
         assert_int_equal(result->error, 0);
-        assert_false(result->config->has_admin);
+        assert_int_equal(admin_port(result), 0);
         config_destroy(result->config);
     }
-    assert_int_equal(ip_endpoint_parse("192.0.2.1:8", 11, &admin), 0);
+    admin = listening_at("192.0.2.1:8", LISTENER_ADMIN);
     parse_files(result, NULL, 0, &named);
     assert_int_equal(result->error, -EINVAL);
     assert_non_null(strstr(result->output, "-a: the admin page beyond loopback needs a password"));
@@ -410,13 +421,12 @@ static void has_the_admin_page_where_the_command_line_says(void **state)
     parse_files(result, &open, 1, &named);
     assert_int_equal(result->error, -EINVAL);
     assert_non_null(strstr(result->output, "/a.conf:1:24: error: the admin page beyond loopback"));
-    assert_int_equal(ip_endpoint_parse("127.0.0.1:10800", 15, &admin), 0);
+    admin = listening_at("127.0.0.1:10800", LISTENER_ADMIN);
     parse_files(result, NULL, 0, &named);
     assert_int_equal(result->error, -EINVAL);
     assert_non_null(
         strstr(result->output, "error: -a: the admin page needs an address of its own"));
-    const struct config_overrides elsewhere = {.listeners = &built_in_page, .listener_count = 1};
-    assert_int_equal(ip_endpoint_parse("127.0.0.1:10801", 15, &built_in_page), 0);
+    const struct config_overrides elsewhere = {.listeners = &built_in_page};
     parse_files(result, NULL, 0, &elsewhere);
     assert_int_equal(result->error, 0);
     assert_true(result->config->is_admin_built_in);
@@ -427,11 +437,10 @@ static void has_the_admin_page_where_the_command_line_says(void **state)
 static void refuses_an_open_listener_of_the_command_line(void **state)
 {
     struct result *result = calloc(1, sizeof(*result));
-    struct ip_endpoint listener;
-    struct config_overrides overrides = {.listeners = &listener, .listener_count = 1};
+    const struct listener_set named = listening_at("192.0.2.1:1", LISTENER_TUNNELS);
+    struct config_overrides overrides = {.listeners = &named};
     struct memory_file file = {"/a.conf", "allow to a.example port 443\n", 0, 0};
 
-    assert_int_equal(ip_endpoint_parse("192.0.2.1:1", 11, &listener), 0);
     parse_files(result, &file, 1, &overrides);
     assert_int_equal(result->error, -EINVAL);
     assert_non_null(strstr(result->output, "refusing to listen on 192.0.2.1:1"));

@@ -38,7 +38,7 @@ struct fixture {
     size_t ready_for; /* connections that were accepted */
 };
 
-static void accepted(void *self, int fd, const struct ip_endpoint *client, unsigned listener,
+static void accepted(void *self, int fd, const struct ip_endpoint *client, unsigned slot,
                      bool is_last_descriptor)
 {
     struct fixture *fixture = self;
@@ -47,7 +47,7 @@ static void accepted(void *self, int fd, const struct ip_endpoint *client, unsig
     assert_true(client->port != 0);
     assert_true(fcntl(fd, F_GETFL) & O_NONBLOCK);
     assert_true(fcntl(fd, F_GETFD) & FD_CLOEXEC);
-    fixture->last_listener = listener;
+    fixture->last_listener = slot;
     if (is_last_descriptor) {
         fixture->last_count++;
         close(fd);
@@ -105,8 +105,14 @@ static int set_up(void **state)
     const struct acceptor_owner owner = {
         .accepted = accepted, .is_ready = is_ready, .self = fixture};
     *state = fixture;
-    return acceptor_create(fixture->loop, fixture->listeners, LISTENERS, &owner, &fixture->counters,
-                           log_ring_at(fixture->log, 0), &fixture->acceptor);
+    int error = acceptor_create(fixture->loop, &owner, &fixture->counters,
+                                log_ring_at(fixture->log, 0), &fixture->acceptor);
+    for (unsigned i = 0; i < LISTENERS && error == 0; i++) {
+        const struct listener listener = {.fd = fixture->listeners[i], .slot = i};
+
+        error = acceptor_add(fixture->acceptor, &listener);
+    }
+    return error;
 }
 
 static int tear_down(void **state)

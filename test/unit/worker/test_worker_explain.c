@@ -62,18 +62,18 @@ static struct file_text *text_of(const char *bytes)
 
 static struct snapshot *make_snapshot(uint64_t dns_timeout_ms)
 {
-    const struct config_overrides overrides = {.listener_count = 0};
+    const struct config_overrides overrides = {.listeners = NULL};
     struct diagnostics *diagnostics = NULL;
-    struct snapshot_listener listeners[1];
+    struct listener_set listeners;
     struct snapshot *snapshot;
     struct config *config;
 
     assert_int_equal(config_parse(NULL, NULL, &overrides, &config, &diagnostics), 0);
     diagnostics_destroy(diagnostics);
-    listeners[0] = (struct snapshot_listener){
-        .written = config->listeners[0], .bound = config->listeners[0], .fd = -1};
+    listeners = config->listeners;
+    listener_set_keep(&listeners, LISTENER_TUNNELS);
     config->values.dns_timeout_ms = dns_timeout_ms;
-    assert_int_equal(snapshot_create(config, listeners, 1, &snapshot), 0);
+    assert_int_equal(snapshot_create(config, &listeners, &snapshot), 0);
     return snapshot;
 }
 

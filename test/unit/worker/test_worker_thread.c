@@ -62,15 +62,15 @@ static void ignore(void *self)
 
 static struct snapshot *make_snapshot(void)
 {
-    const struct config_overrides overrides = {.listener_count = 0};
+    const struct config_overrides overrides = {.listeners = NULL};
     struct diagnostics *diagnostics = NULL;
     struct snapshot *snapshot;
-    struct snapshot_listener none[1];
+    const struct listener_set none = {.count = 0};
     struct config *config;
 
     assert_int_equal(config_parse(NULL, NULL, &overrides, &config, &diagnostics), 0);
     diagnostics_destroy(diagnostics);
-    assert_int_equal(snapshot_create(config, none, 0, &snapshot), 0);
+    assert_int_equal(snapshot_create(config, &none, &snapshot), 0);
     return snapshot;
 }
 
