@@ -8,6 +8,7 @@
  */
 #include "admin/http_private.h"
 #include "admin/reload_report.h"
+#include "net/tcp_stream.h"
 #include "observe/log.h"
 #include "virtual_loop.h"
 
@@ -363,8 +364,9 @@ static void begin(unsigned choices)
     static const char *const names[] = {"machine"};
     static const struct ip_endpoint client = {.address = {.family = IP_V4, .bytes = {127, 0, 0, 1}},
                                               .port = 5000};
-    int fds[2];
     const int bytes = KERNEL_BYTES;
+    struct stream *stream;
+    int fds[2];
 
     memset(&world, 0, sizeof(world));
     virtual_loop_reset();
@@ -384,7 +386,8 @@ static void begin(unsigned choices)
     CHECK(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, fds) == 0);
     CHECK(setsockopt(fds[0], SOL_SOCKET, SO_SNDBUF, &bytes, sizeof(bytes)) == 0);
     world.peer = fds[1];
-    CHECK(http_conn_open(&world.server, fds[0], &client) == 0);
+    CHECK(tcp_stream_create(NULL, fds[0], STREAM_WRITABLE, &stream) == 0);
+    CHECK(http_conn_open(&world.server, stream, &client) == 0);
 }
 
 /* The world helps no more than it must: it takes nothing, and time passes. */
@@ -398,7 +401,7 @@ static void let_end(void)
     virtual_loop_pass_time(HTTP_WAIT_MS);
     virtual_loop_pass_time(HTTP_EXPLAIN_MS - HTTP_WAIT_MS);
     virtual_loop_pass_time(HTTP_ANSWER_MS);
-    virtual_loop_pass_time(HTTP_LINGER_MS);
+    virtual_loop_pass_time(LINGER_MOST_MS);
     CHECK(world.server.connection_count == 0 && world.server.held == 0);
     virtual_loop_pass_time(1000);
     check_state();

@@ -12,6 +12,7 @@
 #include "admin/views.h"
 #include "config/settings.h"
 #include "loop/loop.h"
+#include "net/acceptor.h"
 
 #include <errno.h>
 #include <stdbool.h>
@@ -28,16 +29,13 @@ enum {
     RELOAD_PATIENCE_MS = 60000,                    /* a list of a million names takes seconds */
     EXPLAIN_PATIENCE_MS = VIEWS_EXPLAIN_MS + 5000, /* it ends by itself before that */
     RELOAD_ANSWER_SIZE = 64 * 1024,
-    ACCEPTS_PER_TURN = 32,
-    RETRY_MS = 100,
 };
 
 enum client_state { CLIENT_READING, CLIENT_WAITING, CLIENT_WRITING, CLIENT_CLOSED };
 
 struct control {
     struct loop *loop;
-    struct watch listener; /* edge-triggered; the descriptor is the owner's */
-    struct deadline retry; /* out of descriptors, or more waited than a turn takes */
+    struct acceptor *acceptor;
     struct list clients;
     size_t client_count;
     const struct views *views;
@@ -384,7 +382,7 @@ static int open_client(struct control *control, int fd)
 
 /* Whoever connects and says nothing must not keep others away, nor who does not read his answer:
  * there is no place for another one behind it. */
-static void make_room(struct control *control)
+static void control_make_room(struct control *control)
 {
     if (control->client_count < CLIENTS_MAX)
         return;
@@ -396,37 +394,25 @@ static void make_room(struct control *control)
         refuse(oldest, "too many control clients; try again");
 }
 
-static void accept_clients(struct control *control)
+static void control_accepted(void *self, int fd, const struct ip_endpoint *client,
+                             unsigned listener, bool is_last_descriptor)
 {
-    for (int i = 0; i < ACCEPTS_PER_TURN; i++) {
-        int fd = accept4(control->listener.fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    struct control *control = self;
 
-        if (fd < 0 && errno == EAGAIN)
-            return;
-        if (fd < 0)
-            break;
-        make_room(control);
-        if (open_client(control, fd) < 0)
-            close(fd);
-    }
-    deadline_set(control->loop, &control->retry, loop_now_ms(control->loop) + RETRY_MS);
-}
-
-static void clients_wait(struct watch *watch, uint32_t events)
-{
-    (void)events;
-    accept_clients(container_of(watch, struct control, listener));
-}
-
-static void retry_passed(struct deadline *deadline)
-{
-    accept_clients(container_of(deadline, struct control, retry));
+    (void)client;
+    (void)listener;
+    (void)is_last_descriptor;
+    control_make_room(control);
+    if (open_client(control, fd) < 0)
+        close(fd);
 }
 
 int control_create(struct loop *loop, int fd, const struct views *views,
                    const struct control_owner *owner, struct control **ret_control)
 {
     struct control *control = calloc(1, sizeof(*control));
+    const struct acceptor_owner acceptor = {.accepted = control_accepted, .self = control};
+    const struct listener listener = {.fd = fd}; /* the only one */
 
     if (control == NULL)
         return -ENOMEM;
@@ -434,8 +420,12 @@ int control_create(struct loop *loop, int fd, const struct views *views,
     control->views = views;
     control->owner = *owner;
     list_init(&control->clients);
-    deadline_init(&control->retry, retry_passed);
-    int error = watch_open(loop, &control->listener, fd, clients_wait);
+    int error = acceptor_create(loop, &acceptor, NULL, NULL, &control->acceptor);
+    if (error == 0) {
+        error = acceptor_add(control->acceptor, &listener);
+        if (error < 0)
+            acceptor_destroy(control->acceptor);
+    }
     if (error < 0) {
         free(control);
         return error;
@@ -482,7 +472,6 @@ void control_destroy(struct control *control)
 {
     while (!list_is_empty(&control->clients))
         close_client(container_of(control->clients.next, struct control_client, link));
-    deadline_cancel(control->loop, &control->retry);
-    watch_take_fd(control->loop, &control->listener);
+    acceptor_destroy(control->acceptor);
     free(control);
 }

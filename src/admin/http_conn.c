@@ -11,8 +11,6 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/epoll.h>
-#include <sys/socket.h>
 
 enum { HEAD_SIZE = 2048, WHY_SIZE = 1024, DISCARD_READS = 16 };
 
@@ -24,13 +22,13 @@ void http_conn_set_patience(struct http_conn *conn, uint64_t ms)
 }
 
 /* Nothing of the head is needed any more, and it may hold a password. */
-static void head_wipe(struct http_conn *conn)
+static void http_conn_wipe_head(struct http_conn *conn)
 {
     explicit_bzero(conn->head, conn->length);
     conn->length = 0;
 }
 
-static void conn_free(struct garbage *garbage)
+static void http_conn_free(struct garbage *garbage)
 {
     struct http_conn *conn = container_of(garbage, struct http_conn, garbage);
 
@@ -51,34 +49,37 @@ void http_conn_close(struct http_conn *conn)
     if (conn->state == HTTP_STREAMING)
         http_events_stop(conn);
     conn->state = HTTP_CLOSED;
-    head_wipe(conn);
+    http_conn_wipe_head(conn);
     server->held -= conn->output_size;
     server->connection_count--;
     list_remove(&conn->link);
     deadline_cancel(server->loop, &conn->deadline);
-    watch_close(&conn->watch);
-    loop_free_later(server->loop, &conn->garbage, conn_free);
+    linger_cancel(&conn->lingering);
+    stream_close(conn->stream, false);
+    loop_free_later(server->loop, &conn->garbage, http_conn_free);
 }
 
 /* ---- answering ---- */
 
 bool http_conn_send(struct http_conn *conn)
 {
-    while (conn->output_start < conn->output_end) {
-        ssize_t count = send(conn->watch.fd, conn->output + conn->output_start,
-                             conn->output_end - conn->output_start, MSG_NOSIGNAL);
+    while (conn->output_start < conn->output_end && (conn->stream->ready & STREAM_WRITABLE)) {
+        ssize_t count = stream_write(conn->stream, conn->output + conn->output_start,
+                                     conn->output_end - conn->output_start);
 
-        if (count < 0 && errno == EAGAIN)
-            return true;
-        if (count < 0 && errno != EINTR)
-            return false;
-        if (count > 0)
-            conn->output_start += (size_t)count;
+        if (count < 0)
+            return count == -EAGAIN;
+        conn->output_start += (size_t)count;
     }
     return true;
 }
 
-static void write_answer(struct http_conn *conn)
+static void http_conn_lingered(struct lingering *lingering)
+{
+    http_conn_close(container_of(lingering, struct http_conn, lingering));
+}
+
+static void http_conn_write(struct http_conn *conn)
 {
     if (!http_conn_send(conn)) {
         http_conn_close(conn);
@@ -87,10 +88,8 @@ static void write_answer(struct http_conn *conn)
     if (conn->output_start < conn->output_end)
         return;
     conn->state = HTTP_LINGERING;
-    if (shutdown(conn->watch.fd, SHUT_WR) < 0)
-        http_conn_close(conn);
-    else
-        http_conn_set_patience(conn, HTTP_LINGER_MS);
+    deadline_cancel(conn->server->loop, &conn->deadline);
+    linger_begin(&conn->lingering, conn->server->loop, conn->stream, http_conn_lingered);
 }
 
 /* Room for an answer. False: there is none, and the connection is closed. */
@@ -130,8 +129,8 @@ static void add_head(struct http_conn *conn, const struct http1_answer *answer)
     conn->output_end = text.length;
 }
 
-static void answer_parts(struct http_conn *conn, const struct http1_answer *answer,
-                         const char *const parts[], const size_t lengths[], size_t count)
+static void http_conn_answer_parts(struct http_conn *conn, const struct http1_answer *answer,
+                                   const char *const parts[], const size_t lengths[], size_t count)
 {
     struct http1_answer whole = *answer;
 
@@ -146,9 +145,10 @@ static void answer_parts(struct http_conn *conn, const struct http1_answer *answ
         conn->output_end += lengths[i];
     }
     conn->state = HTTP_WRITING;
-    head_wipe(conn);
+    http_conn_wipe_head(conn);
+    stream_want(conn->stream, STREAM_WRITABLE);
     http_conn_set_patience(conn, HTTP_ANSWER_MS);
-    write_answer(conn);
+    http_conn_write(conn);
 }
 
 void http_conn_answer(struct http_conn *conn, unsigned status, const char *content_type,
@@ -158,7 +158,7 @@ void http_conn_answer(struct http_conn *conn, unsigned status, const char *conte
     const struct http1_answer answer = {
         .status = status, .content_type = content_type, .fields = fields};
 
-    answer_parts(conn, &answer, parts, lengths, count);
+    http_conn_answer_parts(conn, &answer, parts, lengths, count);
 }
 
 bool http_conn_begin_stream(struct http_conn *conn, const char *content_type, size_t size)
@@ -169,7 +169,8 @@ bool http_conn_begin_stream(struct http_conn *conn, const char *content_type, si
         return false;
     add_head(conn, &answer);
     conn->state = HTTP_STREAMING;
-    head_wipe(conn);
+    http_conn_wipe_head(conn);
+    stream_want(conn->stream, STREAM_READABLE | STREAM_WRITABLE);
     deadline_cancel(conn->server->loop, &conn->deadline);
     return true;
 }
@@ -217,7 +218,7 @@ void http_conn_refuse(struct http_conn *conn, unsigned status, const char *field
         text_add(&text, why);
         text_add(&text, "\n");
     }
-    answer_parts(conn, &answer, &start, &text.length, 1);
+    http_conn_answer_parts(conn, &answer, &start, &text.length, 1);
 }
 
 /* ---- reading ---- */
@@ -250,18 +251,18 @@ static void head_ended(struct http_conn *conn, size_t length)
         http_login(conn);
 }
 
-static void read_head(struct http_conn *conn)
+static void http_conn_read_head(struct http_conn *conn)
 {
     enum http1_result result = HTTP1_MORE;
     size_t head_length;
 
     while (result == HTTP1_MORE) {
+        if (!(conn->stream->ready & STREAM_READABLE))
+            return;
         ssize_t count =
-            recv(conn->watch.fd, conn->head + conn->length, sizeof(conn->head) - conn->length, 0);
+            stream_read(conn->stream, conn->head + conn->length, sizeof(conn->head) - conn->length);
 
-        if (count < 0 && errno == EINTR)
-            continue;
-        if (count < 0 && errno == EAGAIN)
+        if (count == -EAGAIN)
             return;
         if (count <= 0) {
             http_conn_close(conn);
@@ -270,50 +271,49 @@ static void read_head(struct http_conn *conn)
         conn->length += (size_t)count;
         result = http1_scan(&conn->scan, conn->head, conn->length, &head_length);
     }
+    stream_want(conn->stream, 0);
     if (result == HTTP1_OK)
         head_ended(conn, head_length);
     else
         refuse_head(conn, result, conn->scan.problem);
 }
 
-/* The peer's end or an error closes; a flood waits for the deadline unread. */
-static void discard(struct http_conn *conn)
+/* What who watches events says. His end or an error closes; a flood goes on with the next event. */
+static void http_conn_discard(struct http_conn *conn)
 {
     char scratch[4096];
 
-    for (int i = 0; i < DISCARD_READS; i++) {
-        ssize_t count = recv(conn->watch.fd, scratch, sizeof(scratch), 0);
+    for (int i = 0; i < DISCARD_READS && (conn->stream->ready & STREAM_READABLE); i++) {
+        ssize_t count = stream_read(conn->stream, scratch, sizeof(scratch));
 
-        if (count > 0)
-            explicit_bzero(scratch, (size_t)count);
-        if (count < 0 && (errno == EAGAIN || errno == EINTR))
+        if (count == -EAGAIN)
             return;
         if (count <= 0) {
             http_conn_close(conn);
             return;
         }
+        explicit_bzero(scratch, (size_t)count);
     }
 }
 
-static void ready(struct watch *watch, uint32_t events)
+static void http_conn_ready(struct stream *stream, void *observer)
 {
-    struct http_conn *conn = container_of(watch, struct http_conn, watch);
+    struct http_conn *conn = observer;
 
-    if (conn->state != HTTP_READING && events & (EPOLLERR | EPOLLHUP)) {
+    if (conn->state == HTTP_READING) {
+        http_conn_read_head(conn);
+    } else if (stream->ready & STREAM_BROKEN) {
         http_conn_close(conn);
-        return;
-    }
-    if (conn->state == HTTP_READING)
-        read_head(conn);
-    else if (conn->state == HTTP_WRITING)
-        write_answer(conn);
-    else if (conn->state == HTTP_STREAMING)
+    } else if (conn->state == HTTP_WRITING) {
+        http_conn_write(conn);
+    } else if (conn->state == HTTP_STREAMING) {
         http_events_ready(conn);
-    if (conn->state == HTTP_LINGERING || (conn->state == HTTP_STREAMING && events & EPOLLIN))
-        discard(conn);
+        if (conn->state == HTTP_STREAMING)
+            http_conn_discard(conn);
+    }
 }
 
-static void patience_passed(struct deadline *deadline)
+static void http_conn_patience_passed(struct deadline *deadline)
 {
     struct http_conn *conn = container_of(deadline, struct http_conn, deadline);
 
@@ -327,22 +327,21 @@ static void patience_passed(struct deadline *deadline)
     }
 }
 
-int http_conn_open(struct http_server *server, int fd, const struct ip_endpoint *client)
+int http_conn_open(struct http_server *server, struct stream *stream,
+                   const struct ip_endpoint *client)
 {
     struct http_conn *conn = calloc(1, sizeof(*conn));
 
     if (conn == NULL)
         return -ENOMEM;
     conn->server = server;
+    conn->stream = stream;
     conn->client = *client;
     conn->scan.is_of_page = true;
-    deadline_init(&conn->deadline, patience_passed);
+    deadline_init(&conn->deadline, http_conn_patience_passed);
     list_init(&conn->query.link);
-    int error = watch_open(server->loop, &conn->watch, fd, ready);
-    if (error < 0) {
-        free(conn);
-        return error;
-    }
+    stream_observe(stream, http_conn_ready, conn);
+    stream_want(stream, STREAM_READABLE);
     list_append(&server->connections, &conn->link);
     server->connection_count++;
     http_conn_set_patience(conn, HTTP_HEAD_MS);

@@ -11,7 +11,6 @@
 #include "system/clock.h"
 
 #include <string.h>
-#include <sys/socket.h>
 
 enum { STATUS_SIZE = 2048 + ESCAPE_MAX * RELOAD_ERROR_SIZE, SECOND_MS = 1000 };
 
@@ -174,15 +173,6 @@ static void happened(struct event_subscriber *subscriber, enum access_event even
     flush(conn);
 }
 
-/* The kernel would keep megabytes for a slow reader, minutes of stale events. */
-static void bound_kernel_buffer(struct http_conn *conn)
-{
-    const int bytes = HTTP_STREAM_BYTES;
-    int ignored = setsockopt(conn->watch.fd, SOL_SOCKET, SO_SNDBUF, &bytes, sizeof(bytes));
-
-    (void)ignored;
-}
-
 void http_events_start(struct http_conn *conn)
 {
     struct http_server *server = conn->server;
@@ -196,7 +186,7 @@ void http_events_start(struct http_conn *conn)
     }
     if (!http_conn_begin_stream(conn, "text/event-stream", HTTP_STREAM_BYTES))
         return;
-    bound_kernel_buffer(conn);
+    stream_bound_queue(conn->stream, HTTP_STREAM_BYTES); /* more would be minutes of stale events */
     text_init(&text, status, sizeof(status));
     print_status(server, &text);
     append(conn, "status", status, text.length);

@@ -6,6 +6,8 @@
 #include "admin/http_server.h"
 #include "admin/views.h"
 #include "loop/loop.h"
+#include "net/linger.h"
+#include "net/stream.h"
 #include "observe/access_log.h"
 #include "observe/counters.h"
 #include "wire/basic_auth.h"
@@ -17,7 +19,6 @@ enum {
     HTTP_ANSWER_MS = 10000,
     HTTP_WAIT_MS = 15000,                      /* for the worker's threads, a hash */
     HTTP_EXPLAIN_MS = VIEWS_EXPLAIN_MS + 5000, /* it ends by itself before that */
-    HTTP_LINGER_MS = 2000,
     HTTP_STREAM_STUCK_MS = 15000,
     HTTP_HELD_MAX = 64 * 1024 * 1024, /* bytes of answers in all */
 };
@@ -41,8 +42,7 @@ struct http_server {
     struct access_ids ids;
     struct counters counters;
     struct http_door door;
-    struct watch listener;
-    struct deadline retry;   /* out of descriptors, or more waited than a turn takes */
+    struct acceptor *acceptor;
     struct deadline second;  /* while there are streams: their status */
     struct list connections; /* the oldest first */
     size_t connection_count, connections_max;
@@ -54,8 +54,9 @@ struct http_server {
 struct http_conn {
     struct list link;
     struct http_server *server;
-    struct watch watch;
-    struct deadline deadline;
+    struct stream *stream;
+    struct deadline deadline; /* of every state but lingering */
+    struct lingering lingering;
     struct garbage garbage;
     struct ip_endpoint client;
     enum http_state state;
@@ -74,8 +75,9 @@ struct http_conn {
 
 /* ---- http_conn.c ---- */
 
-/* Takes `fd`. 0 or -errno. */
-int http_conn_open(struct http_server *server, int fd, const struct ip_endpoint *client) MUST_CHECK;
+/* Takes `stream` on success. 0 or -ENOMEM. */
+int http_conn_open(struct http_server *server, struct stream *stream,
+                   const struct ip_endpoint *client) MUST_CHECK;
 void http_conn_close(struct http_conn *conn);
 /* How long, from now on, the present state may last. */
 void http_conn_set_patience(struct http_conn *conn, uint64_t ms);
@@ -91,7 +93,7 @@ void http_conn_refuse(struct http_conn *conn, unsigned status, const char *field
 /* The head of an answer without end, and room for `size` bytes of it. False: it is closed. */
 bool http_conn_begin_stream(struct http_conn *conn, const char *content_type,
                             size_t size) MUST_CHECK;
-/* What is to be sent, as far as the socket takes it. False: the connection broke. */
+/* What is to be sent, as far as the stream takes it. False: the connection broke. */
 bool http_conn_send(struct http_conn *conn) MUST_CHECK;
 
 /* ---- http_routes.c ---- */

@@ -6,15 +6,13 @@
 
 #include "access/auth_users.h"
 #include "base/client_key.h"
-#include "net/socket_address.h"
+#include "net/acceptor.h"
+#include "net/tcp_stream.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <unistd.h>
-
-enum { ACCEPTS_PER_TURN = 32, RETRY_MS = 100 };
 
 static size_t count_of_client(const struct http_server *server, const struct http_conn *of)
 {
@@ -52,7 +50,7 @@ static struct http_conn *who_gives_way(struct http_server *server)
 }
 
 /* False: as many as may be are served now. */
-static bool make_room(struct http_server *server)
+static bool http_server_make_room(struct http_server *server)
 {
     if (server->connection_count < server->connections_max)
         return true;
@@ -63,56 +61,30 @@ static bool make_room(struct http_server *server)
     return true;
 }
 
-static void accept_one(struct http_server *server, int fd, const union socket_address *address)
+static void http_server_accepted(void *self, int fd, const struct ip_endpoint *client,
+                                 unsigned listener, bool is_last_descriptor)
 {
-    struct ip_endpoint client = socket_address_to_endpoint(address);
+    struct http_server *server = self;
+    struct stream *stream;
 
-    if (!make_room(server) || http_conn_open(server, fd, &client) < 0)
+    (void)listener;
+    (void)is_last_descriptor;
+    if (!http_server_make_room(server) || tcp_stream_create(server->loop, fd, 0, &stream) < 0)
         close(fd);
-}
-
-static void accept_clients(struct http_server *server)
-{
-    for (int i = 0; i < ACCEPTS_PER_TURN; i++) {
-        union socket_address address = {0};
-        socklen_t length = sizeof(address);
-        int fd = accept4(server->listener.fd, &address.any, &length, SOCK_NONBLOCK | SOCK_CLOEXEC);
-
-        if (fd >= 0)
-            accept_one(server, fd, &address);
-        else if (errno == EAGAIN)
-            return;
-        else
-            break;
-    }
-    deadline_set(server->loop, &server->retry, loop_now_ms(server->loop) + RETRY_MS);
-}
-
-static void clients_wait(struct watch *watch, uint32_t events)
-{
-    (void)events;
-    accept_clients(container_of(watch, struct http_server, listener));
-}
-
-static void retry_passed(struct deadline *deadline)
-{
-    struct http_server *server = container_of(deadline, struct http_server, retry);
-
-    if (server->listener.fd >= 0)
-        accept_clients(server);
+    else if (http_conn_open(server, stream, client) < 0)
+        stream_close(stream, false);
 }
 
 static void stop_listening(struct http_server *server)
 {
-    if (server->listener.fd >= 0)
-        watch_take_fd(server->loop, &server->listener);
-    server->listener.fd = -1;
+    acceptor_remove(server->acceptor, 0, 0);
     server->door.fd = -1;
 }
 
 int http_server_create(const struct http_server_plan *plan, struct http_server **ret_server)
 {
     struct http_server *server = calloc(1, sizeof(*server));
+    const struct acceptor_owner owner = {.accepted = http_server_accepted, .self = server};
 
     if (server == NULL)
         return -ENOMEM;
@@ -124,11 +96,14 @@ int http_server_create(const struct http_server_plan *plan, struct http_server *
     server->connections_max = plan->connections_max;
     server->streams_max = (plan->connections_max + 3) / 4;
     server->door.fd = -1;
-    server->listener.fd = -1;
     access_ids_init(&server->ids, plan->process_seed, plan->thread);
     list_init(&server->connections);
-    deadline_init(&server->retry, retry_passed);
     deadline_init(&server->second, http_events_second);
+    int error = acceptor_create(plan->loop, &owner, NULL, NULL, &server->acceptor);
+    if (error < 0) {
+        free(server);
+        return error;
+    }
     *ret_server = server;
     return 0;
 }
@@ -138,10 +113,9 @@ static int listen_at(struct http_server *server, int fd)
     stop_listening(server);
     if (fd < 0)
         return 0;
-    int error = watch_open(server->loop, &server->listener, fd, clients_wait);
-    if (error < 0)
-        server->listener.fd = -1;
-    else
+    const struct listener listener = {.fd = fd}; /* the only one */
+    int error = acceptor_add(server->acceptor, &listener);
+    if (error == 0)
         server->door.fd = fd;
     return error;
 }
@@ -203,7 +177,7 @@ void http_server_destroy(struct http_server *server)
     stop_listening(server);
     while (!list_is_empty(&server->connections))
         http_conn_close(container_of(server->connections.next, struct http_conn, link));
-    deadline_cancel(server->loop, &server->retry);
+    acceptor_destroy(server->acceptor);
     deadline_cancel(server->loop, &server->second);
     free(server);
 }

@@ -178,7 +178,7 @@ static int front_conn_keep_reply(struct front_conn *conn, const char *bytes, siz
     memcpy(conn->reply, bytes, length);
     conn->reply_length = length;
     stream_want(conn->stream, STREAM_WRITABLE);
-    deadline_set(loop, &conn->deadline, loop_now_ms(loop) + LINGER_MS);
+    deadline_set(loop, &conn->deadline, loop_now_ms(loop) + LINGER_MOST_MS);
     return 0;
 }
 

@@ -53,7 +53,7 @@ struct listener_watch {
 struct acceptor {
     struct loop *loop;
     struct acceptor_owner owner;
-    struct counters *counters;
+    struct counters *counters; /* NULL: no reserve, and nobody is told */
     struct log_ring *log;
     struct deadline pause;
     int reserve_fd; /* -1: could not be taken back yet */
@@ -68,7 +68,7 @@ static struct listener_watch *listener_watch_of(struct list *link)
 
 static void take_reserve(struct acceptor *acceptor)
 {
-    if (acceptor->reserve_fd < 0)
+    if (acceptor->reserve_fd < 0 && acceptor->counters != NULL)
         acceptor->reserve_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 }
 
@@ -147,6 +147,8 @@ static void run_short(struct listener_watch *listener, int error)
 {
     struct acceptor *acceptor = listener->acceptor;
 
+    if (acceptor->counters == NULL)
+        return;
     counter_add(acceptor->counters, COUNTER_ACCEPT_ERRORS, 1);
     log_notice(acceptor->log, LOG_TOPIC_DESCRIPTORS,
                "can't accept a connection: %s; refusing what waits, trying again in %d ms",

@@ -2,7 +2,8 @@
  *
  * Out of descriptors or memory (EMFILE, ENFILE, ENOBUFS, ENOMEM): counts and logs (rate-limited),
  * gives up its reserve descriptor to answer some that wait (each gets its 503 from the owner, at
- * once), takes the reserve back and pauses 100 ms.
+ * once), takes the reserve back and pauses 100 ms. Of an owner without counters clients wait for
+ * those 100 ms, and that is all.
  */
 #ifndef NET_ACCEPTOR_H
 #define NET_ACCEPTOR_H
@@ -22,7 +23,7 @@ struct loop;
 struct acceptor_owner {
     /* Takes `fd` (non-blocking, close-on-exec), which came by the listener in `slot`. Contract:
      * `is_last_descriptor` says that it was accepted on the reserve: refuse it and close it before
-     * returning. */
+     * returning. Of a unix socket `client` has no address. */
     void (*accepted)(void *self, int fd, const struct ip_endpoint *client, unsigned slot,
                      bool is_last_descriptor);
     /* False: the next one should wait a little. NULL: it never need. */
@@ -31,7 +32,7 @@ struct acceptor_owner {
     void *self;
 };
 
-/* Watches nothing yet. 0 or -errno. */
+/* Watches nothing yet. `counters` and `log` NULL: there is no reserve either. 0 or -errno. */
 int acceptor_create(struct loop *loop, const struct acceptor_owner *owner,
                     struct counters *counters, struct log_ring *log,
                     struct acceptor **ret_acceptor) MUST_CHECK;

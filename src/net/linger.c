@@ -1,5 +1,5 @@
-/* Two states: lingering (`loop` and everything else is set, `deadline` is armed, the stream is
- * observed) and not (`loop` is NULL).
+/* Two states: lingering (everything is set, `deadline` is armed, the stream is
+ * observed) and not (`stream` is NULL).
  *
  * What is dropped may hold a password, so it is wiped.
  */
@@ -13,15 +13,14 @@
 
 enum { LINGER_READ_SIZE = 16 * 1024 };
 
-static const size_t linger_bytes = 1024 * 1024;
-static const uint64_t linger_silence_ms = 2000;
+static const size_t linger_bytes_most = 1024 * 1024;
 
 void linger_cancel(struct lingering *lingering)
 {
-    if (lingering->loop == NULL)
+    if (lingering->stream == NULL)
         return;
     deadline_cancel(lingering->loop, &lingering->deadline);
-    lingering->loop = NULL;
+    lingering->stream = NULL;
 }
 
 static void linger_end(struct lingering *lingering)
@@ -58,7 +57,7 @@ static bool linger_goes_on(struct lingering *lingering, bool *ret_is_heard)
             break;
         if (count > 0)
             lingering->dropped += (size_t)count;
-        if (count <= 0 || lingering->dropped >= linger_bytes)
+        if (count <= 0 || lingering->dropped >= linger_bytes_most)
             return false;
         *ret_is_heard = true;
     }
@@ -77,7 +76,7 @@ static void linger_ready(struct stream *stream, void *observer)
         return;
     }
     if (is_heard || !deadline_is_set(&lingering->deadline)) {
-        uint64_t at_ms = loop_now_ms(lingering->loop) + linger_silence_ms;
+        uint64_t at_ms = loop_now_ms(lingering->loop) + LINGER_SILENCE_MS;
 
         deadline_set(lingering->loop, &lingering->deadline,
                      at_ms < lingering->until_ms ? at_ms : lingering->until_ms);
@@ -90,7 +89,7 @@ void linger_begin(struct lingering *lingering, struct loop *loop, struct stream 
     *lingering = (struct lingering){
         .loop = loop,
         .stream = stream,
-        .until_ms = loop_now_ms(loop) + LINGER_MS,
+        .until_ms = loop_now_ms(loop) + LINGER_MOST_MS,
         .ended = ended,
     };
     deadline_init(&lingering->deadline, linger_passed);

@@ -11,7 +11,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define LINGER_MS 5000 /* in all */
+#define LINGER_SILENCE_MS 2000
+#define LINGER_MOST_MS 5000 /* in all */
 
 struct stream;
 

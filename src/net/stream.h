@@ -70,6 +70,9 @@ struct stream_kind {
     int (*kernel_write_fd)(const struct stream *stream);
     /* Bytes written that the peer has not acknowledged; SIZE_MAX when that can't be found out. */
     size_t (*unacknowledged)(const struct stream *stream);
+    /* From now on the system keeps about so many written bytes for a reader who is slow, not
+     * megabytes. Best effort. */
+    void (*bound_queue)(struct stream *stream, size_t bytes);
     /* It has lived for longer than most do: time for what those had no need of (on TCP that was
      * dialled, keepalive). Best effort. */
     void (*grew_old)(struct stream *stream);
@@ -150,6 +153,11 @@ static inline int stream_kernel_write_fd(const struct stream *stream)
 static inline size_t stream_unacknowledged(const struct stream *stream)
 {
     return stream->kind->unacknowledged(stream);
+}
+
+static inline void stream_bound_queue(struct stream *stream, size_t bytes)
+{
+    stream->kind->bound_queue(stream, bytes);
 }
 
 static inline void stream_grew_old(struct stream *stream)

@@ -18,6 +18,7 @@
 #include "net/stream.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <linux/sock_diag.h>
 #include <linux/sockios.h>
 #include <netinet/in.h>
@@ -220,6 +221,13 @@ static size_t tcp_unacknowledged(const struct stream *stream)
     return (size_t)count;
 }
 
+static void tcp_bound_queue(struct stream *stream, size_t bytes)
+{
+    int size = bytes < INT_MAX ? (int)bytes : INT_MAX;
+
+    setsockopt(tcp_of(stream)->watch.fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
+}
+
 static void tcp_grew_old(struct stream *stream)
 {
     int fd = tcp_of(stream)->watch.fd;
@@ -247,6 +255,7 @@ static const struct stream_kind tcp_kind = {
     .kernel_read_fd = tcp_kernel_read_fd,
     .kernel_write_fd = tcp_kernel_write_fd,
     .unacknowledged = tcp_unacknowledged,
+    .bound_queue = tcp_bound_queue,
     .grew_old = tcp_grew_old,
 };
 

@@ -1,6 +1,8 @@
 /* How long a connection of the admin page may take, in virtual time: its head, its answer, the
  * rest.
  */
+#include "net/stream.h" /* first: cmocka makes a macro of `skip` */
+
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -11,6 +13,7 @@
 #include "admin/http_private.h"
 #include "admin/page.h"
 #include "admin/reload_report.h"
+#include "net/tcp_stream.h"
 #include "virtual_loop.h"
 
 #include <errno.h>
@@ -74,6 +77,7 @@ static int set_up(void **state)
     static struct fixture fixture;
     const struct ip_endpoint client = {.port = 5000};
     const int bytes = KERNEL_BYTES;
+    struct stream *stream;
     int fds[2];
 
     memset(&fixture, 0, sizeof(fixture));
@@ -83,10 +87,11 @@ static int set_up(void **state)
     fixture.server.views = &views;
     fixture.server.door.may_come = may_come;
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, fds) < 0 ||
-        setsockopt(fds[0], SOL_SOCKET, SO_SNDBUF, &bytes, sizeof(bytes)) < 0)
+        setsockopt(fds[0], SOL_SOCKET, SO_SNDBUF, &bytes, sizeof(bytes)) < 0 ||
+        tcp_stream_create(NULL, fds[0], STREAM_WRITABLE, &stream) < 0)
         return -1;
     fixture.peer = fds[1];
-    return http_conn_open(&fixture.server, fds[0], &client);
+    return http_conn_open(&fixture.server, stream, &client);
 }
 
 static int tear_down(void **state)
@@ -168,7 +173,7 @@ static void test_an_answer_that_is_taken(void **state)
     say(fixture, "GET / HTTP/1.1\r\nHost: localhost\r\n\r\n");
     virtual_loop_pass_time(HTTP_ANSWER_MS - 1);
     assert_true(hear_out(fixture) > page_get()->length);
-    virtual_loop_pass_time(HTTP_LINGER_MS - 1);
+    virtual_loop_pass_time(LINGER_SILENCE_MS - 1);
     assert_int_equal(open_count(fixture), 1);
     virtual_loop_pass_time(1);
     assert_int_equal(open_count(fixture), 0);
@@ -185,7 +190,7 @@ static void test_a_head_that_never_ends(void **state)
     virtual_loop_pass_time(1);
     assert_true(hear(fixture, bytes, sizeof(bytes) - 1) > 0);
     assert_int_equal(strncmp(bytes, "HTTP/1.1 408 ", 13), 0);
-    virtual_loop_pass_time(HTTP_LINGER_MS);
+    virtual_loop_pass_time(LINGER_SILENCE_MS);
     assert_int_equal(open_count(fixture), 0);
 }
 

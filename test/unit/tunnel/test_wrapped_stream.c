@@ -304,22 +304,6 @@ static void test_bytes_and_end_wait_for_the_handshake(void **state)
     relay_stop(&fixture->relay, false);
 }
 
-static void test_an_end_without_bytes_waits_for_the_handshake(void **state)
-{
-    struct fixture *fixture = *state;
-    char byte;
-
-    start(fixture, "");
-    expect(fixture, RELAY_TARGET, "H", 0);
-    assert_int_equal(shutdown(fixture->peers[RELAY_CLIENT], SHUT_WR), 0);
-    for (int i = 0; i < 3; i++)
-        turn(fixture);
-    assert_int_equal(recv(fixture->peers[RELAY_TARGET], &byte, 1, MSG_DONTWAIT), -1);
-    send_to(fixture, RELAY_TARGET, "H", 0);
-    assert_int_equal(receive(fixture, RELAY_TARGET, &byte, 1), 0);
-    relay_stop(&fixture->relay, false);
-}
-
 static void test_a_handshake_that_fails_resets_the_client(void **state)
 {
     struct fixture *fixture = *state;
@@ -373,6 +357,20 @@ static void test_an_owner_waits_for_the_handshake(void **state)
     assert_true(stream->ready & STREAM_WRITABLE);
     assert_int_equal(stream_write(stream, "x", 1), 1);
     expect(fixture, RELAY_TARGET, "x", KEY);
+    close_ends(fixture);
+}
+
+static void test_an_end_that_is_asked_for_waits_for_the_handshake(void **state)
+{
+    struct fixture *fixture = *state;
+    char byte;
+
+    stream_observe(fixture->ends[RELAY_TARGET], told, fixture);
+    expect(fixture, RELAY_TARGET, "H", 0);
+    assert_int_equal(stream_shutdown_write(fixture->ends[RELAY_TARGET]), 0);
+    assert_int_equal(recv(fixture->peers[RELAY_TARGET], &byte, 1, MSG_DONTWAIT), -1);
+    send_to(fixture, RELAY_TARGET, "H", 0);
+    assert_int_equal(receive(fixture, RELAY_TARGET, &byte, 1), 0);
     close_ends(fixture);
 }
 
@@ -431,9 +429,9 @@ int main(void)
         TEST(test_a_reset_passes_outwards),
         TEST(test_a_reset_passes_inwards),
         TEST(test_bytes_and_end_wait_for_the_handshake),
-        TEST(test_an_end_without_bytes_waits_for_the_handshake),
         TEST(test_a_handshake_that_fails_resets_the_client),
         TEST(test_an_owner_waits_for_the_handshake),
+        TEST(test_an_end_that_is_asked_for_waits_for_the_handshake),
         TEST(test_an_owner_hears_why_the_handshake_failed),
         TEST(test_a_broken_stream_says_why_each_time),
         TEST(test_why_outlives_the_read_that_met_it),

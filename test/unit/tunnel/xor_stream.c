@@ -214,6 +214,11 @@ static size_t xor_unacknowledged(const struct stream *stream)
     return stream_unacknowledged(xor_of(stream)->inner);
 }
 
+static void xor_bound_queue(struct stream *stream, size_t bytes)
+{
+    stream_bound_queue(xor_of(stream)->inner, bytes);
+}
+
 static void xor_grew_old(struct stream *stream)
 {
     stream_grew_old(xor_of(stream)->inner);
@@ -232,6 +237,7 @@ static const struct stream_kind xor_kind = {
     .kernel_read_fd = xor_kernel_fd,
     .kernel_write_fd = xor_kernel_fd,
     .unacknowledged = xor_unacknowledged,
+    .bound_queue = xor_bound_queue,
     .grew_old = xor_grew_old,
 };
 
