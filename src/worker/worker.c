@@ -86,13 +86,9 @@ static struct worker_thread_plan worker_plan_thread(struct worker *worker, unsig
 static int worker_create_threads(struct worker *worker)
 {
     const struct worker_thread_owner owner = {.loop = worker->loop,
-                                              .applied = worker_thread_applied,
-                                              .retired = worker_thread_retired,
-                                              .stopped_accepting = worker_thread_stopped_accepting,
-                                              .answered = worker_tunnels_thread_answered,
                                               .happened = worker_events_happened,
-                                              .done = worker_thread_is_done,
-                                              .self = worker};
+                                              .self = worker,
+                                              .ending = &worker->ending};
     uint64_t seed = clock_wall_ms();
 
     while (worker->thread_count < worker->plan->threads) {
@@ -114,12 +110,14 @@ static void worker_start_threads(struct worker *worker)
 
     if (error == 0)
         error = worker_create_threads(worker);
+    round_begin(&worker->ending);
     for (unsigned i = 0; error == 0 && i < worker->thread_count; i++)
         error = worker_thread_start(worker->threads[i]);
     if (error < 0) {
         worker_fail_to_start(worker, "creating its threads", error);
         return;
     }
+    round_asked_all(&worker->ending);
     worker_events_watch_threads(worker->events);
     worker->state = WORKER_SERVING;
     worker_use_admin(worker);
@@ -133,6 +131,16 @@ void worker_start_if_complete(struct worker *worker)
     if (worker->state == WORKER_STARTING && worker->files[WATCHED_HOSTS] != NULL &&
         worker->files[WATCHED_RESOLV_CONF] != NULL && worker->snapshot != NULL)
         worker_start_threads(worker);
+}
+
+void worker_order_all(struct worker *worker, const struct order *order, struct round *round)
+{
+    if (round != NULL)
+        round_begin(round);
+    for (unsigned i = 0; i < worker->thread_count; i++)
+        worker_thread_order(worker->threads[i], order, round);
+    if (round != NULL)
+        round_asked_all(round);
 }
 
 /* -- what is asked over the control socket */
@@ -285,7 +293,8 @@ int worker_run(const struct worker_plan *plan)
 
     worker.plan = plan;
     worker.channel.fd = -1;
-    deadline_init(&worker.drain_over, worker_drain_time_passed);
+    worker_messages_init(&worker);
+    worker_config_init(&worker);
     process_widen_descriptors(plan->limits.descriptors);
     int error = worker_create_parts(&worker);
     if (error < 0) {

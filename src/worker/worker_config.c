@@ -16,7 +16,6 @@
 #include "worker/worker_events.h"
 #include "worker/worker_notices.h"
 #include "worker/worker_private.h"
-#include "worker/worker_thread.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -186,14 +185,20 @@ void worker_tell_taken(struct worker *worker, const char *why_not)
     (void)ignored;
 }
 
-void worker_thread_applied(void *self, int error)
+static void config_applied_by(struct round *round, unsigned index, struct order_answer *answer)
 {
-    struct worker *worker = self;
+    struct worker *worker = container_of(round, struct worker, applying);
 
-    if (error < 0)
-        worker->apply_error = error;
-    if (--worker->applying_count > 0)
-        return;
+    (void)index;
+    if (answer->error < 0)
+        worker->apply_error = answer->error;
+}
+
+/* All threads go by the new snapshot. */
+static void config_applied(struct round *round)
+{
+    struct worker *worker = container_of(round, struct worker, applying);
+
     if (worker->apply_error < 0)
         log_notice(worker->ring, LOG_TOPIC_GENERAL, "a thread can't watch a new listener: %s",
                    strerror(-worker->apply_error));
@@ -207,14 +212,11 @@ static void config_apply(struct worker *worker, struct snapshot *snapshot, int l
     worker->before = worker->snapshot;
     worker->snapshot = snapshot;
     worker->apply_error = 0;
-    worker->applying_count = worker->thread_count;
     worker_use_log(worker, snapshot->config, log_fd);
     config_announce_rules(worker, snapshot);
     worker_use_admin(worker);
-    for (unsigned i = 0; i < worker->thread_count; i++) {
-        int error = worker_thread_apply(worker->threads[i], snapshot);
-        ENSURE(error == 0);
-    }
+    const struct order order = {.kind = ORDER_APPLY, .snapshot = snapshot};
+    worker_order_all(worker, &order, &worker->applying);
 }
 
 static const char *config_why_not_taken(int error)
@@ -260,12 +262,11 @@ static void reload_answer(struct worker *worker)
         control_answer_reload(worker->control, result->asks, result->is_good, result->message);
 }
 
-void worker_thread_retired(void *self)
+/* No thread listens to the old listeners any more. */
+static void config_retired(struct round *round)
 {
-    struct worker *worker = self;
+    struct worker *worker = container_of(round, struct worker, retiring);
 
-    if (--worker->retiring_count > 0)
-        return;
     worker_forget_before(worker);
     reload_answer(worker);
     int ignored = channel_send(worker->plan->channel_fd, CHANNEL_READY, -1);
@@ -283,7 +284,16 @@ void worker_end_reload(struct worker *worker, const struct channel_message *mess
         reload_answer(worker);
         return;
     }
-    worker->retiring_count = worker->thread_count;
-    for (unsigned i = 0; i < worker->thread_count; i++)
-        worker_thread_retire(worker->threads[i]);
+    const struct order order = {.kind = ORDER_RETIRE};
+    worker_order_all(worker, &order, &worker->retiring);
+}
+
+void worker_config_init(struct worker *worker)
+{
+    static const struct round_handlers applying = {.answered = config_applied_by,
+                                                   .completed = config_applied};
+    static const struct round_handlers retiring = {.completed = config_retired};
+
+    round_init(&worker->applying, &applying);
+    round_init(&worker->retiring, &retiring);
 }

@@ -191,12 +191,11 @@ static void talkers_take_all(struct worker_events *events, const struct stats *s
 
 static void talkers_have_told(struct worker_events *events)
 {
-    const struct worker *worker = events->worker;
+    const struct order order = {.kind = ORDER_TELL_TALKERS};
 
     events->tell_in_s = TELL_S;
     events->is_telling_due = false;
-    for (unsigned i = 0; i < worker->thread_count; i++)
-        worker_thread_tell_talkers(worker->threads[i]);
+    worker_order_all(events->worker, &order, NULL);
 }
 
 /* Every few seconds while something moves, and once more when it has come to rest: a thread that is

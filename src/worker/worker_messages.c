@@ -11,7 +11,6 @@
 #include "worker/worker_files.h"
 #include "worker/worker_notices.h"
 #include "worker/worker_private.h"
-#include "worker/worker_thread.h"
 
 #include <errno.h>
 #include <string.h>
@@ -45,27 +44,27 @@ void worker_begin_drain(struct worker *worker)
     uint64_t drain_ms = worker->snapshot->config->values.drain_timeout_ms;
     worker_notice_drain(worker->ring, drain_ms);
     deadline_set(worker->loop, &worker->drain_over, loop_now_ms(worker->loop) + drain_ms);
-    for (unsigned i = 0; i < worker->thread_count; i++)
-        worker_thread_drain(worker->threads[i]);
+    const struct order order = {.kind = ORDER_DRAIN};
+    worker_order_all(worker, &order, &worker->stopping);
 }
 
 static void worker_end_threads(struct worker *worker)
 {
-    for (unsigned i = 0; i < worker->thread_count; i++)
-        worker_thread_end(worker->threads[i]);
+    const struct order order = {.kind = ORDER_END};
+
+    worker_order_all(worker, &order, NULL);
 }
 
-void worker_drain_time_passed(struct deadline *deadline)
+static void worker_drain_time_passed(struct deadline *deadline)
 {
     worker_end_threads(container_of(deadline, struct worker, drain_over));
 }
 
-void worker_thread_stopped_accepting(void *self)
+/* No thread accepts any more. */
+static void worker_stopped(struct round *round)
 {
-    struct worker *worker = self;
+    struct worker *worker = container_of(round, struct worker, stopping);
 
-    if (++worker->stopped_count < worker->thread_count)
-        return;
     /* The queues are empty. The supervisor has closed its copies: from here on, connects are
      * refused; also where only a configuration listens whose reload this drain has overtaken. */
     worker_forget_before(worker);
@@ -74,15 +73,33 @@ void worker_thread_stopped_accepting(void *self)
     listener_set_close(&worker->snapshot->listeners, &kept);
 }
 
-void worker_thread_is_done(void *self)
+static void worker_ended(struct round *round)
 {
-    struct worker *worker = self;
+    worker_stop(container_of(round, struct worker, ending), 0);
+}
 
-    if (++worker->done_count == worker->thread_count)
-        worker_stop(worker, 0);
+void worker_messages_init(struct worker *worker)
+{
+    static const struct round_handlers ending = {.completed = worker_ended};
+    static const struct round_handlers stopping = {.completed = worker_stopped};
+
+    round_init(&worker->ending, &ending);
+    round_init(&worker->stopping, &stopping);
+    deadline_init(&worker->drain_over, worker_drain_time_passed);
 }
 
 /* -- what the supervisor sends */
+
+static void message_pass_file(struct worker *worker, enum watched_file file)
+{
+    const struct order order = {.kind =
+                                    file == WATCHED_HOSTS ? ORDER_USE_HOSTS : ORDER_USE_RESOLV_CONF,
+                                .file = worker->files[file]};
+
+    worker_order_all(worker, &order, NULL);
+    if (file == WATCHED_HOSTS)
+        worker_use_admin(worker); /* the machine's name may stand there */
+}
 
 static void message_take_file(struct worker *worker, enum watched_file file, int fd)
 {
@@ -95,10 +112,8 @@ static void message_take_file(struct worker *worker, enum watched_file file, int
     }
     file_text_release(worker->files[file]);
     worker->files[file] = text;
-    for (unsigned i = 0; i < worker->thread_count && worker->state == WORKER_SERVING; i++)
-        worker_thread_set_file(worker->threads[i], file, text);
-    if (file == WATCHED_HOSTS && worker->state == WORKER_SERVING)
-        worker_use_admin(worker); /* the machine's name may stand there */
+    if (worker->state == WORKER_SERVING)
+        message_pass_file(worker, file);
     worker_start_if_complete(worker);
 }
 

@@ -21,6 +21,8 @@
 #include "process/channel.h"
 #include "process/file_watch.h"
 #include "process/reload_result.h"
+#include "worker/order.h"
+#include "worker/round.h"
 #include "worker/snapshot.h"
 #include "worker/worker.h"
 
@@ -61,11 +63,11 @@ struct worker {
 
     struct worker_thread *threads[SETTINGS_WORKERS_MAX];
     unsigned thread_count;
-    unsigned stopped_count;  /* threads that accept no more */
-    unsigned done_count;     /* threads that ended */
-    unsigned applying_count; /* threads that do not go by the new snapshot yet */
-    unsigned retiring_count; /* threads that still listen to old listeners */
-    int apply_error;
+    struct round ending;   /* until every thread has ended */
+    struct round stopping; /* a drain: until no thread accepts any more */
+    struct round applying; /* a reload: until all threads go by the new snapshot */
+    struct round retiring; /* and then: until none listens to old listeners */
+    int apply_error;       /* while applying: of the last thread that had one */
     char reload_answer[CHANNEL_TEXT_MAX + 1];
     struct reload_result result; /* of `reload_answer` */
     struct deadline drain_over;  /* while draining */
@@ -88,23 +90,23 @@ const char *worker_state_name(const struct worker *worker);
 /* Starts the threads when all is there that they need. */
 void worker_start_if_complete(struct worker *worker);
 
+/* Gives all threads the order; `round`, if not NULL, begins, and awaits their answers. */
+void worker_order_all(struct worker *worker, const struct order *order, struct round *round);
+
 /* ---- worker_messages.c */
 
-/* What a thread tells (worker_thread_owner). */
-void worker_thread_stopped_accepting(void *self);
-void worker_thread_is_done(void *self);
+/* Its rounds and its deadline. */
+void worker_messages_init(struct worker *worker);
 
 /* On the channel; at its end, too, the worker drains. */
 void worker_channel_ready(struct watch *watch, uint32_t events);
 void worker_begin_drain(struct worker *worker);
-/* Of `drain_over`. */
-void worker_drain_time_passed(struct deadline *deadline);
 void worker_fail_to_start(struct worker *worker, const char *what, int error);
 
 /* ---- worker_config.c */
 
-void worker_thread_applied(void *self, int error);
-void worker_thread_retired(void *self);
+/* Its rounds. */
+void worker_config_init(struct worker *worker);
 
 void worker_take_config(struct worker *worker, struct channel_message *message);
 /* "": taken. */

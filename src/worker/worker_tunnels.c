@@ -6,7 +6,6 @@
 #include "worker/worker_tunnels.h"
 
 #include "worker/worker_private.h"
-#include "worker/worker_thread.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -16,7 +15,8 @@ struct worker_tunnels {
     struct list waiting; /* tunnels_query: for a round to begin */
     struct list asking;  /* those that this round answers; may be empty */
     struct task begin;
-    unsigned awaited_count; /* threads; 0: no round goes on */
+    struct round round;
+    struct order_answer answers[SETTINGS_WORKERS_MAX]; /* of the round; none from who has ended */
 };
 
 static void tunnels_answer_round(struct worker_tunnels *tunnels,
@@ -32,25 +32,41 @@ static void tunnels_answer_round(struct worker_tunnels *tunnels,
     }
 }
 
-static void tunnels_end_round(struct worker_tunnels *tunnels)
+static void tunnels_answered_by(struct round *round, unsigned index, struct order_answer *answer)
 {
-    struct worker *worker = tunnels->worker;
+    struct worker_tunnels *tunnels = container_of(round, struct worker_tunnels, round);
+
+    tunnels->answers[index] = *answer;
+    answer->lines = NULL;
+}
+
+static void tunnels_release_answers(struct worker_tunnels *tunnels)
+{
+    for (unsigned i = 0; i < tunnels->worker->thread_count; i++) {
+        order_answer_release(&tunnels->answers[i]);
+        tunnels->answers[i] = (struct order_answer){.lines = NULL};
+    }
+}
+
+static void tunnels_end_round(struct round *round)
+{
+    struct worker_tunnels *tunnels = container_of(round, struct worker_tunnels, round);
     char *parts[SETTINGS_WORKERS_MAX];
     size_t lengths[SETTINGS_WORKERS_MAX];
     struct tunnels_answer answer = {.parts = parts, .lengths = lengths, .is_complete = true};
 
-    for (unsigned i = 0; i < worker->thread_count; i++) {
-        const struct worker_thread_answer part = worker_thread_take_answer(worker->threads[i]);
+    for (unsigned i = 0; i < tunnels->worker->thread_count; i++) {
+        const struct order_answer *part = &tunnels->answers[i];
 
-        answer.tunnel_count += part.tunnel_count;
-        answer.is_complete &= !part.is_out_of_memory;
-        parts[answer.part_count] = part.lines;
-        lengths[answer.part_count] = part.length;
-        answer.part_count += part.lines != NULL;
+        answer.tunnel_count += part->tunnel_count;
+        answer.is_complete &= part->error == 0;
+        parts[answer.part_count] = part->lines;
+        lengths[answer.part_count] = part->length;
+        answer.part_count += part->lines != NULL;
     }
     tunnels_answer_round(tunnels, &answer);
-    for (size_t i = 0; i < answer.part_count; i++)
-        free(parts[i]);
+    tunnels_release_answers(tunnels);
+    task_post(tunnels->worker->loop, &tunnels->begin);
 }
 
 static struct tunnels_query *tunnels_first_of(const struct list *queries)
@@ -79,29 +95,13 @@ static void tunnels_begin_round(struct task *task)
 {
     struct worker_tunnels *tunnels = container_of(task, struct worker_tunnels, begin);
 
-    if (tunnels->awaited_count > 0 || list_is_empty(&tunnels->waiting))
+    if (round_is_under_way(&tunnels->round) || list_is_empty(&tunnels->waiting))
         return;
-    struct worker *worker = tunnels->worker;
     tunnels_gather(tunnels);
     const struct tunnels_query *query = tunnels_first_of(&tunnels->asking);
-    for (unsigned i = 0; i < worker->thread_count; i++)
-        if (worker_thread_ask(worker->threads[i], &query->filter, query->is_kill))
-            tunnels->awaited_count++;
-    if (tunnels->awaited_count > 0)
-        return;
-    tunnels_end_round(tunnels);
-    task_post(tunnels->worker->loop, task);
-}
-
-void worker_tunnels_thread_answered(void *self)
-{
-    struct worker *worker = self;
-    struct worker_tunnels *tunnels = worker->tunnels;
-
-    if (--tunnels->awaited_count > 0)
-        return;
-    tunnels_end_round(tunnels);
-    task_post(tunnels->worker->loop, &tunnels->begin);
+    const struct order order = {.kind = query->is_kill ? ORDER_KILL : ORDER_LIST,
+                                .filter = query->filter};
+    worker_order_all(tunnels->worker, &order, &tunnels->round);
 }
 
 void worker_tunnels_ask(void *self, struct tunnels_query *query)
@@ -126,11 +126,14 @@ void worker_tunnels_cancel(void *self, struct tunnels_query *query)
 
 int worker_tunnels_create(struct worker *worker, struct worker_tunnels **ret_tunnels)
 {
+    static const struct round_handlers handlers = {.answered = tunnels_answered_by,
+                                                   .completed = tunnels_end_round};
     struct worker_tunnels *tunnels = calloc(1, sizeof(*tunnels));
 
     if (tunnels == NULL)
         return -ENOMEM;
     tunnels->worker = worker;
+    round_init(&tunnels->round, &handlers);
     list_init(&tunnels->waiting);
     list_init(&tunnels->asking);
     task_init(&tunnels->begin, tunnels_begin_round);
@@ -143,5 +146,6 @@ void worker_tunnels_destroy(struct worker_tunnels *tunnels)
     if (tunnels == NULL)
         return;
     task_cancel(&tunnels->begin);
+    tunnels_release_answers(tunnels);
     free(tunnels);
 }

@@ -17,7 +17,4 @@ void worker_tunnels_destroy(struct worker_tunnels *tunnels);
 void worker_tunnels_ask(void *self, struct tunnels_query *query);
 void worker_tunnels_cancel(void *self, struct tunnels_query *query);
 
-/* A thread has answered what it was asked (worker_thread_owner). */
-void worker_tunnels_thread_answered(void *self);
-
 #endif

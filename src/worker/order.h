@@ -1,0 +1,54 @@
+/* What the main thread has its threads do, and what they answer.
+ *
+ * An order is a kind and what goes with it. Of each kind at most one waits for a thread: a newer
+ * one takes its place. Orders that wait together are carried out in the order of this list,
+ * whichever came first. Each kind has a handler in worker_thread_orders.c.
+ */
+#ifndef WORKER_ORDER_H
+#define WORKER_ORDER_H
+
+#include "tunnel/tunnel_filter.h"
+
+#include <stddef.h>
+
+struct file_text;
+struct snapshot;
+
+enum order_kind {
+    ORDER_USE_HOSTS,       /* `file`: new contents of /etc/hosts */
+    ORDER_USE_RESOLV_CONF, /* `file`: of /etc/resolv.conf */
+    ORDER_APPLY,        /* `snapshot`: serve by it, and listen to its listeners as well as to those
+                         * before. Answer: 0, or why not all of them could be watched */
+    ORDER_RETIRE,       /* empty the queues of listeners that the snapshot does not have, and leave
+                         * them. Answered when done */
+    ORDER_TELL_TALKERS, /* what the open tunnels have moved, too */
+    ORDER_DRAIN,        /* refuse what waits in the accept queues, and accept no more (then it is
+                         * answered); end with the last tunnel */
+    ORDER_END,          /* the drain time is over: close everything, then end */
+    ORDER_LIST,         /* the open tunnels that match `filter`. Answer: lines, and how many */
+    ORDER_KILL,         /* those that match `filter`. Answer: how many, when all of them ended */
+    ORDER_KIND_COUNT
+};
+
+/* What its kind does not name is zero. */
+struct order {
+    enum order_kind kind;
+    struct file_text *file;
+    struct snapshot *snapshot;
+    struct tunnel_filter filter;
+};
+
+struct order_answer {
+    int error;   /* 0 or -errno */
+    char *lines; /* of JSON, one per tunnel; NULL: none */
+    size_t length;
+    size_t tunnel_count;
+};
+
+/* Holds what the order names, so that a copy of it may outlive its sender's hold. */
+void order_hold(const struct order *order);
+void order_release(const struct order *order);
+/* Frees what nobody has taken. */
+void order_answer_release(struct order_answer *answer);
+
+#endif

@@ -1,0 +1,119 @@
+/* What a thread goes by, and how it goes over to something newer: the snapshot and the machine's
+ * two files. All of it between two turns of its loop: a tunnel sees the one or the other.
+ */
+#include "net/acceptor.h"
+#include "process/file_text.h"
+#include "worker/snapshot.h"
+#include "worker/worker_thread_private.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+/* -- the machine's files */
+
+static void thread_use_name_servers(struct worker_thread *thread)
+{
+    const struct config *config = thread->rules->snapshot->config;
+    const struct file_text *resolv_conf = thread->files[WATCHED_RESOLV_CONF];
+
+    if (config->has_resolver)
+        resolver_use_servers(thread->resolver, &config->resolver);
+    else
+        resolver_set_servers(thread->resolver, resolv_conf->bytes, resolv_conf->length);
+}
+
+void thread_use_file(struct worker_thread *thread, enum watched_file file, struct file_text *text)
+{
+    struct file_text *before = thread->files[file];
+
+    thread->files[file] = file_text_hold(text);
+    if (file == WATCHED_RESOLV_CONF)
+        thread_use_name_servers(thread);
+    else
+        resolver_use_hosts(thread->resolver, text->hosts);
+    file_text_release(before);
+}
+
+/* -- the snapshot that the thread goes by */
+
+static void thread_rules_destroy(struct tunnel_rules *rules)
+{
+    struct thread_rules *mine = container_of(rules, struct thread_rules, rules);
+
+    snapshot_release(mine->snapshot);
+    free(mine);
+}
+
+static void thread_use_values(struct worker_thread *thread, const struct config_values *values)
+{
+    const struct front_timeouts front = {.head_ms = values->head_timeout_ms};
+    struct tunnel_env *env = &thread->env;
+
+    env->timeouts = (struct tunnel_timeouts){.dial_ms = values->dial_timeout_ms,
+                                             .idle_ms = values->idle_timeout_ms,
+                                             .half_closed_ms = values->half_closed_timeout_ms,
+                                             .stuck_ms = values->stuck_timeout_ms};
+    env->limit_values = (struct limit_values){.tunnels_max = values->tunnels_max,
+                                              .user_tunnels_max = values->user_tunnels_max,
+                                              .client_tunnels_max = values->client_tunnels_max,
+                                              .user_rate_per_s = values->user_rate_per_s,
+                                              .client_rate_per_s = values->client_rate_per_s,
+                                              .tunnel_bytes_per_s = values->tunnel_bytes_per_s,
+                                              .user_bytes_per_s = values->user_bytes_per_s,
+                                              .client_bytes_per_s = values->client_bytes_per_s};
+    front_set_timeouts(thread->front, &front);
+    resolver_set_timeout(thread->resolver, values->dns_timeout_ms);
+}
+
+int thread_rules_create(struct snapshot *snapshot, struct thread_rules **ret_rules)
+{
+    struct thread_rules *rules = calloc(1, sizeof(*rules));
+
+    if (rules == NULL)
+        return -ENOMEM;
+    rules->rules = (struct tunnel_rules){
+        .holders = 1, .destroy = thread_rules_destroy, .policy = snapshot->policy};
+    rules->snapshot = snapshot_hold(snapshot);
+    *ret_rules = rules;
+    return 0;
+}
+
+int thread_use_rules(struct worker_thread *thread, struct thread_rules *rules)
+{
+    const struct snapshot *snapshot = rules->snapshot;
+    struct thread_rules *before = thread->rules;
+    int error = 0;
+
+    thread->rules = rules;
+    handover_use_rules(thread->handover, snapshot);
+    thread->env.rules = &rules->rules;
+    thread->env.users = snapshot->users;
+    if (before != NULL)
+        tunnel_rules_release(&before->rules);
+    thread_use_values(thread, &snapshot->config->values);
+    thread_use_name_servers(thread);
+    size_t listener_count = listener_set_count(&snapshot->listeners, LISTENER_TUNNELS);
+    for (size_t i = 0; i < listener_count && error == 0; i++) {
+        const struct listener *listener = &snapshot->listeners.all[i];
+
+        if (thread->env.listener_count <= listener->slot)
+            thread->env.listener_count = listener->slot + 1;
+        if (!acceptor_has(thread->acceptor, listener->slot))
+            error = acceptor_add(thread->acceptor, listener);
+    }
+    return error;
+}
+
+void thread_retire(struct worker_thread *thread)
+{
+    const struct listener_set *listeners = &thread->rules->snapshot->listeners;
+
+    for (unsigned slot = 0; slot < thread->env.listener_count; slot++) {
+        bool is_wanted = false;
+
+        for (size_t i = 0; i < listener_set_count(listeners, LISTENER_TUNNELS); i++)
+            is_wanted |= listeners->all[i].slot == slot;
+        if (!is_wanted)
+            acceptor_remove(thread->acceptor, slot, THREAD_DRAIN_ACCEPTS_MAX);
+    }
+}
