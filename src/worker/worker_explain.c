@@ -87,7 +87,7 @@ static void deliver(struct task *task)
     request->answered(request, &answer);
 }
 
-static void ended(struct explanation *explanation, enum explanation_outcome outcome)
+static void explain_ended(struct explanation *explanation, enum explanation_outcome outcome)
 {
     struct work *work = container_of(explanation, struct work, explanation);
 
@@ -96,7 +96,7 @@ static void ended(struct explanation *explanation, enum explanation_outcome outc
     task_post(work->explain->loop, &work->deliver);
 }
 
-static void patience_passed(struct deadline *deadline)
+static void explain_patience_passed(struct deadline *deadline)
 {
     struct work *work = container_of(deadline, struct work, patience);
 
@@ -105,8 +105,8 @@ static void patience_passed(struct deadline *deadline)
 
 /* -- the question */
 
-static int read_question(const struct explain_request *request, struct work *work,
-                         const char **ret_problem)
+static int explain_read_question(const struct explain_request *request, struct work *work,
+                                 const char **ret_problem)
 {
     question_init(&work->question);
     if (request->words[QUESTION_TARGET] == NULL) {
@@ -165,13 +165,13 @@ static int start_work(struct work *work)
         return -ENOMEM;
     explain->count++;
     snapshot_hold(work->snapshot);
-    deadline_init(&work->patience, patience_passed);
+    deadline_init(&work->patience, explain_patience_passed);
     task_init(&work->deliver, deliver);
     deadline_set(explain->loop, &work->patience,
                  loop_now_ms(explain->loop) + GRACE_MS +
                      work->snapshot->config->values.dns_timeout_ms);
     explanation_start(&work->explanation, &work->question, work->snapshot, true, explain->resolver,
-                      work->out, ended);
+                      work->out, explain_ended);
     return 0;
 }
 
@@ -187,7 +187,7 @@ int worker_explain_start(struct worker_explain *explain, struct explain_request 
     work->explain = explain;
     work->request = request;
     work->snapshot = snapshot;
-    int error = read_question(request, work, ret_problem);
+    int error = explain_read_question(request, work, ret_problem);
     if (error == 0) {
         use_names(explain, snapshot->config, files);
         error = start_work(work);

@@ -73,14 +73,14 @@ static void worker_stopped(struct round *round)
     listener_set_close(&worker->snapshot->listeners, &kept);
 }
 
-static void worker_ended(struct round *round)
+static void worker_threads_ended(struct round *round)
 {
     worker_stop(container_of(round, struct worker, ending), 0);
 }
 
 void worker_messages_init(struct worker *worker)
 {
-    static const struct round_handlers ending = {.completed = worker_ended};
+    static const struct round_handlers ending = {.completed = worker_threads_ended};
     static const struct round_handlers stopping = {.completed = worker_stopped};
 
     round_init(&worker->ending, &ending);
