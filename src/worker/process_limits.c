@@ -7,6 +7,7 @@
 #include "admin/http_server.h"
 #include "config/settings.h"
 #include "system/cpu_quota.h"
+#include "tunnel/pipe_pool.h"
 
 #include <fcntl.h>
 #include <sched.h>
@@ -20,8 +21,7 @@ enum {
     PIPES_MAX = 256,    /* 256 MiB of the kernel's memory at worst */
     DESCRIPTORS_DEFAULT = 1024,
     PIPE_DESCRIPTORS = 2,
-    PIPES_SHARE = 32, /* pipes have at most a sixteenth of the descriptors */
-    PIPE_BYTES = 1024 * 1024,
+    PIPES_SHARE = 32,       /* pipes have at most a sixteenth of the descriptors */
     PIPE_PAGE_BYTES = 4096, /* the unit of pipe-user-pages-soft */
 };
 

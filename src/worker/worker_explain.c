@@ -87,7 +87,7 @@ static void deliver(struct task *task)
     request->answered(request, &answer);
 }
 
-static void explain_ended(struct explanation *explanation, enum explanation_outcome outcome)
+static void work_ended(struct explanation *explanation, enum explanation_outcome outcome)
 {
     struct work *work = container_of(explanation, struct work, explanation);
 
@@ -171,7 +171,7 @@ static int start_work(struct work *work)
                  loop_now_ms(explain->loop) + GRACE_MS +
                      work->snapshot->config->values.dns_timeout_ms);
     explanation_start(&work->explanation, &work->question, work->snapshot, true, explain->resolver,
-                      work->out, explain_ended);
+                      work->out, work_ended);
     return 0;
 }
 

@@ -5,7 +5,7 @@
 #include "worker/snapshot.h"
 #include "worker/worker_thread_private.h"
 
-/* NULL: this one should keep what it thread_accepted. Looks at one other thread each time: over a
+/* NULL: this one should keep what it accepted. Looks at one other thread each time: over a
  * few connections that is as good as looking at all, and 64 threads would cost a microsecond. */
 static struct worker_thread *thread_find_idler(struct worker_thread *thread)
 {
