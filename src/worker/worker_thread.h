@@ -32,8 +32,7 @@ struct worker_thread_plan {
     unsigned thread_count;
     uint64_t process_seed; /* for ids: milliseconds since the epoch */
     struct snapshot *snapshot;
-    const struct listener
-        *slots; /* every listener there ever was, by its slot: what it is called */
+    const struct listener *slots; /* all there ever were, by their slots: what they are called */
     struct auth *auth;
     struct limits *limits;
     struct dial_gate *dial_gate;
