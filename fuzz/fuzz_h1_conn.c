@@ -7,6 +7,7 @@
  * exactly the bytes behind it; nothing behind a refused head is looked at; a deadline in every
  * state; nothing used after its end; nothing left over.
  */
+#include "access/auth.h"
 #include "front/front_conn.h"
 #include "front/front_private.h"
 #include "net/room.h"
@@ -35,9 +36,8 @@ enum { ARRIVED_MAX = 65536, WRITTEN_MAX = 8192, PLENTY = 1 << 20, HEAD_MS = 1000
 enum answer { ANSWERS_LATER, REFUSES_AT_ONCE };
 
 struct tunnel {
-    const struct tunnel_ops *ops;
+    const struct tunnel_way *way;
     void *self;
-    bool is_admitted;
     bool is_established;
 };
 
@@ -51,10 +51,14 @@ static struct {
 
     /* the tunnel */
     enum answer answer;
-    bool is_password_checked; /* in a later turn */
-    struct tunnel *tunnel;    /* asked for, and neither refused, cancelled nor relaying */
-    unsigned opened, rejected;
+    struct tunnel *tunnel; /* asked for, and neither refused, cancelled nor relaying */
+    unsigned opened, rejected, refused;
     bool is_relaying;
+    struct tunnel relaying;
+
+    /* who asks */
+    bool is_known_at_once;
+    struct auth_check *check; /* under way */
 
     struct front front;
     struct tunnel_env env;
@@ -63,7 +67,7 @@ static struct {
     struct counters counters;
 } world;
 
-/* Nobody looks inside: there is one loop, virtual_loop.c's. */
+/* Nobody looks inside: there is one loop, virtual_loop.c's. Nor at the users. */
 static char the_loop;
 
 /* Not in there, for it is cleared before each run. */
@@ -185,37 +189,48 @@ static void check_request(const struct tunnel_request *request)
     CHECK(head.authority.port == request->authority->port);
 }
 
-static void refuse(const struct tunnel_ops *ops, void *self, enum tunnel_error error)
+static void refuse(const struct tunnel *tunnel, enum tunnel_error error)
 {
     struct tunnel_refusal refusal = {
         .error = error,
         .details = tunnel_error_row(error)->text,
     };
 
-    ops->refused(self, &refusal);
+    tunnel->way->refused(tunnel->self, &refusal);
 }
 
-void tunnel_open(struct tunnel_env *env, const struct tunnel_request *request,
-                 const struct tunnel_ops *ops, void *self, struct tunnel **ret_tunnel)
+void tunnel_open(struct tunnel_env *env, const struct tunnel_request *request, void *self,
+                 struct tunnel **ret_tunnel)
 {
-    CHECK(world.opened == 0 && world.rejected == 0 && world.written_length == 0);
+    struct tunnel tunnel = {.way = request->way, .self = self};
+
+    CHECK(world.opened + world.rejected + world.refused == 0 && world.written_length == 0);
+    CHECK(world.check == NULL);
     world.opened++;
     check_request(request);
     *ret_tunnel = NULL;
-    if (!world.is_password_checked && !ops->admitted(self)) {
-        refuse(ops, self, TUNNEL_ERROR_FULL);
-        return;
-    }
     if (world.answer == REFUSES_AT_ONCE) {
-        refuse(ops, self, TUNNEL_ERROR_REFUSED);
+        refuse(&tunnel, TUNNEL_ERROR_REFUSED);
         return;
     }
     world.tunnel = calloc(1, sizeof(*world.tunnel));
     CHECK(world.tunnel != NULL);
-    world.tunnel->ops = ops;
-    world.tunnel->self = self;
-    world.tunnel->is_admitted = !world.is_password_checked;
+    *world.tunnel = tunnel;
     *ret_tunnel = world.tunnel;
+}
+
+void tunnel_refuse(struct tunnel_env *env, const struct tunnel_request *request,
+                   enum tunnel_error error, const char *details)
+{
+    CHECK(world.opened + world.rejected + world.refused == 0 && world.written_length == 0);
+    check_request(request);
+    world.refused++;
+}
+
+void tunnel_abandon(struct tunnel_env *env, const struct tunnel_request *request)
+{
+    CHECK(world.opened + world.rejected + world.refused == 0 && world.written_length == 0);
+    check_request(request);
 }
 
 static struct tunnel *take_tunnel(void)
@@ -236,62 +251,78 @@ static void refuse_later(enum tunnel_error error)
 {
     struct tunnel *tunnel = take_tunnel();
 
-    refuse(tunnel->ops, tunnel->self, error);
+    refuse(tunnel, error);
     free(tunnel);
 }
 
-void tunnel_displace(struct tunnel *tunnel)
-{
-    CHECK(tunnel != NULL && tunnel == world.tunnel && !tunnel->is_admitted);
-    refuse_later(TUNNEL_ERROR_FULL);
-}
-
-void tunnel_relay(struct tunnel *tunnel, struct stream *client)
+void tunnel_relay(struct tunnel *tunnel, struct stream *client, void *self)
 {
     CHECK(tunnel != NULL && tunnel == world.tunnel && client == &world.stream);
     CHECK(tunnel->is_established && world.is_open);
     CHECK(world.written_length == strlen(HTTP1_ESTABLISHED));
     world.is_relaying = true;
+    world.relaying = (struct tunnel){.way = tunnel->way, .self = self};
     free(take_tunnel());
 }
 
 void tunnel_reject(struct tunnel_env *env, const struct tunnel_rejection *rejection)
 {
-    CHECK(world.opened == 0 && world.rejected == 0 && world.written_length == 0);
-    CHECK(rejection->details != NULL);
+    CHECK(world.opened + world.rejected + world.refused == 0 && world.written_length == 0);
+    CHECK(rejection->way != NULL && rejection->details != NULL);
     world.rejected++;
 }
 
-static void admit(struct tunnel *tunnel)
+/* ---- access/auth.h ---- */
+
+enum auth_result auth_check_start(struct auth_check *check, struct auth *auth,
+                                  struct auth_users *users, struct loop *loop,
+                                  const struct ip_address *client,
+                                  const struct basic_credentials *credentials,
+                                  void (*on_checked)(struct auth_check *))
 {
-    tunnel->is_admitted = true;
-    if (!tunnel->ops->admitted(tunnel->self))
-        refuse_later(TUNNEL_ERROR_FULL);
+    CHECK(world.check == NULL && users == world.env.users);
+    if (world.is_known_at_once)
+        return AUTH_GRANTED;
+    check->on_checked = on_checked;
+    world.check = check;
+    return AUTH_PENDING;
 }
 
-static void establish(struct tunnel *tunnel)
+void auth_check_cancel(struct auth_check *check)
 {
-    tunnel->is_established = true;
-    tunnel->ops->established(tunnel->self);
+    if (world.check == check)
+        world.check = NULL;
 }
+
+static void answer_check(enum auth_result result)
+{
+    struct auth_check *check = world.check;
+
+    world.check = NULL;
+    check->result = (uint8_t)result;
+    check->on_checked(check);
+}
+
+/* ---- what comes of it ---- */
 
 /* The password was right, or the dial came through. */
 static void tunnel_succeeds(void)
 {
-    if (world.tunnel == NULL || world.tunnel->is_established)
-        return;
-    if (world.tunnel->is_admitted)
-        establish(world.tunnel);
-    else
-        admit(world.tunnel);
+    if (world.check != NULL) {
+        answer_check(AUTH_GRANTED);
+    } else if (world.tunnel != NULL && !world.tunnel->is_established) {
+        world.tunnel->is_established = true;
+        world.tunnel->way->established(world.tunnel->self);
+    }
     virtual_loop_end_turn();
 }
 
 static void tunnel_fails(void)
 {
-    if (world.tunnel == NULL || world.tunnel->is_established)
-        return;
-    refuse_later(TUNNEL_ERROR_REFUSED);
+    if (world.check != NULL)
+        answer_check(AUTH_WRONG);
+    else if (world.tunnel != NULL && !world.tunnel->is_established)
+        refuse_later(TUNNEL_ERROR_REFUSED);
     virtual_loop_end_turn();
 }
 
@@ -412,7 +443,7 @@ static void check_answer(void)
 
     if (world.written_length == 0)
         return;
-    CHECK(world.opened + world.rejected == 1);
+    CHECK(world.opened + world.rejected + world.refused == 1);
     if (!is_whole)
         return;
     if (world.is_relaying) {
@@ -457,11 +488,15 @@ static void let_end(void)
     CHECK(world.tunnel == NULL);
     CHECK(world.is_open == world.is_relaying);
     CHECK(!virtual_loop_has_deadline());
-    CHECK(room_taken(world.seats) == (world.is_relaying || world.has_newcomer ? 1 : 0));
-    if (world.is_relaying || world.has_newcomer)
+    CHECK(world.check == NULL);
+    CHECK(counter_read(&world.counters, COUNTER_CONNECTIONS_OPEN) == world.is_relaying);
+    if (world.is_relaying)
+        world.relaying.way->ended(world.relaying.self);
+    CHECK(room_taken(world.seats) == world.has_newcomer);
+    if (world.has_newcomer)
         room_give_back(world.seats);
     room_destroy(world.seats);
-    CHECK(counter_read(&world.counters, COUNTER_CONNECTIONS_OPEN) == (world.is_relaying ? 1 : 0));
+    CHECK(counter_read(&world.counters, COUNTER_CONNECTIONS_OPEN) == 0);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -474,7 +509,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     begin(next(&program));
     unsigned kind = next(&program) % 16;
     bool is_full = kind == 15;
-    world.is_password_checked = kind >= 8;
+    world.env.users = kind >= 8 ? (struct auth_users *)&the_loop : NULL;
+    world.is_known_at_once = kind >= 12;
     if (is_full)
         refuse_with = TUNNEL_ERROR_FULL;
     else

@@ -281,16 +281,18 @@ void front_refuse_at_once(struct front *front, int fd, const struct ip_endpoint 
 {
     const struct tunnel_refusal refusal = {.error = TUNNEL_ERROR_FULL,
                                            .details = tunnel_error_row(TUNNEL_ERROR_FULL)->text};
-    const struct tunnel_rejection rejection = {
-        .client = *client, .listener = listener, .error = refusal.error};
     char bytes[FRONT_REFUSAL_SIZE];
     struct text reply;
 
     text_init(&reply, bytes, sizeof(bytes));
-    front_drop_input(front, fd)->refuse(&reply, &refusal, NULL);
+    const struct front_kind *kind = front_drop_input(front, fd);
+    kind->refuse(&reply, &refusal, NULL);
     ssize_t ignored = send(fd, bytes, reply.length, MSG_NOSIGNAL | MSG_DONTWAIT);
     (void)ignored;
     shutdown(fd, SHUT_WR);
     close(fd);
-    tunnel_reject(front->env, &rejection);
+    tunnel_reject(front->env, &(struct tunnel_rejection){.way = kind->way,
+                                                         .client = *client,
+                                                         .listener = listener,
+                                                         .error = refusal.error});
 }

@@ -13,6 +13,7 @@
  */
 #include "front/front_conn.h"
 
+#include "base/state.h"
 #include "base/text.h"
 #include "front/front_private.h"
 #include "front/front_request.h"
@@ -25,22 +26,23 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define EDGE(state) (1u << (state))
-
-static const uint8_t edges[] = {
-    [FRONT_AWAITING] = EDGE(FRONT_CHECKING) | EDGE(FRONT_ANSWERING) | EDGE(FRONT_CLOSED),
-    [FRONT_CHECKING] = EDGE(FRONT_OPENING) | EDGE(FRONT_ANSWERING) | EDGE(FRONT_CLOSED),
-    [FRONT_OPENING] = EDGE(FRONT_ANSWERING) | EDGE(FRONT_CLOSED),
-    [FRONT_ANSWERING] = EDGE(FRONT_LINGERING) | EDGE(FRONT_CLOSED),
-    [FRONT_LINGERING] = EDGE(FRONT_CLOSED),
-    [FRONT_CLOSED] = 0,
+static const struct state_row front_state_rows[] = {
+    [FRONT_AWAITING] = {"awaiting", STATE_BIT(FRONT_CHECKING) | STATE_BIT(FRONT_ANSWERING) |
+                                        STATE_BIT(FRONT_CLOSED)},
+    [FRONT_CHECKING] = {"checking", STATE_BIT(FRONT_OPENING) | STATE_BIT(FRONT_ANSWERING) |
+                                        STATE_BIT(FRONT_CLOSED)},
+    [FRONT_OPENING] = {"opening", STATE_BIT(FRONT_ANSWERING) | STATE_BIT(FRONT_CLOSED)},
+    [FRONT_ANSWERING] = {"answering", STATE_BIT(FRONT_LINGERING) | STATE_BIT(FRONT_CLOSED)},
+    [FRONT_LINGERING] = {"lingering", STATE_BIT(FRONT_CLOSED)},
+    [FRONT_CLOSED] = {"closed", 0},
 };
-static_assert(ARRAY_LENGTH(edges) == FRONT_STATE_COUNT, "edges for every state");
+static_assert(ARRAY_LENGTH(front_state_rows) == FRONT_STATE_COUNT, "a row for every state");
+
+static const struct state_table front_states = {"connection", front_state_rows, FRONT_STATE_COUNT};
 
 static void front_conn_move_to(struct front_conn *conn, enum front_state state)
 {
-    REQUIRE(edges[conn->state] & EDGE(state));
-    conn->state = (uint8_t)state;
+    state_move(&front_states, &conn->state, state, 0);
 }
 
 static bool front_conn_awaits(const struct front_conn *conn)
@@ -69,13 +71,15 @@ bool front_conn_keep_seat(struct front_conn *conn)
     return conn->has_room;
 }
 
+static void front_conn_reject_unheard(struct front_conn *conn, enum tunnel_error error);
+
 static void front_conn_displaced(struct room_guest *guest)
 {
     struct front_conn *conn = container_of(guest, struct front_conn, guest);
 
     if (conn->state == FRONT_AWAITING) {
         front_conn_lose_room(conn);
-        front_conn_reject(conn, TUNNEL_ERROR_DISPLACED, NULL, NULL, 0);
+        front_conn_reject_unheard(conn, TUNNEL_ERROR_DISPLACED);
     } else if (conn->state == FRONT_CHECKING) {
         front_conn_lose_room(conn);
         front_request_displace(conn);
@@ -151,7 +155,7 @@ static void front_conn_hand_over(struct front_conn *conn)
 
     conn->tunnel = NULL;
     front_conn_leave(conn);
-    tunnel_relay(tunnel, conn->stream);
+    tunnel_relay(tunnel, conn->stream, conn->front);
 }
 
 static void front_conn_answered(struct front_conn *conn)
@@ -229,24 +233,26 @@ void front_conn_refuse(struct front_conn *conn, const struct tunnel_refusal *ref
     front_conn_offer_seat(conn);
 }
 
-void front_conn_reject(struct front_conn *conn, enum tunnel_error error, const char *details,
-                       const char *target, size_t target_length)
+void front_conn_reject(struct front_conn *conn, const struct tunnel_rejection *rejection)
 {
-    struct tunnel_rejection rejection = {
-        .client = conn->client,
-        .listener = conn->listener,
-        .target = target,
-        .target_length = target_length,
-        .error = error,
-        .details = details != NULL ? details : tunnel_error_row(error)->text,
-    };
-    struct tunnel_refusal refusal = {.error = error, .details = rejection.details};
+    struct tunnel_rejection mine = *rejection;
 
     if (conn->kind == NULL)
         conn->kind = conn->front->kinds[0];
-    tunnel_reject(conn->front->env, &rejection);
-    front_conn_refuse(conn, &refusal);
+    mine.client = conn->client;
+    mine.listener = conn->listener;
+    if (mine.way == NULL)
+        mine.way = conn->kind->way;
+    if (mine.details == NULL)
+        mine.details = tunnel_error_row(mine.error)->text;
+    tunnel_reject(conn->front->env, &mine);
+    front_conn_refuse(conn, &(struct tunnel_refusal){.error = mine.error, .details = mine.details});
     front_conn_forget(conn);
+}
+
+static void front_conn_reject_unheard(struct front_conn *conn, enum tunnel_error error)
+{
+    front_conn_reject(conn, &(struct tunnel_rejection){.error = error});
 }
 
 /* ---- the first bytes ---- */
@@ -280,9 +286,11 @@ static bool front_conn_read_first(struct front_conn *conn)
     if (count > 0)
         front_conn_look(conn, front->scratch, kept + (size_t)count);
     else if (count == 0 && kept > 0)
-        front_conn_reject(conn, TUNNEL_ERROR_BAD_REQUEST,
-                          "the connection ended before its first bytes told what it speaks", NULL,
-                          0);
+        front_conn_reject(conn, &(struct tunnel_rejection){
+                                    .error = TUNNEL_ERROR_BAD_REQUEST,
+                                    .details = "the connection ended before its first bytes told "
+                                               "what it speaks",
+                                });
     else if (count != -EAGAIN)
         front_conn_close(conn);
     front_scratch_wipe(front, (ssize_t)kept + (count > 0 ? count : 0));
@@ -309,7 +317,7 @@ static void front_conn_refuse_at_once(struct front_conn *conn, enum tunnel_error
     if (count > 0)
         conn->kind = front_kind_of(front, front->scratch, (size_t)count);
     front_scratch_wipe(front, count);
-    front_conn_reject(conn, error, NULL, NULL, 0);
+    front_conn_reject_unheard(conn, error);
 }
 
 /* ---- events ---- */
@@ -341,7 +349,7 @@ static void front_conn_passed(struct deadline *deadline)
     struct front_conn *conn = container_of(deadline, struct front_conn, deadline);
 
     if (front_conn_awaits(conn))
-        front_conn_reject(conn, TUNNEL_ERROR_HEAD_TIMEOUT, NULL, NULL, 0);
+        front_conn_reject_unheard(conn, TUNNEL_ERROR_HEAD_TIMEOUT);
     else
         front_conn_close(conn);
 }
@@ -363,7 +371,7 @@ void front_conn_drain(struct front_conn *conn)
     if (!front_conn_awaits(conn))
         return;
     if (conn->kind == NULL && conn->first_length == 0)
-        front_conn_reject(conn, TUNNEL_ERROR_DRAINING, NULL, NULL, 0);
+        front_conn_reject_unheard(conn, TUNNEL_ERROR_DRAINING);
     else if (conn->kind != NULL && conn->kind->drain != NULL)
         conn->kind->drain(conn);
 }

@@ -26,10 +26,11 @@ struct front_ask;
 struct stream;
 struct tunnel;
 struct tunnel_refusal;
+struct tunnel_rejection;
 
 enum front_state {
     FRONT_AWAITING,  /* its request, until `deadline`. Nothing that follows is set */
-    FRONT_CHECKING,  /* who asks; `ask` is set once that takes time */
+    FRONT_CHECKING,  /* who asks; `ask` is set when that takes time */
     FRONT_OPENING,   /* `tunnel` is set once that takes time */
     FRONT_ANSWERING, /* `reply` holds what could not be written yet; `tunnel` is set when it is good
                         news */
@@ -69,10 +70,9 @@ void front_conn_close(struct front_conn *conn);
 /* The process ends: whoever has not begun to ask is refused. */
 void front_conn_drain(struct front_conn *conn);
 
-/* A request that never becomes a tunnel is logged and refused. `details` NULL: the error's text;
- * `target` as far as it is known, NULL: it is not. */
-void front_conn_reject(struct front_conn *conn, enum tunnel_error error, const char *details,
-                       const char *target, size_t target_length);
+/* A request that never becomes a tunnel is logged and refused: `rejection` without client and
+ * listener; `way` NULL: the kind's, and `details` NULL: the error's text. */
+void front_conn_reject(struct front_conn *conn, const struct tunnel_rejection *rejection);
 /* The answer to a request, logged already: written, and the connection lingers. */
 void front_conn_refuse(struct front_conn *conn, const struct tunnel_refusal *refusal);
 /* The tunnel stands: writes the success, then the tunnel takes stream and seat. */

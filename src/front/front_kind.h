@@ -12,6 +12,7 @@
 struct front_conn;
 struct text;
 struct tunnel_refusal;
+struct tunnel_way;
 
 /* With so many bytes `match` does not ask for more. */
 #define FRONT_FIRST_MAX 24
@@ -42,6 +43,8 @@ struct front_kind {
      * of a descriptor; or, where it never was opened, all of this kind's own in it is zero. */
     void (*refuse)(struct text *out, const struct tunnel_refusal *refusal,
                    const struct front_conn *conn);
+    /* The way of requests that never are tunnels. */
+    const struct tunnel_way *way;
     /* What the client hears before the first byte of the target. */
     const char *success;
     /* The connection awaits its request, and the process ends. NULL: a request that has begun is

@@ -8,6 +8,7 @@
 #include "base/contract.h"
 #include "base/text.h"
 #include "front/front_conn.h"
+#include "front/front_login.h"
 #include "front/front_private.h"
 #include "front/front_request.h"
 #include "net/stream.h"
@@ -31,6 +32,19 @@ struct h1_conn {
     char *head; /* bytes so far, when they did not come at once */
     size_t head_size, head_length;
     bool is_body_omitted; /* the answer to HEAD */
+};
+
+/* By the minor version, and the last for requests whose version is not known. */
+static const struct tunnel_way h1_ways[] = {
+#define H1_WAY(version)                                                                            \
+    {                                                                                              \
+        .front = FRONT_H1, .http = (version), .established = front_request_established,            \
+        .refused = front_request_refused, .ended = front_request_ended                             \
+    }
+    H1_WAY("1.0"),
+    H1_WAY("1.1"),
+    H1_WAY(NULL),
+#undef H1_WAY
 };
 
 static struct h1_conn *h1_of(struct front_conn *conn)
@@ -115,7 +129,12 @@ static void h1_reject(struct h1_conn *h1, enum tunnel_error error, const char *d
     struct view logged =
         target != NULL && target->length > 0 ? h1_loggable_target(*target) : (struct view){0};
 
-    front_conn_reject(&h1->conn, error, details, logged.start, logged.length);
+    front_conn_reject(&h1->conn, &(struct tunnel_rejection){
+                                     .target = logged.start,
+                                     .target_length = logged.length,
+                                     .error = error,
+                                     .details = details,
+                                 });
 }
 
 /* ---- the head ---- */
@@ -171,22 +190,20 @@ static void h1_head_came(struct h1_conn *h1, const char *bytes, size_t head_leng
     }
     struct basic_credentials credentials; /* few requests have them */
     struct view field = head.proxy_authorization;
-    struct tunnel_request request = {
-        .client = h1->conn.client,
-        .listener = h1->conn.listener,
-        .http = head.minor_version == 0 ? "1.0" : "1.1",
+    const struct tunnel_request request = {
+        .way = &h1_ways[head.minor_version == 0 ? 0 : 1],
         .authority = &head.authority,
         .early_bytes = bytes + head_length,
         .early_length = length - head_length,
     };
-    if (field.length > 0) {
-        request.credentials = &credentials;
-        request.auth_error =
-            h1_error_of_basic(basic_auth_parse(field.start, field.length, &credentials));
+    if (field.length == 0) {
+        front_request_open(&h1->conn, &request, NULL);
+        return;
     }
-    front_request_open(&h1->conn, &request);
-    if (request.credentials != NULL)
-        explicit_bzero(&credentials, sizeof(credentials));
+    struct front_offer offer = {.credentials = &credentials};
+    offer.error = h1_error_of_basic(basic_auth_parse(field.start, field.length, &credentials));
+    front_request_open(&h1->conn, &request, &offer);
+    explicit_bzero(&credentials, sizeof(credentials));
 }
 
 /* New bytes are at hand: all of the head so far is bytes[0..length). True when more must come. */
@@ -296,6 +313,7 @@ const struct front_kind *h1_kind(void)
         .open = h1_open,
         .read = h1_read,
         .refuse = h1_refuse,
+        .way = &h1_ways[2],
         .success = HTTP1_ESTABLISHED,
         .close = h1_close,
     };

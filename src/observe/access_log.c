@@ -54,6 +54,7 @@ TEXT(time);
 TEXT(id);
 TEXT(client);
 TEXT(listener);
+TEXT(front);
 TEXT(http);
 TEXT(user);
 TEXT(target);
@@ -161,6 +162,7 @@ static ALWAYS_INLINE void add_facts(struct line *line, const struct access_recor
     line_add_endpoint(line, &name_client, &record->client);
     line_add_endpoint(line, &name_listener, record->listener);
     line_add_text(line, &name_user, record->user, USER_LIMIT);
+    line_add_text(line, &name_front, record->front, ACCESS_WORD_LIMIT);
     if (IS_WORD(record->http, "1.1"))
         line_add_piece(line, &http_1_1);
     else

@@ -46,6 +46,7 @@ struct access_record {
     uint64_t id;
     struct ip_endpoint client;
     const struct ip_endpoint *listener; /* may be NULL */
+    const char *front;                  /* a front-end; NULL: `http` tells enough, or no need */
     const char *http;                   /* "1.0", "1.1"; NULL if unknown */
     const char *user;                   /* as offered; outside bytes; NULL: none */
     const char *target; /* as asked for, `target_length` outside bytes; NULL if none */

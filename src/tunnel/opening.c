@@ -1,9 +1,9 @@
-/* A tunnel on its way, from the request to the answer: authenticate whoever offers credentials,
- * judge the name, resolve, judge each address, wait for room, dial, have the front-end answer.
- * There is one function per state (opening_step_...), and one driver, opening_drive, which calls
- * the one of the state that the tunnel is in until nothing is left to do at once. Whatever takes
- * time (a hash, a lookup, a place in line, a dial) ends in a callback, which only records what
- * happened in `struct opening` and calls the driver.
+/* A tunnel on its way, from the request to the answer: judge the name, resolve, judge each address,
+ * wait for room, dial, have the front-end answer. There is one function per state
+ * (opening_step_...), and one driver, opening_drive, which calls the one of the state that the
+ * tunnel is in until nothing is left to do at once. Whatever takes time (a lookup, a place in line,
+ * a dial) ends in a callback, which only records what happened in `struct opening` and calls the
+ * driver.
  *
  * The surprise: A and AAAA are answered apart, so a tunnel may already dial one family's addresses
  * while the other's are still being looked up; every address is judged when it comes, in whichever
@@ -11,7 +11,6 @@
  */
 #include "tunnel/opening.h"
 
-#include "access/auth.h"
 #include "access/dial_gate.h"
 #include "base/text.h"
 #include "dns/resolver.h"
@@ -26,28 +25,16 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Which fields hold in which state (TUNNEL_...): all of them are there from AUTHENTICATING on, zero
+/* Which fields hold in which state (TUNNEL_...): all of them are there from JUDGING on, zero
  * or -1 until their step has come, and none once the tunnel relays or is closed. */
 struct opening {
     /* From the beginning. */
     struct tunnel *tunnel;
-    const struct tunnel_ops *ops;
-    void *self;
     uint64_t began_ms;
     struct authority authority;
     size_t early_length;
     char *early;       /* NULL: none */
     struct dial *dial; /* collects addresses from RESOLVING on, and dials from DIALLING on */
-
-    /* AUTHENTICATING. */
-    struct auth_check auth_check; /* under way while auth_result is AUTH_PENDING */
-    enum auth_result auth_result; /* AUTH_GRANTED also when there was nothing to check */
-    enum tunnel_error auth_error; /* what came could not be checked */
-    bool is_password_long;        /* for bcrypt */
-
-    /* AUTHENTICATING and QUEUED: the time that either may take. */
-    struct deadline queue_deadline;
-    bool is_queue_over;
 
     /* From JUDGING on. */
     struct judgement judgement;
@@ -57,7 +44,9 @@ struct opening {
     bool is_asked;
     int64_t dns_began_ms; /* -1: nothing was asked */
 
-    /* From QUEUED on. */
+    /* From QUEUED on: the deadline of the line, and what came of it. */
+    struct deadline queue_deadline;
+    bool is_queue_over;
     struct dial_pass pass; /* held until the dial is over */
     bool is_entered;
     int64_t dial_began_ms; /* -1: not yet */
@@ -69,12 +58,6 @@ struct opening {
     struct stream *target; /* until the relay takes it */
 };
 static_assert(sizeof(struct opening) <= SLAB_LARGEST, "a slab takes it");
-
-/* A state has a deadline, the wait for a hash, too. */
-static const uint64_t auth_wait_ms = 10 * 1000;
-
-/* Of a longer one it looks at the beginning only. */
-static const size_t bcrypt_password_max = 72;
 
 enum { REPORTS_SIZE = 256 }; /* of rule names in a log line */
 
@@ -121,8 +104,8 @@ void opening_note_waits(struct tunnel *tunnel)
 static void opening_refuse_with(struct tunnel *tunnel, enum tunnel_error error, const char *details,
                                 const char *phrase)
 {
-    const struct tunnel_ops *ops = tunnel->opening->ops;
-    void *self = tunnel->opening->self;
+    const struct tunnel_way *way = tunnel->way;
+    void *self = tunnel->self;
     struct tunnel_refusal refusal = {
         .error = error,
         .rcode = error == TUNNEL_ERROR_NXDOMAIN ? "NXDOMAIN" : NULL,
@@ -133,10 +116,10 @@ static void opening_refuse_with(struct tunnel *tunnel, enum tunnel_error error, 
     opening_note_waits(tunnel);
     tunnel_log_refused(tunnel, error, refusal.details);
     tunnel_close(tunnel);
-    ops->refused(self, &refusal);
+    way->refused(self, &refusal);
 }
 
-void opening_refuse(struct tunnel *tunnel, enum tunnel_error error, const char *details)
+static void opening_refuse(struct tunnel *tunnel, enum tunnel_error error, const char *details)
 {
     opening_refuse_with(tunnel, error, details, NULL);
 }
@@ -158,81 +141,6 @@ static void opening_refuse_by_judgement(struct tunnel *tunnel)
     text_init(&phrase, phrase_buffer, sizeof(phrase_buffer));
     judgement_print_phrase(&phrase, judgement);
     opening_refuse_with(tunnel, error, details_buffer, phrase_buffer);
-}
-
-/* ---- authentication ---- */
-
-static void opening_authenticated(struct auth_check *check)
-{
-    struct opening *opening = container_of(check, struct opening, auth_check);
-
-    opening->auth_result = (enum auth_result)check->result;
-    opening_drive(opening->tunnel);
-}
-
-static bool opening_remember_user(struct tunnel *tunnel, const char *user)
-{
-    if (tunnel_extras(tunnel) == NULL)
-        return false;
-    tunnel->extras->user = strdup(user);
-    return tunnel->extras->user != NULL;
-}
-
-/* Credentials came: checks them, and calls the driver when that takes time. */
-static void opening_authenticate(struct tunnel *tunnel, const struct tunnel_request *request)
-{
-    struct tunnel_env *env = tunnel->env;
-    struct opening *opening = tunnel->opening;
-    const struct basic_credentials *credentials = request->credentials;
-
-    opening->auth_error = request->auth_error;
-    opening->is_password_long = credentials->password_length > bcrypt_password_max;
-    if (opening->auth_error != TUNNEL_ERROR_NONE && credentials->user_length == 0)
-        return;
-    if (!opening_remember_user(tunnel, credentials->user))
-        opening->auth_error = TUNNEL_ERROR_AUTH_BUSY;
-    if (opening->auth_error != TUNNEL_ERROR_NONE)
-        return;
-    deadline_set(env->loop, &opening->queue_deadline, loop_now_ms(env->loop) + auth_wait_ms);
-    opening->auth_result =
-        auth_check_start(&opening->auth_check, env->auth, env->users, env->loop,
-                         &tunnel->client.address, credentials, opening_authenticated);
-}
-
-/* Who offers credentials must have the right ones, whether a rule asks for them or not. */
-static bool opening_step_authenticating(struct tunnel *tunnel)
-{
-    static const enum tunnel_error errors[] = {
-        [AUTH_GRANTED] = TUNNEL_ERROR_NONE,
-        [AUTH_WRONG] = TUNNEL_ERROR_AUTH_WRONG,
-        [AUTH_WRONG_AGAIN] = TUNNEL_ERROR_AUTH_WRONG_AGAIN,
-        [AUTH_THROTTLED] = TUNNEL_ERROR_AUTH_THROTTLED,
-        [AUTH_BUSY] = TUNNEL_ERROR_AUTH_BUSY,
-        [AUTH_PENDING] = TUNNEL_ERROR_AUTH_BUSY, /* for too long */
-    };
-    static_assert(ARRAY_LENGTH(errors) == AUTH_RESULT_COUNT, "an error per result");
-    static const char cut[] = "the user name or the password is wrong (bcrypt takes only the first "
-                              "72 bytes of a password, and this one is longer)";
-    const struct opening *opening = tunnel->opening;
-
-    if (opening->auth_result == AUTH_PENDING && !opening->is_queue_over)
-        return false;
-    enum tunnel_error error = opening->auth_error != TUNNEL_ERROR_NONE
-                                  ? opening->auth_error
-                                  : errors[opening->auth_result];
-    if (error != TUNNEL_ERROR_NONE) {
-        bool is_cut = error == TUNNEL_ERROR_AUTH_WRONG && opening->is_password_long;
-
-        opening_refuse(tunnel, error, is_cut ? cut : NULL);
-        return false;
-    }
-    if (!opening->ops->admitted(opening->self)) {
-        opening_refuse(tunnel, TUNNEL_ERROR_FULL, NULL);
-        return false;
-    }
-    deadline_cancel(tunnel->env->loop, &tunnel->opening->queue_deadline);
-    tunnel_move_to(tunnel, TUNNEL_JUDGING);
-    return true;
 }
 
 /* ---- judging ---- */
@@ -459,7 +367,7 @@ static void opening_established(struct tunnel *tunnel)
     stream_observe(opening->target, opening_target_ignored, NULL);
     stream_want(opening->target, 0);
     tunnel_move_to(tunnel, TUNNEL_ESTABLISHED);
-    opening->ops->established(opening->self);
+    tunnel->way->established(tunnel->self);
 }
 
 /* `localhost` with the proxy's port has an address that is the proxy and one where nobody is: what
@@ -505,9 +413,6 @@ static void opening_drive(struct tunnel *tunnel)
     tunnel_concern_enter(&concern, tunnel);
     while (is_more) {
         switch ((enum tunnel_state)tunnel->state) {
-        case TUNNEL_AUTHENTICATING:
-            is_more = opening_step_authenticating(tunnel);
-            break;
         case TUNNEL_JUDGING:
             is_more = opening_step_judging(tunnel);
             break;
@@ -554,8 +459,7 @@ static bool opening_keep_early(struct opening *opening, const struct tunnel_requ
     return true;
 }
 
-bool opening_create(struct tunnel *tunnel, const struct tunnel_request *request,
-                    const struct tunnel_ops *ops, void *self)
+bool opening_create(struct tunnel *tunnel, const struct tunnel_request *request)
 {
     struct loop *loop = tunnel->env->loop;
     struct opening *opening = slab_take(loop_slab(loop), sizeof(*opening));
@@ -563,9 +467,7 @@ bool opening_create(struct tunnel *tunnel, const struct tunnel_request *request,
     if (opening == NULL)
         return false;
     opening->tunnel = tunnel;
-    opening->ops = ops;
-    opening->self = self;
-    opening->began_ms = loop_now_ms(loop);
+    opening->began_ms = request->began_ms;
     opening->authority = *request->authority;
     opening->dns_began_ms = -1;
     opening->dial_began_ms = -1;
@@ -580,10 +482,8 @@ bool opening_create(struct tunnel *tunnel, const struct tunnel_request *request,
     return true;
 }
 
-void opening_start(struct tunnel *tunnel, const struct tunnel_request *request)
+void opening_start(struct tunnel *tunnel)
 {
-    if (tunnel->env->users != NULL && request->credentials != NULL)
-        opening_authenticate(tunnel, request);
     opening_drive(tunnel);
 }
 
@@ -609,7 +509,6 @@ void opening_free(struct tunnel *tunnel)
     if (opening == NULL)
         return;
     tunnel->opening = NULL;
-    auth_check_cancel(&opening->auth_check);
     if (opening->dns_began_ms >= 0)
         resolver_cancel(&opening->query);
     deadline_cancel(tunnel->env->loop, &opening->queue_deadline);

@@ -1,4 +1,4 @@
-/* A tunnel on its way: what it needs to authenticate, resolve, wait for room and dial, and the
+/* A tunnel on its way: what it needs to resolve, wait for room and dial, and the
  * driver that takes it from one state to the next. Private to tunnel/; tunnel.c opens, ends and
  * relays.
  */
@@ -15,16 +15,13 @@
 struct relay_plan;
 
 /* Makes tunnel->opening. False: no memory. */
-bool opening_create(struct tunnel *tunnel, const struct tunnel_request *request,
-                    const struct tunnel_ops *ops, void *self) MUST_CHECK;
+bool opening_create(struct tunnel *tunnel, const struct tunnel_request *request) MUST_CHECK;
 /* The first step, and what can be done at once behind it. The tunnel may be closed when this
  * returns: then it was refused. */
-void opening_start(struct tunnel *tunnel, const struct tunnel_request *request);
+void opening_start(struct tunnel *tunnel);
 /* Ends what is under way. Harmless when tunnel->opening is NULL. */
 void opening_free(struct tunnel *tunnel);
 
-/* Logs, closes the tunnel and calls ops->refused. `details` NULL: the text of the error. */
-void opening_refuse(struct tunnel *tunnel, enum tunnel_error error, const char *details);
 /* What it has waited for so far, in vain or not, is told in the log as well. */
 void opening_note_waits(struct tunnel *tunnel);
 

@@ -6,9 +6,7 @@
 #include "tunnel/tunnel.h"
 
 #include "loop/slab.h"
-#include "net/room.h"
 #include "net/stream.h"
-#include "observe/counters.h"
 #include "tunnel/opening.h"
 #include "tunnel/relief.h"
 #include "tunnel/tunnel_env.h"
@@ -21,8 +19,6 @@
 #include <string.h>
 
 static const struct state_row tunnel_rows[] = {
-    [TUNNEL_AUTHENTICATING] = {"authenticating",
-                               STATE_BIT(TUNNEL_JUDGING) | STATE_BIT(TUNNEL_CLOSED)},
     [TUNNEL_JUDGING] = {"judging", STATE_BIT(TUNNEL_RESOLVING) | STATE_BIT(TUNNEL_CLOSED)},
     [TUNNEL_RESOLVING] = {"resolving", STATE_BIT(TUNNEL_QUEUED) | STATE_BIT(TUNNEL_CLOSED)},
     [TUNNEL_QUEUED] = {"queued", STATE_BIT(TUNNEL_DIALLING) | STATE_BIT(TUNNEL_CLOSED)},
@@ -127,8 +123,19 @@ void tunnel_close(struct tunnel *tunnel)
 
 /* ---- the outside ---- */
 
+/* False: no memory. */
+static bool tunnel_keep_user(struct tunnel *tunnel, const char *user)
+{
+    if (user == NULL)
+        return true;
+    if (tunnel_extras(tunnel) == NULL)
+        return false;
+    tunnel->extras->user = strdup(user);
+    return tunnel->extras->user != NULL;
+}
+
 static struct tunnel *tunnel_create(struct tunnel_env *env, const struct tunnel_request *request,
-                                    const struct tunnel_ops *ops, void *self)
+                                    void *self)
 {
     char target[AUTHORITY_TEXT_SIZE];
     size_t target_length = authority_put(target, request->authority);
@@ -138,16 +145,16 @@ static struct tunnel *tunnel_create(struct tunnel_env *env, const struct tunnel_
         return NULL;
     list_init(&tunnel->link);
     tunnel->env = env;
+    tunnel->way = request->way;
+    tunnel->self = self;
     tunnel->rules = tunnel_rules_hold(env->rules);
     tunnel->client = request->client;
     tunnel->listener = (uint16_t)request->listener;
     tunnel->dns_ms = -1;
     tunnel->dial_ms = -1;
-    REQUIRE(strlen(request->http) < sizeof(tunnel->http));
-    memcpy(tunnel->http, request->http, strlen(request->http));
     memcpy(tunnel->target, target, target_length);
     tunnel->target_length = (uint16_t)target_length;
-    if (!opening_create(tunnel, request, ops, self)) {
+    if (!tunnel_keep_user(tunnel, request->user) || !opening_create(tunnel, request)) {
         tunnel_free(&tunnel->garbage);
         return NULL;
     }
@@ -155,38 +162,22 @@ static struct tunnel *tunnel_create(struct tunnel_env *env, const struct tunnel_
     return tunnel;
 }
 
-/* For want of memory there is no tunnel that could refuse. */
-static void refuse_without_tunnel(struct tunnel_env *env, const struct tunnel_request *request,
-                                  const struct tunnel_ops *ops, void *self, enum tunnel_error error)
+void tunnel_open(struct tunnel_env *env, const struct tunnel_request *request, void *self,
+                 struct tunnel **ret_tunnel)
 {
-    struct tunnel_rejection rejection = {
-        .client = request->client,
-        .listener = request->listener,
-        .http = request->http,
-        .target = request->authority->host,
-        .target_length = request->authority->host_length,
-        .error = error,
-    };
-    struct tunnel_refusal refusal = {.error = error, .details = tunnel_error_row(error)->text};
+    struct tunnel *tunnel = tunnel_create(env, request, self);
 
-    tunnel_reject(env, &rejection);
-    ops->refused(self, &refusal);
-}
-
-void tunnel_open(struct tunnel_env *env, const struct tunnel_request *request,
-                 const struct tunnel_ops *ops, void *self, struct tunnel **ret_tunnel)
-{
     *ret_tunnel = NULL;
-    if (env->is_draining) {
-        refuse_without_tunnel(env, request, ops, self, TUNNEL_ERROR_DRAINING);
-        return;
-    }
-    struct tunnel *tunnel = tunnel_create(env, request, ops, self);
     if (tunnel == NULL) {
-        refuse_without_tunnel(env, request, ops, self, TUNNEL_ERROR_NO_RESOURCES);
+        const struct tunnel_refusal refusal = {
+            .error = TUNNEL_ERROR_NO_RESOURCES,
+            .details = tunnel_error_row(TUNNEL_ERROR_NO_RESOURCES)->text};
+
+        tunnel_turn_away(env, request, refusal.error);
+        request->way->refused(self, &refusal);
         return;
     }
-    opening_start(tunnel, request);
+    opening_start(tunnel);
     if (tunnel->state != TUNNEL_CLOSED)
         *ret_tunnel = tunnel;
 }
@@ -198,20 +189,13 @@ void tunnel_cancel(struct tunnel *tunnel)
     tunnel_close(tunnel);
 }
 
-void tunnel_displace(struct tunnel *tunnel)
-{
-    REQUIRE(tunnel->state == TUNNEL_AUTHENTICATING);
-    opening_refuse(tunnel, TUNNEL_ERROR_FULL, NULL);
-}
-
 static void relay_ended(struct relay *relay, enum closed_by closed_by)
 {
     struct tunnel *tunnel = container_of(relay, struct tunnel, relay);
 
     tunnel_log_close(tunnel, closed_by);
-    room_give_back(tunnel->env->room);
-    counter_subtract(tunnel->env->counters, COUNTER_CONNECTIONS_OPEN, 1);
     tunnel_close(tunnel);
+    tunnel->way->ended(tunnel->self);
 }
 
 void tunnel_end(struct tunnel *tunnel, enum closed_by closed_by)
@@ -220,7 +204,7 @@ void tunnel_end(struct tunnel *tunnel, enum closed_by closed_by)
     relay_ended(&tunnel->relay, closed_by);
 }
 
-void tunnel_relay(struct tunnel *tunnel, struct stream *client)
+void tunnel_relay(struct tunnel *tunnel, struct stream *client, void *self)
 {
     struct tunnel_env *env = tunnel->env;
     struct relay_plan plan = {
@@ -229,6 +213,7 @@ void tunnel_relay(struct tunnel *tunnel, struct stream *client)
         .on_ended = relay_ended,
     };
 
+    tunnel->self = self;
     tunnel->opening_ms = (uint32_t)(loop_now_ms(env->loop) - opening_began_ms(tunnel));
     opening_hand_over(tunnel, &plan);
     tunnel_move_to(tunnel, TUNNEL_RELAYING);

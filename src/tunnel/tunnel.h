@@ -1,11 +1,12 @@
 /* A tunnel: judged, resolved, dialled, answered once, relayed, accounted. The core of adit.
  *
- * A front-end that parsed a request calls tunnel_open. ops->admitted says that the password was the
- * right one; until then the connection should make room for others. Then comes one of two calls:
- *   ops->established: write the success, then call tunnel_relay (or tunnel_cancel if that failed);
- *   ops->refused: write the refusal; the tunnel is gone and was logged.
- * The client stream stays the front-end's until tunnel_relay takes it. The front-end knows nothing
- * of policy, DNS, dialling, metrics or logs.
+ * A front-end that parsed a request, and knows who asks (front/front_login.h), calls tunnel_open.
+ * Then comes one of two calls:
+ *   way->established: write the success, then call tunnel_relay (or tunnel_cancel if that failed);
+ *   way->refused: write the refusal; the tunnel is gone and was logged.
+ * The client stream stays the front-end's until tunnel_relay takes it; way->ended says that this is
+ * over. The front-end knows nothing of policy, DNS, dialling, metrics or logs, and the tunnel
+ * nothing of the connection that it rides on.
  */
 #ifndef TUNNEL_TUNNEL_H
 #define TUNNEL_TUNNEL_H
@@ -16,25 +17,13 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
-struct basic_credentials;
 struct access_record;
 struct stream;
 struct tunnel;
 struct tunnel_env;
 struct tunnel_filter;
-
-/* Views need to live only during the call. */
-struct tunnel_request {
-    struct ip_endpoint client;
-    unsigned listener; /* index into env->listeners */
-    const char *http;  /* static text: "1.0", "1.1" */
-    const struct authority *authority;
-    const struct basic_credentials *credentials; /* NULL: none came */
-    enum tunnel_error auth_error; /* why they can't be checked; then at most the name is set */
-    const void *early_bytes;      /* what came behind the request head: sent to the target first */
-    size_t early_length;
-};
 
 struct tunnel_refusal {
     enum tunnel_error error;
@@ -43,32 +32,51 @@ struct tunnel_refusal {
     const char *phrase;  /* the same in ASCII; NULL: it is */
 };
 
-struct tunnel_ops {
-    /* Who it is is known, or nobody asks. False: its unit of room is gone, so it is refused. */
-    bool (*admitted)(void *self);
+/* How tunnels are asked for, and who is told what became of one. Static. */
+struct tunnel_way {
+    unsigned front;   /* the front-end's row, for counters */
+    const char *name; /* of the front-end, for the log; NULL: `http` tells enough */
+    const char *http; /* version, "1.0", "1.1"; NULL: it is not known, or none */
     void (*established)(void *self);
     void (*refused)(void *self, const struct tunnel_refusal *refusal);
+    void (*ended)(void *self); /* once for each tunnel_relay; `self` is what came with that */
 };
 
-/* `admitted` and `refused` may come from within; after `refused` *ret_tunnel is NULL. `established`
- * comes in a later turn. */
-void tunnel_open(struct tunnel_env *env, const struct tunnel_request *request,
-                 const struct tunnel_ops *ops, void *self, struct tunnel **ret_tunnel);
-/* The client left before the answer was written. No op is called any more. */
+/* Views need to live only during the call. */
+struct tunnel_request {
+    const struct tunnel_way *way;
+    struct ip_endpoint client;
+    unsigned listener;                 /* index into env->listeners */
+    const struct authority *authority; /* NULL: not known yet (tunnel_refuse, tunnel_abandon) */
+    const char *user;                  /* whose password was right; NULL: nobody's, or none came */
+    uint64_t began_ms;                 /* when the request was there, by the loop's clock */
+    const void *early_bytes;           /* what came behind the request: sent to the target first */
+    size_t early_length;
+};
+
+/* `refused` may come from within; then *ret_tunnel is NULL. `established` comes in a later turn. */
+void tunnel_open(struct tunnel_env *env, const struct tunnel_request *request, void *self,
+                 struct tunnel **ret_tunnel);
+/* The client left before the answer was written. Nothing of the way is called any more. */
 void tunnel_cancel(struct tunnel *tunnel);
-/* Its connection lost its unit of room before it was admitted: refused, as ops->refused tells. */
-void tunnel_displace(struct tunnel *tunnel);
-/* After ops->established, when the success was written: takes the stream and the connection's unit
- * of room. Bytes of the target follow in a later turn. The tunnel may be gone when this
- * returns. */
-void tunnel_relay(struct tunnel *tunnel, struct stream *client);
+/* After way->established, when the success was written: takes the stream. Bytes of the target
+ * follow in a later turn. The tunnel may be gone, and way->ended called, when this returns. */
+void tunnel_relay(struct tunnel *tunnel, struct stream *client, void *self);
+
+/* A request that ends before a tunnel is opened for it, for it is not known who asks: counts and
+ * logs it as a tunnel that was refused. request->user is who the client said it was. `details`
+ * NULL: the error's text. */
+void tunnel_refuse(struct tunnel_env *env, const struct tunnel_request *request,
+                   enum tunnel_error error, const char *details);
+/* The same, but its client left. */
+void tunnel_abandon(struct tunnel_env *env, const struct tunnel_request *request);
 
 /* For a request that never became a tunnel (malformed, wrong method, too slow): counts and logs it.
  */
 struct tunnel_rejection {
+    const struct tunnel_way *way;
     struct ip_endpoint client;
     unsigned listener;
-    const char *http;   /* NULL: not known */
     const char *target; /* outside bytes; NULL: not known */
     size_t target_length;
     enum tunnel_error error;

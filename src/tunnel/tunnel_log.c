@@ -13,6 +13,11 @@
 
 enum { KIB = 1024 };
 
+static const struct ip_endpoint *listener_at(const struct tunnel_env *env, unsigned listener)
+{
+    return listener < env->listener_count ? &env->listeners[listener].bound : NULL;
+}
+
 static struct access_record record_of(const struct tunnel *tunnel, enum access_event event)
 {
     const struct tunnel_env *env = tunnel->env;
@@ -21,14 +26,14 @@ static struct access_record record_of(const struct tunnel *tunnel, enum access_e
         .event = event,
         .id = tunnel->id,
         .client = tunnel->client,
-        .listener =
-            tunnel->listener < env->listener_count ? &env->listeners[tunnel->listener].bound : NULL,
-        .http = tunnel->http,
+        .listener = listener_at(env, tunnel->listener),
+        .front = tunnel->way->name,
+        .http = tunnel->way->http,
         .user = tunnel_user(tunnel),
         .target = tunnel->target,
         .target_length = tunnel->target_length,
         .address = tunnel->address.address.family == IP_NONE ? NULL : &tunnel->address,
-        .verdict = tunnel->state == TUNNEL_AUTHENTICATING ? NULL : policy_action_name(POLICY_ALLOW),
+        .verdict = policy_action_name(POLICY_ALLOW),
         .rule = tunnel->rule,
         .report = tunnel_reports(tunnel),
         .status = 0,
@@ -191,42 +196,96 @@ static enum counter outcome_of(enum tunnel_error error)
     return is_denied ? COUNTER_TUNNELS_DENIED : COUNTER_TUNNELS_FAILED;
 }
 
-void tunnel_log_refused(struct tunnel *tunnel, enum tunnel_error error, const char *reason)
+/* `record` says what was asked; what came of it is added here. */
+static void log_refused(struct tunnel_env *env, struct access_record *record,
+                        enum tunnel_error error, const char *reason)
 {
     const struct tunnel_error_row *row = tunnel_error_row(error);
-    struct counters *counters = tunnel->env->counters;
-    struct access_record record =
-        record_of(tunnel, is_auth_failure(error) ? ACCESS_AUTH_FAILURE : ACCESS_DENY);
+    struct counters *counters = env->counters;
 
+    record->event = is_auth_failure(error) ? ACCESS_AUTH_FAILURE : ACCESS_DENY;
     if (error_is_denial(error)) {
-        record.verdict = policy_action_name(POLICY_DENY);
-        counters_add_denied(counters, record.rule != NULL ? record.rule : "none");
-    }
-    if (is_question(error)) {
-        record.verdict = policy_action_name(POLICY_ASK);
-        record.report = NULL; /* the answer will be reported */
+        record->verdict = policy_action_name(POLICY_DENY);
+        counters_add_denied(counters, record->rule != NULL ? record->rule : "none");
     }
     if (is_auth_failure(error))
         counter_add(counters, COUNTER_AUTH_FAILURES, 1);
-    record.status = row->status;
-    record.error = row->token;
-    record.reason = reason;
-    access_log_write(tunnel->env->log, tunnel->env->events, &record);
+    record->status = row->status;
+    record->error = row->token;
+    record->reason = reason;
+    access_log_write(env->log, env->events, record);
     counter_add(counters, outcome_of(error), 1);
     counters_add_error(counters, error);
-    observe_waits(counters, &record);
-    if (!is_question(error))
+    observe_waits(counters, record);
+}
+
+void tunnel_log_refused(struct tunnel *tunnel, enum tunnel_error error, const char *reason)
+{
+    struct access_record record = record_of(tunnel, ACCESS_DENY);
+
+    if (is_question(error)) {
+        record.verdict = policy_action_name(POLICY_ASK);
+        record.report = NULL; /* the answer will be reported */
+    } else {
         count_reports(tunnel);
+    }
+    log_refused(tunnel->env, &record, error, reason);
+}
+
+static void log_cancelled(struct tunnel_env *env, struct access_record *record)
+{
+    record->reason = "the client left before the tunnel was open";
+    access_log_write(env->log, env->events, record);
+    counter_add(env->counters, COUNTER_TUNNELS_CANCELLED, 1);
+    observe_waits(env->counters, record);
 }
 
 void tunnel_log_cancelled(struct tunnel *tunnel)
 {
     struct access_record record = record_of(tunnel, ACCESS_DENY);
 
-    record.reason = "the client left before the tunnel was open";
-    access_log_write(tunnel->env->log, tunnel->env->events, &record);
-    counter_add(tunnel->env->counters, COUNTER_TUNNELS_CANCELLED, 1);
-    observe_waits(tunnel->env->counters, &record);
+    log_cancelled(tunnel->env, &record);
+}
+
+/* ---- requests without a tunnel ---- */
+
+/* `target` gets the target's text, which the record names. */
+static struct access_record record_of_request(struct tunnel_env *env,
+                                              const struct tunnel_request *request,
+                                              char target[AUTHORITY_TEXT_SIZE])
+{
+    return (struct access_record){
+        .event = ACCESS_DENY,
+        .id = access_ids_take(&env->ids),
+        .client = request->client,
+        .listener = listener_at(env, request->listener),
+        .front = request->way->name,
+        .http = request->way->http,
+        .user = request->user,
+        .target = request->authority != NULL ? target : NULL,
+        .target_length = request->authority != NULL ? authority_put(target, request->authority) : 0,
+        .dns_ms = -1,
+        .dial_ms = -1,
+    };
+}
+
+void tunnel_refuse(struct tunnel_env *env, const struct tunnel_request *request,
+                   enum tunnel_error error, const char *details)
+{
+    char target[AUTHORITY_TEXT_SIZE];
+    struct access_record record = record_of_request(env, request, target);
+
+    if (is_question(error))
+        record.verdict = policy_action_name(POLICY_ASK);
+    log_refused(env, &record, error, details != NULL ? details : tunnel_error_row(error)->text);
+}
+
+void tunnel_abandon(struct tunnel_env *env, const struct tunnel_request *request)
+{
+    char target[AUTHORITY_TEXT_SIZE];
+    struct access_record record = record_of_request(env, request, target);
+
+    log_cancelled(env, &record);
 }
 
 void tunnel_reject(struct tunnel_env *env, const struct tunnel_rejection *rejection)
@@ -236,7 +295,9 @@ void tunnel_reject(struct tunnel_env *env, const struct tunnel_rejection *reject
         .event = ACCESS_DENY,
         .id = access_ids_take(&env->ids),
         .client = rejection->client,
-        .http = rejection->http,
+        .listener = listener_at(env, rejection->listener),
+        .front = rejection->way->name,
+        .http = rejection->way->http,
         .target = rejection->target,
         .target_length = rejection->target_length,
         .status = row->status,
@@ -246,9 +307,22 @@ void tunnel_reject(struct tunnel_env *env, const struct tunnel_rejection *reject
         .dial_ms = -1,
     };
 
-    if (rejection->listener < env->listener_count)
-        record.listener = &env->listeners[rejection->listener].bound;
     access_log_write(env->log, env->events, &record);
     counter_add(env->counters, COUNTER_REQUESTS_REFUSED, 1);
     counters_add_error(env->counters, rejection->error);
+}
+
+void tunnel_turn_away(struct tunnel_env *env, const struct tunnel_request *request,
+                      enum tunnel_error error)
+{
+    const struct tunnel_rejection rejection = {
+        .way = request->way,
+        .client = request->client,
+        .listener = request->listener,
+        .target = request->authority->host,
+        .target_length = request->authority->host_length,
+        .error = error,
+    };
+
+    tunnel_reject(env, &rejection);
 }

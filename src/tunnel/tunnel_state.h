@@ -16,10 +16,9 @@
 
 /* Until it relays there is `opening`, which says more on who holds what. */
 enum tunnel_state {
-    TUNNEL_AUTHENTICATING, /* credentials that came are checked before anything else */
-    TUNNEL_JUDGING,        /* the name phase; nothing has left this machine. The user is known */
-    TUNNEL_RESOLVING,      /* until one address passed, or none can. Counted by the limits */
-    TUNNEL_QUEUED,         /* waiting for room to dial; `rule` is set, and dns_ms if it was asked */
+    TUNNEL_JUDGING,     /* the name phase; nothing has left this machine. */
+    TUNNEL_RESOLVING,   /* until one address passed, or none can. Counted by the limits */
+    TUNNEL_QUEUED,      /* waiting for room to dial; `rule` is set, and dns_ms if it was asked */
     TUNNEL_DIALLING,    /* more addresses may still be added; then `address` and dial_ms are set */
     TUNNEL_ESTABLISHED, /* the front-end writes the success */
     TUNNEL_RELAYING,    /* `relay`, `link` and opening_ms are set; `opening` is gone */
@@ -30,7 +29,7 @@ enum tunnel_state {
 /* What few tunnels have. */
 struct extras {
     struct limit_pass limit_pass; /* of a user, of a client, or with a throttle */
-    char *user;                   /* as offered while authenticating; NULL: none */
+    char *user;                   /* NULL: nobody's password was asked for */
     char *reports;                /* names of report rules that are true, with commas; NULL: none */
 };
 
@@ -41,6 +40,8 @@ struct tunnel {
         struct garbage garbage; /* once it is closed */
     };
     struct tunnel_env *env;
+    const struct tunnel_way *way;
+    void *self;                 /* for what `way` calls */
     struct tunnel_rules *rules; /* held */
     struct opening *opening;    /* NULL once it relays or is closed */
     struct extras *extras;      /* NULL: none */
@@ -54,13 +55,12 @@ struct tunnel {
     uint32_t told_kib;          /* that env->talkers knows of; modulo 2^32 */
     uint16_t listener;
     uint16_t target_length;
-    char http[4];    /* "1.1" */
     uint8_t state;   /* enum tunnel_state */
     bool is_driving; /* a step of the opening runs */
     bool is_counted; /* by the limits */
     char target[];   /* as normalised, for the log */
 };
-static_assert(sizeof(struct tunnel) < 360, "an idle tunnel and its log facts are small");
+static_assert(sizeof(struct tunnel) <= 368, "an idle tunnel and its log facts are small");
 static_assert(sizeof(struct tunnel) + AUTHORITY_TEXT_SIZE <= SLAB_LARGEST, "the longest target");
 
 /* Along an allowed edge. */
