@@ -23,8 +23,8 @@ static int fail(const char **ret_problem, const char *problem)
 typedef int take_function(const char *name, const char *value, struct control_request *request,
                           const char **ret_problem);
 
-static int take_word(const char *name, const char *value, struct control_request *request,
-                     const char **ret_problem)
+static int control_request_take_word(const char *name, const char *value,
+                                     struct control_request *request, const char **ret_problem)
 {
     for (size_t i = 0; i < QUESTION_FIELD_COUNT; i++) {
         if (strcmp(name, question_field_name((enum question_field)i)) != 0)
@@ -39,8 +39,8 @@ static int take_word(const char *name, const char *value, struct control_request
                 "there are target, user, client, listener, time, sni, protocol and all");
 }
 
-static int take_member(const char *name, const char *value, struct control_request *request,
-                       const char **ret_problem)
+static int control_request_take_member(const char *name, const char *value,
+                                       struct control_request *request, const char **ret_problem)
 {
     struct tunnel_filter *filter = &request->filter;
 
@@ -104,8 +104,8 @@ static int find_kind(const char *word, size_t length, enum control_kind *ret_kin
 static take_function *take_of(enum control_kind kind)
 {
     if (kind == CONTROL_EXPLAIN)
-        return take_word;
-    return kind == CONTROL_PS || kind == CONTROL_KILL ? take_member : NULL;
+        return control_request_take_word;
+    return kind == CONTROL_PS || kind == CONTROL_KILL ? control_request_take_member : NULL;
 }
 
 int control_request_parse(const char *line, size_t length, struct control_request *ret_request,

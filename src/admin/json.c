@@ -1,6 +1,7 @@
 /* A value is a string, or what stands up to the next comma or brace (numbers, true, false). */
 #include "admin/json.h"
 
+#include "base/ascii.h"
 #include "base/escape.h"
 
 #include <string.h>
@@ -63,34 +64,23 @@ void json_reader_init(struct json_reader *reader, const char *json, size_t lengt
     *reader = (struct json_reader){.next = json, .end = json + length};
 }
 
-static bool is_blank(char byte)
+static bool json_is_blank(char byte)
 {
     return byte == ' ' || byte == '\t' || byte == '\r' || byte == '\n';
 }
 
-static void skip_blanks(struct json_reader *reader)
+static void reader_skip_blanks(struct json_reader *reader)
 {
-    while (reader->next < reader->end && is_blank(*reader->next))
+    while (reader->next < reader->end && json_is_blank(*reader->next))
         reader->next++;
 }
 
-static bool take_byte(struct json_reader *reader, char byte)
+static bool reader_take_byte(struct json_reader *reader, char byte)
 {
     if (reader->next == reader->end || *reader->next != byte)
         return false;
     reader->next++;
     return true;
-}
-
-/* Either case; -1: none. */
-static int hex_value(char byte)
-{
-    static const char digits[] = "0123456789abcdef";
-
-    if (byte >= 'A' && byte <= 'F')
-        return byte - 'A' + 10;
-    const char *digit = memchr(digits, byte, sizeof(digits) - 1);
-    return digit != NULL ? (int)(digit - digits) : -1;
 }
 
 /* The four digits of \uNNNN. */
@@ -101,7 +91,7 @@ static bool take_hex(struct json_reader *reader, uint32_t *ret_value)
     if (reader->end - reader->next < 4)
         return false;
     for (int i = 0; i < 4; i++) {
-        int digit = hex_value(*reader->next++);
+        int digit = ascii_hex_value(*reader->next++);
 
         if (digit < 0)
             return false;
@@ -120,8 +110,8 @@ static bool take_character(struct json_reader *reader, struct text *out)
     if (!take_hex(reader, &character))
         return false;
     if (character >= 0xd800 && character <= 0xdbff) {
-        if (!take_byte(reader, '\\') || !take_byte(reader, 'u') || !take_hex(reader, &low) ||
-            low < 0xdc00 || low > 0xdfff)
+        if (!reader_take_byte(reader, '\\') || !reader_take_byte(reader, 'u') ||
+            !take_hex(reader, &low) || low < 0xdc00 || low > 0xdfff)
             return false;
         character = 0x10000 + ((character & 0x3ff) << 10 | (low & 0x3ff));
     } else if (character == 0 || (character >= 0xdc00 && character <= 0xdfff)) {
@@ -148,21 +138,21 @@ static bool take_escaped(struct json_reader *reader, struct text *out)
     return true;
 }
 
-static bool take_string(struct json_reader *reader, struct text *out)
+static bool reader_take_string(struct json_reader *reader, struct text *out)
 {
-    if (!take_byte(reader, '"'))
+    if (!reader_take_byte(reader, '"'))
         return false;
     while (reader->next < reader->end && *reader->next != '"') {
         if ((unsigned char)*reader->next < ' ')
             return false;
-        if (take_byte(reader, '\\')) {
+        if (reader_take_byte(reader, '\\')) {
             if (!take_escaped(reader, out))
                 return false;
         } else {
             text_add_char(out, *reader->next++);
         }
     }
-    return take_byte(reader, '"');
+    return reader_take_byte(reader, '"');
 }
 
 static bool take_value(struct json_reader *reader, struct text *out)
@@ -170,44 +160,44 @@ static bool take_value(struct json_reader *reader, struct text *out)
     const char *start = reader->next;
 
     if (start < reader->end && *start == '"')
-        return take_string(reader, out);
+        return reader_take_string(reader, out);
     while (reader->next < reader->end && *reader->next != ',' && *reader->next != '}' &&
-           !is_blank(*reader->next))
+           !json_is_blank(*reader->next))
         reader->next++;
     text_add_bytes(out, start, (size_t)(reader->next - start));
     return reader->next > start;
 }
 
 /* `"name": value`, and blanks around it. */
-static bool take_member(struct json_reader *reader, struct text *name, struct text *value)
+static bool reader_take_member(struct json_reader *reader, struct text *name, struct text *value)
 {
-    skip_blanks(reader);
-    if (!take_string(reader, name))
+    reader_skip_blanks(reader);
+    if (!reader_take_string(reader, name))
         return false;
-    skip_blanks(reader);
-    if (!take_byte(reader, ':'))
+    reader_skip_blanks(reader);
+    if (!reader_take_byte(reader, ':'))
         return false;
-    skip_blanks(reader);
+    reader_skip_blanks(reader);
     if (!take_value(reader, value))
         return false;
-    skip_blanks(reader);
+    reader_skip_blanks(reader);
     return true;
 }
 
 /* To the next member, or to the end. */
-static void advance(struct json_reader *reader)
+static void reader_advance(struct json_reader *reader)
 {
     bool is_first = !reader->is_begun;
 
     if (is_first) {
-        skip_blanks(reader);
-        reader->is_begun = take_byte(reader, '{');
+        reader_skip_blanks(reader);
+        reader->is_begun = reader_take_byte(reader, '{');
         reader->is_bad = !reader->is_begun;
-        skip_blanks(reader);
+        reader_skip_blanks(reader);
     }
-    reader->is_ended = !reader->is_bad && take_byte(reader, '}');
+    reader->is_ended = !reader->is_bad && reader_take_byte(reader, '}');
     if (!reader->is_ended && !is_first)
-        reader->is_bad = !take_byte(reader, ',');
+        reader->is_bad = !reader_take_byte(reader, ',');
 }
 
 bool json_next(struct json_reader *reader, char *ret_name, size_t name_size, char *ret_value,
@@ -218,12 +208,12 @@ bool json_next(struct json_reader *reader, char *ret_name, size_t name_size, cha
 
     if (reader->is_bad || reader->is_ended)
         return false;
-    advance(reader);
+    reader_advance(reader);
     if (reader->is_bad || reader->is_ended)
         return false;
     text_init(&name, ret_name, name_size);
     text_init(&value, ret_value, value_size);
-    reader->is_bad = !take_member(reader, &name, &value);
+    reader->is_bad = !reader_take_member(reader, &name, &value);
     return !reader->is_bad;
 }
 
@@ -242,6 +232,6 @@ bool json_find(const char *json, size_t length, const char *wanted, char *ret_va
 
 bool json_is_at_end(struct json_reader *reader)
 {
-    skip_blanks(reader);
+    reader_skip_blanks(reader);
     return reader->is_ended && !reader->is_bad && reader->next == reader->end;
 }

@@ -7,6 +7,8 @@
  */
 #include "base/ip_address.h"
 
+#include "base/ascii.h"
+
 #include <errno.h>
 #include <string.h>
 
@@ -36,11 +38,6 @@ struct ip_address ip_address_from_v6(const uint8_t bytes[16])
 
 /* -- parsing */
 
-static bool is_digit(char byte)
-{
-    return byte >= '0' && byte <= '9';
-}
-
 /* The decimal number of 1-5 digits at the start, without leading zeros: how many digits it has, or
  * 0 when there is none of that kind. */
 static size_t take_decimal(const char *text, size_t length, unsigned *ret_number)
@@ -48,7 +45,7 @@ static size_t take_decimal(const char *text, size_t length, unsigned *ret_number
     unsigned number = 0;
     size_t count = 0;
 
-    while (count < length && is_digit(text[count])) {
+    while (count < length && ascii_is_digit(text[count])) {
         if (count == 5 || (count == 1 && number == 0))
             return 0;
         number = number * 10 + (unsigned)(text[count++] - '0');
@@ -104,17 +101,6 @@ int ip_address_parse_v4(const char *text, size_t length, struct ip_address *ret_
     return 0;
 }
 
-static int hex_value(char byte)
-{
-    if (is_digit(byte))
-        return byte - '0';
-    if (byte >= 'a' && byte <= 'f')
-        return byte - 'a' + 10;
-    if (byte >= 'A' && byte <= 'F')
-        return byte - 'A' + 10;
-    return -1;
-}
-
 /* 1-4 hex digits, two bytes out. */
 static int parse_group(const char *text, size_t length, uint8_t ret_bytes[2])
 {
@@ -123,7 +109,7 @@ static int parse_group(const char *text, size_t length, uint8_t ret_bytes[2])
     if (length == 0 || length > 4)
         return -EINVAL;
     for (size_t i = 0; i < length; i++) {
-        int value = hex_value(text[i]);
+        int value = ascii_hex_value(text[i]);
         if (value < 0)
             return -EINVAL;
         group = group << 4 | (unsigned)value;

@@ -42,10 +42,4 @@ uint32_t text_utf8_character(const char *bytes, size_t size);
 /* The character as UTF-8. */
 void text_add_utf8(struct text *text, uint32_t character);
 
-/* ASCII only, whatever the locale. */
-static inline char text_lower(char byte)
-{
-    return (char)(byte >= 'A' && byte <= 'Z' ? (unsigned char)byte | 0x20U : (unsigned char)byte);
-}
-
 #endif

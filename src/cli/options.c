@@ -12,6 +12,7 @@
  */
 #include "cli/options.h"
 
+#include "base/ascii.h"
 #include "base/escape.h"
 #include "config/list_entry.h"
 #include "config/setting.h"
@@ -195,7 +196,7 @@ static int take_workers(struct parse *parse, const char *word)
 {
     unsigned number = 0;
 
-    for (size_t i = 0; word[i] >= '0' && word[i] <= '9' && number <= SETTINGS_WORKERS_MAX; i++) {
+    for (size_t i = 0; ascii_is_digit(word[i]) && number <= SETTINGS_WORKERS_MAX; i++) {
         number = number * 10 + (unsigned)(word[i] - '0');
         if (word[i + 1] == '\0' && number >= 1 && number <= SETTINGS_WORKERS_MAX) {
             parse->options->settings.workers = number;

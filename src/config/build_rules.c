@@ -2,6 +2,7 @@
  * its looks: an address, `*.suffix`, `.domain`, a quoted or dotted name, or a bare word, which is a
  * keyword or a list.
  */
+#include "base/ascii.h"
 #include "config/builder.h"
 
 #include "config/list_entry.h"
@@ -307,7 +308,7 @@ static bool parse_time(struct config_builder *builder, const struct config_word 
     value->time.days = (1U << DAYS_OF_WEEK) - 1;
     value->time.first_minute = 0;
     value->time.end_minute = MINUTES_OF_DAY;
-    if (hours == NULL && words[0].text[0] >= '0' && words[0].text[0] <= '9') {
+    if (hours == NULL && ascii_is_digit(words[0].text[0])) {
         hours = &words[0];
     } else if (!parse_days(words[0].text, words[0].length, &value->time.days)) {
         builder_error(builder, &words[0].place, "'", words[0].text,

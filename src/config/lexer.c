@@ -9,6 +9,7 @@
  */
 #include "config/lexer.h"
 
+#include "base/ascii.h"
 #include "base/lines.h"
 #include "config/builder.h"
 #include "config/config.h"
@@ -468,10 +469,7 @@ bool lexer_is_rule_keyword(const char *text)
 bool lexer_is_plain(const char *text)
 {
     for (const char *at = text; *at != '\0'; at++) {
-        bool is_letter = (*at >= 'a' && *at <= 'z') || (*at >= 'A' && *at <= 'Z');
-        bool is_digit = *at >= '0' && *at <= '9';
-
-        if (!is_letter && !is_digit && strchr("-_.", *at) == NULL)
+        if (!ascii_is_letter(*at) && !ascii_is_digit(*at) && strchr("-_.", *at) == NULL)
             return false;
     }
     return text[0] != '\0';

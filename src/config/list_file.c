@@ -6,6 +6,7 @@
  */
 #include "config/list_file.h"
 
+#include "base/ascii.h"
 #include "base/lines.h"
 #include "base/text.h"
 #include "config/list_entry.h"
@@ -197,7 +198,7 @@ static int parse_adblock(struct list_parse *parse, const struct span *span)
 static bool has_letters(const char *lower, const char *name)
 {
     for (size_t i = 0; lower[i] != '\0'; i++)
-        if (text_lower(name[i]) != lower[i])
+        if (ascii_lower(name[i]) != lower[i])
             return false;
     return true;
 }

@@ -3,6 +3,8 @@
  */
 #include "config/setting.h"
 
+#include "base/ascii.h"
+
 #include <errno.h>
 #include <string.h>
 
@@ -75,11 +77,6 @@ enum setting setting_find(const char *statement, const char *word, const char *p
     return (enum setting)i;
 }
 
-static bool is_digit(char byte)
-{
-    return byte >= '0' && byte <= '9';
-}
-
 static const struct unit *find_unit(const struct unit *units, const char *name, size_t length)
 {
     for (; units->name != NULL; units++)
@@ -98,14 +95,14 @@ static bool parse_amount(const struct unit *units, const char *text, uint64_t *r
         uint64_t product;
         const char *start = text;
 
-        for (; is_digit(*text); text++)
+        for (; ascii_is_digit(*text); text++)
             if (__builtin_mul_overflow(number, 10, &number) ||
                 __builtin_add_overflow(number, (uint64_t)(*text - '0'), &number))
                 return false;
         if (text == start)
             return false;
         const char *name = text;
-        while (*text != '\0' && !is_digit(*text))
+        while (*text != '\0' && !ascii_is_digit(*text))
             text++;
         const struct unit *unit = find_unit(units, name, (size_t)(text - name));
         if (unit == NULL || __builtin_mul_overflow(number, unit->factor, &product) ||

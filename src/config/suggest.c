@@ -1,6 +1,7 @@
 /* Suggestions for messages: the nearest known word, the network behind an address. */
 #include "config/suggest.h"
 
+#include "base/ascii.h"
 #include "base/ip_address.h"
 
 #include <string.h>
@@ -14,7 +15,7 @@ static size_t smaller(size_t a, size_t b)
 
 static bool letter_is_same(char a, char b)
 {
-    return text_lower(a) == text_lower(b);
+    return ascii_lower(a) == ascii_lower(b);
 }
 
 /* Damerau's distance: a letter more, less or other, or two that changed places, are one step each

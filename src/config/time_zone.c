@@ -4,6 +4,7 @@
  */
 #include "config/time_zone.h"
 
+#include "base/ascii.h"
 #include "base/text.h"
 #include "config/config.h"
 
@@ -65,8 +66,7 @@ static size_t name_length(const char *zone)
         const char *end = strchr(zone, '>');
         return end != NULL ? (size_t)(end - zone) + 1 : 0;
     }
-    while ((zone[length] >= 'a' && zone[length] <= 'z') ||
-           (zone[length] >= 'A' && zone[length] <= 'Z'))
+    while (ascii_is_letter(zone[length]))
         length++;
     return length >= 3 ? length : 0;
 }
@@ -78,7 +78,7 @@ static bool is_rule(const char *zone)
     if (offset == zone)
         return false;
     offset += *offset == '+' || *offset == '-';
-    return *offset >= '0' && *offset <= '9';
+    return ascii_is_digit(*offset);
 }
 
 bool time_zone_is_known(struct config_reader *reader, const char *zone)

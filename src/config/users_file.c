@@ -4,6 +4,7 @@
  */
 #include "config/users_file.h"
 
+#include "base/ascii.h"
 #include "base/hash.h"
 #include "base/lines.h"
 #include "config/arena.h"
@@ -95,7 +96,7 @@ static unsigned long parse_number(const char *text, size_t digits_max)
 {
     unsigned long number = 0;
 
-    for (size_t i = 0; i < digits_max && text[i] >= '0' && text[i] <= '9'; i++)
+    for (size_t i = 0; i < digits_max && ascii_is_digit(text[i]); i++)
         number = number * 10 + (unsigned long)(text[i] - '0');
     return number;
 }
@@ -162,9 +163,7 @@ static bool costs_the_same(const struct user *a, const struct user *b)
 static bool is_hash_text(const char *hash)
 {
     for (; *hash != '\0'; hash++) {
-        bool is_letter = (*hash >= 'a' && *hash <= 'z') || (*hash >= 'A' && *hash <= 'Z');
-
-        if (!is_letter && !(*hash >= '0' && *hash <= '9') && strchr("./$=,", *hash) == NULL)
+        if (!ascii_is_letter(*hash) && !ascii_is_digit(*hash) && strchr("./$=,", *hash) == NULL)
             return false;
     }
     return true;
@@ -174,7 +173,7 @@ static size_t count_digits(const char *text)
 {
     size_t count = 0;
 
-    while (text[count] >= '0' && text[count] <= '9')
+    while (ascii_is_digit(text[count]))
         count++;
     return count;
 }

@@ -1,6 +1,8 @@
 /* The shell's two most common forms, and no more of it: no nesting, no `:?`. */
 #include "config/variable.h"
 
+#include "base/ascii.h"
+
 #include <string.h>
 
 bool variable_begins(const char *at, const char *end)
@@ -10,9 +12,7 @@ bool variable_begins(const char *at, const char *end)
 
 static bool variable_is_name_byte(char byte, bool is_first)
 {
-    bool is_letter = (byte >= 'a' && byte <= 'z') || (byte >= 'A' && byte <= 'Z') || byte == '_';
-
-    return is_letter || (!is_first && byte >= '0' && byte <= '9');
+    return ascii_is_letter(byte) || byte == '_' || (!is_first && ascii_is_digit(byte));
 }
 
 bool variable_parse(const char *at, const char *end, struct variable *ret_variable)

@@ -9,6 +9,7 @@
  */
 #include "dns/hosts_file.h"
 
+#include "base/ascii.h"
 #include "base/hash.h"
 #include "base/lines.h"
 
@@ -45,7 +46,7 @@ struct word {
 /* The file is the administrator's, and a table is never changed: nobody can choose collisions. */
 static const struct hash_seed no_seed;
 
-static bool is_blank(char byte)
+static bool hosts_is_blank(char byte)
 {
     return byte == ' ' || (byte >= '\t' && byte <= '\r');
 }
@@ -55,10 +56,10 @@ static bool hosts_next_word(const char **position, const char *line_end, struct 
 {
     const char *at = *position;
 
-    while (at < line_end && is_blank(*at))
+    while (at < line_end && hosts_is_blank(*at))
         at++;
     const char *start = at;
-    while (at < line_end && !is_blank(*at) && *at != '#')
+    while (at < line_end && !hosts_is_blank(*at) && *at != '#')
         at++;
     *position = at;
     *ret_word = (struct word){.start = start, .length = (size_t)(at - start)};
@@ -86,7 +87,7 @@ static uint32_t *end_of_bucket(const struct hosts_file *hosts, struct word name)
     char lowered[NAME_MAX_LENGTH];
 
     for (size_t i = 0; i < name.length; i++)
-        lowered[i] = text_lower(name.start[i]);
+        lowered[i] = ascii_lower(name.start[i]);
     return &hosts->bucket_ends[bucket_of(hosts, lowered, name.length)];
 }
 
@@ -241,7 +242,7 @@ size_t hosts_file_first_line_left_out(const struct hosts_file *hosts)
 static bool word_is_same(const char *word, const char *name, size_t length)
 {
     for (size_t i = 0; i < length; i++)
-        if (text_lower(word[i]) != name[i])
+        if (ascii_lower(word[i]) != name[i])
             return false;
     return true;
 }

@@ -1,10 +1,11 @@
 /* The log: a ring of lines a producing thread, one writer thread, one sink. Nobody takes a lock.
  *
  * The writer goes round: collect whole lines from all rings into its batch, write the batch, nap
- * for BATCH_PAUSE_MS, again; when it found nothing for LINGER_MS it goes to sleep on `is_asleep`, a
- * futex. A producer that sees it asleep wakes it: the first line after a pause costs a system call,
- * at a steady rate none does. (Both sides store, then load the other's word, all sequentially
- * consistent: a line can't be published unseen between the writer's last look and its sleep.)
+ * for BATCH_PAUSE_MS, again; when it found nothing for LOG_LINGER_MS it goes to sleep on
+ * `is_asleep`, a futex. A producer that sees it asleep wakes it: the first line after a pause costs
+ * a system call, at a steady rate none does. (Both sides store, then load the other's word, all
+ * sequentially consistent: a line can't be published unseen between the writer's last look and its
+ * sleep.)
  *
  * The sink may hang, fail, and heal. It may be a stderr that was inherited and is shared, so its
  * flags are not touched: the writer polls before it writes, and to anything but a regular file it
@@ -51,7 +52,7 @@
 enum {
     BATCH_SIZE = 65536,
     BATCH_PAUSE_MS = 5,   /* half of the 10 ms within which a line shall stand in the sink */
-    LINGER_MS = 250,      /* without a line before the writer goes to sleep */
+    LOG_LINGER_MS = 250,  /* without a line before the writer goes to sleep */
     RETRY_PAUSE_MS = 100, /* after an error of the sink */
     POLL_SLICE_MS = 100,  /* how often a writer at a hanging sink looks whether it shall end */
     JOIN_GRACE_MS = 300,  /* beyond the patience: over two slices */
@@ -463,7 +464,7 @@ static bool has_work(struct log *log)
 /* One round's pause. `idle_ms` is how long there was nothing. */
 static uint64_t pause_writer(struct log *log, int error, uint64_t idle_ms)
 {
-    if (error == 0 && idle_ms >= LINGER_MS) {
+    if (error == 0 && idle_ms >= LOG_LINGER_MS) {
         sleep_until_line(log);
         return 0;
     }

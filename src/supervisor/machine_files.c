@@ -23,8 +23,6 @@ enum {
     SEND_AGAIN_MS = 1000, /* to a worker that does not read its channel */
 };
 
-#define NEVER UINT64_MAX
-
 static void machine_files_warn(const char *path, int error)
 {
     const char *why = strerror(-error);
@@ -41,7 +39,7 @@ static void machine_files_warn(const char *path, int error)
 
 void machine_files_open(struct machine_files *files)
 {
-    *files = (struct machine_files){.send_at_ms = NEVER};
+    *files = (struct machine_files){.send_at_ms = CLOCK_NEVER_MS};
     for (size_t i = 0; i < WATCHED_FILE_COUNT; i++)
         files->fds[i] = -1;
     int error = file_watch_create(&files->watch);
@@ -73,7 +71,7 @@ int machine_files_poll_fd(const struct machine_files *files)
 
 void machine_files_hear(struct machine_files *files)
 {
-    if (file_watch_take(files->watch) && files->send_at_ms == NEVER)
+    if (file_watch_take(files->watch) && files->send_at_ms == CLOCK_NEVER_MS)
         files->send_at_ms = clock_monotonic_ms() + SETTLE_MS;
 }
 
@@ -123,7 +121,7 @@ void machine_files_send(struct machine_files *files, int channel_fd, struct text
     static const enum channel_kind kinds[] = {CHANNEL_HOSTS, CHANNEL_RESOLV_CONF};
     static_assert(ARRAY_LENGTH(kinds) == WATCHED_FILE_COUNT, "a message for every file");
 
-    files->send_at_ms = NEVER;
+    files->send_at_ms = CLOCK_NEVER_MS;
     if (files->watch != NULL)
         machine_files_renew(files);
     for (size_t i = 0; i < WATCHED_FILE_COUNT; i++) {

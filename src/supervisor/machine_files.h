@@ -10,7 +10,7 @@
 
 struct machine_files {
     struct file_watch *watch; /* NULL: changes are not noticed */
-    uint64_t send_at_ms;      /* when they are to be sent; UINT64_MAX: they need not */
+    uint64_t send_at_ms;      /* when they are to be sent; CLOCK_NEVER_MS: they need not */
     struct watch_problem told;
     int fds[WATCHED_FILE_COUNT];    /* as they were last there; -1: they were not */
     int errors[WATCHED_FILE_COUNT]; /* why that is not how they are now; 0: it is */

@@ -4,6 +4,9 @@
 
 #include <stdint.h>
 
+/* A moment that never comes. */
+#define CLOCK_NEVER_MS UINT64_MAX
+
 uint64_t clock_monotonic_ms(void); /* CLOCK_MONOTONIC: what loops read once per turn */
 uint64_t clock_monotonic_us(void);
 uint64_t clock_wall_ms(void); /* CLOCK_REALTIME, since the epoch */

@@ -35,7 +35,7 @@ struct relief {
     unsigned still_looks; /* in a row without bytes or shortage */
 };
 
-static int compare(const void *a, const void *b)
+static int relief_compare(const void *a, const void *b)
 {
     const struct relief_holder *one = a;
     const struct relief_holder *other = b;
@@ -51,7 +51,7 @@ struct relief_choice relief_choose(struct relief_holder *holders, size_t count, 
     struct relief_choice most = {.first = holders};
 
     if (count > 0)
-        qsort(holders, count, sizeof(*holders), compare);
+        qsort(holders, count, sizeof(*holders), relief_compare);
     for (size_t first = 0, next; first < count; first = next) {
         struct relief_choice client = {.first = &holders[first]};
 
@@ -103,8 +103,8 @@ static struct relief_holder *list_holders(struct tunnel_env *env, size_t *ret_co
     return holders;
 }
 
-static void tell(const struct relief *relief, const struct tcp_memory *memory, uint64_t bytes,
-                 size_t count, const struct ip_address *client)
+static void relief_tell(const struct relief *relief, const struct tcp_memory *memory,
+                        uint64_t bytes, size_t count, const struct ip_address *client)
 {
     char name[IP_ENDPOINT_TEXT_SIZE];
     struct text text;
@@ -139,7 +139,7 @@ static bool relieve(const struct relief *relief, const struct tcp_memory *memory
             tunnel_end(choice.first[ended++].tunnel, CLOSED_BY_TCP_MEMORY);
         }
         counter_add(relief->env->counters, COUNTER_TUNNELS_RELIEVED, ended);
-        tell(relief, memory, choice.bytes, ended, &client);
+        relief_tell(relief, memory, choice.bytes, ended, &client);
     }
     free(holders);
     return ended > 0;

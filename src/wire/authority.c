@@ -7,6 +7,8 @@
  */
 #include "wire/authority.h"
 
+#include "base/ascii.h"
+
 #include <string.h>
 
 #define LABEL_MAX 63
@@ -38,11 +40,6 @@ const char *authority_error_text(enum authority_error error)
 {
     REQUIRE(error < AUTHORITY_ERROR_COUNT);
     return error_texts[error];
-}
-
-static bool is_digit(char byte)
-{
-    return byte >= '0' && byte <= '9';
 }
 
 static bool has_byte(const char *text, size_t length, char byte)
@@ -79,14 +76,14 @@ static bool label_is_number(const char *label, size_t length)
     bool is_hex = length >= 2 && label[0] == '0' && label[1] == 'x';
 
     for (size_t i = is_hex ? 2 : 0; i < length; i++) {
-        if (!is_digit(label[i]) && !(is_hex && label[i] >= 'a' && label[i] <= 'f'))
+        if (!ascii_is_digit(label[i]) && !(is_hex && label[i] >= 'a' && label[i] <= 'f'))
             return false;
     }
     return true;
 }
 
 /* Of UTF-8, most likely, though that is not looked at. */
-static bool is_ascii(const char *text, size_t length)
+static bool host_is_ascii(const char *text, size_t length)
 {
     for (size_t i = 0; i < length; i++) {
         if ((unsigned char)text[i] >= 0x80)
@@ -97,7 +94,7 @@ static bool is_ascii(const char *text, size_t length)
 
 static bool authority_is_name_byte(char byte)
 {
-    return (byte >= 'a' && byte <= 'z') || is_digit(byte) || byte == '-' || byte == '_';
+    return (byte >= 'a' && byte <= 'z') || ascii_is_digit(byte) || byte == '-' || byte == '_';
 }
 
 static enum authority_error authority_parse_name(const char *text, size_t length,
@@ -110,7 +107,7 @@ static enum authority_error authority_parse_name(const char *text, size_t length
     if (length == 0 || length > AUTHORITY_HOST_MAX)
         return AUTHORITY_BAD_NAME;
     for (size_t i = 0; i < length; i++) {
-        char byte = text_lower(text[i]);
+        char byte = ascii_lower(text[i]);
         if (byte == '.') {
             if (i == label_start)
                 return AUTHORITY_BAD_NAME;
@@ -204,7 +201,7 @@ static enum authority_error telling_error(const char *text, size_t length,
 {
     if (is_url(text, length))
         return AUTHORITY_URL;
-    return is_ascii(text, length) ? error : AUTHORITY_NOT_ASCII;
+    return host_is_ascii(text, length) ? error : AUTHORITY_NOT_ASCII;
 }
 
 enum authority_error authority_parse(const char *text, size_t length,

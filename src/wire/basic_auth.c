@@ -12,7 +12,7 @@
 
 static const char scheme[] = "basic";
 
-static int digit_value(char digit)
+static int base64_value(char digit)
 {
     if (digit >= 'A' && digit <= 'Z')
         return digit - 'A';
@@ -61,7 +61,7 @@ static bool take_group(struct basic_auth_parts *parts, const char *group, unsign
     uint32_t bits = 0;
 
     for (unsigned i = 0; i < 4; i++) {
-        int value = i < 4 - padding ? digit_value(group[i]) : 0;
+        int value = i < 4 - padding ? base64_value(group[i]) : 0;
 
         if (value < 0)
             return false;

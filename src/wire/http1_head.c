@@ -15,6 +15,8 @@
  */
 #include "wire/http1_head.h"
 
+#include "base/ascii.h"
+
 #include <endian.h>
 #include <string.h>
 
@@ -61,7 +63,7 @@ static size_t span(struct view text, unsigned class)
     return length;
 }
 
-static bool is_blank(char byte)
+static bool http1_is_blank(char byte)
 {
     return byte == ' ' || byte == '\t';
 }
@@ -164,13 +166,13 @@ static const char *field_problem(struct view line)
 {
     size_t length = span(line, TOKEN);
 
-    if (is_blank(line.start[0]))
+    if (http1_is_blank(line.start[0]))
         return "a line starts with a blank: a field must stand on one line, unfolded";
     if (length == line.length)
         return "a field line has no colon: write Name: value";
     if (line.start[length] == ':')
         return length == 0 ? "a field line has no name before the colon: write Name: value" : NULL;
-    if (is_blank(line.start[length]))
+    if (http1_is_blank(line.start[length]))
         return "a field name is followed by a blank: the colon must come at once";
     return "a field name holds a character that is not allowed there: use letters, digits and -";
 }
@@ -317,7 +319,7 @@ static bool starts_with_any_case(struct view text, const char *prefix)
     if (text.length < length)
         return false;
     for (size_t i = 0; i < length; i++) {
-        if (text_lower(text.start[i]) != prefix[i])
+        if (ascii_lower(text.start[i]) != prefix[i])
             return false;
     }
     return true;
@@ -343,9 +345,9 @@ static bool is_known_method(struct view method)
 
 static struct view trim(struct view text)
 {
-    while (text.length > 0 && is_blank(text.start[0]))
+    while (text.length > 0 && http1_is_blank(text.start[0]))
         text = view_behind(text, 1);
-    while (text.length > 0 && is_blank(text.start[text.length - 1]))
+    while (text.length > 0 && http1_is_blank(text.start[text.length - 1]))
         text.length--;
     return text;
 }

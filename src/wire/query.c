@@ -1,20 +1,10 @@
 /* Names are compared as they stand: nobody needs to escape ours. */
 #include "wire/query.h"
 
+#include "base/ascii.h"
+
 #include <errno.h>
 #include <string.h>
-
-/* -1: not a hexadecimal digit. */
-static int digit_value(char digit)
-{
-    if (digit >= '0' && digit <= '9')
-        return digit - '0';
-    if (digit >= 'a' && digit <= 'f')
-        return digit - 'a' + 10;
-    if (digit >= 'A' && digit <= 'F')
-        return digit - 'A' + 10;
-    return -1;
-}
 
 /* The byte at the start of `text` and how long it is written, or -EINVAL. */
 static int decode_byte(struct view text, char *ret_byte)
@@ -24,8 +14,8 @@ static int decode_byte(struct view text, char *ret_byte)
         *ret_byte = ' ';
     if (text.start[0] != '%')
         return 1;
-    int high = text.length > 2 ? digit_value(text.start[1]) : -1;
-    int low = text.length > 2 ? digit_value(text.start[2]) : -1;
+    int high = text.length > 2 ? ascii_hex_value(text.start[1]) : -1;
+    int low = text.length > 2 ? ascii_hex_value(text.start[2]) : -1;
     if (high < 0 || low < 0)
         return -EINVAL;
     *ret_byte = (char)(high * 16 + low);
