@@ -10,6 +10,7 @@
 #include "admin/explain_answer.h"
 #include "admin/json.h"
 #include "admin/views.h"
+#include "base/state.h"
 #include "config/settings.h"
 #include "loop/loop.h"
 #include "net/acceptor.h"
@@ -33,6 +34,16 @@ enum {
 
 enum client_state { CLIENT_READING, CLIENT_WAITING, CLIENT_WRITING, CLIENT_CLOSED };
 
+static const struct state_row client_rows[] = {
+    [CLIENT_READING] = {"reading", STATE_BIT(CLIENT_WAITING) | STATE_BIT(CLIENT_WRITING) |
+                                       STATE_BIT(CLIENT_CLOSED)},
+    [CLIENT_WAITING] = {"waiting", STATE_BIT(CLIENT_WRITING) | STATE_BIT(CLIENT_CLOSED)},
+    [CLIENT_WRITING] = {"writing", STATE_BIT(CLIENT_CLOSED)},
+    [CLIENT_CLOSED] = {"closed", 0},
+};
+static const struct state_table client_states = {"client of the control socket", client_rows,
+                                                 ARRAY_LENGTH(client_rows)};
+
 struct control {
     struct loop *loop;
     struct acceptor *acceptor;
@@ -50,7 +61,7 @@ struct control_client {
     struct garbage garbage;
     struct list link;
     struct control *control;
-    enum client_state state;
+    uint8_t state; /* enum client_state */
     struct ucred peer;
     enum control_kind kind; /* what it waits for */
     struct tunnels_query query;
@@ -62,6 +73,11 @@ struct control_client {
     size_t length;
     char request[CONTROL_REQUEST_MAX];
 };
+
+static void client_move_to(struct control_client *client, enum client_state state)
+{
+    state_move(&client_states, &client->state, state, 0);
+}
 
 static void free_client(struct garbage *garbage)
 {
@@ -75,7 +91,7 @@ static void close_client(struct control_client *client)
 {
     struct control *control = client->control;
 
-    client->state = CLIENT_CLOSED;
+    client_move_to(client, CLIENT_CLOSED);
     control->views->ops->cancel_tunnels(control->views->self, &client->query);
     control->views->ops->cancel_explain(control->views->self, &client->explain);
     deadline_cancel(control->loop, &client->patience);
@@ -121,7 +137,7 @@ static void answer_parts(struct control_client *client, const char *const parts[
         memcpy(client->answer + client->answer_length, parts[i], lengths[i]);
         client->answer_length += lengths[i];
     }
-    client->state = CLIENT_WRITING;
+    client_move_to(client, CLIENT_WRITING);
     deadline_set(control->loop, &client->patience, loop_now_ms(control->loop) + PATIENCE_MS);
     write_answer(client);
 }
@@ -286,7 +302,7 @@ static void serve(struct control_client *client, const char *line, size_t length
         refuse(client, problem);
         return;
     }
-    client->state = CLIENT_WAITING;
+    client_move_to(client, CLIENT_WAITING);
     client->kind = request.kind;
     switch (request.kind) {
     case CONTROL_STATS:
@@ -343,13 +359,16 @@ static void read_request(struct control_client *client)
 static void client_ready(struct watch *watch, uint32_t events)
 {
     struct control_client *client = container_of(watch, struct control_client, watch);
+    struct state_concern concern;
 
+    state_concern_enter(&concern, &client_states, &client->state, 0);
     if (client->state == CLIENT_READING)
         read_request(client);
     else if (client->state == CLIENT_WAITING && events & (EPOLLERR | EPOLLHUP))
         close_client(client);
     else if (client->state == CLIENT_WRITING)
         write_answer(client);
+    state_concern_leave(&concern);
 }
 
 static void patience_passed(struct deadline *deadline)

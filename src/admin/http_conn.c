@@ -6,6 +6,7 @@
 
 #include "admin/json.h"
 #include "admin/page.h"
+#include "base/state.h"
 #include "wire/http1_reply.h"
 
 #include <errno.h>
@@ -13,6 +14,28 @@
 #include <string.h>
 
 enum { HEAD_SIZE = 2048, WHY_SIZE = 1024, DISCARD_READS = 16 };
+
+static const struct state_row http_rows[] = {
+    [HTTP_READING] = {"reading", STATE_BIT(HTTP_CHECKING) | STATE_BIT(HTTP_WAITING) |
+                                     STATE_BIT(HTTP_WRITING) | STATE_BIT(HTTP_STREAMING) |
+                                     STATE_BIT(HTTP_CLOSED)},
+    [HTTP_CHECKING] = {"checking", STATE_BIT(HTTP_READING) | STATE_BIT(HTTP_CLOSED)},
+    [HTTP_WAITING] = {"waiting",
+                      STATE_BIT(HTTP_READING) | STATE_BIT(HTTP_WRITING) | STATE_BIT(HTTP_CLOSED)},
+    [HTTP_WRITING] = {"writing", STATE_BIT(HTTP_LINGERING) | STATE_BIT(HTTP_CLOSED)},
+    [HTTP_STREAMING] = {"streaming", STATE_BIT(HTTP_CLOSED)},
+    [HTTP_LINGERING] = {"lingering", STATE_BIT(HTTP_CLOSED)},
+    [HTTP_CLOSED] = {"closed", 0},
+};
+static_assert(ARRAY_LENGTH(http_rows) == HTTP_STATE_COUNT, "a row for every state");
+
+static const struct state_table http_states = {"connection of the admin page", http_rows,
+                                               HTTP_STATE_COUNT};
+
+void http_conn_move_to(struct http_conn *conn, enum http_state state)
+{
+    state_move(&http_states, &conn->state, state, 0);
+}
 
 void http_conn_set_patience(struct http_conn *conn, uint64_t ms)
 {
@@ -48,7 +71,7 @@ void http_conn_close(struct http_conn *conn)
         http_route_cancel(conn);
     if (conn->state == HTTP_STREAMING)
         http_events_stop(conn);
-    conn->state = HTTP_CLOSED;
+    http_conn_move_to(conn, HTTP_CLOSED);
     http_conn_wipe_head(conn);
     server->held -= conn->output_size;
     server->connection_count--;
@@ -87,7 +110,7 @@ static void http_conn_write(struct http_conn *conn)
     }
     if (conn->output_start < conn->output_end)
         return;
-    conn->state = HTTP_LINGERING;
+    http_conn_move_to(conn, HTTP_LINGERING);
     deadline_cancel(conn->server->loop, &conn->deadline);
     linger_begin(&conn->lingering, conn->server->loop, conn->stream, http_conn_lingered);
 }
@@ -144,7 +167,7 @@ static void http_conn_answer_parts(struct http_conn *conn, const struct http1_an
         memcpy(conn->output + conn->output_end, parts[i], lengths[i]);
         conn->output_end += lengths[i];
     }
-    conn->state = HTTP_WRITING;
+    http_conn_move_to(conn, HTTP_WRITING);
     http_conn_wipe_head(conn);
     stream_want(conn->stream, STREAM_WRITABLE);
     http_conn_set_patience(conn, HTTP_ANSWER_MS);
@@ -168,7 +191,7 @@ bool http_conn_begin_stream(struct http_conn *conn, const char *content_type, si
     if (!take_output(conn, 2 * HEAD_SIZE + size))
         return false;
     add_head(conn, &answer);
-    conn->state = HTTP_STREAMING;
+    http_conn_move_to(conn, HTTP_STREAMING);
     http_conn_wipe_head(conn);
     stream_want(conn->stream, STREAM_READABLE | STREAM_WRITABLE);
     deadline_cancel(conn->server->loop, &conn->deadline);
@@ -296,13 +319,11 @@ static void http_conn_discard(struct http_conn *conn)
     }
 }
 
-static void http_conn_ready(struct stream *stream, void *observer)
+static void http_conn_happened(struct http_conn *conn)
 {
-    struct http_conn *conn = observer;
-
     if (conn->state == HTTP_READING) {
         http_conn_read_head(conn);
-    } else if (stream->ready & STREAM_BROKEN) {
+    } else if (conn->stream->ready & STREAM_BROKEN) {
         http_conn_close(conn);
     } else if (conn->state == HTTP_WRITING) {
         http_conn_write(conn);
@@ -311,6 +332,17 @@ static void http_conn_ready(struct stream *stream, void *observer)
         if (conn->state == HTTP_STREAMING)
             http_conn_discard(conn);
     }
+}
+
+static void http_conn_ready(struct stream *stream, void *observer)
+{
+    struct http_conn *conn = observer;
+    struct state_concern concern;
+
+    (void)stream;
+    state_concern_enter(&concern, &http_states, &conn->state, 0);
+    http_conn_happened(conn);
+    state_concern_leave(&concern);
 }
 
 static void http_conn_patience_passed(struct deadline *deadline)

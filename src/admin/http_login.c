@@ -69,7 +69,7 @@ static void on_checked(struct auth_check *check)
 {
     struct http_conn *conn = container_of(check, struct http_conn, check);
 
-    conn->state = HTTP_READING;
+    http_conn_move_to(conn, HTTP_READING);
     judge(conn, (enum auth_result)check->result);
 }
 
@@ -119,7 +119,7 @@ static void check_password(struct http_conn *conn)
                          &conn->client.address, &credentials, on_checked);
     explicit_bzero(&credentials, sizeof(credentials));
     if (result == AUTH_PENDING) {
-        conn->state = HTTP_CHECKING;
+        http_conn_move_to(conn, HTTP_CHECKING);
         http_conn_set_patience(conn, HTTP_WAIT_MS);
         return;
     }
@@ -129,7 +129,7 @@ static void check_password(struct http_conn *conn)
 void http_login_cancel(struct http_conn *conn)
 {
     auth_check_cancel(&conn->check);
-    conn->state = HTTP_READING;
+    http_conn_move_to(conn, HTTP_READING);
     http_conn_refuse(conn, 503, "Retry-After: 1\r\n", "the users have changed; try again");
 }
 

@@ -31,6 +31,7 @@ enum http_state {
     HTTP_STREAMING,
     HTTP_LINGERING, /* answered; what still comes is dropped, or a reset would destroy the answer */
     HTTP_CLOSED,
+    HTTP_STATE_COUNT,
 };
 
 struct http_server {
@@ -59,7 +60,7 @@ struct http_conn {
     struct lingering lingering;
     struct garbage garbage;
     struct ip_endpoint client;
-    enum http_state state;
+    uint8_t state; /* enum http_state */
     struct http1_scan scan;
     struct http1_request request; /* views of `head` */
     struct auth_check check;
@@ -79,6 +80,8 @@ struct http_conn {
 int http_conn_open(struct http_server *server, struct stream *stream,
                    const struct ip_endpoint *client) MUST_CHECK;
 void http_conn_close(struct http_conn *conn);
+/* Along an allowed edge. */
+void http_conn_move_to(struct http_conn *conn, enum http_state state);
 /* How long, from now on, the present state may last. */
 void http_conn_set_patience(struct http_conn *conn, uint64_t ms);
 /* The answer, from copies of `parts`. HEAD gets no body. */

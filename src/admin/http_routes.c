@@ -94,7 +94,7 @@ static void serve_events(struct http_conn *conn)
 
 static void wait_for_views(struct http_conn *conn, uint64_t patience_ms)
 {
-    conn->state = HTTP_WAITING;
+    http_conn_move_to(conn, HTTP_WAITING);
     http_conn_set_patience(conn, patience_ms);
 }
 
@@ -111,7 +111,7 @@ static void tunnels_listed(struct tunnels_query *query, const struct tunnels_ans
     struct http_conn *conn = container_of(query, struct http_conn, query);
     size_t length = 2;
 
-    conn->state = HTTP_READING;
+    http_conn_move_to(conn, HTTP_READING);
     for (size_t i = 0; i < answer->part_count; i++)
         length += answer->lengths[i];
     char *body = answer->is_complete && length < HTTP_HELD_MAX ? malloc(length + 1) : NULL;
@@ -143,7 +143,7 @@ static void tunnel_killed(struct tunnels_query *query, const struct tunnels_answ
     static const char killed[] = "{\"killed\":1}\n";
     struct http_conn *conn = container_of(query, struct http_conn, query);
 
-    conn->state = HTTP_READING;
+    http_conn_move_to(conn, HTTP_READING);
     if (answer->tunnel_count > 0)
         http_conn_answer_json(conn, 200, killed, sizeof(killed) - 1);
     else
@@ -192,7 +192,7 @@ static void explained(struct explain_request *request, const struct explain_answ
     size_t length = 0;
     char *body = explain_answer_print(answer, "{", &length);
 
-    conn->state = HTTP_READING;
+    http_conn_move_to(conn, HTTP_READING);
     answer_with(conn, "application/json; charset=utf-8", body, length);
 }
 

@@ -18,6 +18,7 @@
 #include "supervisor/supervisor.h"
 
 #include "admin/control_socket.h"
+#include "base/state.h"
 #include "process/channel.h"
 #include "process/reload_result.h"
 #include "supervisor/configuration.h"
@@ -51,6 +52,13 @@ enum reload_state {
     RELOAD_RETIRING, /* the worker empties old listeners */
 };
 
+static const struct state_row reload_rows[] = {
+    [RELOAD_NONE] = {"none", STATE_BIT(RELOAD_SENT)},
+    [RELOAD_SENT] = {"sent", STATE_BIT(RELOAD_RETIRING) | STATE_BIT(RELOAD_NONE)},
+    [RELOAD_RETIRING] = {"retiring", STATE_BIT(RELOAD_NONE)},
+};
+static const struct state_table reload_states = {"reload", reload_rows, ARRAY_LENGTH(reload_rows)};
+
 #define NEVER UINT64_MAX
 
 enum supervisor_state {
@@ -60,13 +68,24 @@ enum supervisor_state {
     SUPERVISOR_ENDED,
 };
 
+static const struct state_row supervisor_rows[] = {
+    [SUPERVISOR_STARTING] = {"starting", STATE_BIT(SUPERVISOR_SERVING) |
+                                             STATE_BIT(SUPERVISOR_DRAINING) |
+                                             STATE_BIT(SUPERVISOR_ENDED)},
+    [SUPERVISOR_SERVING] = {"serving", STATE_BIT(SUPERVISOR_DRAINING)},
+    [SUPERVISOR_DRAINING] = {"draining", STATE_BIT(SUPERVISOR_ENDED)},
+    [SUPERVISOR_ENDED] = {"ended", 0},
+};
+static const struct state_table supervisor_states = {"supervisor", supervisor_rows,
+                                                     ARRAY_LENGTH(supervisor_rows)};
+
 struct supervisor {
     const struct settings *settings;
-    enum supervisor_state state;
+    uint8_t state; /* enum supervisor_state */
     int exit_status;
     struct configuration current;
     struct configuration next; /* while RELOAD_SENT */
-    enum reload_state reload;
+    uint8_t reload;            /* enum reload_state */
     bool is_reload_wanted;
     unsigned asks;         /* over the channel, for the reload that comes next */
     unsigned current_asks; /* for the one that goes on */
@@ -88,9 +107,19 @@ struct supervisor {
     uint64_t kill_worker_at_ms;
 };
 
+static void supervisor_move_to(struct supervisor *supervisor, enum supervisor_state state)
+{
+    state_move(&supervisor_states, &supervisor->state, state, 0);
+}
+
+static void supervisor_move_reload(struct supervisor *supervisor, enum reload_state state)
+{
+    state_move(&reload_states, &supervisor->reload, state, 0);
+}
+
 static void end(struct supervisor *supervisor, int exit_status)
 {
-    supervisor->state = SUPERVISOR_ENDED;
+    supervisor_move_to(supervisor, SUPERVISOR_ENDED);
     supervisor->exit_status = exit_status;
 }
 
@@ -161,7 +190,8 @@ static void forget_reload(struct supervisor *supervisor)
                            supervisor->settings->config_path, why);
         configuration_drop(&supervisor->next, &supervisor->current);
     }
-    supervisor->reload = RELOAD_NONE;
+    if (supervisor->reload != RELOAD_NONE)
+        supervisor_move_reload(supervisor, RELOAD_NONE);
     supervisor->asks = 0;
 }
 
@@ -230,11 +260,12 @@ static void drain(struct supervisor *supervisor)
 {
     if (supervisor->state == SUPERVISOR_DRAINING)
         return;
-    supervisor->state = SUPERVISOR_DRAINING;
+    supervisor_move_to(supervisor, SUPERVISOR_DRAINING);
     supervisor->start_worker_at_ms = NEVER;
     if (supervisor->reload == RELOAD_SENT)
         configuration_drop(&supervisor->next, &supervisor->current);
-    supervisor->reload = RELOAD_NONE;
+    if (supervisor->reload != RELOAD_NONE)
+        supervisor_move_reload(supervisor, RELOAD_NONE);
     configuration_stop_listening(&supervisor->current);
     if (supervisor->worker.pid == 0) {
         end(supervisor, 0);
@@ -346,7 +377,7 @@ static void reload(struct supervisor *supervisor)
     if (error == 0) {
         error = configuration_send(&supervisor->next, supervisor->worker.channel_fd);
         if (error == 0) {
-            supervisor->reload = RELOAD_SENT;
+            supervisor_move_reload(supervisor, RELOAD_SENT);
             return;
         }
         text_add(&message, "adit: can't tell the worker: ");
@@ -391,7 +422,7 @@ static void config_taken(struct supervisor *supervisor, const char *why_not)
         text_add(&message, why_not);
         text_add(&message, "\n");
         configuration_drop(&supervisor->next, &supervisor->current);
-        supervisor->reload = RELOAD_NONE;
+        supervisor_move_reload(supervisor, RELOAD_NONE);
         tell_reloaded(supervisor, false);
         return;
     }
@@ -401,7 +432,7 @@ static void config_taken(struct supervisor *supervisor, const char *why_not)
     configuration_drop(&supervisor->current, &supervisor->next);
     supervisor->current = supervisor->next;
     configuration_init(&supervisor->next);
-    supervisor->reload = RELOAD_RETIRING;
+    supervisor_move_reload(supervisor, RELOAD_RETIRING);
     tell_reloaded(supervisor, true);
     if (is_admin_new)
         say_admin_page(listener_set_first(&supervisor->current.listeners, LISTENER_ADMIN));
@@ -460,11 +491,11 @@ static void worker_is_ready(struct supervisor *supervisor)
 {
     supervisor->worker.is_ready = true;
     if (supervisor->state == SUPERVISOR_STARTING) {
-        supervisor->state = SUPERVISOR_SERVING;
+        supervisor_move_to(supervisor, SUPERVISOR_SERVING);
         print_start_line(supervisor);
     }
     if (supervisor->reload == RELOAD_RETIRING)
-        supervisor->reload = RELOAD_NONE;
+        supervisor_move_reload(supervisor, RELOAD_NONE);
 }
 
 /* A drain forgets the reload that it overtakes; what the worker says of that one may still come. */

@@ -8,6 +8,7 @@
 #include "access/dial_gate.h"
 #include "access/limits.h"
 #include "admin/control.h"
+#include "base/state.h"
 #include "net/room.h"
 #include "net/tcp_memory.h"
 #include "observe/access_log.h"
@@ -37,12 +38,23 @@ enum {
     DIALS_WAITING_PER_CLIENT = 2048, /* npm opens over 1,000 tunnels at once */
 };
 
-static const char *const state_names[] = {"starting", "serving", "draining"};
-static_assert(ARRAY_LENGTH(state_names) == WORKER_STATE_COUNT, "a name for every state");
+static const struct state_row worker_rows[] = {
+    [WORKER_STARTING] = {"starting", STATE_BIT(WORKER_SERVING) | STATE_BIT(WORKER_DRAINING)},
+    [WORKER_SERVING] = {"serving", STATE_BIT(WORKER_DRAINING)},
+    [WORKER_DRAINING] = {"draining", 0},
+};
+static_assert(ARRAY_LENGTH(worker_rows) == WORKER_STATE_COUNT, "a row for every state");
+
+static const struct state_table worker_states = {"worker", worker_rows, WORKER_STATE_COUNT};
 
 const char *worker_state_name(const struct worker *worker)
 {
-    return state_names[worker->state];
+    return state_name(&worker_states, worker->state);
+}
+
+void worker_move_to(struct worker *worker, enum worker_state state)
+{
+    state_move(&worker_states, &worker->state, state, 0);
 }
 
 /* -- starting */
@@ -119,7 +131,7 @@ static void worker_start_threads(struct worker *worker)
     }
     round_asked_all(&worker->ending);
     worker_events_watch_threads(worker->events);
-    worker->state = WORKER_SERVING;
+    worker_move_to(worker, WORKER_SERVING);
     worker_use_admin(worker);
     /* Without a supervisor there is nobody to tell; the channel's end says so in a moment. */
     int ignored = channel_send(worker->plan->channel_fd, CHANNEL_READY, -1);

@@ -36,7 +36,7 @@ void worker_begin_drain(struct worker *worker)
 
     if (worker->state == WORKER_DRAINING)
         return;
-    worker->state = WORKER_DRAINING;
+    worker_move_to(worker, WORKER_DRAINING);
     if (!is_serving) {
         worker_stop(worker, 0);
         return;

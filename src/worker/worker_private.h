@@ -41,7 +41,7 @@ enum worker_state { WORKER_STARTING, WORKER_SERVING, WORKER_DRAINING, WORKER_STA
 
 struct worker {
     const struct worker_plan *plan;
-    enum worker_state state;
+    uint8_t state; /* enum worker_state */
     int exit_status;
     struct loop *loop;
     struct log *log;
@@ -87,6 +87,8 @@ struct worker {
 
 /* "serving", "draining"; static. */
 const char *worker_state_name(const struct worker *worker);
+/* Along an allowed edge. */
+void worker_move_to(struct worker *worker, enum worker_state state);
 /* Starts the threads when all is there that they need. */
 void worker_start_if_complete(struct worker *worker);
 
