@@ -25,8 +25,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Which fields hold in which state (TUNNEL_...): all of them are there from JUDGING on, zero
- * or -1 until their step has come, and none once the tunnel relays or is closed. */
+/* Which fields hold in which state (TUNNEL_...): all of them are there from JUDGING on, zero or -1
+ * until their step has come, and none once the tunnel is closed, or relays and no gate of the relay
+ * (relay_gate.h) has to decide any more. While one has, nothing is under way, and what was judged
+ * and asked for is still there. */
 struct opening {
     /* From the beginning. */
     struct tunnel *tunnel;
@@ -502,21 +504,32 @@ void opening_hand_over(struct tunnel *tunnel, struct relay_plan *plan)
     opening->target = NULL;
 }
 
+void opening_stop(struct tunnel *tunnel)
+{
+    struct opening *opening = tunnel->opening;
+
+    if (opening == NULL)
+        return;
+    if (opening->dns_began_ms >= 0)
+        resolver_cancel(&opening->query);
+    deadline_cancel(tunnel->env->loop, &opening->queue_deadline);
+    if (opening->dial != NULL)
+        dial_destroy(opening->dial);
+    opening->dial = NULL;
+    dial_gate_leave(tunnel->env->dial_gate, &opening->pass);
+    if (opening->target != NULL)
+        stream_close(opening->target, false);
+    opening->target = NULL;
+}
+
 void opening_free(struct tunnel *tunnel)
 {
     struct opening *opening = tunnel->opening;
 
     if (opening == NULL)
         return;
+    opening_stop(tunnel);
     tunnel->opening = NULL;
-    if (opening->dns_began_ms >= 0)
-        resolver_cancel(&opening->query);
-    deadline_cancel(tunnel->env->loop, &opening->queue_deadline);
-    if (opening->dial != NULL)
-        dial_destroy(opening->dial);
-    dial_gate_leave(tunnel->env->dial_gate, &opening->pass);
-    if (opening->target != NULL)
-        stream_close(opening->target, false);
     if (opening->early != NULL)
         explicit_bzero(opening->early, opening->early_length); /* the next request, maybe */
     free(opening->early);

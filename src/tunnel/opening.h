@@ -19,7 +19,9 @@ bool opening_create(struct tunnel *tunnel, const struct tunnel_request *request)
 /* The first step, and what can be done at once behind it. The tunnel may be closed when this
  * returns: then it was refused. */
 void opening_start(struct tunnel *tunnel);
-/* Ends what is under way. Harmless when tunnel->opening is NULL. */
+/* Ends what is under way. Harmless, as opening_free is, when tunnel->opening is NULL. */
+void opening_stop(struct tunnel *tunnel);
+/* The same, and frees it. */
 void opening_free(struct tunnel *tunnel);
 
 /* What it has waited for so far, in vain or not, is told in the log as well. */

@@ -1,5 +1,6 @@
 /* How one direction moves bytes: by copying through the thread's buffer, or by splice through a
- * pipe that is lent for each move. Private to the relay.
+ * pipe that is lent for each move; and what relay.c, relay_gate.c and the pumps share. Private to
+ * the relay.
  *
  * Both pumps return bytes moved or dropped (> 0), 0 at the source's end, -EAGAIN when the source is
  * empty or the sink full, or the source's -errno. A failing sink is noted in the half
@@ -91,6 +92,20 @@ static inline void half_count(struct relay *relay, unsigned from, size_t count)
 /* Writing to the sink of `from` failed: pending bytes are dropped, and so is what still comes. */
 void relay_sink_failed(struct relay *relay, unsigned from, int error);
 
+/* An end was read to its end, or to a reset. */
+void relay_source_ended(struct relay *relay, unsigned from, bool is_reset);
+/* Closes both ends and calls on_ended. */
+void relay_end(struct relay *relay, enum closed_by closed_by, bool reset_client, bool reset_target);
+/* Instead of relay_begin, where there is a gate: that follows when the bytes have passed it. */
+void relay_gate_start(struct relay *relay);
+/* Bytes flow from now on; it may end within. */
+void relay_begin(struct relay *relay);
+/* How long nothing may happen now, and what it is called when it does; and when to look at that. */
+uint64_t relay_patience_ms(const struct relay *relay, enum closed_by *ret_closed_by);
+uint64_t relay_next_look_ms(const struct relay *relay);
+/* Tells the dialled end once the relay is old. */
+void relay_note_age(struct relay *relay);
+
 ssize_t pump_copy(struct relay *relay, unsigned from);
 ssize_t pump_splice(struct relay *relay, unsigned from);
 
@@ -100,6 +115,8 @@ void pump_splice_flush(struct relay *relay, unsigned from);
 
 /* Keeps bytes for later. 0 or -ENOMEM. */
 int stash_put(struct relay *relay, unsigned from, const char *bytes, size_t length) MUST_CHECK;
+/* The same behind what is kept already. */
+int stash_append(struct relay *relay, unsigned from, const char *bytes, size_t length) MUST_CHECK;
 void stash_drop(struct relay *relay, unsigned from);
 
 /* Gives the pipe back, if the direction has one; bytes inside are lost. */

@@ -26,6 +26,22 @@ int stash_put(struct relay *relay, unsigned from, const char *bytes, size_t leng
     return 0;
 }
 
+int stash_append(struct relay *relay, unsigned from, const char *bytes, size_t length)
+{
+    struct stash *stash = relay->halves[from].stash;
+
+    if (stash == NULL)
+        return stash_put(relay, from, bytes, length);
+    stash = realloc(stash, sizeof(*stash) + stash->offset + stash->length + length);
+    if (stash == NULL)
+        return -ENOMEM;
+    memcpy(stash->bytes + stash->offset + stash->length, bytes, length);
+    stash->length += length;
+    relay->halves[from].stash = stash;
+    relay_env_of(relay)->stashed += length;
+    return 0;
+}
+
 void stash_drop(struct relay *relay, unsigned from)
 {
     struct half *half = &relay->halves[from];

@@ -1,7 +1,8 @@
 /* A relay is two halves, one piece of code and an index. Whatever happens (a stream became ready, a
  * deadline passed, the next turn came) ends in relay_drive: move bytes both ways within a budget,
  * pass on ends, then say what to wait for. All of "what next" is derived from state in
- * relay_drive's callees; where bytes flowed freely before and still do, it is what it was.
+ * relay_drive's callees; where bytes flowed freely before and still do, it is what it was. Where
+ * there is a gate all of this begins behind it (relay_gate.c).
  *
  * The surprises:
  *  - A reset must not overtake bytes: it is passed on only when our stash and pipe are empty and
@@ -18,6 +19,7 @@
 #include "access/limits_bandwidth.h"
 #include "net/stream.h"
 #include "tunnel/pump.h"
+#include "tunnel/relay_gate.h"
 #include "tunnel/relief.h"
 #include "tunnel/tunnel_env.h"
 
@@ -63,7 +65,7 @@ static void note_end(struct relay *relay, enum closed_by closed_by)
         relay->closed_by = (uint8_t)closed_by;
 }
 
-static void source_ended(struct relay *relay, unsigned from, bool is_reset)
+void relay_source_ended(struct relay *relay, unsigned from, bool is_reset)
 {
     relay->halves[from].is_source_ended = true;
     if (!is_reset) {
@@ -179,7 +181,7 @@ static void half_move(struct relay *relay, unsigned from)
         relay->active_ms = loop_now_ms(relay->env->loop);
         if (count <= 0) {
             /* After a failed write the kernel has no error left to tell: the end is a reset. */
-            source_ended(relay, from, count < 0 || relay->halves[!from].is_sink_cut_off);
+            relay_source_ended(relay, from, count < 0 || relay->halves[!from].is_sink_cut_off);
             return;
         }
         moved += (size_t)count;
@@ -211,8 +213,7 @@ static void relay_release(struct relay *relay)
     task_cancel(&relay->again);
 }
 
-static void relay_end(struct relay *relay, enum closed_by closed_by, bool reset_client,
-                      bool reset_target)
+void relay_end(struct relay *relay, enum closed_by closed_by, bool reset_client, bool reset_target)
 {
     relay_release(relay);
     stream_close(relay->ends[RELAY_CLIENT], reset_client);
@@ -313,7 +314,7 @@ static void want(struct relay *relay)
 }
 
 /* How long nothing may happen now, and what it is called when it does. */
-static uint64_t patience_ms(const struct relay *relay, enum closed_by *ret_closed_by)
+uint64_t relay_patience_ms(const struct relay *relay, enum closed_by *ret_closed_by)
 {
     if (half_is_stuck(relay, RELAY_CLIENT) || half_is_stuck(relay, RELAY_TARGET)) {
         *ret_closed_by = CLOSED_BY_STUCK_TIMEOUT;
@@ -328,11 +329,11 @@ static uint64_t patience_ms(const struct relay *relay, enum closed_by *ret_close
     return relay->env->timeouts.idle_ms;
 }
 
-static uint64_t next_look_ms(const struct relay *relay)
+uint64_t relay_next_look_ms(const struct relay *relay)
 {
     enum closed_by ignored;
     uint64_t now_ms = loop_now_ms(relay->env->loop);
-    uint64_t at_ms = relay->active_ms + patience_ms(relay, &ignored);
+    uint64_t at_ms = relay->active_ms + relay_patience_ms(relay, &ignored);
     uint64_t old_ms = relay->started_ms + old_after_ms;
 
     if (relay->reset_wait_ms != 0 && now_ms + relay->reset_wait_ms < at_ms)
@@ -350,7 +351,7 @@ static uint64_t next_look_ms(const struct relay *relay)
  */
 static void arm(struct relay *relay)
 {
-    uint64_t at_ms = next_look_ms(relay);
+    uint64_t at_ms = relay_next_look_ms(relay);
 
     if (!deadline_is_set(&relay->deadline) || at_ms < relay->deadline.at_ms)
         deadline_set(relay->env->loop, &relay->deadline, at_ms);
@@ -414,6 +415,14 @@ static void forgive_throttling(struct relay *relay, uint64_t now_ms)
     }
 }
 
+void relay_note_age(struct relay *relay)
+{
+    if (relay->is_old || loop_now_ms(relay->env->loop) < relay->started_ms + old_after_ms)
+        return;
+    relay->is_old = true;
+    stream_grew_old(relay->ends[RELAY_TARGET]);
+}
+
 static void look_again(struct deadline *deadline)
 {
     struct relay *relay = container_of(deadline, struct relay, deadline);
@@ -421,11 +430,9 @@ static void look_again(struct deadline *deadline)
     enum closed_by closed_by;
 
     forgive_throttling(relay, now_ms);
-    if (!relay->is_old && now_ms >= relay->started_ms + old_after_ms) {
-        relay->is_old = true;
-        stream_grew_old(relay->ends[RELAY_TARGET]);
-    }
-    if (relay->reset_wait_ms == 0 && now_ms >= relay->active_ms + patience_ms(relay, &closed_by)) {
+    relay_note_age(relay);
+    if (relay->reset_wait_ms == 0 &&
+        now_ms >= relay->active_ms + relay_patience_ms(relay, &closed_by)) {
         relay_end(relay, closed_by, false, false);
         return;
     }
@@ -447,6 +454,14 @@ static int relay_keep_early(struct relay *relay, const struct relay_early *early
     return error;
 }
 
+void relay_begin(struct relay *relay)
+{
+    deadline_init(&relay->deadline, look_again);
+    for (unsigned end = 0; end < RELAY_ENDS; end++)
+        stream_observe(relay->ends[end], end_ready, relay);
+    relay_drive(relay);
+}
+
 int relay_start(struct relay *relay, struct tunnel_env *env, const struct relay_plan *plan)
 {
     uint64_t now_ms = loop_now_ms(env->loop);
@@ -461,16 +476,19 @@ int relay_start(struct relay *relay, struct tunnel_env *env, const struct relay_
         .active_ms = now_ms,
         .closed_by = CLOSED_BY_COUNT,
     };
-    deadline_init(&relay->deadline, look_again);
     task_init(&relay->again, next_turn);
     for (unsigned from = 0; from < RELAY_ENDS; from++)
         relay->halves[from].is_pipe_refused = env->relays->limits.mode == RELAY_COPY;
     int error = relay_keep_early(relay, plan->early);
     if (error < 0)
         return error;
-    for (unsigned end = 0; end < RELAY_ENDS; end++)
-        stream_observe(relay->ends[end], end_ready, relay);
-    relay_drive(relay);
+    if (plan->gate == NULL) {
+        relay_begin(relay);
+    } else {
+        relay->gate = plan->gate;
+        relay->gate->on_passed = plan->on_passed;
+        relay_gate_start(relay);
+    }
     return 0;
 }
 

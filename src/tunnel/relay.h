@@ -15,6 +15,7 @@
 #include <stdint.h>
 
 struct pipe;
+struct relay_gate;
 struct stash;
 struct stream;
 struct throttle;
@@ -39,6 +40,7 @@ struct half {
 struct relay {
     struct tunnel_env *env;
     struct throttle *throttle; /* NULL: as fast as it can */
+    struct relay_gate *gate;   /* NULL: none, or the bytes have passed it */
     struct stream *ends[RELAY_ENDS];
     struct half halves[RELAY_ENDS];
     struct deadline deadline;
@@ -66,6 +68,10 @@ struct relay_plan {
         size_t length;
     } early[RELAY_ENDS];
     struct throttle *throttle; /* NULL: as fast as it can; stays the caller's */
+    /* NULL: none. Else the first bytes of both ends pass it, early ones, too (relay_gate.h), and
+     * on_passed comes when they have, maybe from within: then the gate may go. */
+    struct relay_gate *gate;
+    void (*on_passed)(struct relay *relay);
     /* Comes once, maybe from within; both streams are closed by then. */
     void (*on_ended)(struct relay *relay, enum closed_by closed_by);
 };

@@ -198,6 +198,11 @@ static void relay_ended(struct relay *relay, enum closed_by closed_by)
     tunnel->way->ended(tunnel->self);
 }
 
+static void tunnel_passed(struct relay *relay)
+{
+    opening_free(container_of(relay, struct tunnel, relay));
+}
+
 void tunnel_end(struct tunnel *tunnel, enum closed_by closed_by)
 {
     relay_stop(&tunnel->relay, true);
@@ -210,6 +215,7 @@ void tunnel_relay(struct tunnel *tunnel, struct stream *client, void *self)
     struct relay_plan plan = {
         .ends = {client},
         .throttle = tunnel_throttle(tunnel),
+        .on_passed = tunnel_passed,
         .on_ended = relay_ended,
     };
 
@@ -227,7 +233,10 @@ void tunnel_relay(struct tunnel *tunnel, struct stream *client, void *self)
         relay_ended(&tunnel->relay, CLOSED_BY_NO_MEMORY);
         return;
     }
-    opening_free(tunnel);
+    if (plan.gate == NULL)
+        opening_free(tunnel);
+    else
+        opening_stop(tunnel);
 }
 
 void tunnel_close_all(struct tunnel_env *env)

@@ -21,7 +21,8 @@ enum tunnel_state {
     TUNNEL_QUEUED,      /* waiting for room to dial; `rule` is set, and dns_ms if it was asked */
     TUNNEL_DIALLING,    /* more addresses may still be added; then `address` and dial_ms are set */
     TUNNEL_ESTABLISHED, /* the front-end writes the success */
-    TUNNEL_RELAYING,    /* `relay`, `link` and opening_ms are set; `opening` is gone */
+    TUNNEL_RELAYING,    /* `relay`, `link` and opening_ms are set; `opening` is gone when no gate
+                           of the relay has to decide any more */
     TUNNEL_CLOSED,      /* only `garbage` is; whoever looks at it looks at the state first */
     TUNNEL_STATE_COUNT,
 };
@@ -43,7 +44,7 @@ struct tunnel {
     const struct tunnel_way *way;
     void *self;                 /* for what `way` calls */
     struct tunnel_rules *rules; /* held */
-    struct opening *opening;    /* NULL once it relays or is closed */
+    struct opening *opening;    /* see above; NULL once it is gone */
     struct extras *extras;      /* NULL: none */
     struct relay relay;         /* once it relays */
     const char *rule;           /* of rules->policy; the one that counts so far, or NULL */

@@ -23,8 +23,8 @@ static const unsigned char *pattern_table(void)
     return table;
 }
 
-/* At most PIECE bytes of what `side` sends, from place `at`. */
-static const unsigned char *pattern(enum sim_side side, size_t at)
+/* At most PIECE of them. */
+const unsigned char *sim_pattern(enum sim_side side, size_t at)
 {
     return pattern_table() + (at + (side == SIM_CLIENT ? 0 : 4711)) % PATTERN_PERIOD;
 }
@@ -80,7 +80,7 @@ static void take_answer(struct sim_actor *actor, const char *bytes, size_t lengt
 
 static void check_pattern(struct sim_actor *actor, const unsigned char *bytes, size_t length)
 {
-    const unsigned char *expected = pattern(actor->expects, actor->received);
+    const unsigned char *expected = sim_pattern(actor->expects, actor->received);
 
     for (size_t i = 0; memcmp(bytes, expected, length) != 0 && i < length; i++) {
         if (bytes[i] != expected[i] && !actor->is_corrupt) {
@@ -126,7 +126,7 @@ static void receive(struct sim_actor *actor)
 
 static bool send_urgent(struct sim_actor *actor)
 {
-    if (sim_tcp_write_urgent(actor->end, pattern(actor->side, actor->sent), 1) != 1)
+    if (sim_tcp_write_urgent(actor->end, sim_pattern(actor->side, actor->sent), 1) != 1)
         return false;
     actor->sent++;
     return true;
@@ -137,7 +137,7 @@ static bool send_pattern(struct sim_actor *actor, size_t size)
 {
     while (actor->progress < size) {
         size_t count = size - actor->progress < PIECE ? size - actor->progress : PIECE;
-        ssize_t taken = sim_tcp_write(actor->end, pattern(actor->side, actor->sent), count);
+        ssize_t taken = sim_tcp_write(actor->end, sim_pattern(actor->side, actor->sent), count);
 
         if (taken <= 0)
             return false;

@@ -71,6 +71,9 @@ struct sim_actor {
     uint64_t ended_ms; /* when the end or reset came */
 };
 
+/* Bytes of what `side` sends, from place `at`. */
+const unsigned char *sim_pattern(enum sim_side side, size_t at);
+
 /* The other members are 0. */
 void sim_actor_start(struct sim_actor *actor, struct sim_tcp *end);
 

@@ -17,7 +17,7 @@
 
 #include <cmocka.h>
 
-enum { REPORTS_MAX = 4, SOAK_SEEDS = 3000, TESTS_MAX = 128 };
+enum { REPORTS_MAX = 4, SOAK_SEEDS = 3000, TESTS_MAX = 160 };
 
 /* What is running, to be printed by whatever ends the program. */
 static char replay[160];
@@ -113,17 +113,21 @@ static void soak_holds(void **state)
     assert_int_equal(soak(1, SOAK_SEEDS), 0);
 }
 
-/* The scenario at a place in the two tables; NULL behind the last. */
+/* The scenario at a place in the tables; NULL behind the last. */
 static const struct sim_scenario *scenario_at(size_t index)
 {
-    size_t count;
-    const struct sim_scenario *table = sim_scenarios(&count);
+    static const struct sim_scenario *(*const tables[])(size_t *) = {sim_scenarios, sim_openings,
+                                                                     sim_gates};
 
-    if (index < count)
-        return &table[index];
-    index -= count;
-    table = sim_openings(&count);
-    return index < count ? &table[index] : NULL;
+    for (size_t i = 0; i < ARRAY_LENGTH(tables); i++) {
+        size_t count;
+        const struct sim_scenario *table = tables[i](&count);
+
+        if (index < count)
+            return &table[index];
+        index -= count;
+    }
+    return NULL;
 }
 
 static int list_scenarios(void)

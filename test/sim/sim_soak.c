@@ -1,5 +1,6 @@
-/* Scenarios drawn by seed: chunks, pauses, half-closes, resets, buffer sizes, pumps, races. Half of
- * them are free of resets and dead ends; of those every byte must arrive.
+/* Scenarios drawn by seed: chunks, pauses, half-closes, resets, buffer sizes, pumps, races. A third
+ * of them have a gate for first bytes. Half of them are free of resets and dead ends; of those
+ * every byte must arrive.
  */
 #include "sim_tunnel.h"
 
@@ -120,6 +121,18 @@ static void draw_dial(bool is_rude)
             (struct sim_lookup){.status = RESOLVER_NXDOMAIN, .delay_ms = draw(1000)};
 }
 
+static struct sim_gate_script draw_gate(bool is_rude)
+{
+    return (struct sim_gate_script){
+        .bytes_max = 1 + draw(20000),
+        .wait_ms = 1 + draw(3000),
+        .up = draw(9000),
+        .down = draw(2) * draw(3000),
+        .is_denying = is_rude && draw(4) == 0,
+        .is_denying_at_last = is_rude && draw(2),
+    };
+}
+
 const struct sim_scenario *sim_draw_scenario(uint64_t seed)
 {
     state = seed * 0x9e3779b97f4a7c15u;
@@ -141,5 +154,7 @@ const struct sim_scenario *sim_draw_scenario(uint64_t seed)
         drawn.drain_at_ms = 1 + draw(5000);
     draw_dial(is_rude);
     draw_scripts(is_rude);
+    if (draw(3) == 0)
+        drawn.gate = draw_gate(is_rude);
     return &drawn;
 }

@@ -373,6 +373,7 @@ static void prepare(const struct sim_scenario *scenario, struct sim_verdict *ver
     sim_log_reset();
     sim_resolver_script(scenario->lookups);
     sim_auth_script(scenario->auth_delay_ms);
+    sim_gate_use(&scenario->gate, &world.client, &world.target);
     lay_routes();
 }
 
@@ -452,6 +453,14 @@ static void check_bytes(void)
            target->received, client->sent);
     EXPECT(client->received <= down_sent, "the client got %zu bytes, %zu were sent",
            client->received, down_sent);
+}
+
+static void check_gate(void)
+{
+    EXPECT(sim_gate_problem() == NULL, "%s", sim_gate_problem());
+    if (sim_gate_is_shut())
+        EXPECT(world.client.received == 0 && world.target.received == 0,
+               "bytes went past a gate that is shut");
 }
 
 static void check_refusal_text(void)
@@ -629,6 +638,7 @@ void sim_tunnel_run(const struct sim_scenario *scenario, const struct sim_plan *
         check_empty();
     }
     check_bytes();
+    check_gate();
     if (ret_verdict->was_set_up && is_worth_destroying) {
         check_answer();
         check_log();

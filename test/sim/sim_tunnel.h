@@ -3,6 +3,7 @@
 #define SIM_SIM_TUNNEL_H
 
 #include "sim_actor.h"
+#include "sim_gate.h"
 #include "sim_kernel.h"
 #include "sim_resolver.h"
 
@@ -37,6 +38,7 @@ struct sim_scenario {
     bool is_full;           /* no unit of room is left */
     bool has_little_room;   /* none for a second attempt beside the first */
     bool is_tcp_memory_short;
+    struct sim_gate_script gate;
     uint64_t drain_at_ms;  /* 0: never; since the start */
     uint64_t reload_at_ms; /* new rules take over; 0: never; since the start */
 
@@ -58,9 +60,10 @@ struct sim_scenario {
     unsigned pipes_when_idle;
 };
 
-/* Two tables of scenarios, each run as it stands and with every fault at every step. */
+/* Three tables of scenarios, each run as it stands and with every fault at every step. */
 const struct sim_scenario *sim_scenarios(size_t *ret_count); /* tunnels that open */
 const struct sim_scenario *sim_openings(size_t *ret_count);  /* the way there, refusals */
+const struct sim_scenario *sim_gates(size_t *ret_count);     /* relays with a gate */
 
 struct sim_verdict {
     unsigned steps;

@@ -14,13 +14,14 @@
 #include "observe/counters.h"
 #include "tunnel/relay.h"
 #include "tunnel/relay_env.h"
+#include "tunnel/relay_gate.h"
 #include "tunnel/tunnel_env.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { BYTES_MAX = 4096 };
+enum { BYTES_MAX = 4096, GATE_BYTES = 8, PATIENCE_MS = 60000 };
 
 /* An end that takes everything at once. */
 struct fake {
@@ -115,6 +116,18 @@ struct fixture {
     struct relay relay;
     bool is_ended;
     enum closed_by closed_by;
+
+    /* What it was last shown, and what it answers then; at a last look, if it wants more, it ends
+     * the relay. */
+    struct relay_gate gate;
+    struct relay_gate_ops gate_ops;
+    enum relay_gate_answer answer;
+    unsigned looks;
+    bool was_last;
+    char shown[RELAY_ENDS][BYTES_MAX];
+    bool was_ended[RELAY_ENDS];
+    unsigned passed; /* times that on_passed came */
+    struct deadline patience;
 };
 
 static void on_ended(struct relay *relay, enum closed_by closed_by)
@@ -124,6 +137,37 @@ static void on_ended(struct relay *relay, enum closed_by closed_by)
     assert_false(fixture->is_ended);
     fixture->is_ended = true;
     fixture->closed_by = closed_by;
+}
+
+static void on_passed(struct relay *relay)
+{
+    container_of(relay, struct fixture, relay)->passed++;
+}
+
+static enum relay_gate_answer gate_look(struct relay_gate *gate,
+                                        const struct relay_gate_side sides[RELAY_ENDS],
+                                        bool is_last, enum closed_by *ret_closed_by)
+{
+    struct fixture *fixture = container_of(gate, struct fixture, gate);
+
+    fixture->looks++;
+    fixture->was_last = is_last;
+    for (unsigned from = 0; from < RELAY_ENDS; from++) {
+        memset(fixture->shown[from], 0, BYTES_MAX);
+        if (sides[from].length > 0)
+            memcpy(fixture->shown[from], sides[from].bytes, sides[from].length);
+        fixture->was_ended[from] = sides[from].is_ended;
+    }
+    enum relay_gate_answer answer = fixture->answer;
+    if (is_last && answer == RELAY_GATE_MORE)
+        answer = RELAY_GATE_END;
+    if (answer == RELAY_GATE_END)
+        *ret_closed_by = CLOSED_BY_KILLED;
+    return answer;
+}
+
+static void patience_passed(struct deadline *deadline)
+{
 }
 
 static int set_up(void **state)
@@ -143,6 +187,10 @@ static int set_up(void **state)
     };
     for (unsigned end = 0; end < RELAY_ENDS; end++)
         fixture->ends[end].stream = (struct stream){.kind = &fake_kind, .ready = STREAM_WRITABLE};
+    fixture->gate_ops =
+        (struct relay_gate_ops){.look = gate_look, .bytes_max = GATE_BYTES, .wait_ms = PATIENCE_MS};
+    fixture->gate.ops = &fixture->gate_ops;
+    deadline_init(&fixture->patience, patience_passed);
     *state = fixture;
     return 0;
 }
@@ -164,6 +212,7 @@ static void start(struct fixture *fixture, struct relay_plan plan)
 {
     plan.ends[RELAY_CLIENT] = &fixture->ends[RELAY_CLIENT].stream;
     plan.ends[RELAY_TARGET] = &fixture->ends[RELAY_TARGET].stream;
+    plan.on_passed = on_passed;
     plan.on_ended = on_ended;
     assert_int_equal(relay_start(&fixture->relay, &fixture->env, &plan), 0);
 }
@@ -232,13 +281,204 @@ static void test_ends_are_passed_on(void **state)
     assert_false(fixture->ends[RELAY_CLIENT].is_reset || fixture->ends[RELAY_TARGET].is_reset);
 }
 
+/* ---- a gate ---- */
+
+static void start_gated(struct fixture *fixture, struct relay_early early_of_client)
+{
+    start(fixture, (struct relay_plan){.early = {early_of_client}, .gate = &fixture->gate});
+}
+
+static size_t written_in_all(const struct fixture *fixture)
+{
+    return fixture->ends[RELAY_CLIENT].written_length + fixture->ends[RELAY_TARGET].written_length;
+}
+
+static void expect_ended_by_gate(const struct fixture *fixture)
+{
+    assert_true(fixture->is_ended);
+    assert_int_equal(fixture->closed_by, CLOSED_BY_KILLED);
+    assert_int_equal(written_in_all(fixture), 0);
+    assert_true(fixture->ends[RELAY_CLIENT].is_reset && fixture->ends[RELAY_TARGET].is_reset);
+    assert_int_equal(fixture->passed, 0);
+}
+
+static void test_a_gate_is_asked_only_when_something_came(void **state)
+{
+    struct fixture *fixture = *state;
+
+    start_gated(fixture, (struct relay_early){0});
+    fixture->ends[RELAY_CLIENT].stream.on_ready(&fixture->ends[RELAY_CLIENT].stream,
+                                                &fixture->relay);
+    assert_int_equal(fixture->looks, 0);
+    arrive(fixture, RELAY_TARGET, "220");
+    assert_int_equal(fixture->looks, 1);
+    assert_string_equal(fixture->shown[RELAY_TARGET], "220");
+    assert_string_equal(fixture->shown[RELAY_CLIENT], "");
+    end(fixture, RELAY_TARGET);
+    assert_int_equal(fixture->looks, 2);
+    assert_true(fixture->was_ended[RELAY_TARGET] && !fixture->was_ended[RELAY_CLIENT]);
+    assert_false(fixture->was_last);
+}
+
+/* It is shown everything from the first byte on; what has passed it goes on in order, once. */
+static void test_what_a_gate_has_seen_goes_on(void **state)
+{
+    struct fixture *fixture = *state;
+
+    start_gated(fixture, (struct relay_early){.bytes = "he", .length = 2});
+    assert_string_equal(fixture->shown[RELAY_CLIENT], "he");
+    arrive(fixture, RELAY_TARGET, "who");
+    arrive(fixture, RELAY_CLIENT, "ll");
+    assert_string_equal(fixture->shown[RELAY_CLIENT], "hell");
+    assert_string_equal(fixture->shown[RELAY_TARGET], "who");
+    assert_int_equal(written_in_all(fixture), 0);
+    fixture->answer = RELAY_GATE_PASS;
+    arrive(fixture, RELAY_CLIENT, "o");
+    assert_int_equal(fixture->passed, 1);
+    assert_string_equal(fixture->ends[RELAY_TARGET].written, "hello");
+    arrive(fixture, RELAY_CLIENT, " world");
+    assert_string_equal(fixture->ends[RELAY_TARGET].written, "hello world");
+    assert_int_equal(loop_turn(fixture->loop), 0);
+    assert_string_equal(fixture->ends[RELAY_CLIENT].written, "who");
+    assert_int_equal(fixture->looks, 4);
+    assert_int_equal(fixture->passed, 1);
+}
+
+static void test_a_gate_may_pass_early_bytes_at_once(void **state)
+{
+    struct fixture *fixture = *state;
+
+    fixture->answer = RELAY_GATE_PASS;
+    start_gated(fixture, hello);
+    assert_int_equal(fixture->passed, 1);
+    assert_string_equal(fixture->ends[RELAY_TARGET].written, "hello ");
+}
+
+static void test_ends_wait_for_the_gate(void **state)
+{
+    struct fixture *fixture = *state;
+
+    start_gated(fixture, (struct relay_early){0});
+    arrive(fixture, RELAY_CLIENT, "hello");
+    end(fixture, RELAY_CLIENT);
+    assert_false(fixture->ends[RELAY_TARGET].is_shut);
+    fixture->answer = RELAY_GATE_PASS;
+    arrive(fixture, RELAY_TARGET, "who");
+    assert_string_equal(fixture->ends[RELAY_TARGET].written, "hello");
+    assert_true(fixture->ends[RELAY_TARGET].is_shut);
+}
+
+static void test_what_a_gate_denies_never_passes(void **state)
+{
+    struct fixture *fixture = *state;
+
+    start_gated(fixture, (struct relay_early){0});
+    arrive(fixture, RELAY_TARGET, "who");
+    fixture->answer = RELAY_GATE_END;
+    arrive(fixture, RELAY_CLIENT, "hello");
+    expect_ended_by_gate(fixture);
+}
+
+static void test_a_full_gate_decides(void **state)
+{
+    struct fixture *fixture = *state;
+
+    start_gated(fixture, (struct relay_early){0});
+    arrive(fixture, RELAY_CLIENT, "hello");
+    assert_false(fixture->was_last);
+    arrive(fixture, RELAY_CLIENT, " world");
+    assert_true(fixture->was_last);
+    assert_string_equal(fixture->shown[RELAY_CLIENT], "hello wo");
+    expect_ended_by_gate(fixture);
+}
+
+/* Early bytes were taken before there was a gate. */
+static void test_many_early_bytes_fill_a_gate(void **state)
+{
+    struct fixture *fixture = *state;
+
+    start_gated(fixture, (struct relay_early){.bytes = "hello world", .length = 11});
+    assert_true(fixture->was_last);
+    assert_string_equal(fixture->shown[RELAY_CLIENT], "hello world");
+    expect_ended_by_gate(fixture);
+}
+
+static void test_a_gate_decides_when_both_ends_have_ended(void **state)
+{
+    struct fixture *fixture = *state;
+
+    start_gated(fixture, (struct relay_early){0});
+    end(fixture, RELAY_TARGET);
+    assert_false(fixture->was_last);
+    end(fixture, RELAY_CLIENT);
+    assert_true(fixture->was_last);
+    expect_ended_by_gate(fixture);
+}
+
+/* From the first byte on. */
+static void test_a_gate_has_its_time(void **state)
+{
+    struct fixture *fixture = *state;
+    uint64_t end_ms = loop_now_ms(fixture->loop) + PATIENCE_MS;
+
+    fixture->gate_ops.wait_ms = 5;
+    start_gated(fixture, (struct relay_early){0});
+    arrive(fixture, RELAY_CLIENT, "he");
+    assert_false(fixture->was_last);
+    deadline_set(fixture->loop, &fixture->patience, end_ms);
+    while (!fixture->is_ended && loop_now_ms(fixture->loop) < end_ms)
+        assert_int_equal(loop_turn(fixture->loop), 0);
+    deadline_cancel(fixture->loop, &fixture->patience);
+    assert_true(fixture->was_last);
+    expect_ended_by_gate(fixture);
+}
+
+static void test_a_reset_before_the_gate_has_decided(void **state)
+{
+    struct fixture *fixture = *state;
+
+    start_gated(fixture, (struct relay_early){0});
+    arrive(fixture, RELAY_CLIENT, "hello");
+    fixture->ends[RELAY_CLIENT].is_broken = true;
+    arrive(fixture, RELAY_CLIENT, "");
+    assert_true(fixture->is_ended);
+    assert_int_equal(fixture->closed_by, CLOSED_BY_CLIENT_RESET);
+    assert_int_equal(written_in_all(fixture), 0);
+    assert_true(fixture->ends[RELAY_TARGET].is_reset);
+    assert_int_equal(fixture->looks, 1);
+}
+
+/* `adit kill`, drain. */
+static void test_stopped_before_the_gate_has_decided(void **state)
+{
+    struct fixture *fixture = *state;
+
+    start_gated(fixture, hello);
+    relay_stop(&fixture->relay, true);
+    fixture->is_ended = true;
+    assert_int_equal(written_in_all(fixture), 0);
+    assert_int_equal(fixture->passed, 0);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_early_bytes_of_either_end_go_first, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_the_client_gets_nothing_in_the_turn_of_the_success,
-                                        set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_ends_are_passed_on, set_up, tear_down),
+        TEST(test_early_bytes_of_either_end_go_first),
+        TEST(test_the_client_gets_nothing_in_the_turn_of_the_success),
+        TEST(test_ends_are_passed_on),
+        TEST(test_a_gate_is_asked_only_when_something_came),
+        TEST(test_what_a_gate_has_seen_goes_on),
+        TEST(test_a_gate_may_pass_early_bytes_at_once),
+        TEST(test_ends_wait_for_the_gate),
+        TEST(test_what_a_gate_denies_never_passes),
+        TEST(test_a_full_gate_decides),
+        TEST(test_many_early_bytes_fill_a_gate),
+        TEST(test_a_gate_decides_when_both_ends_have_ended),
+        TEST(test_a_gate_has_its_time),
+        TEST(test_a_reset_before_the_gate_has_decided),
+        TEST(test_stopped_before_the_gate_has_decided),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

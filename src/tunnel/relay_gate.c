@@ -1,0 +1,188 @@
+/* A relay that has a gate begins here instead of in relay.c: the gate's handlers observe the
+ * streams and the deadline, read and hold what comes, and write nothing. So a relay without a gate,
+ * or behind one, pays nothing for it. When the gate lets the bytes pass, relay_begin takes over:
+ * what is held is by then what a sink that was slow would have left pending, and an end that was
+ * read is an end to be passed on.
+ *
+ * A reset of either end ends it: the other end has got nothing yet, and gets nothing but the reset.
+ */
+#include "tunnel/relay_gate.h"
+
+#include "net/stream.h"
+#include "tunnel/pump.h"
+
+#include <errno.h>
+
+static size_t relay_gate_held(const struct relay *relay, unsigned from)
+{
+    const struct stash *stash = relay->halves[from].stash;
+
+    return stash != NULL ? stash->length : 0;
+}
+
+/* How much more may be shown of an end. */
+static size_t relay_gate_room(const struct relay *relay, unsigned from)
+{
+    size_t held = relay_gate_held(relay, from);
+    size_t bytes_max = relay->gate->ops->bytes_max;
+
+    return held < bytes_max ? bytes_max - held : 0;
+}
+
+static void relay_gate_count(struct relay *relay)
+{
+    uint64_t now_ms = loop_now_ms(relay->env->loop);
+
+    if (!relay->gate->has_bytes)
+        relay->gate->first_ms = now_ms;
+    relay->gate->has_bytes = true;
+    relay->active_ms = now_ms;
+}
+
+/* Where the thread's tunnels hold what they may, there is no memory either. */
+static bool relay_gate_hold(struct relay *relay, unsigned from, size_t length)
+{
+    const struct relay_env *env = relay_env_of(relay);
+
+    relay_gate_count(relay);
+    return env->stashed + length <= env->limits.stash_bytes &&
+           stash_append(relay, from, env->buffer, length) == 0;
+}
+
+/* Holds what came from one end. True: something did, a byte or an end. */
+static bool relay_gate_read(struct relay *relay, unsigned from)
+{
+    const struct half *half = &relay->halves[from];
+    struct stream *source = half_source(relay, from);
+    bool is_news = false;
+
+    while (!half->is_source_ended && (source->ready & STREAM_READABLE) &&
+           relay_gate_room(relay, from) > 0 && !relay->is_out_of_memory) {
+        size_t room = relay_gate_room(relay, from);
+        ssize_t count =
+            stream_read(source, relay_env_of(relay)->buffer, room < COPY_BYTES ? room : COPY_BYTES);
+
+        if (count == -EAGAIN)
+            break;
+        is_news = true;
+        if (count <= 0)
+            relay_source_ended(relay, from, count < 0);
+        else if (!relay_gate_hold(relay, from, (size_t)count))
+            relay->is_out_of_memory = true;
+    }
+    return is_news;
+}
+
+static bool relay_gate_is_last(const struct relay *relay)
+{
+    const struct relay_gate *gate = relay->gate;
+    uint64_t now_ms = loop_now_ms(relay->env->loop);
+
+    if (gate->has_bytes && now_ms >= gate->first_ms + gate->ops->wait_ms)
+        return true;
+    if (relay->halves[RELAY_CLIENT].is_source_ended && relay->halves[RELAY_TARGET].is_source_ended)
+        return true;
+    return relay_gate_room(relay, RELAY_CLIENT) == 0 || relay_gate_room(relay, RELAY_TARGET) == 0;
+}
+
+static enum relay_gate_answer relay_gate_ask(struct relay *relay, enum closed_by *ret_closed_by)
+{
+    struct relay_gate_side sides[RELAY_ENDS];
+    struct relay_gate *gate = relay->gate;
+    bool is_last = relay_gate_is_last(relay);
+
+    for (unsigned from = 0; from < RELAY_ENDS; from++) {
+        const struct half *half = &relay->halves[from];
+
+        sides[from] = (struct relay_gate_side){
+            .bytes = half->stash != NULL ? half->stash->bytes : NULL,
+            .length = relay_gate_held(relay, from),
+            .is_ended = half->is_source_ended,
+        };
+    }
+    enum relay_gate_answer answer = gate->ops->look(gate, sides, is_last, ret_closed_by);
+    REQUIRE(answer != RELAY_GATE_MORE || !is_last);
+    return answer;
+}
+
+static void relay_gate_wait(struct relay *relay)
+{
+    const struct relay_gate *gate = relay->gate;
+    uint64_t at_ms = relay_next_look_ms(relay);
+
+    if (gate->has_bytes && gate->first_ms + gate->ops->wait_ms < at_ms)
+        at_ms = gate->first_ms + gate->ops->wait_ms;
+    for (unsigned end = 0; end < RELAY_ENDS; end++)
+        stream_want(relay->ends[end], relay->halves[end].is_source_ended ? 0 : STREAM_READABLE);
+    deadline_set(relay->env->loop, &relay->deadline, at_ms);
+}
+
+static void relay_gate_open(struct relay *relay)
+{
+    struct relay_gate *gate = relay->gate;
+
+    relay->gate = NULL;
+    deadline_cancel(relay->env->loop, &relay->deadline);
+    gate->on_passed(relay);
+    relay_begin(relay);
+}
+
+/* Asks, if there is something to ask about. */
+static void relay_gate_decide(struct relay *relay, bool is_news)
+{
+    enum relay_gate_answer answer = RELAY_GATE_MORE;
+    enum closed_by closed_by;
+
+    if (is_news)
+        answer = relay_gate_ask(relay, &closed_by);
+    if (answer == RELAY_GATE_PASS)
+        relay_gate_open(relay);
+    else if (answer == RELAY_GATE_END)
+        relay_end(relay, closed_by, true, true);
+    else
+        relay_gate_wait(relay);
+}
+
+static void relay_gate_drive(struct relay *relay, bool is_news)
+{
+    for (unsigned from = 0; from < RELAY_ENDS; from++)
+        is_news |= relay_gate_read(relay, from);
+    if (relay->is_out_of_memory)
+        relay_end(relay, CLOSED_BY_NO_MEMORY, true, true);
+    else if (relay->is_reset[RELAY_CLIENT] || relay->is_reset[RELAY_TARGET])
+        relay_end(relay, relay->closed_by, true, true);
+    else
+        relay_gate_decide(relay, is_news);
+}
+
+static void relay_gate_ready(struct stream *stream, void *observer)
+{
+    (void)stream;
+    relay_gate_drive(observer, false);
+}
+
+static void relay_gate_waited(struct deadline *deadline)
+{
+    struct relay *relay = container_of(deadline, struct relay, deadline);
+    uint64_t now_ms = loop_now_ms(relay->env->loop);
+    enum closed_by closed_by;
+
+    relay_note_age(relay);
+    if (!relay->gate->has_bytes &&
+        now_ms >= relay->active_ms + relay_patience_ms(relay, &closed_by))
+        relay_end(relay, closed_by, false, false);
+    else
+        relay_gate_drive(relay, relay_gate_is_last(relay));
+}
+
+void relay_gate_start(struct relay *relay)
+{
+    bool is_early = relay_gate_held(relay, RELAY_CLIENT) + relay_gate_held(relay, RELAY_TARGET) > 0;
+
+    deadline_init(&relay->deadline, relay_gate_waited);
+    for (unsigned end = 0; end < RELAY_ENDS; end++)
+        stream_observe(relay->ends[end], relay_gate_ready, relay);
+    if (is_early)
+        relay_gate_count(relay);
+    relay_gate_drive(relay, is_early);
+}
