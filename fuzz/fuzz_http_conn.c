@@ -1,5 +1,5 @@
 /* One connection of the admin page as a state machine: the real admin/http_*.c and wire/ between a
- * socket, a clock, a password check and the worker's views that the input drives.
+ * socket, a clock, a password check and the panel that the input drives.
  *
  * The input is a program for the world around it (see `step`). Checked whatever happens: one
  * answer, whole and guarded; nothing is killed or explained without an `X-Adit` in the head, and
@@ -89,7 +89,7 @@ static void password_is_checked(unsigned choice)
     virtual_loop_end_turn();
 }
 
-/* ---- admin/views.h ---- */
+/* ---- admin/panel.h ---- */
 
 /* Somewhere in what arrived; that it stands in the head is the parser's own fuzzer's to check. */
 static bool has_arrived(const char *word)
@@ -170,7 +170,7 @@ static void unsubscribe(void *self, struct event_subscriber *subscriber)
     world.subscriber = NULL;
 }
 
-static const struct views_ops ops = {
+static const struct panel_ops ops = {
     .ask_tunnels = ask_tunnels,
     .cancel_tunnels = cancel_tunnels,
     .read_stats = read_stats,
@@ -181,9 +181,9 @@ static const struct views_ops ops = {
     .subscribe = subscribe,
     .unsubscribe = unsubscribe,
 };
-static const struct views views = {.ops = &ops};
+static const struct panel panel = {.ops = &ops};
 
-static void views_answer(unsigned choice)
+static void panel_answer(unsigned choice)
 {
     static char line[] = "{\"id\":\"a\"}\n";
     char *const parts[] = {line, line};
@@ -305,7 +305,7 @@ static void step(struct program *program)
         break;
     case 7:
         password_is_checked(amount);
-        views_answer(amount);
+        panel_answer(amount);
         break;
     case 8:
         event_happens(amount * 16);
@@ -371,7 +371,7 @@ static void begin(unsigned choices)
     memset(&world, 0, sizeof(world));
     virtual_loop_reset();
     list_init(&world.server.connections);
-    world.server.views = &views;
+    world.server.panel = &panel;
     world.server.streams_max = 1;
     world.server.log = take_log();
     world.server.door = (struct http_door){

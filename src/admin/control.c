@@ -9,7 +9,7 @@
 #include "admin/control_request.h"
 #include "admin/explain_answer.h"
 #include "admin/json.h"
-#include "admin/views.h"
+#include "admin/panel.h"
 #include "base/state.h"
 #include "config/settings.h"
 #include "loop/loop.h"
@@ -28,7 +28,7 @@ enum {
     CLIENTS_MAX = 16,
     PATIENCE_MS = 10000,
     RELOAD_PATIENCE_MS = 60000,                    /* a list of a million names takes seconds */
-    EXPLAIN_PATIENCE_MS = VIEWS_EXPLAIN_MS + 5000, /* it ends by itself before that */
+    EXPLAIN_PATIENCE_MS = PANEL_EXPLAIN_MS + 5000, /* it ends by itself before that */
     RELOAD_ANSWER_SIZE = 64 * 1024,
 };
 
@@ -49,7 +49,7 @@ struct control {
     struct acceptor *acceptor;
     struct list clients;
     size_t client_count;
-    const struct views *views;
+    const struct panel *panel;
     struct control_owner owner;
     size_t reloads_asked;
     size_t reloads_answered;
@@ -92,8 +92,8 @@ static void close_client(struct control_client *client)
     struct control *control = client->control;
 
     client_move_to(client, CLIENT_CLOSED);
-    control->views->ops->cancel_tunnels(control->views->self, &client->query);
-    control->views->ops->cancel_explain(control->views->self, &client->explain);
+    control->panel->ops->cancel_tunnels(control->panel->self, &client->query);
+    control->panel->ops->cancel_explain(control->panel->self, &client->explain);
     deadline_cancel(control->loop, &client->patience);
     watch_close(&client->watch);
     list_remove(&client->link);
@@ -163,12 +163,12 @@ static void refuse(struct control_client *client, const char *problem)
 
 static void answer_stats(struct control_client *client)
 {
-    const struct views *views = client->control->views;
+    const struct panel *panel = client->control->panel;
     char line[STATS_SIZE];
     struct stats stats;
     struct text text;
 
-    views->ops->read_stats(views->self, &stats);
+    panel->ops->read_stats(panel->self, &stats);
     text_init(&text, line, sizeof(line));
     stats_print_json(&text, &stats);
     answer(client, line);
@@ -254,14 +254,14 @@ static void note_kill(const struct control_client *client, const struct tunnel_f
 
 static void ask_tunnels(struct control_client *client, const struct control_request *request)
 {
-    const struct views *views = client->control->views;
+    const struct panel *panel = client->control->panel;
 
     if (request->kind == CONTROL_KILL)
         note_kill(client, &request->filter);
     client->query = (struct tunnels_query){.filter = request->filter,
                                            .is_kill = request->kind == CONTROL_KILL,
                                            .answered = tunnels_answered};
-    views->ops->ask_tunnels(views->self, &client->query);
+    panel->ops->ask_tunnels(panel->self, &client->query);
 }
 
 static void explained(struct explain_request *request, const struct explain_answer *explanation)
@@ -288,7 +288,7 @@ static void ask_policy(struct control_client *client, const struct control_reque
         client->explain.words[i] = request->words[i][0] != '\0' ? request->words[i] : NULL;
     deadline_set(control->loop, &client->patience,
                  loop_now_ms(control->loop) + EXPLAIN_PATIENCE_MS);
-    if (control->views->ops->explain(control->views->self, &client->explain, &problem) < 0)
+    if (control->panel->ops->explain(control->panel->self, &client->explain, &problem) < 0)
         refuse(client, problem);
 }
 
@@ -426,7 +426,7 @@ static void control_accepted(void *self, int fd, const struct ip_endpoint *clien
         close(fd);
 }
 
-int control_create(struct loop *loop, int fd, const struct views *views,
+int control_create(struct loop *loop, int fd, const struct panel *panel,
                    const struct control_owner *owner, struct control **ret_control)
 {
     struct control *control = calloc(1, sizeof(*control));
@@ -436,7 +436,7 @@ int control_create(struct loop *loop, int fd, const struct views *views,
     if (control == NULL)
         return -ENOMEM;
     control->loop = loop;
-    control->views = views;
+    control->panel = panel;
     control->owner = *owner;
     list_init(&control->clients);
     int error = acceptor_create(loop, &acceptor, NULL, NULL, &control->acceptor);

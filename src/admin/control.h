@@ -26,7 +26,7 @@
 
 struct control;
 struct loop;
-struct views;
+struct panel;
 
 /* What a client may want done to adit as a whole. */
 struct control_owner {
@@ -36,8 +36,8 @@ struct control_owner {
     void *self;
 };
 
-/* `fd` listens, is non-blocking and stays the caller's; `views` outlives this. 0 or -errno. */
-int control_create(struct loop *loop, int fd, const struct views *views,
+/* `fd` listens, is non-blocking and stays the caller's; `panel` outlives this. 0 or -errno. */
+int control_create(struct loop *loop, int fd, const struct panel *panel,
                    const struct control_owner *owner, struct control **ret_control) MUST_CHECK;
 /* Answers those who asked for the next `count` reloads, in the order in which they asked. */
 void control_answer_reload(struct control *control, size_t count, bool is_good, const char *text);

@@ -2,7 +2,7 @@
 #include "admin/explain_answer.h"
 
 #include "admin/json.h"
-#include "admin/views.h"
+#include "admin/panel.h"
 #include "base/escape.h"
 #include "base/text.h"
 

@@ -117,7 +117,7 @@ static void print_status(struct http_server *server, struct text *out)
     };
     struct stats stats;
 
-    server->views->ops->read_stats(server->views->self, &stats);
+    server->panel->ops->read_stats(server->panel->self, &stats);
     text_add(out, "{\"version\":\"" ADIT_VERSION "\",\"state\":\"");
     text_add(out, stats.state);
     text_add(out, "\"");
@@ -192,7 +192,7 @@ void http_events_start(struct http_conn *conn)
     append(conn, "status", status, text.length);
     server->stream_count++;
     conn->subscriber.happened = happened;
-    server->views->ops->subscribe(server->views->self, &conn->subscriber);
+    server->panel->ops->subscribe(server->panel->self, &conn->subscriber);
     if (!deadline_is_set(&server->second))
         deadline_set(server->loop, &server->second, loop_now_ms(server->loop) + SECOND_MS);
     flush(conn);
@@ -206,5 +206,5 @@ void http_events_ready(struct http_conn *conn)
 void http_events_stop(struct http_conn *conn)
 {
     conn->server->stream_count--;
-    conn->server->views->ops->unsubscribe(conn->server->views->self, &conn->subscriber);
+    conn->server->panel->ops->unsubscribe(conn->server->panel->self, &conn->subscriber);
 }

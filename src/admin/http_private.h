@@ -4,7 +4,7 @@
 
 #include "access/auth.h"
 #include "admin/http_server.h"
-#include "admin/views.h"
+#include "admin/panel.h"
 #include "loop/loop.h"
 #include "net/linger.h"
 #include "net/stream.h"
@@ -18,7 +18,7 @@ enum {
     HTTP_HEAD_MS = 10000,
     HTTP_ANSWER_MS = 10000,
     HTTP_WAIT_MS = 15000,                      /* for the worker's threads, a hash */
-    HTTP_EXPLAIN_MS = VIEWS_EXPLAIN_MS + 5000, /* it ends by itself before that */
+    HTTP_EXPLAIN_MS = PANEL_EXPLAIN_MS + 5000, /* it ends by itself before that */
     HTTP_STREAM_STUCK_MS = 15000,
     HTTP_HELD_MAX = 64 * 1024 * 1024, /* bytes of answers in all */
 };
@@ -26,7 +26,7 @@ enum {
 enum http_state {
     HTTP_READING,
     HTTP_CHECKING, /* the password */
-    HTTP_WAITING,  /* for what `views` was asked */
+    HTTP_WAITING,  /* for what the panel was asked */
     HTTP_WRITING,
     HTTP_STREAMING,
     HTTP_LINGERING, /* answered; what still comes is dropped, or a reset would destroy the answer */
@@ -36,7 +36,7 @@ enum http_state {
 
 struct http_server {
     struct loop *loop;
-    const struct views *views;
+    const struct panel *panel;
     struct auth *auth;
     struct log_ring *log;
     struct event_feed *events;

@@ -1,4 +1,4 @@
-/* A table of paths. A handler answers at once, or asks `views` and answers when that does.
+/* A table of paths. A handler answers at once, or asks the panel and answers when that does.
  *
  * What changes something, or costs lookups, wants the field `X-Adit: 1`, which a page from
  * elsewhere can't send without being asked first (CORS), and an Origin that is ours or none.
@@ -31,10 +31,10 @@ static void serve_page(struct http_conn *conn)
 
 static void serve_health(struct http_conn *conn)
 {
-    const struct views *views = conn->server->views;
+    const struct panel *panel = conn->server->panel;
     struct stats stats;
 
-    views->ops->read_stats(views->self, &stats);
+    panel->ops->read_stats(panel->self, &stats);
     if (strcmp(stats.state, "draining") == 0)
         http_conn_answer_text(conn, 503, "draining\n");
     else
@@ -55,29 +55,29 @@ static void answer_with(struct http_conn *conn, const char *content_type, char *
 
 static void serve_metrics(struct http_conn *conn)
 {
-    const struct views *views = conn->server->views;
+    const struct panel *panel = conn->server->panel;
     struct stats stats;
     size_t length;
 
-    views->ops->read_stats(views->self, &stats);
+    panel->ops->read_stats(panel->self, &stats);
     char *body = metrics_print(&stats, &length);
     answer_with(conn, METRICS_TYPE, body, length);
 }
 
 static void serve_history(struct http_conn *conn)
 {
-    const struct views *views = conn->server->views;
+    const struct panel *panel = conn->server->panel;
     size_t length;
-    char *body = views->ops->print_history(views->self, &length);
+    char *body = panel->ops->print_history(panel->self, &length);
 
     answer_with(conn, "application/json; charset=utf-8", body, length);
 }
 
 static void serve_toplists(struct http_conn *conn)
 {
-    const struct views *views = conn->server->views;
+    const struct panel *panel = conn->server->panel;
     size_t length;
-    char *body = views->ops->print_toplists(views->self, &length);
+    char *body = panel->ops->print_toplists(panel->self, &length);
 
     answer_with(conn, "application/json; charset=utf-8", body, length);
 }
@@ -92,7 +92,7 @@ static void serve_events(struct http_conn *conn)
 
 /* ---- the tunnels ---- */
 
-static void wait_for_views(struct http_conn *conn, uint64_t patience_ms)
+static void wait_for_panel(struct http_conn *conn, uint64_t patience_ms)
 {
     http_conn_move_to(conn, HTTP_WAITING);
     http_conn_set_patience(conn, patience_ms);
@@ -131,11 +131,11 @@ static void tunnels_listed(struct tunnels_query *query, const struct tunnels_ans
 
 static void serve_tunnels(struct http_conn *conn)
 {
-    const struct views *views = conn->server->views;
+    const struct panel *panel = conn->server->panel;
 
     conn->query.answered = tunnels_listed;
-    wait_for_views(conn, HTTP_WAIT_MS);
-    views->ops->ask_tunnels(views->self, &conn->query);
+    wait_for_panel(conn, HTTP_WAIT_MS);
+    panel->ops->ask_tunnels(panel->self, &conn->query);
 }
 
 static void tunnel_killed(struct tunnels_query *query, const struct tunnels_answer *answer)
@@ -165,7 +165,7 @@ static void note_kill(const struct http_conn *conn, const char *id)
 
 static void serve_kill(struct http_conn *conn)
 {
-    const struct views *views = conn->server->views;
+    const struct panel *panel = conn->server->panel;
     struct view path = conn->request.path;
     size_t skip = sizeof(api_tunnels) - 1;
     char id[ID_SIZE];
@@ -180,8 +180,8 @@ static void serve_kill(struct http_conn *conn)
     note_kill(conn, id);
     conn->query.is_kill = true;
     conn->query.answered = tunnel_killed;
-    wait_for_views(conn, HTTP_WAIT_MS);
-    views->ops->ask_tunnels(views->self, &conn->query);
+    wait_for_panel(conn, HTTP_WAIT_MS);
+    panel->ops->ask_tunnels(panel->self, &conn->query);
 }
 
 /* ---- explain ---- */
@@ -215,7 +215,7 @@ static const char *read_question(struct view query, char words[][QUESTION_WORD_M
 
 static void serve_explain(struct http_conn *conn)
 {
-    const struct views *views = conn->server->views;
+    const struct panel *panel = conn->server->panel;
     struct explain_request *request = &conn->explain;
     char words[QUESTION_FIELD_COUNT][QUESTION_WORD_MAX + 1];
     const char *problem = read_question(conn->request.query, words, request);
@@ -225,13 +225,13 @@ static void serve_explain(struct http_conn *conn)
         return;
     }
     request->answered = explained;
-    int error = views->ops->explain(views->self, request, &problem);
+    int error = panel->ops->explain(panel->self, request, &problem);
     if (error == -EINVAL)
         http_conn_refuse(conn, 400, "", problem);
     else if (error < 0)
         http_conn_refuse(conn, 503, "Retry-After: 5\r\n", "too many ask at once; try again");
     else
-        wait_for_views(conn, HTTP_EXPLAIN_MS);
+        wait_for_panel(conn, HTTP_EXPLAIN_MS);
 }
 
 /* ---- the table ---- */
@@ -323,8 +323,8 @@ void http_route(struct http_conn *conn)
 
 void http_route_cancel(struct http_conn *conn)
 {
-    const struct views *views = conn->server->views;
+    const struct panel *panel = conn->server->panel;
 
-    views->ops->cancel_tunnels(views->self, &conn->query);
-    views->ops->cancel_explain(views->self, &conn->explain);
+    panel->ops->cancel_tunnels(panel->self, &conn->query);
+    panel->ops->cancel_explain(panel->self, &conn->explain);
 }

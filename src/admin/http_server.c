@@ -89,7 +89,7 @@ int http_server_create(const struct http_server_plan *plan, struct http_server *
     if (server == NULL)
         return -ENOMEM;
     server->loop = plan->loop;
-    server->views = plan->views;
+    server->panel = plan->panel;
     server->auth = plan->auth;
     server->log = plan->log;
     server->events = plan->events;

@@ -25,12 +25,12 @@ struct event_feed;
 struct http_server;
 struct log_ring;
 struct loop;
-struct views;
+struct panel;
 
 /* All outlives the server. */
 struct http_server_plan {
     struct loop *loop;
-    const struct views *views;
+    const struct panel *panel;
     struct auth *auth;
     struct log_ring *log;
     struct event_feed *events; /* what it logs goes there, too */

@@ -5,8 +5,8 @@
 #include "admin/control_request.h"
 #include "admin/control_socket.h"
 #include "admin/json.h"
+#include "admin/panel.h"
 #include "admin/stats.h"
-#include "admin/views.h"
 #include "cli/ps.h"
 #include "config/setting.h"
 
@@ -24,7 +24,7 @@
 
 enum {
     PATIENCE_S = 12,                                   /* adit itself gives a client 10 s */
-    EXPLAIN_PATIENCE_S = VIEWS_EXPLAIN_MS / 1000 + 10, /* adit ends it 5 s before */
+    EXPLAIN_PATIENCE_S = PANEL_EXPLAIN_MS / 1000 + 10, /* adit ends it 5 s before */
     RELOAD_PATIENCE_S = 65,                            /* and 60 s to wait for a reload */
     ANSWER_FIRST_SIZE = 64 * 1024,
     ERROR_SIZE = 64 * 1024,

@@ -197,7 +197,7 @@ static int worker_create_control(struct worker *worker)
                                         .note = control_note,
                                         .self = worker};
 
-    return control_create(worker->loop, worker->plan->control_fd, &worker->views, &owner,
+    return control_create(worker->loop, worker->plan->control_fd, &worker->panel, &owner,
                           &worker->control);
 }
 
@@ -206,7 +206,7 @@ static int worker_create_admin(struct worker *worker)
     static_assert(SETTINGS_WORKERS_MAX < ACCESS_IDS_THREADS_MAX, "one more for this thread");
     const struct http_server_plan plan = {
         .loop = worker->loop,
-        .views = &worker->views,
+        .panel = &worker->panel,
         .auth = worker->auth,
         .log = log_ring_at(worker->log, worker->plan->threads),
         .events = worker_events_own(worker->events),
@@ -218,11 +218,11 @@ static int worker_create_admin(struct worker *worker)
     return worker_admin_create(&plan, &worker->admin);
 }
 
-static int worker_create_views(struct worker *worker)
+static int worker_create_panel(struct worker *worker)
 {
     int error = worker_tunnels_create(worker, &worker->tunnels);
 
-    worker_views_init(worker);
+    worker_panel_init(worker);
     if (error == 0)
         error = worker_events_create(worker, &worker->events);
     if (error == 0)
@@ -258,7 +258,7 @@ static int worker_create_parts(struct worker *worker)
     if (error == 0)
         error = worker_create_figures(worker);
     if (error == 0)
-        error = worker_create_views(worker);
+        error = worker_create_panel(worker);
     if (error == 0)
         error = worker_create_admin(worker);
     if (error == 0 && plan->control_fd >= 0)

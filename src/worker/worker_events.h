@@ -4,7 +4,7 @@
 #ifndef WORKER_WORKER_EVENTS_H
 #define WORKER_WORKER_EVENTS_H
 
-#include "admin/views.h"
+#include "admin/panel.h"
 #include "base/contract.h"
 
 struct event_feed;
@@ -25,7 +25,7 @@ void worker_events_watch_threads(struct worker_events *events);
 /* Events wait in a thread's feed, or an awaited turn has ended (worker_thread_owner). */
 void worker_events_happened(void *self);
 
-/* As admin/views.h has it; `self` is the worker. */
+/* As admin/panel.h has it; `self` is the worker. */
 char *worker_events_print_history(void *self, size_t *ret_length);
 char *worker_events_print_toplists(void *self, size_t *ret_length);
 void worker_events_subscribe(void *self, struct event_subscriber *subscriber);

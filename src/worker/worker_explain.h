@@ -2,7 +2,7 @@
 #ifndef WORKER_WORKER_EXPLAIN_H
 #define WORKER_WORKER_EXPLAIN_H
 
-#include "admin/views.h"
+#include "admin/panel.h"
 #include "base/contract.h"
 
 struct file_text;
@@ -15,7 +15,7 @@ int worker_explain_create(struct loop *loop, struct worker_explain **ret_explain
 /* Everything was answered or cancelled. Harmless on NULL. */
 void worker_explain_destroy(struct worker_explain *explain);
 
-/* As views_ops has it; `snapshot` and `files` (WATCHED_FILE_COUNT) are held as long as needed. */
+/* As panel_ops has it; `snapshot` and `files` (WATCHED_FILE_COUNT) are held as long as needed. */
 int worker_explain_start(struct worker_explain *explain, struct explain_request *request,
                          struct snapshot *snapshot, struct file_text *const *files,
                          const char **ret_problem) MUST_CHECK;

@@ -5,7 +5,7 @@
  *   worker.c            creates and destroys the parts, starts the threads
  *   worker_messages.c   hears the supervisor; drains and ends
  *   worker_config.c     takes a configuration, at the start and at a reload
- *   worker_views.c      what may be seen from outside: admin/views.h
+ *   worker_panel.c      what is asked from outside (admin/panel.h), and who answers
  *   worker_tunnels.c      lists and ends tunnels, on every thread
  *   worker_events.c       passes on what happens; keeps the history
  *   worker_explain.c      answers questions to the policy
@@ -14,8 +14,8 @@
 #ifndef WORKER_WORKER_PRIVATE_H
 #define WORKER_WORKER_PRIVATE_H
 
+#include "admin/panel.h"
 #include "admin/reload_report.h"
-#include "admin/views.h"
 #include "loop/loop.h"
 #include "observe/process_figures.h"
 #include "process/channel.h"
@@ -73,7 +73,7 @@ struct worker {
     struct deadline drain_over;  /* while draining */
 
     /* What shows it. */
-    struct views views;
+    struct panel panel;
     struct process_meter meter;
     struct reload_report report;
     struct worker_tunnels *tunnels;
@@ -122,11 +122,11 @@ void worker_use_admin(struct worker *worker);
 /* Where the log goes, for a message. */
 const char *worker_log_name(const struct config *config);
 
-/* ---- worker_views.c */
+/* ---- worker_panel.c */
 
-/* Fills `views`. */
-void worker_views_init(struct worker *worker);
-/* As admin/views.h has it: figures are atomic, every thread writes its own, so they are read at
+/* Fills `panel`. */
+void worker_panel_init(struct worker *worker);
+/* As admin/panel.h has it: figures are atomic, every thread writes its own, so they are read at
  * once. `self` is the worker. */
 void worker_read_stats(void *self, struct stats *ret_stats);
 

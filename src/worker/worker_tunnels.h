@@ -1,8 +1,8 @@
-/* Lists the open tunnels of all threads, or ends them: `ask_tunnels` of admin/views.h. */
+/* Lists the open tunnels of all threads, or ends them: `ask_tunnels` of admin/panel.h. */
 #ifndef WORKER_WORKER_TUNNELS_H
 #define WORKER_WORKER_TUNNELS_H
 
-#include "admin/views.h"
+#include "admin/panel.h"
 #include "base/contract.h"
 
 struct worker;
@@ -13,7 +13,7 @@ int worker_tunnels_create(struct worker *worker, struct worker_tunnels **ret_tun
 /* Whoever asked is not answered any more. Harmless on NULL. */
 void worker_tunnels_destroy(struct worker_tunnels *tunnels);
 
-/* As admin/views.h has it; `self` is the worker. */
+/* As admin/panel.h has it; `self` is the worker. */
 void worker_tunnels_ask(void *self, struct tunnels_query *query);
 void worker_tunnels_cancel(void *self, struct tunnels_query *query);
 

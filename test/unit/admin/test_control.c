@@ -9,8 +9,8 @@
 #include "admin/control.h"
 #include "admin/control_request.h"
 #include "admin/control_socket.h"
+#include "admin/panel.h"
 #include "admin/reload_report.h"
-#include "admin/views.h"
 #include "loop/loop.h"
 
 #include <errno.h>
@@ -28,7 +28,7 @@ struct fixture {
     struct control_socket socket;
     struct loop *loop;
     struct control *control;
-    struct views views;
+    struct panel panel;
     struct tunnels_query *query; /* the last that was asked and not cancelled */
     unsigned stats_count;
     unsigned drain_count;
@@ -111,7 +111,7 @@ static void cancel_explain(void *self, struct explain_request *request)
     request->work = NULL;
 }
 
-static const struct views_ops ops = {.ask_tunnels = ask_tunnels,
+static const struct panel_ops ops = {.ask_tunnels = ask_tunnels,
                                      .cancel_tunnels = cancel_tunnels,
                                      .read_stats = read_stats,
                                      .explain = explain,
@@ -175,10 +175,10 @@ static int set_up(void **state)
     deadline_init(&fixture->tick, ticked);
     if (control_socket_open(fixture->path, &fixture->socket) < 0 || loop_create(&fixture->loop) < 0)
         return -1;
-    fixture->views = (struct views){.ops = &ops, .self = fixture};
+    fixture->panel = (struct panel){.ops = &ops, .self = fixture};
     const struct control_owner owner = {
         .reload = reload, .drain = drain, .note = note, .self = fixture};
-    if (control_create(fixture->loop, fixture->socket.fd, &fixture->views, &owner,
+    if (control_create(fixture->loop, fixture->socket.fd, &fixture->panel, &owner,
                        &fixture->control) < 0)
         return -1;
     *state = fixture;

@@ -44,9 +44,9 @@ static void cancel_explain(void *self, struct explain_request *request)
 {
 }
 
-static const struct views_ops ops = {
+static const struct panel_ops ops = {
     .read_stats = read_stats, .cancel_tunnels = cancel_tunnels, .cancel_explain = cancel_explain};
-static const struct views views = {.ops = &ops};
+static const struct panel panel = {.ops = &ops};
 
 static bool may_come(void *self, const struct ip_address *client)
 {
@@ -84,7 +84,7 @@ static int set_up(void **state)
     *state = &fixture;
     virtual_loop_reset();
     list_init(&fixture.server.connections);
-    fixture.server.views = &views;
+    fixture.server.panel = &panel;
     fixture.server.door.may_come = may_come;
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, fds) < 0 ||
         setsockopt(fds[0], SOL_SOCKET, SO_SNDBUF, &bytes, sizeof(bytes)) < 0 ||

@@ -370,7 +370,7 @@ static void test_what_is_known_by_then(void **state)
 static void test_who_asks_waits_longer(void **state)
 {
     (void)state;
-    assert_true(setting_row(SETTING_RESOLVER_TIMEOUT)->max + 1000 < VIEWS_EXPLAIN_MS);
+    assert_true(setting_row(SETTING_RESOLVER_TIMEOUT)->max + 1000 < PANEL_EXPLAIN_MS);
 }
 
 int main(void)

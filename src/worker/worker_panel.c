@@ -1,4 +1,4 @@
-/* What may be asked of the worker from outside (admin/views.h): a table of who answers what. */
+/* The worker's panel (admin/panel.h): a table of who answers what. */
 #include "access/auth.h"
 #include "net/room.h"
 #include "observe/event_feed.h"
@@ -50,7 +50,7 @@ void worker_read_stats(void *self, struct stats *ret_stats)
         counter_read(worker_admin_counters(worker->admin), COUNTER_AUTH_FAILURES);
 }
 
-static int views_explain(void *self, struct explain_request *request, const char **ret_problem)
+static int panel_explain(void *self, struct explain_request *request, const char **ret_problem)
 {
     struct worker *worker = self;
 
@@ -60,26 +60,26 @@ static int views_explain(void *self, struct explain_request *request, const char
                                 ret_problem);
 }
 
-static void views_cancel_explain(void *self, struct explain_request *request)
+static void panel_cancel_explain(void *self, struct explain_request *request)
 {
     struct worker *worker = self;
 
     worker_explain_cancel(worker->explain, request);
 }
 
-void worker_views_init(struct worker *worker)
+void worker_panel_init(struct worker *worker)
 {
-    static const struct views_ops ops = {
+    static const struct panel_ops ops = {
         .ask_tunnels = worker_tunnels_ask,
         .cancel_tunnels = worker_tunnels_cancel,
         .read_stats = worker_read_stats,
-        .explain = views_explain,
-        .cancel_explain = views_cancel_explain,
+        .explain = panel_explain,
+        .cancel_explain = panel_cancel_explain,
         .print_history = worker_events_print_history,
         .print_toplists = worker_events_print_toplists,
         .subscribe = worker_events_subscribe,
         .unsubscribe = worker_events_unsubscribe,
     };
 
-    worker->views = (struct views){.ops = &ops, .self = worker};
+    worker->panel = (struct panel){.ops = &ops, .self = worker};
 }

@@ -1,10 +1,11 @@
-/* What may be asked of a running adit by whoever shows it: the control socket and the admin server
- * ask, the worker answers. Everything here is for the worker's main thread and its loop.
+/* The panel of a running adit: what it shows of itself, and the few things that may be done to it
+ * from there. The control socket and the admin server ask, the worker answers. Everything here is
+ * for the worker's main thread and its loop.
  *
  * `answered` is called once, on the loop, never from within the call that asks; not after a cancel.
  */
-#ifndef ADMIN_VIEWS_H
-#define ADMIN_VIEWS_H
+#ifndef ADMIN_PANEL_H
+#define ADMIN_PANEL_H
 
 #include "admin/stats.h"
 #include "base/contract.h"
@@ -39,7 +40,7 @@ struct tunnels_query {
 /* ---- a question to the policy */
 
 /* The longest `resolver timeout`, and a little. */
-#define VIEWS_EXPLAIN_MS 602000
+#define PANEL_EXPLAIN_MS 602000
 
 struct explain_answer {
     const char *verdict; /* "allow", "deny", "ask", "failed" */
@@ -66,13 +67,13 @@ struct event_subscriber {
 
 /* ---- all of it */
 
-struct views_ops {
+struct panel_ops {
     void (*ask_tunnels)(void *self, struct tunnels_query *query);
     /* A kill that is under way goes on. Harmless on a query that was never asked or is answered. */
     void (*cancel_tunnels)(void *self, struct tunnels_query *query);
     void (*read_stats)(void *self, struct stats *ret_stats);
     /* 0; -EINVAL: malformed, and `*ret_problem` (static) says what is right; -EBUSY: too many at
-     * once; -ENOMEM. Answers in VIEWS_EXPLAIN_MS at most. */
+     * once; -ENOMEM. Answers in PANEL_EXPLAIN_MS at most. */
     int (*explain)(void *self, struct explain_request *request, const char **ret_problem);
     void (*cancel_explain)(void *self, struct explain_request *request); /* harmless otherwise */
     /* The body of /api/history; the caller frees. NULL: no memory. */
@@ -83,8 +84,8 @@ struct views_ops {
     void (*unsubscribe)(void *self, struct event_subscriber *subscriber);
 };
 
-struct views {
-    const struct views_ops *ops;
+struct panel {
+    const struct panel_ops *ops;
     void *self;
 };
 
