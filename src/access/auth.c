@@ -466,7 +466,7 @@ static bool make_digest(const struct auth *auth, const struct basic_credentials 
     return is_made;
 }
 
-static void tell(struct auth_check *check)
+static void auth_check_tell(struct auth_check *check)
 {
     check->auth = NULL;
     check->on_checked(check);
@@ -480,7 +480,7 @@ static void was_held_back(struct deadline *deadline)
     pthread_mutex_lock(&auth->lock);
     fair_line_leave(&auth->held, &check->held);
     pthread_mutex_unlock(&auth->lock);
-    tell(check);
+    auth_check_tell(check);
 }
 
 static void checked(struct letter *letter)
@@ -490,7 +490,7 @@ static void checked(struct letter *letter)
     if (check->due_ms > loop_now_ms(check->loop))
         deadline_set(check->loop, &check->deadline, check->due_ms);
     else
-        tell(check);
+        auth_check_tell(check);
 }
 
 /* The client guessed so before: as late as if it were hashed. Each answer that is held back costs a

@@ -11,7 +11,7 @@
 #include "admin/json.h"
 #include "admin/panel.h"
 #include "base/state.h"
-#include "config/settings.h"
+#include "config/command_line.h"
 #include "loop/loop.h"
 #include "net/acceptor.h"
 
@@ -178,12 +178,12 @@ static void answer_stats(struct control_client *client)
 static void answer_tunnels(struct control_client *client, const char *name, size_t count,
                            const struct tunnels_answer *tunnels)
 {
-    const char *parts[SETTINGS_WORKERS_MAX + 1];
-    size_t lengths[SETTINGS_WORKERS_MAX + 1];
+    const char *parts[COMMAND_LINE_WORKERS_MAX + 1];
+    size_t lengths[COMMAND_LINE_WORKERS_MAX + 1];
     char head[64];
     struct text text;
 
-    REQUIRE(tunnels->part_count <= SETTINGS_WORKERS_MAX);
+    REQUIRE(tunnels->part_count <= COMMAND_LINE_WORKERS_MAX);
     text_init(&text, head, sizeof(head));
     text_add(&text, "{\"ok\":true,\"");
     text_add(&text, name);

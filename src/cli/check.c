@@ -40,7 +40,7 @@ static const char *plural(size_t count)
 
 static void print_summary(const struct options *options, size_t errors, size_t warnings)
 {
-    const char *path = options->settings.config_path;
+    const char *path = options->command_line.config_path;
 
     fprintf(errors > 0 ? stderr : stdout, "%s: %zu error%s, %zu warning%s\n",
             path != NULL ? path : "built-in", errors, plural(errors), warnings, plural(warnings));
@@ -48,14 +48,14 @@ static void print_summary(const struct options *options, size_t errors, size_t w
 
 int check_load(const struct options *options, bool is_quiet, struct config **ret_config)
 {
-    struct config_overrides overrides = snapshot_overrides(&options->settings);
+    struct config_overrides overrides = snapshot_overrides(&options->command_line);
     char folder[PATH_MAX];
     struct bundle_recorder recorder;
     struct diagnostics *diagnostics = NULL;
 
     overrides.folder = getcwd(folder, sizeof(folder));
     bundle_recorder_init(&recorder, BUNDLE_START_PATIENCE_MS);
-    int error = config_parse(&recorder.reader, options->settings.config_path, &overrides,
+    int error = config_parse(&recorder.reader, options->command_line.config_path, &overrides,
                              ret_config, &diagnostics);
     if (error < 0 || !is_quiet) {
         print_diagnostics(diagnostics);

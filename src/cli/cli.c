@@ -37,43 +37,43 @@ static int print_version(void)
 }
 
 /* A reload must find the file wherever adit may be then. */
-static int cli_run(const struct settings *given)
+static int cli_run(const struct command_line *given)
 {
-    struct settings settings = *given;
+    struct command_line command_line = *given;
     char path[PATH_MAX];
     char folder[PATH_MAX];
 
-    if (settings.config_path != NULL && settings.config_path[0] != '/') {
+    if (command_line.config_path != NULL && command_line.config_path[0] != '/') {
         if (getcwd(folder, sizeof(folder)) == NULL ||
-            snprintf(path, sizeof(path), "%s/%s", folder, settings.config_path) >=
+            snprintf(path, sizeof(path), "%s/%s", folder, command_line.config_path) >=
                 (int)sizeof(path)) {
-            say("can't make %s an absolute path; name it by one", settings.config_path);
+            say("can't make %s an absolute path; name it by one", command_line.config_path);
             return 1;
         }
-        settings.config_path = path;
+        command_line.config_path = path;
     }
-    return supervisor_run(&settings);
+    return supervisor_run(&command_line);
 }
 
 /* Where the adit of `-c FILE` is to be asked, unless -s says it. */
-static int find_control(struct settings *settings, struct text *path)
+static int find_control(struct command_line *command_line, struct text *path)
 {
     struct bundle_recorder recorder;
 
-    if (settings->control_path != NULL || settings->config_path == NULL)
+    if (command_line->control_path != NULL || command_line->config_path == NULL)
         return 0;
     bundle_recorder_init(&recorder, BUNDLE_START_PATIENCE_MS);
-    int error = config_find_control(&recorder.reader, settings->config_path, path);
+    int error = config_find_control(&recorder.reader, command_line->config_path, path);
     bundle_recorder_finish(&recorder);
     if (error == -EINVAL)
         say("can't tell from %s where the control socket is: 'adit check %s' says why; mend that, "
             "or "
             "name the socket with -s",
-            settings->config_path, settings->config_path);
+            command_line->config_path, command_line->config_path);
     else if (error < 0)
-        say("can't read %s: %s", settings->config_path, strerror(-error));
+        say("can't read %s: %s", command_line->config_path, strerror(-error));
     else if (path->length > 0)
-        settings->control_path = path->start;
+        command_line->control_path = path->start;
     return error;
 }
 
@@ -83,9 +83,9 @@ static int ask_the_running_one(struct options *options)
     struct text text;
 
     text_init(&text, path, sizeof(path));
-    if (find_control(&options->settings, &text) < 0)
+    if (find_control(&options->command_line, &text) < 0)
         return 1;
-    return options->command == COMMAND_TOP ? top_program_run(options->settings.control_path)
+    return options->command == COMMAND_TOP ? top_program_run(options->command_line.control_path)
                                            : control_client_run(options);
 }
 
@@ -106,13 +106,13 @@ static int dispatch(struct options *options)
     case COMMAND_CHECK:
         return check_run(options);
     case COMMAND_EXPLAIN:
-        return options->settings.control_path != NULL ? ask_the_running_one(options)
-                                                      : explain_run(options);
+        return options->command_line.control_path != NULL ? ask_the_running_one(options)
+                                                          : explain_run(options);
     case COMMAND_RUN:
     case COMMAND_COUNT:
         break;
     }
-    return cli_run(&options->settings);
+    return cli_run(&options->command_line);
 }
 
 /* The reader of a pipe who goes away has read what he wanted; anything else is told. */

@@ -289,7 +289,7 @@ int control_client_run(const struct options *options)
     char line[CONTROL_WHY_NOT_SIZE];
     struct text why_not;
 
-    control_places_init(&places, options->settings.control_path);
+    control_places_init(&places, options->command_line.control_path);
     text_init(&why_not, line, sizeof(line));
     int fd = control_places_connect(&places, &path, &why_not);
     if (fd < 0) {

@@ -178,7 +178,7 @@ static const char *explain_bad_endpoint(const char *word)
 
 static int options_take_listener(struct parse *parse, const char *word)
 {
-    struct listener_set *listeners = &parse->options->settings.listeners;
+    struct listener_set *listeners = &parse->options->command_line.listeners;
     struct ip_endpoint endpoint;
 
     if (ip_endpoint_parse(word, strlen(word), &endpoint) < 0)
@@ -196,10 +196,10 @@ static int take_workers(struct parse *parse, const char *word)
 {
     unsigned number = 0;
 
-    for (size_t i = 0; ascii_is_digit(word[i]) && number <= SETTINGS_WORKERS_MAX; i++) {
+    for (size_t i = 0; ascii_is_digit(word[i]) && number <= COMMAND_LINE_WORKERS_MAX; i++) {
         number = number * 10 + (unsigned)(word[i] - '0');
-        if (word[i + 1] == '\0' && number >= 1 && number <= SETTINGS_WORKERS_MAX) {
-            parse->options->settings.workers = number;
+        if (word[i + 1] == '\0' && number >= 1 && number <= COMMAND_LINE_WORKERS_MAX) {
+            parse->options->command_line.workers = number;
             return 0;
         }
     }
@@ -210,7 +210,7 @@ static int take_socket(struct parse *parse, const char *word)
 {
     if (word[0] == '\0')
         return options_fail(parse->message, "-s", word, ": write the path of the control socket");
-    parse->options->settings.control_path = word;
+    parse->options->command_line.control_path = word;
     return 0;
 }
 
@@ -232,7 +232,7 @@ static int options_take_network(struct parse *parse, const char *option, const c
 
 static int options_take_from(struct parse *parse, const char *word)
 {
-    struct settings *settings = &parse->options->settings;
+    struct command_line *command_line = &parse->options->command_line;
     struct ip_network network;
 
     if (strcmp(word, "any") == 0)
@@ -240,22 +240,22 @@ static int options_take_from(struct parse *parse, const char *word)
                             ": write 0.0.0.0/0 (and ::/0) for everybody");
     if (options_take_network(parse, "--from", word, &network) < 0)
         return -EINVAL;
-    if (settings->from_count == SETTINGS_FROM_MAX)
+    if (command_line->from_count == COMMAND_LINE_FROM_MAX)
         return options_fail(parse->message, "--from", word, ": more than 256 networks");
-    settings->from[settings->from_count++] = network;
+    command_line->from[command_line->from_count++] = network;
     return 0;
 }
 
 static int options_take_config(struct parse *parse, const char *word)
 {
-    struct settings *settings = &parse->options->settings;
+    struct command_line *command_line = &parse->options->command_line;
 
     if (word[0] == '\0')
         return options_fail(parse->message, "-c", word, ": a file name is needed");
-    if (settings->config_path != NULL)
+    if (command_line->config_path != NULL)
         return options_fail(parse->message, "configuration", word,
                             ": a second file; use include in the first");
-    settings->config_path = word;
+    command_line->config_path = word;
     return 0;
 }
 
@@ -334,22 +334,22 @@ static int take_min_bytes(struct parse *parse, const char *word)
     return 0;
 }
 
-static int take_admin(struct parse *parse, const char *word)
+static int options_take_admin(struct parse *parse, const char *word)
 {
-    struct settings *settings = &parse->options->settings;
+    struct command_line *command_line = &parse->options->command_line;
 
     struct ip_endpoint endpoint;
 
-    settings->is_admin_off = strcmp(word, "off") == 0;
-    listener_set_keep(&settings->listeners, LISTENER_TUNNELS); /* the last word counts */
-    if (settings->is_admin_off)
+    command_line->is_admin_off = strcmp(word, "off") == 0;
+    listener_set_keep(&command_line->listeners, LISTENER_TUNNELS); /* the last word counts */
+    if (command_line->is_admin_off)
         return 0;
     if (ip_endpoint_parse(word, strlen(word), &endpoint) < 0)
         return options_fail(parse->message, "-a", word,
                             ": not an address and a port; write " LISTENER_ADMIN_DEFAULT
                             ", or off");
     const struct listener admin = listener_of(LISTENER_ADMIN, &endpoint);
-    listener_set_add(&settings->listeners, &admin);
+    listener_set_add(&command_line->listeners, &admin);
     return 0;
 }
 
@@ -385,7 +385,7 @@ static int take_operand(struct parse *parse, enum option option, const char *wor
     case OPTION_LISTEN:
         return options_take_listener(parse, word);
     case OPTION_ADMIN:
-        return take_admin(parse, word);
+        return options_take_admin(parse, word);
     case OPTION_WORKERS:
         return take_workers(parse, word);
     case OPTION_SOCKET:
@@ -673,13 +673,13 @@ int options_parse(size_t count, char *const words[], struct options *ret_options
     memset(ret_options, 0, sizeof(*ret_options));
     ret_options->command = COMMAND_RUN;
     ret_options->topic = COMMAND_RUN;
-    settings_init(&ret_options->settings);
+    command_line_init(&ret_options->command_line);
     question_init(&ret_options->question);
     int error = take_words(&parse, count, words);
     if (error == 0)
         error = decide_command(&parse);
-    if (ret_options->settings.config_path == NULL)
-        settings_use_default_listener(&ret_options->settings);
+    if (ret_options->command_line.config_path == NULL)
+        command_line_use_default_listener(&ret_options->command_line);
     return error;
 }
 

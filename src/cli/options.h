@@ -5,8 +5,8 @@
 
 #include "base/contract.h"
 #include "base/text.h"
+#include "config/command_line.h"
 #include "config/question.h"
-#include "config/settings.h"
 
 enum command {
 #define COMMAND(suffix, word, operand, summary, manual) COMMAND_##suffix,
@@ -49,7 +49,8 @@ struct options {
     bool is_json_asked;     /* of COMMAND_PS */
     enum options_sort sort; /* of COMMAND_PS */
     bool is_sort_reversed;
-    struct settings settings; /* with the default listener when none was named and no file */
+    struct command_line
+        command_line;         /* with the default listener when none was named and no file */
     struct question question; /* of COMMAND_EXPLAIN */
     struct options_tunnels tunnels;
 };

@@ -20,36 +20,36 @@
 enum {
     CELL_SIZE = 1024, /* nothing that ps shows is longer, but for what is escaped over and over */
     GAP = 2,
-    LINE_SIZE = 16384,
+    PS_LINE_SIZE = 16384,
     EMPTY_DROPPED = 2, /* the turn of those columns that hold nothing but "-" */
     LAST_DROPPED = 8,  /* then texts are cut even to CUT_TO */
     CUT_TO = 8,
 };
 
-static const struct column {
+static const struct ps_column {
     const char *title;
     const char *field;
-    enum { COLUMN_TEXT, COLUMN_BYTES, COLUMN_AGE } kind;
+    enum { PS_COLUMN_TEXT, PS_COLUMN_BYTES, PS_COLUMN_AGE } kind;
     unsigned dropped; /* in which turn: 1 goes first; 0: never */
     size_t cut_to;    /* what it keeps: an IPv4 address and a mark are 16; 0: it is not cut */
-} columns[] = {
+} ps_columns[] = {
     /* Ids are copied into other commands. */
-    {"ID", "id", COLUMN_TEXT, 0, 0},          {"AGE", "duration_ms", COLUMN_AGE, 8, 0},
-    {"UP", "up_bytes", COLUMN_BYTES, 6, 0},   {"DOWN", "down_bytes", COLUMN_BYTES, 7, 0},
-    {"CLIENT", "client", COLUMN_TEXT, 5, 16}, {"USER", "user", COLUMN_TEXT, 4, 8},
-    {"TARGET", "target", COLUMN_TEXT, 0, 20}, {"ADDRESS", "address", COLUMN_TEXT, 1, 16},
-    {"RULE", "rule", COLUMN_TEXT, 3, 12},
+    {"ID", "id", PS_COLUMN_TEXT, 0, 0},          {"AGE", "duration_ms", PS_COLUMN_AGE, 8, 0},
+    {"UP", "up_bytes", PS_COLUMN_BYTES, 6, 0},   {"DOWN", "down_bytes", PS_COLUMN_BYTES, 7, 0},
+    {"CLIENT", "client", PS_COLUMN_TEXT, 5, 16}, {"USER", "user", PS_COLUMN_TEXT, 4, 8},
+    {"TARGET", "target", PS_COLUMN_TEXT, 0, 20}, {"ADDRESS", "address", PS_COLUMN_TEXT, 1, 16},
+    {"RULE", "rule", PS_COLUMN_TEXT, 3, 12},
 };
-enum { COLUMN_COUNT = ARRAY_LENGTH(columns) };
+enum { PS_COLUMN_COUNT = ARRAY_LENGTH(ps_columns) };
 
 struct row {
-    char cells[COLUMN_COUNT][CELL_SIZE];
+    char cells[PS_COLUMN_COUNT][CELL_SIZE];
 };
 
 struct layout {
-    size_t widths[COLUMN_COUNT];
-    bool is_shown[COLUMN_COUNT];
-    bool is_empty[COLUMN_COUNT]; /* nobody has a value */
+    size_t widths[PS_COLUMN_COUNT];
+    bool is_shown[PS_COLUMN_COUNT];
+    bool is_empty[PS_COLUMN_COUNT]; /* nobody has a value */
     bool is_utf8;
 };
 
@@ -202,14 +202,14 @@ static void print_text(char *cell, const char *value)
 
 static void set_cell(struct row *row, const char *name, const char *value)
 {
-    for (size_t i = 0; i < COLUMN_COUNT; i++) {
+    for (size_t i = 0; i < PS_COLUMN_COUNT; i++) {
         char *cell = row->cells[i];
 
-        if (strcmp(columns[i].field, name) != 0)
+        if (strcmp(ps_columns[i].field, name) != 0)
             continue;
-        if (columns[i].kind == COLUMN_BYTES)
+        if (ps_columns[i].kind == PS_COLUMN_BYTES)
             print_bytes(cell, strtoull(value, NULL, 10));
-        else if (columns[i].kind == COLUMN_AGE)
+        else if (ps_columns[i].kind == PS_COLUMN_AGE)
             print_age(cell, strtoull(value, NULL, 10));
         else
             print_text(cell, value);
@@ -222,7 +222,7 @@ static void read_row(const struct ps_line *line, struct row *ret_row)
     char name[64];
     char value[CELL_SIZE];
 
-    for (size_t i = 0; i < COLUMN_COUNT; i++)
+    for (size_t i = 0; i < PS_COLUMN_COUNT; i++)
         memcpy(ret_row->cells[i], "-", sizeof("-"));
     json_reader_init(&reader, line->start, line->length);
     while (json_next(&reader, name, sizeof(name), value, sizeof(value)))
@@ -233,7 +233,7 @@ static void read_row(const struct ps_line *line, struct row *ret_row)
 
 static void widen(struct layout *layout, const struct row *row)
 {
-    for (size_t i = 0; i < COLUMN_COUNT; i++) {
+    for (size_t i = 0; i < PS_COLUMN_COUNT; i++) {
         size_t width = columns_width(row->cells[i], layout->is_utf8);
 
         layout->widths[i] = width > layout->widths[i] ? width : layout->widths[i];
@@ -245,7 +245,7 @@ static size_t total_width(const struct layout *layout)
 {
     size_t total = 0;
 
-    for (size_t i = 0; i < COLUMN_COUNT; i++)
+    for (size_t i = 0; i < PS_COLUMN_COUNT; i++)
         if (layout->is_shown[i])
             total += layout->widths[i] + (total > 0 ? GAP : 0);
     return total;
@@ -254,16 +254,16 @@ static size_t total_width(const struct layout *layout)
 /* Takes a column from the widest text. False: there is none to take from. */
 static bool cut(struct layout *layout, bool is_last)
 {
-    size_t widest = COLUMN_COUNT;
+    size_t widest = PS_COLUMN_COUNT;
 
-    for (size_t i = 0; i < COLUMN_COUNT; i++) {
-        size_t least = is_last ? CUT_TO : columns[i].cut_to;
+    for (size_t i = 0; i < PS_COLUMN_COUNT; i++) {
+        size_t least = is_last ? CUT_TO : ps_columns[i].cut_to;
 
-        if (layout->is_shown[i] && columns[i].cut_to > 0 && layout->widths[i] > least &&
-            (widest == COLUMN_COUNT || layout->widths[i] > layout->widths[widest]))
+        if (layout->is_shown[i] && ps_columns[i].cut_to > 0 && layout->widths[i] > least &&
+            (widest == PS_COLUMN_COUNT || layout->widths[i] > layout->widths[widest]))
             widest = i;
     }
-    if (widest == COLUMN_COUNT)
+    if (widest == PS_COLUMN_COUNT)
         return false;
     layout->widths[widest]--;
     return true;
@@ -271,9 +271,9 @@ static bool cut(struct layout *layout, bool is_last)
 
 static void drop(struct layout *layout, unsigned turn)
 {
-    for (size_t i = 0; i < COLUMN_COUNT; i++)
-        if (columns[i].dropped == turn ||
-            (turn == EMPTY_DROPPED && layout->is_empty[i] && columns[i].dropped > 0))
+    for (size_t i = 0; i < PS_COLUMN_COUNT; i++)
+        if (ps_columns[i].dropped == turn ||
+            (turn == EMPTY_DROPPED && layout->is_empty[i] && ps_columns[i].dropped > 0))
             layout->is_shown[i] = false;
 }
 
@@ -295,21 +295,21 @@ static void fit(struct layout *layout, size_t width)
 
 static void print_row(FILE *out, const struct row *row, const struct layout *layout)
 {
-    char line[LINE_SIZE];
+    char line[PS_LINE_SIZE];
     struct text text;
 
     text_init(&text, line, sizeof(line));
-    for (size_t i = 0; i < COLUMN_COUNT; i++) {
+    for (size_t i = 0; i < PS_COLUMN_COUNT; i++) {
         size_t width = layout->widths[i];
 
         if (!layout->is_shown[i])
             continue;
         for (size_t gap = 0; text.length > 0 && gap < GAP; gap++)
             text_add_char(&text, ' ');
-        for (size_t used = strlen(row->cells[i]); columns[i].kind != COLUMN_TEXT && used < width;
-             used++)
+        for (size_t used = strlen(row->cells[i]);
+             ps_columns[i].kind != PS_COLUMN_TEXT && used < width; used++)
             text_add_char(&text, ' ');
-        if (columns[i].kind == COLUMN_TEXT)
+        if (ps_columns[i].kind == PS_COLUMN_TEXT)
             columns_add_fit(&text, row->cells[i], width, layout->is_utf8);
         else
             text_add(&text, row->cells[i]);
@@ -326,8 +326,8 @@ void ps_print_table(FILE *out, const struct ps_lines *lines, size_t width)
     struct row titles;
     struct row row;
 
-    for (size_t i = 0; i < COLUMN_COUNT; i++) {
-        snprintf(titles.cells[i], sizeof(titles.cells[i]), "%s", columns[i].title);
+    for (size_t i = 0; i < PS_COLUMN_COUNT; i++) {
+        snprintf(titles.cells[i], sizeof(titles.cells[i]), "%s", ps_columns[i].title);
         layout.is_shown[i] = true;
     }
     widen(&layout, &titles);

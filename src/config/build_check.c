@@ -224,8 +224,8 @@ static void take_listeners(struct config_builder *builder, const struct listener
         listener_set_add(listeners, &instead);
 }
 
-static void take_admin(struct config_builder *builder, const struct listener_set *named,
-                       bool is_off)
+static void build_take_admin(struct config_builder *builder, const struct listener_set *named,
+                             bool is_off)
 {
     struct config *config = &builder->owner->config;
     const struct listener *named_admin = listener_set_first(named, LISTENER_ADMIN);
@@ -398,7 +398,7 @@ void build_finish(struct config_builder *builder, const struct config_overrides 
     config->workers = overrides->workers;
     if (overrides->control_path != NULL)
         config->control_path = overrides->control_path;
-    take_admin(builder, named, overrides->is_admin_off);
+    build_take_admin(builder, named, overrides->is_admin_off);
     check_admin_access(builder, is_admin_named);
     check_admin(builder, is_admin_named);
     build_name_rules(builder);

@@ -52,7 +52,7 @@ static void read_built_in(struct config_builder *builder, const struct config_ov
 
 static void set_defaults(struct config *config)
 {
-    settings_set_defaults(&config->values);
+    setting_set_defaults(&config->values);
     config->log_target = CONFIG_LOG_STDERR;
     config->log_format = CONFIG_LOG_LOGFMT;
     config->log_events = (1U << CONFIG_LOG_EVENT_COUNT) - 1;

@@ -163,7 +163,7 @@ void setting_set(struct config_values *values, enum setting setting, uint64_t va
     *(uint64_t *)((char *)values + setting_row(setting)->offset) = value;
 }
 
-void settings_set_defaults(struct config_values *values)
+void setting_set_defaults(struct config_values *values)
 {
     for (size_t i = 0; i < SETTING_COUNT; i++)
         setting_set(values, (enum setting)i, setting_rows[i].initial);

@@ -46,6 +46,6 @@ void setting_print(struct text *out, enum setting setting, uint64_t value);
 
 uint64_t setting_get(const struct config_values *values, enum setting setting);
 void setting_set(struct config_values *values, enum setting setting, uint64_t value);
-void settings_set_defaults(struct config_values *values);
+void setting_set_defaults(struct config_values *values);
 
 #endif

@@ -57,7 +57,7 @@ static const struct resolv_server *find_stand_in(const struct resolv_server_list
     return &servers->servers[index];
 }
 
-static ares_socket_t open_socket(int family, int type, int protocol, void *self)
+static ares_socket_t dns_open_socket(int family, int type, int protocol, void *self)
 {
     const int on = 1;
     int fd = socket(family, type | SOCK_NONBLOCK | SOCK_CLOEXEC, protocol);
@@ -68,7 +68,7 @@ static ares_socket_t open_socket(int family, int type, int protocol, void *self)
     return fd;
 }
 
-static int close_socket(ares_socket_t fd, void *self)
+static int dns_close_socket(ares_socket_t fd, void *self)
 {
     (void)self;
     return close(fd);
@@ -132,8 +132,8 @@ static ares_ssize_t send_pieces(ares_socket_t fd, const struct iovec *pieces, in
 
 void dns_sockets_use(struct ares_channeldata *ares, const struct resolv_server_list *servers)
 {
-    static const struct ares_socket_functions functions = {.asocket = open_socket,
-                                                           .aclose = close_socket,
+    static const struct ares_socket_functions functions = {.asocket = dns_open_socket,
+                                                           .aclose = dns_close_socket,
                                                            .aconnect = connect_socket,
                                                            .arecvfrom = receive,
                                                            .asendv = send_pieces};

@@ -5,15 +5,15 @@
 
 #include "base/contract.h"
 
-static const struct front_row rows[] = {
+static const struct front_row front_row_table[] = {
 #define FRONT(suffix, name, kind) {name, kind},
 #include "front/front.def"
 #undef FRONT
 };
-static_assert(ARRAY_LENGTH(rows) <= FRONT_ROWS_MAX, "the metrics have a place for each");
+static_assert(ARRAY_LENGTH(front_row_table) <= FRONT_ROWS_MAX, "the metrics have a place for each");
 
 const struct front_row *front_rows(size_t *ret_count)
 {
-    *ret_count = ARRAY_LENGTH(rows);
-    return rows;
+    *ret_count = ARRAY_LENGTH(front_row_table);
+    return front_row_table;
 }

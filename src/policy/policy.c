@@ -15,7 +15,7 @@
 
 #include "policy/name_set.h"
 #include "policy/network_set.h"
-#include "policy/policy_rules.h"
+#include "policy/policy_private.h"
 #include "policy/special_address.h"
 
 #include <string.h>
@@ -50,7 +50,7 @@ const char *policy_reason_name(enum policy_reason reason)
     return reason_names[reason];
 }
 
-const struct policy_source *policy_rules(const struct policy *policy)
+const struct policy_source *policy_source_of(const struct policy *policy)
 {
     return policy->source;
 }

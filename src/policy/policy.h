@@ -99,7 +99,7 @@ void policy_examine(const struct policy *policy, const struct policy_facts *fact
 /* Whether a POLICY_VALUE_TIME has a minute of a day (0: Sunday). */
 bool policy_value_has_time(const struct policy_value *value, uint8_t weekday, uint16_t minute);
 /* The rules in their order, for names of report rules and counters. */
-const struct policy_source *policy_rules(const struct policy *policy);
+const struct policy_source *policy_source_of(const struct policy *policy);
 /* True when a wildcard listener has the target's port: `is_local_address` is worth finding out. */
 bool policy_needs_local_check(const struct policy *policy, uint16_t port);
 /* True when a rule has a `time`: weekday and minute are worth finding out. */

@@ -21,7 +21,7 @@
 
 #include "policy/name_set.h"
 #include "policy/network_set.h"
-#include "policy/policy_rules.h"
+#include "policy/policy_private.h"
 
 #include <errno.h>
 #include <stdlib.h>

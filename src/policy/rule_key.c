@@ -7,7 +7,7 @@
 #include "policy/name_key.h"
 #include "policy/name_set.h"
 #include "policy/network_set.h"
-#include "policy/policy_rules.h"
+#include "policy/policy_private.h"
 #include "policy/special_address.h"
 
 #include <string.h>

@@ -20,7 +20,7 @@
 enum { ADMIN_MESSAGE_SIZE = 512 };
 
 struct configuration_opening {
-    const struct settings *settings;
+    const struct command_line *command_line;
     const struct configuration *before;
     const struct bundle_recorder *recorder;
     struct text *message;
@@ -118,8 +118,8 @@ static int open_admin(struct configuration *configuration, const struct config *
 static int open_listeners(struct configuration *configuration, const struct config *config,
                           const struct configuration_opening *opening)
 {
-    const struct listener_set *named = &opening->settings->listeners; /* by the command line */
-    bool is_from_file = opening->settings->config_path != NULL;
+    const struct listener_set *named = &opening->command_line->listeners; /* by the command line */
+    bool is_from_file = opening->command_line->config_path != NULL;
     const struct listeners_plan plan = {
         .wanted = &config->listeners,
         .before = &opening->before->listeners,
@@ -171,21 +171,21 @@ static void tell_emptied(const struct configuration *before, const struct config
     diagnostics_destroy(diagnostics);
 }
 
-int configuration_load(struct configuration *configuration, const struct settings *settings,
+int configuration_load(struct configuration *configuration, const struct command_line *command_line,
                        const struct configuration *before, struct text *message)
 {
-    const struct config_overrides overrides = snapshot_overrides(settings);
+    const struct config_overrides overrides = snapshot_overrides(command_line);
     struct configuration loaded;
     struct bundle_recorder recorder;
-    const struct configuration_opening opening = {settings, before, &recorder, message};
+    const struct configuration_opening opening = {command_line, before, &recorder, message};
     struct diagnostics *diagnostics = NULL;
     struct config *config = NULL;
 
     configuration_init(&loaded);
     bundle_recorder_init(&recorder,
                          is_reload(before) ? BUNDLE_RELOAD_PATIENCE_MS : BUNDLE_START_PATIENCE_MS);
-    int error =
-        config_parse(&recorder.reader, settings->config_path, &overrides, &config, &diagnostics);
+    int error = config_parse(&recorder.reader, command_line->config_path, &overrides, &config,
+                             &diagnostics);
     if (error == 0)
         tell_emptied(before, config, message);
     if (diagnostics != NULL)

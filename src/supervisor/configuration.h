@@ -5,9 +5,9 @@
 #include "base/contract.h"
 #include "base/listener.h"
 #include "base/text.h"
+#include "config/command_line.h"
 #include "config/config.h"
 #include "config/config_sources.h"
-#include "config/settings.h"
 #include "process/channel.h"
 
 #include <stdint.h>
@@ -26,7 +26,7 @@ void configuration_init(struct configuration *configuration);
 /* Reads and validates everything, then opens the log and those listeners that `before` does not
  * have; nothing of `before` changes, and both share sockets until one of them is dropped. 0 and in
  * `message` warnings, or -errno and in `message` what is wrong, lines ending in newlines. */
-int configuration_load(struct configuration *configuration, const struct settings *settings,
+int configuration_load(struct configuration *configuration, const struct command_line *command_line,
                        const struct configuration *before, struct text *message) MUST_CHECK;
 /* To a worker. 0 or -errno. */
 int configuration_send(const struct configuration *configuration, int channel_fd) MUST_CHECK;

@@ -80,7 +80,7 @@ static const struct state_table supervisor_states = {"supervisor", supervisor_ro
                                                      ARRAY_LENGTH(supervisor_rows)};
 
 struct supervisor {
-    const struct settings *settings;
+    const struct command_line *command_line;
     uint8_t state; /* enum supervisor_state */
     int exit_status;
     struct configuration current;
@@ -131,7 +131,7 @@ static void become_worker(void *self, int channel_fd)
     struct supervisor *supervisor = self;
     static const int ignored_signals[] = {SIGINT, SIGTERM, SIGHUP, SIGUSR1, SIGUSR2};
     const struct worker_plan plan = {
-        .settings = supervisor->settings,
+        .command_line = supervisor->command_line,
         .channel_fd = channel_fd,
         .control_fd = supervisor->control.fd,
         .threads = supervisor->threads,
@@ -187,7 +187,7 @@ static void forget_reload(struct supervisor *supervisor)
 
         say_plainly("%s", why);
         reload_report_note(&supervisor->report, clock_wall_ms(), false,
-                           supervisor->settings->config_path, why);
+                           supervisor->command_line->config_path, why);
         configuration_drop(&supervisor->next, &supervisor->current);
     }
     if (supervisor->reload != RELOAD_NONE)
@@ -349,7 +349,7 @@ static void tell_reloaded(struct supervisor *supervisor, bool is_good)
     text_init(&text, answer, sizeof(answer));
     reload_result_print(&text, &result);
     reload_report_note(&supervisor->report, clock_wall_ms(), is_good,
-                       supervisor->settings->config_path, supervisor->message);
+                       supervisor->command_line->config_path, supervisor->message);
     bool is_told = answer_reload(supervisor, &text);
     if (!is_told || !is_shown_there(supervisor))
         say_lines(supervisor->message);
@@ -372,8 +372,8 @@ static void reload(struct supervisor *supervisor)
     text_init(&message, supervisor->message, CHANNEL_TEXT_MAX);
     /* Whatever comes of the rest, and watched or not. */
     machine_files_send(&supervisor->files, supervisor->worker.channel_fd, &message);
-    int error =
-        configuration_load(&supervisor->next, supervisor->settings, &supervisor->current, &message);
+    int error = configuration_load(&supervisor->next, supervisor->command_line,
+                                   &supervisor->current, &message);
     if (error == 0) {
         error = configuration_send(&supervisor->next, supervisor->worker.channel_fd);
         if (error == 0) {
@@ -716,8 +716,8 @@ static int open_configuration(struct supervisor *supervisor)
     struct text message;
 
     text_init(&message, line, sizeof(line));
-    if (supervisor->settings->config_path == NULL &&
-        settings_check(supervisor->settings, &message) < 0) {
+    if (supervisor->command_line->config_path == NULL &&
+        command_line_check(supervisor->command_line, &message) < 0) {
         say("%s", line);
         return -EINVAL;
     }
@@ -727,7 +727,8 @@ static int open_configuration(struct supervisor *supervisor)
         return -ENOMEM;
     }
     text_init(&message, supervisor->message, CHANNEL_TEXT_MAX);
-    int error = configuration_load(&supervisor->current, supervisor->settings, &nothing, &message);
+    int error =
+        configuration_load(&supervisor->current, supervisor->command_line, &nothing, &message);
     say_lines(supervisor->message);
     return error;
 }
@@ -757,14 +758,14 @@ static void close_all(struct supervisor *supervisor)
         close(supervisor->signal_fd);
 }
 
-int supervisor_run(const struct settings *settings)
+int supervisor_run(const struct command_line *command_line)
 {
     struct supervisor supervisor = {
-        .settings = settings,
+        .command_line = command_line,
         .exit_status = 1,
         .control.fd = -1,
         .signal_fd = -1,
-        .threads = settings->workers > 0 ? settings->workers : process_count_cores(),
+        .threads = command_line->workers > 0 ? command_line->workers : process_count_cores(),
         .started_ms = clock_monotonic_ms(),
         .start_worker_at_ms = NEVER,
         .kill_worker_at_ms = NEVER,

@@ -84,8 +84,8 @@ static struct verdict evaluate(struct judgement *judgement, const struct ip_addr
     return verdict;
 }
 
-static struct verdict judge(struct judgement *judgement, const struct ip_address *address,
-                            enum policy_action good)
+static struct verdict judgement_decide(struct judgement *judgement,
+                                       const struct ip_address *address, enum policy_action good)
 {
     struct verdict verdict = evaluate(judgement, address);
 
@@ -99,13 +99,13 @@ static struct verdict judge(struct judgement *judgement, const struct ip_address
 
 struct verdict judgement_of_name(struct judgement *judgement)
 {
-    return judge(judgement, NULL, POLICY_CONTINUE);
+    return judgement_decide(judgement, NULL, POLICY_CONTINUE);
 }
 
 static void judgement_of_address(struct judgement *judgement, const struct ip_address *address,
                                  judgement_tell *tell, void *self)
 {
-    struct verdict verdict = judge(judgement, address, POLICY_ALLOW);
+    struct verdict verdict = judgement_decide(judgement, address, POLICY_ALLOW);
 
     if (verdict.action == POLICY_ALLOW && judgement->allowed_count++ == 0)
         judgement->allowed = verdict;

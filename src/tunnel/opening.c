@@ -71,7 +71,7 @@ static void opening_drive(struct tunnel *tunnel);
  * want of memory the reports are not told. */
 static void opening_note(struct tunnel *tunnel, const struct verdict *verdict)
 {
-    const struct policy_source *source = policy_rules(tunnel->rules->policy);
+    const struct policy_source *source = policy_source_of(tunnel->rules->policy);
     char buffer[REPORTS_SIZE];
     struct text names;
 

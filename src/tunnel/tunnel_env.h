@@ -24,7 +24,7 @@ struct relief;
 struct resolver;
 struct room;
 
-/* Times in milliseconds; the defaults are in config/settings.h. */
+/* Times in milliseconds; the defaults are in config/settings.def. */
 struct tunnel_timeouts {
     uint64_t dial_ms;        /* in all, from the moment an address is known */
     uint64_t idle_ms;        /* no byte either way */

@@ -5,18 +5,18 @@
 
 #include <errno.h>
 
-static const struct tunnel_error_row rows[] = {
+static const struct tunnel_error_row tunnel_error_rows[] = {
 #define TUNNEL_ERROR(suffix, token, status, retry_after_s, text, manual)                           \
     [TUNNEL_ERROR_##suffix] = {token, status, retry_after_s, text, manual},
 #include "tunnel/tunnel_error.def"
 #undef TUNNEL_ERROR
 };
-static_assert(ARRAY_LENGTH(rows) == TUNNEL_ERROR_COUNT, "a row an error");
+static_assert(ARRAY_LENGTH(tunnel_error_rows) == TUNNEL_ERROR_COUNT, "a row an error");
 
 const struct tunnel_error_row *tunnel_error_row(enum tunnel_error error)
 {
     REQUIRE(error < TUNNEL_ERROR_COUNT);
-    return &rows[error];
+    return &tunnel_error_rows[error];
 }
 
 enum tunnel_error tunnel_error_from_errno(int error)

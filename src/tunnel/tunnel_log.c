@@ -88,7 +88,7 @@ void tunnel_log_open(struct tunnel *tunnel)
 }
 
 /* Whoever has no name is known by his address. */
-static void tell(struct tunnel *tunnel, uint64_t bytes)
+static void tunnel_log_tell(struct tunnel *tunnel, uint64_t bytes)
 {
     const char *user = tunnel_user(tunnel);
     char address[IP_ENDPOINT_TEXT_SIZE];
@@ -116,7 +116,7 @@ static void tell_talkers(struct tunnel *tunnel, bool is_last)
     fresh += is_last ? bytes % KIB : 0;
     tunnel->told_kib = kib;
     if (fresh > 0)
-        tell(tunnel, fresh);
+        tunnel_log_tell(tunnel, fresh);
 }
 
 void tunnel_tell_talkers(struct tunnel_env *env)

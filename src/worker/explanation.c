@@ -92,7 +92,7 @@ static void print_verdict(FILE *out, const struct verdict *verdict)
 
 static void print_reports(const struct explanation *explanation, const struct verdict *verdict)
 {
-    const struct policy_source *source = policy_rules(explanation->snapshot->policy);
+    const struct policy_source *source = policy_source_of(explanation->snapshot->policy);
 
     for (size_t i = 0; i < verdict->report_count; i++) {
         const struct policy_rule_source *rule = &source->rules[verdict->reports[i]];
@@ -186,7 +186,7 @@ static void print_finding(const struct explanation *explanation, uint32_t number
     static const char *const truths[] = {
         [POLICY_FALSE] = "false:", [POLICY_UNKNOWN] = "undecided:", [POLICY_TRUE] = "true"};
     const struct judgement *judgement = &explanation->judgement;
-    const struct policy_rule_source *rule = &policy_rules(judgement->policy)->rules[number];
+    const struct policy_rule_source *rule = &policy_source_of(judgement->policy)->rules[number];
     struct policy_finding finding;
     FILE *out = explanation->out;
 
@@ -204,7 +204,7 @@ static void print_finding(const struct explanation *explanation, uint32_t number
 
 static void print_rules(struct explanation *explanation, const struct verdict *verdict)
 {
-    size_t count = policy_rules(explanation->judgement.policy)->rule_count;
+    size_t count = policy_source_of(explanation->judgement.policy)->rule_count;
     bool is_decided = verdict->action != POLICY_CONTINUE && verdict->reason == POLICY_RULE;
 
     for (uint32_t i = 0; explanation->question.words[QUESTION_ALL] != NULL && i < count; i++) {

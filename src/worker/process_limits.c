@@ -5,7 +5,7 @@
 #include "worker/process_limits.h"
 
 #include "admin/http_server.h"
-#include "config/settings.h"
+#include "config/command_line.h"
 #include "system/cpu_quota.h"
 #include "tunnel/pipe_pool.h"
 
@@ -128,5 +128,5 @@ unsigned process_count_cores(void)
         return 1;
     if (quota > 0 && quota < (unsigned)count)
         return quota;
-    return count < SETTINGS_WORKERS_MAX ? (unsigned)count : SETTINGS_WORKERS_MAX;
+    return count < COMMAND_LINE_WORKERS_MAX ? (unsigned)count : COMMAND_LINE_WORKERS_MAX;
 }

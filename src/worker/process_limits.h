@@ -28,7 +28,7 @@ uint32_t process_limits_connections(uint64_t descriptors, unsigned pipes);
  * known. Pure. */
 unsigned process_limits_pipes(uint64_t descriptors, long soft_pages);
 /* Cores this process may run on, and no more than its cgroup lets it use: 1 to
- * SETTINGS_WORKERS_MAX. Opens files: before confinement. */
+ * COMMAND_LINE_WORKERS_MAX. Opens files: before confinement. */
 unsigned process_count_cores(void);
 
 #endif

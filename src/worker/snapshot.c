@@ -8,15 +8,15 @@
 #include <errno.h>
 #include <stdlib.h>
 
-struct config_overrides snapshot_overrides(const struct settings *settings)
+struct config_overrides snapshot_overrides(const struct command_line *command_line)
 {
     return (struct config_overrides){
-        .listeners = &settings->listeners,
-        .from = settings->from,
-        .from_count = settings->from_count,
-        .is_admin_off = settings->is_admin_off,
-        .workers = settings->workers,
-        .control_path = settings->control_path,
+        .listeners = &command_line->listeners,
+        .from = command_line->from,
+        .from_count = command_line->from_count,
+        .is_admin_off = command_line->is_admin_off,
+        .workers = command_line->workers,
+        .control_path = command_line->control_path,
     };
 }
 

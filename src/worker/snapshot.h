@@ -8,8 +8,8 @@
 
 #include "base/contract.h"
 #include "base/listener.h"
+#include "config/command_line.h"
 #include "config/config.h"
-#include "config/settings.h"
 
 #include <stdatomic.h>
 
@@ -24,8 +24,8 @@ struct snapshot {
     struct listener_set listeners;
 };
 
-/* What the command line changes. Points into `settings`. */
-struct config_overrides snapshot_overrides(const struct settings *settings);
+/* What the command line changes. Points into `command_line`. */
+struct config_overrides snapshot_overrides(const struct command_line *command_line);
 
 /* Takes `config`, also on failure. `listeners` are copied, and their descriptors stay the caller's
  * to close; the policy refuses to tunnel to where they are bound. 0 or -errno. */

@@ -203,7 +203,7 @@ static int worker_create_control(struct worker *worker)
 
 static int worker_create_admin(struct worker *worker)
 {
-    static_assert(SETTINGS_WORKERS_MAX < ACCESS_IDS_THREADS_MAX, "one more for this thread");
+    static_assert(COMMAND_LINE_WORKERS_MAX < ACCESS_IDS_THREADS_MAX, "one more for this thread");
     const struct http_server_plan plan = {
         .loop = worker->loop,
         .panel = &worker->panel,

@@ -4,13 +4,13 @@
 #define WORKER_WORKER_H
 
 #include "admin/reload_report.h"
-#include "config/settings.h"
+#include "config/command_line.h"
 #include "tunnel/relay_env.h"
 #include "worker/process_limits.h"
 
 /* All of it is inherited through fork and outlives the worker. */
 struct worker_plan {
-    const struct settings *settings;
+    const struct command_line *command_line;
     int channel_fd;
     int control_fd; /* -1: none */
     unsigned threads;

@@ -142,8 +142,8 @@ void worker_use_admin(struct worker *worker)
 static int config_read_snapshot(struct worker *worker, struct channel_message *message,
                                 struct snapshot **ret_snapshot, int *ret_log_fd)
 {
-    const struct settings *settings = worker->plan->settings;
-    const struct config_overrides overrides = snapshot_overrides(settings);
+    const struct command_line *command_line = worker->plan->command_line;
+    const struct config_overrides overrides = snapshot_overrides(command_line);
     struct listener_set listeners;
     struct diagnostics *diagnostics = NULL;
     struct config *config = NULL;
@@ -152,7 +152,8 @@ static int config_read_snapshot(struct worker *worker, struct channel_message *m
 
     if (error < 0)
         return error;
-    error = config_parse(&bundle.reader, settings->config_path, &overrides, &config, &diagnostics);
+    error =
+        config_parse(&bundle.reader, command_line->config_path, &overrides, &config, &diagnostics);
     diagnostics_destroy(diagnostics);
     if (error == 0) {
         size_t first = config->log_target == CONFIG_LOG_FILE ? 2 : 1;
@@ -278,7 +279,7 @@ void worker_end_reload(struct worker *worker, const struct channel_message *mess
     memcpy(worker->reload_answer, message->text, message->length + 1);
     reload_result_parse(worker->reload_answer, &worker->result);
     reload_report_note(&worker->report, clock_wall_ms(), worker->result.is_good,
-                       worker->plan->settings->config_path, worker->result.message);
+                       worker->plan->command_line->config_path, worker->result.message);
     worker_notice_reload(worker->ring, &worker->result, &worker->report);
     if (worker->before == NULL || worker->state != WORKER_SERVING) {
         reload_answer(worker);

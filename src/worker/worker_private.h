@@ -61,7 +61,7 @@ struct worker {
     struct room *room;
     int tcp_memory_fd;
 
-    struct worker_thread *threads[SETTINGS_WORKERS_MAX];
+    struct worker_thread *threads[COMMAND_LINE_WORKERS_MAX];
     unsigned thread_count;
     struct round ending;   /* until every thread has ended */
     struct round stopping; /* a drain: until no thread accepts any more */

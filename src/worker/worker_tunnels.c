@@ -16,7 +16,8 @@ struct worker_tunnels {
     struct list asking;  /* those that this round answers; may be empty */
     struct task begin;
     struct round round;
-    struct order_answer answers[SETTINGS_WORKERS_MAX]; /* of the round; none from who has ended */
+    struct order_answer
+        answers[COMMAND_LINE_WORKERS_MAX]; /* of the round; none from who has ended */
 };
 
 static void tunnels_answer_round(struct worker_tunnels *tunnels,
@@ -51,8 +52,8 @@ static void tunnels_release_answers(struct worker_tunnels *tunnels)
 static void tunnels_end_round(struct round *round)
 {
     struct worker_tunnels *tunnels = container_of(round, struct worker_tunnels, round);
-    char *parts[SETTINGS_WORKERS_MAX];
-    size_t lengths[SETTINGS_WORKERS_MAX];
+    char *parts[COMMAND_LINE_WORKERS_MAX];
+    size_t lengths[COMMAND_LINE_WORKERS_MAX];
     struct tunnels_answer answer = {.parts = parts, .lengths = lengths, .is_complete = true};
 
     for (unsigned i = 0; i < tunnels->worker->thread_count; i++) {

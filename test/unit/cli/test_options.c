@@ -45,13 +45,13 @@ static void test_nothing_runs_on_loopback(void **state)
 
     expect_ok("", &options);
     assert_int_equal(options.command, COMMAND_RUN);
-    assert_int_equal(options.settings.listeners.count, 1);
+    assert_int_equal(options.command_line.listeners.count, 1);
     text_init(&text, address, sizeof(address));
-    ip_endpoint_print(&text, &options.settings.listeners.all[0].written);
+    ip_endpoint_print(&text, &options.command_line.listeners.all[0].written);
     assert_string_equal(address, "127.0.0.1:10800");
-    assert_int_equal(options.settings.workers, 0);
-    assert_null(options.settings.control_path);
-    assert_null(options.settings.config_path);
+    assert_int_equal(options.command_line.workers, 0);
+    assert_null(options.command_line.control_path);
+    assert_null(options.command_line.config_path);
 }
 
 static void test_options_of_run(void **state)
@@ -60,24 +60,24 @@ static void test_options_of_run(void **state)
 
     expect_ok("-l 127.0.0.1:0 -l[::1]:8080 -w 3 -s /run/a --from 10.0.0.0/8 --from=fd00::/8",
               &options);
-    assert_int_equal(options.settings.listeners.count, 2);
-    assert_int_equal(options.settings.listeners.all[0].written.port, 0);
-    assert_int_equal(options.settings.listeners.all[1].written.port, 8080);
-    assert_int_equal(options.settings.listeners.all[1].written.address.family, IP_V6);
-    assert_int_equal(options.settings.workers, 3);
-    assert_string_equal(options.settings.control_path, "/run/a");
-    assert_int_equal(options.settings.from_count, 2);
-    assert_int_equal(options.settings.from[0].prefix_length, 8);
-    assert_int_equal(options.settings.from[1].address.family, IP_V6);
+    assert_int_equal(options.command_line.listeners.count, 2);
+    assert_int_equal(options.command_line.listeners.all[0].written.port, 0);
+    assert_int_equal(options.command_line.listeners.all[1].written.port, 8080);
+    assert_int_equal(options.command_line.listeners.all[1].written.address.family, IP_V6);
+    assert_int_equal(options.command_line.workers, 3);
+    assert_string_equal(options.command_line.control_path, "/run/a");
+    assert_int_equal(options.command_line.from_count, 2);
+    assert_int_equal(options.command_line.from[0].prefix_length, 8);
+    assert_int_equal(options.command_line.from[1].address.family, IP_V6);
     expect_ok("-w 1 -w 256", &options);
-    assert_int_equal(options.settings.workers, 256);
+    assert_int_equal(options.command_line.workers, 256);
     expect_ok("--from 192.0.2.7", &options);
-    assert_int_equal(options.settings.from[0].prefix_length, 32);
+    assert_int_equal(options.command_line.from[0].prefix_length, 32);
 }
 
 static const struct listener *admin_of(const struct options *options)
 {
-    return listener_set_first(&options->settings.listeners, LISTENER_ADMIN);
+    return listener_set_first(&options->command_line.listeners, LISTENER_ADMIN);
 }
 
 static void test_the_admin_page(void **state)
@@ -86,7 +86,7 @@ static void test_the_admin_page(void **state)
 
     expect_ok("", &options);
     assert_null(admin_of(&options));
-    assert_false(options.settings.is_admin_off);
+    assert_false(options.command_line.is_admin_off);
     expect_ok("-a [::1]:0", &options);
     assert_non_null(admin_of(&options));
     assert_int_equal(admin_of(&options)->written.address.family, IP_V6);
@@ -94,7 +94,7 @@ static void test_the_admin_page(void **state)
     assert_int_equal(admin_of(&options)->written.port, 2);
     expect_ok("-a 127.0.0.1:1 -a off", &options);
     assert_null(admin_of(&options));
-    assert_true(options.settings.is_admin_off);
+    assert_true(options.command_line.is_admin_off);
 }
 
 static void test_options_stand_anywhere(void **state)
@@ -105,7 +105,7 @@ static void test_options_stand_anywhere(void **state)
     for (size_t i = 0; i < ARRAY_LENGTH(lines); i++) {
         expect_ok(lines[i], &options);
         assert_int_equal(options.command, COMMAND_STATS);
-        assert_string_equal(options.settings.control_path, "x");
+        assert_string_equal(options.command_line.control_path, "x");
     }
 }
 
@@ -168,20 +168,20 @@ static void test_a_configuration(void **state)
     struct options options;
 
     expect_ok("-c adit.conf -w 2", &options);
-    assert_string_equal(options.settings.config_path, "adit.conf");
-    assert_int_equal(options.settings.listeners.count, 0);
+    assert_string_equal(options.command_line.config_path, "adit.conf");
+    assert_int_equal(options.command_line.listeners.count, 0);
     expect_ok("-l 127.0.0.1:0 -c adit.conf", &options);
-    assert_int_equal(options.settings.listeners.count, 1);
+    assert_int_equal(options.command_line.listeners.count, 1);
     expect_ok("check --print -c x", &options);
     assert_int_equal(options.command, COMMAND_CHECK);
     assert_true(options.is_print_asked);
     expect_ok("check x", &options);
-    assert_string_equal(options.settings.config_path, "x");
-    assert_int_equal(options.settings.listeners.count, 0);
+    assert_string_equal(options.command_line.config_path, "x");
+    assert_int_equal(options.command_line.listeners.count, 0);
     expect_ok("reload -s /x", &options);
     assert_int_equal(options.command, COMMAND_RELOAD);
     expect_ok("reload -c x", &options);
-    assert_string_equal(options.settings.config_path, "x");
+    assert_string_equal(options.command_line.config_path, "x");
 }
 
 static void test_a_question(void **state)
@@ -372,23 +372,23 @@ static void test_long_words_are_cut(void **state)
 
 static void test_too_many(void **state)
 {
-    static char addresses[SETTINGS_FROM_MAX + 1][32];
-    char *words[SETTINGS_FROM_MAX + 1];
+    static char addresses[COMMAND_LINE_FROM_MAX + 1][32];
+    char *words[COMMAND_LINE_FROM_MAX + 1];
     char message[OPTIONS_MESSAGE_SIZE];
     struct options options;
     struct text text;
 
-    for (size_t i = 0; i < SETTINGS_FROM_MAX + 1; i++) {
+    for (size_t i = 0; i < COMMAND_LINE_FROM_MAX + 1; i++) {
         strcpy(addresses[i], "-l127.0.0.1:0");
         words[i] = addresses[i];
     }
     text_init(&text, message, sizeof(message));
     assert_int_equal(options_parse(LISTENERS_MAX, words, &options, &text), 0);
     assert_int_equal(options_parse(LISTENERS_MAX + 1, words, &options, &text), -EINVAL);
-    for (size_t i = 0; i < SETTINGS_FROM_MAX + 1; i++)
+    for (size_t i = 0; i < COMMAND_LINE_FROM_MAX + 1; i++)
         strcpy(addresses[i], "--from=10.0.0.0/8");
-    assert_int_equal(options_parse(SETTINGS_FROM_MAX, words, &options, &text), 0);
-    assert_int_equal(options_parse(SETTINGS_FROM_MAX + 1, words, &options, &text), -EINVAL);
+    assert_int_equal(options_parse(COMMAND_LINE_FROM_MAX, words, &options, &text), 0);
+    assert_int_equal(options_parse(COMMAND_LINE_FROM_MAX + 1, words, &options, &text), -EINVAL);
 }
 
 static void test_which_tunnels(void **state)
@@ -500,7 +500,7 @@ static void test_never_an_open_proxy_by_accident(void **state)
 
         expect_ok(rows[i].line, &options);
         text_init(&text, message, sizeof(message));
-        assert_int_equal(settings_check(&options.settings, &text), rows[i].result);
+        assert_int_equal(command_line_check(&options.command_line, &text), rows[i].result);
         assert_int_equal(strstr(message, "--from 10.0.0.0/8") != NULL, rows[i].result != 0);
         assert_false(text.is_truncated);
     }

@@ -133,7 +133,7 @@ static void names_the_rule(void **state)
     assert_string_equal(verdict.rule, "default");
     assert_string_equal(verdict.place, "default");
     assert_int_equal(verdict.rule_index, POLICY_NO_RULE);
-    assert_ptr_equal(policy_rules(text.policy), &text.source);
+    assert_ptr_equal(policy_source_of(text.policy), &text.source);
     policy_text_finish(&text);
 }
 

@@ -3,7 +3,7 @@
 #include "policy/name_set.h"
 #include "policy/network_set.h"
 #include "policy/policy.h"
-#include "policy/policy_rules.h"
+#include "policy/policy_private.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

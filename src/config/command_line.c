@@ -1,29 +1,29 @@
 /* The one check that needs all of the command line: never an open proxy by accident. With a file,
  * config_parse sees to it.
  */
-#include "config/settings.h"
+#include "config/command_line.h"
 
 #include <string.h>
 
-void settings_init(struct settings *settings)
+void command_line_init(struct command_line *command_line)
 {
-    memset(settings, 0, sizeof(*settings));
+    memset(command_line, 0, sizeof(*command_line));
 }
 
-void settings_use_default_listener(struct settings *settings)
+void command_line_use_default_listener(struct command_line *command_line)
 {
     const struct listener instead = listener_default(LISTENER_TUNNELS);
 
-    if (listener_set_first(&settings->listeners, LISTENER_TUNNELS) == NULL)
-        listener_set_add(&settings->listeners, &instead);
+    if (listener_set_first(&command_line->listeners, LISTENER_TUNNELS) == NULL)
+        listener_set_add(&command_line->listeners, &instead);
 }
 
-int settings_check(const struct settings *settings, struct text *message)
+int command_line_check(const struct command_line *command_line, struct text *message)
 {
-    if (settings->from_count > 0)
+    if (command_line->from_count > 0)
         return 0;
-    for (size_t i = 0; i < settings->listeners.count; i++) {
-        const struct listener *listener = &settings->listeners.all[i];
+    for (size_t i = 0; i < command_line->listeners.count; i++) {
+        const struct listener *listener = &command_line->listeners.all[i];
 
         if (listener->use != LISTENER_TUNNELS || ip_address_is_loopback(&listener->written.address))
             continue;
