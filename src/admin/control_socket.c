@@ -13,7 +13,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-enum { BACKLOG = 128 };
+enum { CONTROL_BACKLOG = 128 };
 
 static_assert(sizeof(((struct sockaddr_un *)0)->sun_path) == CONTROL_PATH_SIZE,
               "as the kernel has it");
@@ -159,11 +159,10 @@ static int settle(int fd, const struct sockaddr_un *address, struct control_sock
 {
     struct stat about;
 
-    if (listen(fd, BACKLOG) < 0 || lstat(address->sun_path, &about) < 0)
+    if (listen(fd, CONTROL_BACKLOG) < 0 || lstat(address->sun_path, &about) < 0)
         return -errno;
     ret_socket->fd = fd;
-    ret_socket->device = about.st_dev;
-    ret_socket->inode = about.st_ino;
+    ret_socket->file = file_identity_of(&about);
     memcpy(ret_socket->path, address->sun_path, sizeof(ret_socket->path));
     return 0;
 }
@@ -194,7 +193,7 @@ void control_socket_close(struct control_socket *control)
         return;
     close(control->fd);
     control->fd = -1;
-    if (lstat(control->path, &about) == 0 && about.st_dev == control->device &&
-        about.st_ino == control->inode)
+    if (lstat(control->path, &about) == 0 &&
+        file_identity_equals(file_identity_of(&about), control->file))
         unlink(control->path);
 }

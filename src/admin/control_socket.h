@@ -4,10 +4,10 @@
 
 #include "base/contract.h"
 #include "base/text.h"
+#include "system/file_identity.h"
 
 #include <stdbool.h>
 #include <stddef.h>
-#include <sys/types.h>
 
 /* Of sockaddr_un, with the NUL. */
 #define CONTROL_PATH_SIZE 108
@@ -18,8 +18,7 @@
 struct control_socket {
     int fd; /* listening, non-blocking; -1: none */
     char path[CONTROL_PATH_SIZE];
-    dev_t device; /* of the file we made, so that we remove no other */
-    ino_t inode;
+    struct file_identity file; /* that we made, so that we remove no other */
 };
 
 /* Where a control socket may be: the first is where an adit makes its own, the others are where one

@@ -29,4 +29,15 @@ static inline int ascii_hex_value(char byte)
     return letter >= 'a' && letter <= 'f' ? letter - 'a' + 10 : -1;
 }
 
+/* Of the lowest four bits. */
+static inline char ascii_hex_digit(unsigned number)
+{
+    return "0123456789abcdef"[number & 0xf];
+}
+
+static inline char ascii_hex_digit_upper(unsigned number)
+{
+    return "0123456789ABCDEF"[number & 0xf];
+}
+
 #endif

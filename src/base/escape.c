@@ -3,9 +3,9 @@
  */
 #include "base/escape.h"
 
-#include <string.h>
+#include "base/ascii.h"
 
-static const char digits[] = "0123456789abcdef";
+#include <string.h>
 
 static bool is_harmful(uint32_t character)
 {
@@ -19,7 +19,7 @@ static void escape_add_number(struct text *out, const char *prefix, uint32_t num
 {
     text_add(out, prefix);
     while (width > 0)
-        text_add_char(out, digits[number >> 4 * --width & 0xf]);
+        text_add_char(out, ascii_hex_digit(number >> 4 * --width));
 }
 
 static void add_harmful(struct text *out, uint32_t character)

@@ -398,14 +398,13 @@ static inline char *put_v4(char *at, const uint8_t bytes[4])
 
 static char *ip6_put_group(char *at, unsigned group)
 {
-    static const char digits[] = "0123456789abcdef";
     bool has_begun = false;
 
     for (int shift = 12; shift >= 0; shift -= 4) {
         unsigned digit = group >> shift & 0xf;
         has_begun = has_begun || digit != 0 || shift == 0;
         if (has_begun)
-            *at++ = digits[digit];
+            *at++ = ascii_hex_digit(digit);
     }
     return at;
 }

@@ -5,6 +5,7 @@
 #include "base/ascii.h"
 #include "config/builder.h"
 
+#include "base/ascii.h"
 #include "config/list_entry.h"
 #include "config/week_time.h"
 

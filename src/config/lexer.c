@@ -122,7 +122,6 @@ static const char *find_line_end(const char *at, const char *end)
 static bool refuse_byte(const struct lexer *lexer, struct config_place *place, const char *line,
                         unsigned char byte)
 {
-    static const char hex[] = "0123456789abcdef";
     char message[] = "a control character (0x..): the configuration is text";
 
     place->line_start = line;
@@ -139,8 +138,8 @@ static bool refuse_byte(const struct lexer *lexer, struct config_place *place, c
         return false;
     }
     char *digits = strchr(message, '.');
-    digits[0] = hex[byte >> 4];
-    digits[1] = hex[byte & 15];
+    digits[0] = ascii_hex_digit(byte >> 4);
+    digits[1] = ascii_hex_digit(byte);
     diagnostics_add(lexer->diagnostics, false, place, message);
     return false;
 }

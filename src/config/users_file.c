@@ -340,7 +340,7 @@ static bool users_file_check_name(struct users_parse *parse, const char *name)
     text_init(&what, buffer, sizeof(buffer));
     text_add(&what, "the name has a character that nobody sees, U+");
     for (unsigned width = character > 0xffff ? 5 : 4; width > 0; width--)
-        text_add_char(&what, "0123456789ABCDEF"[character >> 4 * (width - 1) & 0xf]);
+        text_add_char(&what, ascii_hex_digit_upper(character >> 4 * (width - 1)));
     text_add(&what, "; write it anew, without");
     users_file_report(parse, name, buffer);
     return false;

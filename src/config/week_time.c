@@ -1,6 +1,8 @@
 /* Names of three letters, as in `Mon-Fri`; hours of two digits. */
 #include "config/week_time.h"
 
+#include "base/ascii.h"
+
 static const char names[DAYS_OF_WEEK][4] = {"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"};
 
 const char *week_day_name(unsigned day)
@@ -25,7 +27,7 @@ int week_day_parse(const char *text, size_t length)
 bool day_minute_parse(const char *text, uint16_t *ret_minute)
 {
     for (size_t i = 0; i < MINUTE_LENGTH; i++)
-        if (i == 2 ? text[i] != ':' : text[i] < '0' || text[i] > '9')
+        if (i == 2 ? text[i] != ':' : !ascii_is_digit(text[i]))
             return false;
     int hour = (text[0] - '0') * 10 + text[1] - '0';
     int minute = (text[3] - '0') * 10 + text[4] - '0';

@@ -5,6 +5,7 @@
  * A head may hold a password, also one that is cut, malformed or too long. So whatever is read is
  * wiped when it was looked at, wherever it stands: `h1_close` and `front_scratch_wipe`.
  */
+#include "base/ascii.h"
 #include "base/contract.h"
 #include "base/text.h"
 #include "front/front_conn.h"
@@ -97,7 +98,7 @@ static size_t h1_loggable_length(const char *text, size_t length)
     if (colon == NULL || ip_address_parse_v6(text, length, &ignored) == 0)
         return length;
     for (const char *at = colon + 1; at < text + length; at++) {
-        if (*at < '0' || *at > '9')
+        if (!ascii_is_digit(*at))
             return (size_t)(colon - text);
     }
     return length;

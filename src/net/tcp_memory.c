@@ -4,6 +4,8 @@
  */
 #include "net/tcp_memory.h"
 
+#include "base/ascii.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stddef.h>
@@ -38,7 +40,7 @@ bool tcp_memory_parse(const char *text, struct tcp_memory *ret_memory)
         return false;
     const char *pages = find_word(line + 1, 3);
     const char *press = find_word(pages, 1);
-    if (*pages < '0' || *pages > '9' || *press < 'a' || *press > 'z')
+    if (!ascii_is_digit(*pages) || *press < 'a' || *press > 'z')
         return false;
     ret_memory->used = strtoull(pages, NULL, 10) * (uint64_t)sysconf(_SC_PAGESIZE);
     ret_memory->is_short = strncmp(press, "yes", strlen("yes")) == 0;

@@ -228,9 +228,8 @@ static void tcp_bound_queue(struct stream *stream, size_t bytes)
     setsockopt(tcp_of(stream)->watch.fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
 }
 
-static void tcp_grew_old(struct stream *stream)
+void tcp_keep_alive(int fd)
 {
-    int fd = tcp_of(stream)->watch.fd;
     int on = 1;
     int idle_s = 60;
     int interval_s = 10;
@@ -240,6 +239,11 @@ static void tcp_grew_old(struct stream *stream)
     setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &interval_s, sizeof(interval_s));
     setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &probes, sizeof(probes));
     setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
+}
+
+static void tcp_grew_old(struct stream *stream)
+{
+    tcp_keep_alive(tcp_of(stream)->watch.fd);
 }
 
 static const struct stream_kind tcp_kind = {

@@ -31,6 +31,7 @@
 #include "observe/line_ring.h"
 #include "observe/logfmt.h"
 #include "system/clock.h"
+#include "system/file_identity.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -289,7 +290,7 @@ static bool is_same_file(int fd, int other_fd)
     struct stat other;
 
     return fstat(fd, &status) == 0 && fstat(other_fd, &other) == 0 &&
-           status.st_dev == other.st_dev && status.st_ino == other.st_ino;
+           file_identity_equals(file_identity_of(&status), file_identity_of(&other));
 }
 
 /* The new sink, if there is one. What was collected already goes there, too. */

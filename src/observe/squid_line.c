@@ -5,6 +5,7 @@
  */
 #include "observe/squid_line.h"
 
+#include "base/ascii.h"
 #include "base/text.h"
 
 #include <string.h>
@@ -28,7 +29,6 @@ static bool squid_is_plain(unsigned char byte)
 /* One word of at most SQUID_WORD_LIMIT bytes, cut between escapes. */
 static void squid_add_escaped(struct text *out, const char *bytes, size_t length)
 {
-    static const char digits[] = "0123456789ABCDEF";
     size_t end = out->length + SQUID_WORD_LIMIT;
 
     for (size_t i = 0; i < length && out->length + 3 <= end; i++) {
@@ -39,8 +39,8 @@ static void squid_add_escaped(struct text *out, const char *bytes, size_t length
             continue;
         }
         text_add_char(out, '%');
-        text_add_char(out, digits[byte >> 4]);
-        text_add_char(out, digits[byte & 15]);
+        text_add_char(out, ascii_hex_digit_upper(byte >> 4));
+        text_add_char(out, ascii_hex_digit_upper(byte));
     }
 }
 

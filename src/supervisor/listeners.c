@@ -11,6 +11,7 @@
 #include "supervisor/listeners.h"
 
 #include "net/socket_address.h"
+#include "net/tcp_stream.h"
 
 #include <errno.h>
 #include <netinet/tcp.h>
@@ -20,9 +21,6 @@
 enum {
     BACKLOG = 4096, /* npm opens over 1,000 at once; the kernel cuts it to somaxconn */
     DEFER_ACCEPT_S = 1,
-    KEEPALIVE_IDLE_S = 60,
-    KEEPALIVE_INTERVAL_S = 10,
-    KEEPALIVE_PROBES = 6,
 };
 
 static int set_option(int fd, int level, int name, int value)
@@ -40,16 +38,13 @@ static void set_inherited_options(int fd)
         {IPPROTO_TCP, TCP_NODELAY, 1},
         {IPPROTO_TCP, TCP_DEFER_ACCEPT, DEFER_ACCEPT_S},
         {SOL_SOCKET, SO_OOBINLINE, 1},
-        {SOL_SOCKET, SO_KEEPALIVE, 1},
-        {IPPROTO_TCP, TCP_KEEPIDLE, KEEPALIVE_IDLE_S},
-        {IPPROTO_TCP, TCP_KEEPINTVL, KEEPALIVE_INTERVAL_S},
-        {IPPROTO_TCP, TCP_KEEPCNT, KEEPALIVE_PROBES},
     };
 
     for (size_t i = 0; i < ARRAY_LENGTH(options); i++) {
         int ignored = set_option(fd, options[i].level, options[i].name, options[i].value);
         (void)ignored;
     }
+    tcp_keep_alive(fd);
 }
 
 static int bind_and_listen(int fd, struct listener *listener)

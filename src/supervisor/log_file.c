@@ -4,6 +4,8 @@
  */
 #include "supervisor/log_file.h"
 
+#include "system/file_identity.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -105,8 +107,8 @@ static const char *word_by_file(const char *path)
     if (stat(path, &wanted) < 0)
         return NULL;
     for (int fd = STDOUT_FILENO; fd <= STDERR_FILENO; fd++)
-        if (fstat(fd, &status) == 0 && status.st_dev == wanted.st_dev &&
-            status.st_ino == wanted.st_ino)
+        if (fstat(fd, &status) == 0 &&
+            file_identity_equals(file_identity_of(&status), file_identity_of(&wanted)))
             return word_of(fd);
     return NULL;
 }

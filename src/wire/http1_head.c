@@ -368,7 +368,7 @@ static bool next_line(struct view *rest, struct view *ret_line)
 static bool read_content_length(struct view value, struct view *ret_number)
 {
     for (size_t i = 0; i < value.length; i++) {
-        if (value.start[i] < '0' || value.start[i] > '9')
+        if (!ascii_is_digit(value.start[i]))
             return false;
     }
     if (value.length == 0)

@@ -31,8 +31,19 @@ static void test_every_byte(void **state)
     }
 }
 
+static void test_hex_digits(void **state)
+{
+    for (unsigned number = 0; number < 16; number++) {
+        assert_int_equal(ascii_hex_value(ascii_hex_digit(number)), number);
+        assert_int_equal(ascii_hex_value(ascii_hex_digit_upper(number)), number);
+        assert_int_equal(ascii_hex_digit(0xab0 + number), "0123456789abcdef"[number]);
+        assert_int_equal(ascii_hex_digit_upper(number), "0123456789ABCDEF"[number]);
+    }
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_every_byte)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_every_byte),
+                                       cmocka_unit_test(test_hex_digits)};
     return cmocka_run_group_tests_name("base/ascii", tests, NULL, NULL);
 }
