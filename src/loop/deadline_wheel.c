@@ -4,7 +4,8 @@
  * levels.
  *
  * The surprise: every occupied slot lies *ahead* of the wheel's own position on that level, so the
- * next thing to do is the first bit behind the position on the lowest level that has one.
+ * next thing to do is the first bit behind the position on the lowest level that has one. Most
+ * turns of a loop come before that: `quiet_until_ms` tells so without a search.
  */
 #include "loop/deadline_wheel.h"
 
@@ -24,6 +25,7 @@ static unsigned digit(uint64_t time_ms, unsigned level)
 void deadline_wheel_init(struct deadline_wheel *wheel, uint64_t now_ms)
 {
     wheel->time_ms = now_ms;
+    wheel->quiet_until_ms = DEADLINE_NEVER;
     memset(wheel->occupied, 0, sizeof(wheel->occupied));
     for (unsigned level = 0; level < WHEEL_LEVELS; level++)
         for (unsigned slot = 0; slot < WHEEL_SLOTS; slot++)
@@ -36,8 +38,12 @@ static void place(struct deadline_wheel *wheel, struct deadline *deadline)
     unsigned highest_bit = 63 - (unsigned)__builtin_clzll(difference | 1);
     unsigned level = highest_bit / DIGIT_BITS;
     unsigned slot = digit(deadline->at_ms, level);
+    unsigned shift = DIGIT_BITS * level;
+    uint64_t reached_ms = deadline->at_ms >> shift << shift;
 
     ENSURE(level < WHEEL_LEVELS);
+    if (reached_ms < wheel->quiet_until_ms)
+        wheel->quiet_until_ms = reached_ms;
     list_append(&wheel->slots[level][slot], &deadline->link);
     wheel->occupied[level] |= (uint64_t)1 << slot;
 }
@@ -69,7 +75,7 @@ void deadline_wheel_remove(struct deadline_wheel *wheel, struct deadline *deadli
     }
 }
 
-bool deadline_wheel_next(const struct deadline_wheel *wheel, uint64_t *ret_at_ms)
+uint64_t deadline_wheel_next(const struct deadline_wheel *wheel)
 {
     for (unsigned level = 0; level < WHEEL_LEVELS; level++) {
         unsigned shift = DIGIT_BITS * level;
@@ -80,11 +86,10 @@ bool deadline_wheel_next(const struct deadline_wheel *wheel, uint64_t *ret_at_ms
             uint64_t slot = (uint64_t)__builtin_ctzll(candidates);
             uint64_t above = wheel->time_ms >> shift >> DIGIT_BITS;
 
-            *ret_at_ms = (above << DIGIT_BITS | slot) << shift;
-            return true;
+            return (above << DIGIT_BITS | slot) << shift;
         }
     }
-    return false;
+    return DEADLINE_NEVER;
 }
 
 static void empty_slot(struct deadline_wheel *wheel, unsigned level, struct list *into)
@@ -114,10 +119,11 @@ static void cascade(struct deadline_wheel *wheel)
 
 void deadline_wheel_advance(struct deadline_wheel *wheel, uint64_t now_ms, struct list *due)
 {
-    uint64_t at_ms;
-
-    while (deadline_wheel_next(wheel, &at_ms) && at_ms <= now_ms) {
-        wheel->time_ms = at_ms;
+    while (now_ms >= wheel->quiet_until_ms) {
+        wheel->quiet_until_ms = deadline_wheel_next(wheel);
+        if (now_ms < wheel->quiet_until_ms)
+            break;
+        wheel->time_ms = wheel->quiet_until_ms;
         cascade(wheel);
         empty_slot(wheel, 0, due);
     }

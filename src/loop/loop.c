@@ -28,7 +28,9 @@ struct loop {
     uint64_t now_ms;
     uint32_t turn_number;
     struct deadline_wheel wheel;
-    struct list tasks;
+    struct list tasks;     /* run in the next turn */
+    struct list due_tasks; /* run in this turn; empty between turns, as is the next one */
+    struct list due_deadlines;
     struct garbage *garbage;
     struct slab slab;
     struct watch bell; /* an eventfd: letters came, or loop_stop was called */
@@ -112,6 +114,8 @@ int loop_create(struct loop **ret_loop)
     loop->now_ms = clock_monotonic_ms();
     deadline_wheel_init(&loop->wheel, loop->now_ms);
     list_init(&loop->tasks);
+    list_init(&loop->due_tasks);
+    list_init(&loop->due_deadlines);
     list_init(&loop->letters);
     pthread_mutex_init(&loop->letters_lock, NULL);
     *ret_loop = loop;
@@ -142,11 +146,10 @@ void loop_destroy(struct loop *loop)
 
 static int loop_wait_ms(const struct loop *loop)
 {
-    uint64_t at_ms;
-
     if (!list_is_empty(&loop->tasks))
         return 0;
-    if (!deadline_wheel_next(&loop->wheel, &at_ms))
+    uint64_t at_ms = deadline_wheel_next(&loop->wheel);
+    if (at_ms == DEADLINE_NEVER)
         return -1;
     uint64_t wait = at_ms > loop->now_ms ? at_ms - loop->now_ms : 0;
     return wait > INT_MAX ? INT_MAX : (int)wait;
@@ -164,12 +167,11 @@ static void run_tasks(struct list *tasks)
 
 static void run_deadlines(struct loop *loop)
 {
-    struct list due;
+    struct list *due = &loop->due_deadlines;
 
-    list_init(&due);
-    deadline_wheel_advance(&loop->wheel, loop->now_ms, &due);
-    while (!list_is_empty(&due)) {
-        struct deadline *deadline = container_of(due.next, struct deadline, link);
+    deadline_wheel_advance(&loop->wheel, loop->now_ms, due);
+    while (!list_is_empty(due)) {
+        struct deadline *deadline = container_of(due->next, struct deadline, link);
 
         list_remove(&deadline->link);
         deadline->on_passed(deadline);
@@ -190,17 +192,14 @@ int loop_turn(struct loop *loop)
         return -errno;
     loop->now_ms = clock_monotonic_ms();
     loop->turn_number++;
-
-    struct list tasks;
-    list_init(&tasks);
-    list_move_all(&tasks, &loop->tasks);
+    list_move_all(&loop->due_tasks, &loop->tasks);
     for (int i = 0; i < count; i++) {
         struct watch *watch = loop->events[i].data.ptr;
 
         if (watch->fd >= 0)
             watch->on_events(watch, loop->events[i].events);
     }
-    run_tasks(&tasks);
+    run_tasks(&loop->due_tasks);
     run_deadlines(loop);
     free_garbage(loop);
     if (atomic_load_explicit(&loop->is_turn_awaited, memory_order_relaxed))

@@ -122,13 +122,27 @@ static _Atomic int copies; /* of the secret that were wiped */
 static _Atomic int copies_when_told;
 static _Atomic unsigned hashes_when_told; /* checks[0]'s answer */
 
+static void count_copy(const void *bytes, size_t length)
+{
+    if (length == BASIC_PASSWORD_MAX + 1 && memcmp(bytes, secret, sizeof(secret)) == 0)
+        copies++;
+}
+
 void __real_explicit_bzero(void *bytes, size_t length);
 void __wrap_explicit_bzero(void *bytes, size_t length);
 void __wrap_explicit_bzero(void *bytes, size_t length)
 {
-    if (length == BASIC_PASSWORD_MAX + 1 && memcmp(bytes, secret, sizeof(secret)) == 0)
-        copies++;
+    count_copy(bytes, length);
     __real_explicit_bzero(bytes, length);
+}
+
+/* What _FORTIFY_SOURCE makes of it; `room` is the size of what is wiped. */
+void __real___explicit_bzero_chk(void *bytes, size_t length, size_t room);
+void __wrap___explicit_bzero_chk(void *bytes, size_t length, size_t room);
+void __wrap___explicit_bzero_chk(void *bytes, size_t length, size_t room)
+{
+    count_copy(bytes, length);
+    __real___explicit_bzero_chk(bytes, length, room);
 }
 
 void __real_letter_post(struct loop *at, struct letter *letter);

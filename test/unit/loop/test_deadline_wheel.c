@@ -83,18 +83,15 @@ static void advance_to(struct model *model, uint64_t now_ms)
 
 static void check_next(const struct model *model)
 {
-    uint64_t earliest = UINT64_MAX;
-    uint64_t next_ms = 0;
+    uint64_t earliest = DEADLINE_NEVER;
 
     for (unsigned i = 0; i < DEADLINES; i++)
         if (model->expected[i] != 0 && model->expected[i] < earliest)
             earliest = model->expected[i];
-    bool is_any = deadline_wheel_next(&model->wheel, &next_ms);
-    assert_int_equal(is_any, earliest != UINT64_MAX);
-    if (is_any) {
-        assert_true(next_ms > model->now_ms);
-        assert_true(next_ms <= earliest);
-    }
+    uint64_t next_ms = deadline_wheel_next(&model->wheel);
+    assert_int_equal(next_ms == DEADLINE_NEVER, earliest == DEADLINE_NEVER);
+    assert_true(next_ms > model->now_ms);
+    assert_true(next_ms <= earliest);
 }
 
 static void random_use_agrees_with_a_plain_search(void **state)
@@ -135,7 +132,7 @@ static void waking_at_next_only_finds_all(void **state)
     set_up_model(&model, 63, 7);
     for (unsigned i = 0; i < DEADLINES; i++)
         set(&model, i, 64 + (uint64_t)i * i * 37);
-    while (deadline_wheel_next(&model.wheel, &next_ms)) {
+    while ((next_ms = deadline_wheel_next(&model.wheel)) != DEADLINE_NEVER) {
         advance_to(&model, next_ms);
         turns++;
     }
