@@ -53,22 +53,18 @@ static struct file_text *explain_read_file(enum watched_file file)
 }
 
 /* NULL where there is no memory. */
-static void use_files(struct explain *explain, const struct config *config)
+static void use_files(struct explain *explain, const struct snapshot *snapshot)
 {
     for (size_t i = 0; i < WATCHED_FILE_COUNT; i++)
         explain->files[i] = explain_read_file((enum watched_file)i);
     const struct file_text *hosts = explain->files[WATCHED_HOSTS];
-    const struct file_text *servers = explain->files[WATCHED_RESOLV_CONF];
     if (hosts != NULL && hosts->hosts != NULL) {
         resolver_use_hosts(explain->resolver, hosts->hosts);
         size_t line = hosts_file_first_line_left_out(hosts->hosts);
         if (line > 0)
             say(FILE_TEXT_LEFT_OUT, line);
     }
-    if (config->has_resolver)
-        resolver_use_servers(explain->resolver, &config->resolver);
-    else if (servers != NULL)
-        resolver_set_servers(explain->resolver, servers->bytes, servers->length);
+    snapshot_use_servers(snapshot, explain->resolver, explain->files[WATCHED_RESOLV_CONF]);
 }
 
 /* 0 or -errno. */
@@ -80,7 +76,7 @@ static int explain_ask(struct explain *explain, const struct question *question,
 
     if (error < 0)
         return error;
-    use_files(explain, snapshot->config);
+    use_files(explain, snapshot);
     explanation_start(&explain->explanation, question, snapshot, false, explain->resolver, stdout,
                       explain_ended);
     if (!explain->is_ended)

@@ -3,7 +3,9 @@
 
 #include "access/auth_users.h"
 #include "config/users_file.h"
+#include "dns/resolver.h"
 #include "policy/policy.h"
+#include "process/file_text.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -95,4 +97,13 @@ void snapshot_release(struct snapshot *snapshot)
     policy_destroy(snapshot->policy);
     config_destroy(snapshot->config);
     free(snapshot);
+}
+
+void snapshot_use_servers(const struct snapshot *snapshot, struct resolver *resolver,
+                          const struct file_text *resolv_conf)
+{
+    if (snapshot->config->has_resolver)
+        resolver_use_servers(resolver, &snapshot->config->resolver);
+    else if (resolv_conf != NULL)
+        resolver_set_servers(resolver, resolv_conf->bytes, resolv_conf->length);
 }

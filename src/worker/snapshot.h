@@ -14,7 +14,9 @@
 #include <stdatomic.h>
 
 struct auth_users;
+struct file_text;
 struct policy;
+struct resolver;
 
 struct snapshot {
     _Atomic unsigned holders;
@@ -34,5 +36,10 @@ int snapshot_create(struct config *config, const struct listener_set *listeners,
 struct snapshot *snapshot_hold(struct snapshot *snapshot);
 /* Harmless on NULL. */
 void snapshot_release(struct snapshot *snapshot);
+
+/* The name servers that tunnels under it ask: those of its `resolver`, or else resolv.conf's (NULL:
+ * there was no memory for it; the resolver keeps its own). */
+void snapshot_use_servers(const struct snapshot *snapshot, struct resolver *resolver,
+                          const struct file_text *resolv_conf);
 
 #endif

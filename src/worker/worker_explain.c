@@ -141,17 +141,12 @@ static void use_hosts(struct worker_explain *explain, struct file_text *text)
     file_text_release(before);
 }
 
-static void use_names(struct worker_explain *explain, const struct config *config,
+static void use_names(struct worker_explain *explain, const struct snapshot *snapshot,
                       struct file_text *const *files)
 {
-    const struct file_text *servers = files[WATCHED_RESOLV_CONF];
-
     use_hosts(explain, files[WATCHED_HOSTS]);
-    if (config->has_resolver)
-        resolver_use_servers(explain->resolver, &config->resolver);
-    else
-        resolver_set_servers(explain->resolver, servers->bytes, servers->length);
-    resolver_set_timeout(explain->resolver, config->values.dns_timeout_ms);
+    snapshot_use_servers(snapshot, explain->resolver, files[WATCHED_RESOLV_CONF]);
+    resolver_set_timeout(explain->resolver, snapshot->config->values.dns_timeout_ms);
 }
 
 /* -- life */
@@ -189,7 +184,7 @@ int worker_explain_start(struct worker_explain *explain, struct explain_request 
     work->snapshot = snapshot;
     int error = explain_read_question(request, work, ret_problem);
     if (error == 0) {
-        use_names(explain, snapshot->config, files);
+        use_names(explain, snapshot, files);
         error = start_work(work);
     }
     if (error < 0)

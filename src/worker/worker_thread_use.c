@@ -13,13 +13,8 @@
 
 static void thread_use_name_servers(struct worker_thread *thread)
 {
-    const struct config *config = thread->rules->snapshot->config;
-    const struct file_text *resolv_conf = thread->files[WATCHED_RESOLV_CONF];
-
-    if (config->has_resolver)
-        resolver_use_servers(thread->resolver, &config->resolver);
-    else
-        resolver_set_servers(thread->resolver, resolv_conf->bytes, resolv_conf->length);
+    snapshot_use_servers(thread->rules->snapshot, thread->resolver,
+                         thread->files[WATCHED_RESOLV_CONF]);
 }
 
 void thread_use_file(struct worker_thread *thread, enum watched_file file, struct file_text *text)
