@@ -23,6 +23,9 @@
 #define LISTENERS_MAX 64 /* of LISTENER_TUNNELS */
 /* All together: the admin page has one. */
 #define LISTENER_SET_MAX (LISTENERS_MAX + 1)
+/* Connections that wait to be accepted: npm opens over 1,000 at once; the kernel cuts it to
+ * somaxconn. */
+#define LISTENER_BACKLOG 4096
 
 /* In the order in which a set has them. */
 enum listener_use { LISTENER_TUNNELS, LISTENER_ADMIN, LISTENER_USE_COUNT };

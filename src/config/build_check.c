@@ -200,15 +200,15 @@ static void check_open_listener(struct config_builder *builder, const struct ip_
             NULL);
 }
 
-static void take_listener(struct config_builder *builder, const struct listener *listener,
-                          const struct config_place *place)
+static void build_take_listener(struct config_builder *builder, const struct listener *listener,
+                                const struct config_place *place)
 {
     listener_set_add(&builder->owner->config.listeners, listener);
     if (!ip_address_is_loopback(&listener->written.address))
         check_open_listener(builder, &listener->written, place);
 }
 
-static void take_listeners(struct config_builder *builder, const struct listener_set *named)
+static void build_take_listeners(struct config_builder *builder, const struct listener_set *named)
 {
     struct listener_set *listeners = &builder->owner->config.listeners;
     const struct listener_draft *drafts = builder->listeners.items;
@@ -217,9 +217,9 @@ static void take_listeners(struct config_builder *builder, const struct listener
     size_t named_count = listener_set_count(named, LISTENER_TUNNELS);
 
     for (size_t i = 0; i < named_count; i++)
-        take_listener(builder, &named->all[i], NULL);
+        build_take_listener(builder, &named->all[i], NULL);
     for (size_t i = 0; i < builder->listeners.count && named_count == 0; i++)
-        take_listener(builder, &drafts[i].listener, &drafts[i].place);
+        build_take_listener(builder, &drafts[i].listener, &drafts[i].place);
     if (listeners->count == 0)
         listener_set_add(listeners, &instead);
 }
@@ -393,7 +393,7 @@ void build_finish(struct config_builder *builder, const struct config_overrides 
         return;
     build_report_strays(builder);
     check_emptiness(builder);
-    take_listeners(builder, named);
+    build_take_listeners(builder, named);
     check_references(builder);
     config->workers = overrides->workers;
     if (overrides->control_path != NULL)

@@ -18,19 +18,16 @@
 #include <string.h>
 #include <unistd.h>
 
-enum {
-    BACKLOG = 4096, /* npm opens over 1,000 at once; the kernel cuts it to somaxconn */
-    DEFER_ACCEPT_S = 1,
-};
+enum { DEFER_ACCEPT_S = 1 };
 
-static int set_option(int fd, int level, int name, int value)
+static int listener_set_option(int fd, int level, int name, int value)
 {
     return setsockopt(fd, level, name, &value, sizeof(value)) < 0 ? -errno : 0;
 }
 
 /* What only makes tunnels better or cheaper: a kernel that refuses one of these still serves.
  * SO_OOBINLINE, without which a byte marked urgent would be lost, no kernel refuses. */
-static void set_inherited_options(int fd)
+static void listener_set_inherited(int fd)
 {
     static const struct {
         int level, name, value;
@@ -41,24 +38,24 @@ static void set_inherited_options(int fd)
     };
 
     for (size_t i = 0; i < ARRAY_LENGTH(options); i++) {
-        int ignored = set_option(fd, options[i].level, options[i].name, options[i].value);
+        int ignored = listener_set_option(fd, options[i].level, options[i].name, options[i].value);
         (void)ignored;
     }
     tcp_keep_alive(fd);
 }
 
-static int bind_and_listen(int fd, struct listener *listener)
+static int listener_bind(int fd, struct listener *listener)
 {
     union socket_address address;
     socklen_t size = socket_address_from_endpoint(&address, &listener->written);
-    int error = set_option(fd, SOL_SOCKET, SO_REUSEADDR, 1);
+    int error = listener_set_option(fd, SOL_SOCKET, SO_REUSEADDR, 1);
 
     if (error == 0 && listener->written.address.family == IP_V6)
-        error = set_option(fd, IPPROTO_IPV6, IPV6_V6ONLY, listener->takes_v4 ? 0 : 1);
+        error = listener_set_option(fd, IPPROTO_IPV6, IPV6_V6ONLY, listener->takes_v4 ? 0 : 1);
     if (error < 0)
         return error;
-    set_inherited_options(fd);
-    if (bind(fd, &address.any, size) < 0 || listen(fd, BACKLOG) < 0)
+    listener_set_inherited(fd);
+    if (bind(fd, &address.any, size) < 0 || listen(fd, LISTENER_BACKLOG) < 0)
         return -errno;
     size = sizeof(address);
     if (getsockname(fd, &address.any, &size) < 0)
@@ -68,7 +65,7 @@ static int bind_and_listen(int fd, struct listener *listener)
 }
 
 /* A socket of its own, by `written` and `takes_v4`. 0 or -errno. */
-static int open_socket(struct listener *listener)
+static int listener_open_socket(struct listener *listener)
 {
     static uint64_t last_id;
     int family = listener->written.address.family == IP_V4 ? AF_INET : AF_INET6;
@@ -76,7 +73,7 @@ static int open_socket(struct listener *listener)
 
     if (fd < 0)
         return -errno;
-    int error = bind_and_listen(fd, listener);
+    int error = listener_bind(fd, listener);
     if (error < 0) {
         close(fd);
         return error;
@@ -87,7 +84,7 @@ static int open_socket(struct listener *listener)
 }
 
 /* Where that is done is named behind it. */
-static const char *advice_for(int error)
+static const char *listener_advice(int error)
 {
     switch (-error) {
     case EADDRINUSE:
@@ -104,8 +101,8 @@ static const char *advice_for(int error)
 }
 
 /* A socket of `before` that is not taken yet; two that are written 127.0.0.1:0 are two sockets. */
-static bool take_over(const struct listener_set *before, const struct listener_set *opened,
-                      struct listener *listener)
+static bool listener_take_over(const struct listener_set *before, const struct listener_set *opened,
+                               struct listener *listener)
 {
     for (size_t i = 0; i < before->count; i++) {
         const struct listener *old = &before->all[i];
@@ -122,16 +119,17 @@ static bool take_over(const struct listener_set *before, const struct listener_s
     return false;
 }
 
-static bool would_take_v4(const struct listeners_plan *plan, const struct listener_set *opened,
-                          const struct ip_endpoint *written)
+static bool listener_would_take_v4(const struct listeners_plan *plan,
+                                   const struct listener_set *opened,
+                                   const struct ip_endpoint *written)
 {
     return listener_set_lets_take_v4(plan->wanted, written) &&
            listener_set_lets_take_v4(opened, written);
 }
 
 /* The socket on [::] that has the endpoint's port for IPv4 already; NULL: there is none. */
-static const struct ip_endpoint *find_dual(const struct listener_set *set,
-                                           const struct ip_endpoint *endpoint)
+static const struct ip_endpoint *listeners_find_dual(const struct listener_set *set,
+                                                     const struct ip_endpoint *endpoint)
 {
     for (size_t i = 0; i < set->count && endpoint->address.family == IP_V4; i++)
         if (set->all[i].bound.port == endpoint->port && set->all[i].takes_v4)
@@ -139,7 +137,7 @@ static const struct ip_endpoint *find_dual(const struct listener_set *set,
     return NULL;
 }
 
-static bool overlap(const struct ip_endpoint *a, const struct ip_endpoint *b)
+static bool endpoints_overlap(const struct ip_endpoint *a, const struct ip_endpoint *b)
 {
     return a->port == b->port && a->address.family == b->address.family &&
            (ip_address_equals(&a->address, &b->address) || ip_address_is_unspecified(&a->address) ||
@@ -147,13 +145,14 @@ static bool overlap(const struct ip_endpoint *a, const struct ip_endpoint *b)
 }
 
 /* What of `set` is in the endpoint's way; NULL: nothing. */
-static const struct ip_endpoint *find_overlap(const struct listener_set *set,
-                                              const struct ip_endpoint *endpoint, bool takes_v4)
+static const struct ip_endpoint *listeners_find_overlap(const struct listener_set *set,
+                                                        const struct ip_endpoint *endpoint,
+                                                        bool takes_v4)
 {
     for (size_t i = 0; i < set->count; i++) {
         const struct ip_endpoint *bound = &set->all[i].bound;
 
-        if (overlap(bound, endpoint) ||
+        if (endpoints_overlap(bound, endpoint) ||
             (takes_v4 && bound->address.family == IP_V4 && bound->port == endpoint->port))
             return bound;
     }
@@ -162,30 +161,30 @@ static const struct ip_endpoint *find_overlap(const struct listener_set *set,
 
 /* The same among those that are to be there together. The admin page makes way for the tunnels, so
  * that it is in nobody's way. */
-static const struct ip_endpoint *find_contradiction(const struct listeners_plan *plan,
-                                                    const struct listener *listener,
-                                                    const struct listener_set *opened)
+static const struct ip_endpoint *listeners_find_contradiction(const struct listeners_plan *plan,
+                                                              const struct listener *listener,
+                                                              const struct listener_set *opened)
 {
     for (size_t i = 0; i < plan->wanted->count; i++) {
         const struct listener *other = &plan->wanted->all[i];
 
         if (other != listener && other->use == LISTENER_TUNNELS &&
-            overlap(&other->written, &listener->written))
+            endpoints_overlap(&other->written, &listener->written))
             return &other->written;
     }
-    return find_overlap(opened, &listener->written, false);
+    return listeners_find_overlap(opened, &listener->written, false);
 }
 
-static void explain_failure(struct text *message, const struct listeners_plan *plan,
-                            const struct listener *listener, const struct listener_set *opened,
-                            int error)
+static void listener_explain_failure(struct text *message, const struct listeners_plan *plan,
+                                     const struct listener *listener,
+                                     const struct listener_set *opened, int error)
 {
     const struct ip_endpoint *endpoint = &listener->written;
     const char *where = plan->where[listener->use];
-    const struct ip_endpoint *twin = find_contradiction(plan, listener, opened);
-    bool takes_v4 = would_take_v4(plan, opened, endpoint);
-    const struct ip_endpoint *own = find_overlap(plan->before, endpoint, takes_v4);
-    const struct ip_endpoint *dual = find_dual(plan->before, endpoint);
+    const struct ip_endpoint *twin = listeners_find_contradiction(plan, listener, opened);
+    bool takes_v4 = listener_would_take_v4(plan, opened, endpoint);
+    const struct ip_endpoint *own = listeners_find_overlap(plan->before, endpoint, takes_v4);
+    const struct ip_endpoint *dual = listeners_find_dual(plan->before, endpoint);
 
     text_add(message, "adit: can't listen on ");
     ip_endpoint_print(message, endpoint);
@@ -214,13 +213,13 @@ static void explain_failure(struct text *message, const struct listeners_plan *p
         text_add(message, "; restart adit to give the port an IPv4 listener of its own\n");
         return;
     }
-    text_add(message, advice_for(error));
+    text_add(message, listener_advice(error));
     text_add(message, where);
     text_add(message, "\n");
 }
 
 /* Whoever came by IPv4 is refused, though the configuration says no such thing. */
-static void warn_of_v6_only(struct text *message, const struct ip_endpoint *endpoint)
+static void listener_warn_of_v6_only(struct text *message, const struct ip_endpoint *endpoint)
 {
     text_add(message, "adit: warning: ");
     ip_endpoint_print(message, endpoint);
@@ -235,17 +234,17 @@ int listeners_open(const struct listeners_plan *plan, const struct listener *lis
                    struct listener_set *opened, struct text *message)
 {
     struct listener one = *listener;
-    bool takes_v4 = would_take_v4(plan, opened, &one.written);
+    bool takes_v4 = listener_would_take_v4(plan, opened, &one.written);
 
-    if (take_over(plan->before, opened, &one)) {
+    if (listener_take_over(plan->before, opened, &one)) {
         if (takes_v4 && !one.takes_v4)
-            warn_of_v6_only(message, &one.written);
+            listener_warn_of_v6_only(message, &one.written);
     } else {
         one.takes_v4 = takes_v4;
-        int error = open_socket(&one);
+        int error = listener_open_socket(&one);
 
         if (error < 0) {
-            explain_failure(message, plan, listener, opened, error);
+            listener_explain_failure(message, plan, listener, opened, error);
             return error;
         }
     }

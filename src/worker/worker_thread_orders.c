@@ -168,7 +168,7 @@ static void order_drain(struct worker_thread *thread, const struct order *order)
     (void)order;
     thread->env.is_draining = true;
     handover_close(thread->handover);
-    acceptor_stop(thread->acceptor, THREAD_DRAIN_ACCEPTS_MAX);
+    acceptor_stop(thread->acceptor, LISTENER_BACKLOG);
     front_drain(thread->front);
     thread_answer_done(thread, ORDER_DRAIN);
     thread_look_whether_done(&thread->drain_look);

@@ -22,9 +22,6 @@
 
 #define THREAD_CACHE_LINE 64
 
-/* The backlog of a listener. */
-#define THREAD_DRAIN_ACCEPTS_MAX 4096
-
 struct acceptor;
 
 /* This thread's hold on a snapshot: as long as it, or a tunnel of it, goes by it. */

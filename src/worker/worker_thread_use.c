@@ -109,6 +109,6 @@ void thread_retire(struct worker_thread *thread)
         for (size_t i = 0; i < listener_set_count(listeners, LISTENER_TUNNELS); i++)
             is_wanted |= listeners->all[i].slot == slot;
         if (!is_wanted)
-            acceptor_remove(thread->acceptor, slot, THREAD_DRAIN_ACCEPTS_MAX);
+            acceptor_remove(thread->acceptor, slot, LISTENER_BACKLOG);
     }
 }
