@@ -34,10 +34,15 @@ static const struct ps_column {
     size_t cut_to;    /* what it keeps: an IPv4 address and a mark are 16; 0: it is not cut */
 } ps_columns[] = {
     /* Ids are copied into other commands. */
-    {"ID", "id", PS_COLUMN_TEXT, 0, 0},          {"AGE", "duration_ms", PS_COLUMN_AGE, 8, 0},
-    {"UP", "up_bytes", PS_COLUMN_BYTES, 6, 0},   {"DOWN", "down_bytes", PS_COLUMN_BYTES, 7, 0},
-    {"CLIENT", "client", PS_COLUMN_TEXT, 5, 16}, {"USER", "user", PS_COLUMN_TEXT, 4, 8},
-    {"TARGET", "target", PS_COLUMN_TEXT, 0, 20}, {"ADDRESS", "address", PS_COLUMN_TEXT, 1, 16},
+    {"ID", "id", PS_COLUMN_TEXT, 0, 0},
+    {"AGE", "duration_ms", PS_COLUMN_AGE, 8, 0},
+    {"STATE", "state", PS_COLUMN_TEXT, 2, 0},
+    {"UP", "up_bytes", PS_COLUMN_BYTES, 6, 0},
+    {"DOWN", "down_bytes", PS_COLUMN_BYTES, 7, 0},
+    {"CLIENT", "client", PS_COLUMN_TEXT, 5, 16},
+    {"USER", "user", PS_COLUMN_TEXT, 4, 8},
+    {"TARGET", "target", PS_COLUMN_TEXT, 0, 20},
+    {"ADDRESS", "address", PS_COLUMN_TEXT, 1, 16},
     {"RULE", "rule", PS_COLUMN_TEXT, 3, 12},
 };
 enum { PS_COLUMN_COUNT = ARRAY_LENGTH(ps_columns) };

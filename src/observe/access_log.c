@@ -52,6 +52,7 @@ static_assert(TARGET_LIMIT + REASON_LIMIT + USER_LIMIT + 2 * NAME_LIMIT + 5 * AC
 #define TEXT(name) static const struct line_piece name_##name = LINE_TEXT(#name)
 TEXT(time);
 TEXT(id);
+TEXT(state);
 TEXT(client);
 TEXT(listener);
 TEXT(front);
@@ -244,6 +245,7 @@ void access_tunnel_print(struct text *out, const struct access_record *record)
 
     line_begin(&line, bytes, LOG_FORMAT_JSON);
     line_add_id(&line, &name_id, record->id);
+    line_add_text(&line, &name_state, record->state, ACCESS_WORD_LIMIT);
     add_facts(&line, record);
     add_close(&line, record);
     size_t length = line_end(&line, &start);

@@ -52,6 +52,7 @@ struct access_record {
     const char *target; /* as asked for, `target_length` outside bytes; NULL if none */
     size_t target_length;
     const struct ip_endpoint *address; /* dialled; NULL if none */
+    const char *state;                 /* only of access_tunnel_print, of one that lives */
     const char *verdict;               /* "allow", "deny", "ask"; NULL when policy was not asked */
     const char *rule;
     const char *report;            /* a report rule that is true; NULL: none */
@@ -81,7 +82,8 @@ void access_log_write(struct log_ring *ring, struct event_feed *feed,
 /* The same without the ring, for tests: `wall_ms` is the time since the epoch. */
 void access_log_format(struct text *out, enum log_format format, const struct access_record *record,
                        uint64_t wall_ms);
-/* An open tunnel, as a JSON object: the fields of its `open`, bytes and age so far. No newline. */
+/* A tunnel that lives, as a JSON object: its state, the fields of its `open`, bytes and age so far.
+ * No newline. */
 void access_tunnel_print(struct text *out, const struct access_record *record);
 const char *closed_by_name(enum closed_by closed_by);
 const char *access_event_name(enum access_event event);

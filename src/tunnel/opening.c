@@ -121,7 +121,7 @@ static void opening_refuse_with(struct tunnel *tunnel, enum tunnel_error error, 
     way->refused(self, &refusal);
 }
 
-static void opening_refuse(struct tunnel *tunnel, enum tunnel_error error, const char *details)
+void opening_refuse(struct tunnel *tunnel, enum tunnel_error error, const char *details)
 {
     opening_refuse_with(tunnel, error, details, NULL);
 }

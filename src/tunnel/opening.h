@@ -24,10 +24,12 @@ void opening_stop(struct tunnel *tunnel);
 /* The same, and frees it. */
 void opening_free(struct tunnel *tunnel);
 
+/* Logs, closes the tunnel and calls way->refused. `details` NULL: the text of the error. */
+void opening_refuse(struct tunnel *tunnel, enum tunnel_error error, const char *details);
 /* What it has waited for so far, in vain or not, is told in the log as well. */
 void opening_note_waits(struct tunnel *tunnel);
 
-/* In TUNNEL_ESTABLISHED: when the request came. */
+/* When the request came. */
 uint64_t opening_began_ms(const struct tunnel *tunnel);
 /* In TUNNEL_ESTABLISHED: what the relay starts with, but for the client. The plan takes the dialled
  * end; the bytes behind the request head live as long as the opening. */

@@ -41,6 +41,11 @@ void tunnel_concern_enter(struct state_concern *concern, const struct tunnel *tu
     state_concern_enter(concern, &tunnel_states, &tunnel->state, tunnel->id);
 }
 
+const char *tunnel_state_name(const struct tunnel *tunnel)
+{
+    return state_name(&tunnel_states, tunnel->state);
+}
+
 /* ---- life ---- */
 
 static void tunnel_free(struct garbage *garbage)
@@ -159,6 +164,7 @@ static struct tunnel *tunnel_create(struct tunnel_env *env, const struct tunnel_
         return NULL;
     }
     tunnel->id = access_ids_take(&env->ids);
+    list_append(&env->openings, &tunnel->link);
     return tunnel;
 }
 
@@ -223,6 +229,7 @@ void tunnel_relay(struct tunnel *tunnel, struct stream *client, void *self)
     tunnel->opening_ms = (uint32_t)(loop_now_ms(env->loop) - opening_began_ms(tunnel));
     opening_hand_over(tunnel, &plan);
     tunnel_move_to(tunnel, TUNNEL_RELAYING);
+    list_remove(&tunnel->link);
     list_append(&env->tunnels, &tunnel->link);
     tunnel_log_open(tunnel);
     relief_watch(env->relief);
@@ -249,19 +256,38 @@ void tunnel_close_all(struct tunnel_env *env)
     }
 }
 
-size_t tunnel_kill(struct tunnel_env *env, const struct tunnel_filter *filter, size_t max)
+/* One that is being opened is refused. A success that is being written, which takes five seconds at
+ * most, can't be taken back: such a one is left. */
+static bool tunnel_kill_one(struct tunnel *tunnel)
+{
+    if (tunnel->state == TUNNEL_ESTABLISHED)
+        return false;
+    if (tunnel->state == TUNNEL_RELAYING)
+        tunnel_end(tunnel, CLOSED_BY_KILLED);
+    else
+        opening_refuse(tunnel, TUNNEL_ERROR_KILLED, NULL);
+    return true;
+}
+
+static size_t tunnel_kill_among(struct list *tunnels, const struct tunnel_filter *filter,
+                                size_t max)
 {
     size_t count = 0;
 
-    for (struct list *link = env->tunnels.next; link != &env->tunnels && count < max;) {
+    for (struct list *link = tunnels->next; link != tunnels && count < max;) {
         struct tunnel *tunnel = container_of(link, struct tunnel, link);
         const struct access_record record = tunnel_log_record(tunnel);
 
         link = link->next; /* ending unlinks */
-        if (!tunnel_filter_matches(filter, &record))
-            continue;
-        tunnel_end(tunnel, CLOSED_BY_KILLED);
-        count++;
+        if (tunnel_filter_matches(filter, &record))
+            count += tunnel_kill_one(tunnel);
     }
     return count;
+}
+
+size_t tunnel_kill(struct tunnel_env *env, const struct tunnel_filter *filter, size_t max)
+{
+    size_t count = tunnel_kill_among(&env->tunnels, filter, max);
+
+    return count + tunnel_kill_among(&env->openings, filter, max - count);
 }

@@ -84,14 +84,15 @@ struct tunnel_rejection {
 };
 void tunnel_reject(struct tunnel_env *env, const struct tunnel_rejection *rejection);
 
-/* Every relaying tunnel that matches, the oldest first: the fields of its `open`, bytes and age so
- * far. */
-void tunnel_visit_open(struct tunnel_env *env, const struct tunnel_filter *filter,
-                       void (*visit)(void *self, const struct access_record *record), void *self);
+/* Every tunnel that matches, those that relay first, of either the oldest first: its state, the
+ * fields of its `open` as far as they are known, bytes and age so far. */
+void tunnel_visit(struct tunnel_env *env, const struct tunnel_filter *filter,
+                  void (*visit)(void *self, const struct access_record *record), void *self);
 /* Tells env->talkers what relaying tunnels have moved since the last time. */
 void tunnel_tell_talkers(struct tunnel_env *env);
-/* Ends relaying tunnels that match, both ends with a reset: nobody shall take what was cut off for
- * complete. At most `max`; returns how many. */
+/* Ends tunnels that match: of one that relays both ends with a reset, for nobody shall take what
+ * was cut off for complete; one that is being opened is refused. At most `max`; returns how many.
+ */
 size_t tunnel_kill(struct tunnel_env *env, const struct tunnel_filter *filter, size_t max);
 /* Ends every relaying tunnel of the thread (drain timeout). */
 void tunnel_close_all(struct tunnel_env *env);

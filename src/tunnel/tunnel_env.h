@@ -74,7 +74,8 @@ struct tunnel_env {
     size_t listener_count;
     struct tunnel_timeouts timeouts;
     struct access_ids ids;
-    struct list tunnels; /* all that relay, for tunnel_close_all */
+    struct list openings; /* all that do not relay yet */
+    struct list tunnels;  /* all that relay, for tunnel_close_all */
     bool is_draining;
 };
 

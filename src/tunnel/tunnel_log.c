@@ -6,6 +6,7 @@
 #include "observe/talkers.h"
 #include "policy/policy.h"
 #include "tunnel/judgement.h"
+#include "tunnel/opening.h"
 #include "tunnel/tunnel_env.h"
 #include "tunnel/tunnel_filter.h"
 
@@ -153,7 +154,21 @@ void tunnel_log_close(struct tunnel *tunnel, enum closed_by closed_by)
     observe_close(tunnel->env->counters, &record);
 }
 
-struct access_record tunnel_log_record(const struct tunnel *tunnel)
+/* Of one that is being opened. Nothing is decided before an address has passed. */
+static struct access_record tunnel_log_opening(const struct tunnel *tunnel)
+{
+    struct access_record record = record_of(tunnel, ACCESS_OPEN);
+
+    record.duration_ms = loop_now_ms(tunnel->env->loop) - opening_began_ms(tunnel);
+    if (tunnel->state < TUNNEL_QUEUED) {
+        record.verdict = NULL;
+        record.rule = NULL;
+        record.report = NULL;
+    }
+    return record;
+}
+
+static struct access_record tunnel_log_relaying(const struct tunnel *tunnel)
 {
     struct access_record record = record_of(tunnel, ACCESS_OPEN);
 
@@ -163,16 +178,33 @@ struct access_record tunnel_log_record(const struct tunnel *tunnel)
     return record;
 }
 
-void tunnel_visit_open(struct tunnel_env *env, const struct tunnel_filter *filter,
-                       void (*visit)(void *self, const struct access_record *record), void *self)
+struct access_record tunnel_log_record(const struct tunnel *tunnel)
 {
-    for (struct list *link = env->tunnels.next; link != &env->tunnels; link = link->next) {
+    struct access_record record =
+        tunnel->state == TUNNEL_RELAYING ? tunnel_log_relaying(tunnel) : tunnel_log_opening(tunnel);
+
+    record.state = tunnel_state_name(tunnel);
+    return record;
+}
+
+static void tunnel_visit_among(const struct list *tunnels, const struct tunnel_filter *filter,
+                               void (*visit)(void *self, const struct access_record *record),
+                               void *self)
+{
+    for (const struct list *link = tunnels->next; link != tunnels; link = link->next) {
         const struct tunnel *tunnel = container_of(link, struct tunnel, link);
         const struct access_record record = tunnel_log_record(tunnel);
 
         if (tunnel_filter_matches(filter, &record))
             visit(self, &record);
     }
+}
+
+void tunnel_visit(struct tunnel_env *env, const struct tunnel_filter *filter,
+                  void (*visit)(void *self, const struct access_record *record), void *self)
+{
+    tunnel_visit_among(&env->tunnels, filter, visit, self);
+    tunnel_visit_among(&env->openings, filter, visit, self);
 }
 
 /* No denial: every browser's first try ends so, and Negotiate's. */

@@ -37,7 +37,7 @@ struct extras {
 /* What stays of it while it idles. */
 struct tunnel {
     union {
-        struct list link;       /* in env->tunnels while it relays, else alone */
+        struct list link;       /* in env->openings, or in env->tunnels while it relays */
         struct garbage garbage; /* once it is closed */
     };
     struct tunnel_env *env;
@@ -70,6 +70,7 @@ void tunnel_move_to(struct tunnel *tunnel, enum tunnel_state state);
 enum limit tunnel_enter_limits(struct tunnel *tunnel) MUST_CHECK;
 /* What happens until state_concern_leave is about this one. */
 void tunnel_concern_enter(struct state_concern *concern, const struct tunnel *tunnel);
+const char *tunnel_state_name(const struct tunnel *tunnel);
 /* Gives back what it holds; its memory goes at the end of the turn. */
 void tunnel_close(struct tunnel *tunnel);
 /* Ends one that relays, now, both ends with a reset: nobody shall take what was cut off for

@@ -184,6 +184,7 @@ static void thread_init(struct worker_thread *thread)
                                       .orders_came = thread_orders_came,
                                       .reports_came = thread_reports_came};
 
+    list_init(&thread->env.openings);
     list_init(&thread->env.tunnels);
     thread_orders_init(thread);
     mailbox_init(&thread->mailbox, &ends);

@@ -96,7 +96,7 @@ static struct order_answer listing_make(struct worker_thread *thread,
 
     if (listing.out == NULL)
         return out_of_memory;
-    tunnel_visit_open(&thread->env, filter, listing_add, &listing);
+    tunnel_visit(&thread->env, filter, listing_add, &listing);
     answer.lines = memory_text_finish(listing.out, &answer.lines);
     if (answer.lines == NULL)
         return out_of_memory;

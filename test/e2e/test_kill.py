@@ -17,7 +17,8 @@ import pytest
 from support.adit import binary, run_adit
 from support.checks import echoes, eventually, works
 from support.client import Client, ESTABLISHED, connect_head, open_tunnel
-from support.origins import Echo, Handler, Recorder, pattern
+from support.origins import Blackhole, Echo, Handler, Recorder, pattern
+from support.page import ask_json
 from support.users import basic, htpasswd
 
 LINE = re.compile(r"killed (\d+) tunnels?\n")
@@ -237,10 +238,69 @@ def test_json_has_the_fields_of_the_log(users, origin, keep):
     logged = proxy.wait_for_log(event="open")
     fields, = listed(proxy)
     assert fields["up_bytes"] == fields["down_bytes"] == 100
+    assert fields.pop("state") == "relaying"
     for name in ("up_bytes", "down_bytes", "duration_ms"):
         fields.pop(name)
     assert {name: str(value) for name, value in fields.items()} == {
         name: value for name, value in logged.items() if name not in ("time", "event", "status")}
+
+
+@pytest.fixture
+def opening(adit, origin, keep, tmp_path):
+    """An adit with three tunnels: one that relays, one that waits for a name server, one for its
+    target; their clients by state."""
+    silent = keep(socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
+    silent.bind(("127.0.0.1", 0))
+    path = tmp_path / "adit.conf"
+    path.write_text(f"listen 127.0.0.1:0\nadmin 127.0.0.1:0\nresolver 127.0.0.1:{silent.getsockname()[1]} timeout 60s\n"
+                    "timeout dial 60s\nallow from loopback to any, special as \"all\"\n")
+    proxy = adit("-c", path, "-s", tmp_path / "sock", defaults=True)
+    clients = {"relaying": keep(open_tunnel(proxy.address, origin(Echo).authority))}
+    black = keep(Blackhole())
+    for state, target in (("resolving", "slow.test:443"), ("dialling", black.authority)):
+        clients[state] = keep(Client(proxy.address))
+        clients[state].send(connect_head(target))
+        eventually(lambda: [line for line in listed(proxy) if line["state"] == state])
+    return proxy, clients
+
+
+def test_opening_tunnels_are_listed(opening):
+    proxy, clients = opening
+    lines = {line["state"]: line for line in listed(proxy)}
+    assert {state: line["client"] for state, line in lines.items()} == {
+        state: client.name for state, client in clients.items()}
+    assert "rule" not in lines["resolving"] and "verdict" not in lines["resolving"]
+    assert lines["dialling"]["rule"] == "all"
+    assert [line["client"] for line in listed(proxy, "--host", "slow.test")] == [
+        clients["resolving"].name]
+    assert {line["state"] for line in listed(proxy, "--rule", "all")} == {"relaying", "dialling"}
+    before = lines["resolving"]["duration_ms"]
+    eventually(lambda: listed(proxy, "--host", "slow.test")[0]["duration_ms"] > before)
+    table = [line.split() for line in proxy.control("ps").stdout.splitlines()]
+    assert sorted(line[table[0].index("STATE")] for line in table[1:]) == sorted(clients)
+    page = ask_json(proxy.admin, "/api/tunnels")[1]
+    assert {line["state"] for line in page} == set(clients)
+    assert stat(proxy, "adit_tunnels_open") == 1
+
+
+def test_opening_tunnels_are_killed(opening):
+    """Their clients are answered, and what they had is given back."""
+    proxy, clients = opening
+    ids = {line["state"]: line["id"] for line in listed(proxy)}
+    assert kill(proxy, ids["resolving"]) == 1
+    assert kill(proxy, ids["resolving"]) is None
+    assert kill(proxy, "--client", "127.0.0.1") == 2
+    for state in ("resolving", "dialling"):
+        answer, ending = clients[state].read_to_end()
+        assert answer.startswith(b"HTTP/1.1 403 an operator of this proxy ended the tunnel"), answer
+        assert ending == "fin"
+    assert clients["relaying"].read_to_end() == (b"", "rst")
+    denied = {line["id"]: line for line in proxy.wait_for_log(event="deny", count=2)}
+    assert set(denied) == {ids["resolving"], ids["dialling"]}
+    assert {line["status"] for line in denied.values()} == {"403"}
+    assert all("operator" in line["reason"] for line in denied.values())
+    assert proxy.wait_for_log(event="close")["closed_by"] == "killed"
+    assert listed(proxy) == []
 
 
 @pytest.mark.parametrize("line", [

@@ -234,6 +234,7 @@ static void fill_env(void)
                      .stuck_ms = 900000},
     };
     access_ids_init(&world.env.ids, 7, 0);
+    list_init(&world.env.openings);
     list_init(&world.env.tunnels);
 }
 
@@ -381,8 +382,9 @@ static void prepare(const struct sim_scenario *scenario, struct sim_verdict *ver
 
 static bool is_anything_alive(void)
 {
-    return front_connection_count(world.front) > 0 || !list_is_empty(&world.env.tunnels) ||
-           sim_resolver_waiting() > 0 || sim_auth_is_waiting();
+    return front_connection_count(world.front) > 0 || !list_is_empty(&world.env.openings) ||
+           !list_is_empty(&world.env.tunnels) || sim_resolver_waiting() > 0 ||
+           sim_auth_is_waiting();
 }
 
 static void play(void)
