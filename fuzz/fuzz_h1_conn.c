@@ -166,7 +166,7 @@ static void tell(unsigned bits)
 
     stream->ready |= (uint8_t)bits;
     if (world.is_open && !world.is_relaying && (bits & (stream->wanted | STREAM_BROKEN)))
-        stream->on_ready(stream, stream->observer);
+        stream->on_ready(stream, stream->self);
     virtual_loop_end_turn();
 }
 

@@ -342,9 +342,9 @@ static enum auth_result job_run(struct auth *auth, struct auth_job *job, struct 
     return is_right && job->is_user_known ? AUTH_GRANTED : AUTH_WRONG;
 }
 
-static void *help(void *argument)
+static void *help(void *self)
 {
-    struct auth *auth = argument;
+    struct auth *auth = self;
 
     pthread_setname_np(pthread_self(), "adit-auth");
     pthread_mutex_lock(&auth->lock);

@@ -242,7 +242,8 @@ static void note(const struct control_client *client, const char *what, const ch
     owner->note(owner->self, words);
 }
 
-static void note_kill(const struct control_client *client, const struct tunnel_filter *filter)
+static void control_note_kill(const struct control_client *client,
+                              const struct tunnel_filter *filter)
 {
     char which[TUNNEL_FILTER_TEXT_SIZE];
     struct text text;
@@ -257,14 +258,15 @@ static void ask_tunnels(struct control_client *client, const struct control_requ
     const struct panel *panel = client->control->panel;
 
     if (request->kind == CONTROL_KILL)
-        note_kill(client, &request->filter);
+        control_note_kill(client, &request->filter);
     client->query = (struct tunnels_query){.filter = request->filter,
                                            .is_kill = request->kind == CONTROL_KILL,
                                            .answered = tunnels_answered};
     panel->ops->ask_tunnels(panel->self, &client->query);
 }
 
-static void explained(struct explain_request *request, const struct explain_answer *explanation)
+static void control_explained(struct explain_request *request,
+                              const struct explain_answer *explanation)
 {
     struct control_client *client = container_of(request, struct control_client, explain);
     size_t length = 0;
@@ -283,7 +285,7 @@ static void ask_policy(struct control_client *client, const struct control_reque
     struct control *control = client->control;
     const char *problem = "too many ask at once; try again";
 
-    client->explain = (struct explain_request){.answered = explained};
+    client->explain = (struct explain_request){.answered = control_explained};
     for (size_t i = 0; i < QUESTION_FIELD_COUNT; i++)
         client->explain.words[i] = request->words[i][0] != '\0' ? request->words[i] : NULL;
     deadline_set(control->loop, &client->patience,
@@ -292,7 +294,7 @@ static void ask_policy(struct control_client *client, const struct control_reque
         refuse(client, problem);
 }
 
-static void serve(struct control_client *client, const char *line, size_t length)
+static void control_serve(struct control_client *client, const char *line, size_t length)
 {
     struct control *control = client->control;
     struct control_request request;
@@ -346,7 +348,7 @@ static void read_request(struct control_client *client)
         const char *newline = memchr(client->request + client->length, '\n', (size_t)count);
         client->length += (size_t)count;
         if (newline != NULL) {
-            serve(client, client->request, (size_t)(newline - client->request));
+            control_serve(client, client->request, (size_t)(newline - client->request));
             return;
         }
         if (client->length == sizeof(client->request)) {

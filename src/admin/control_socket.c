@@ -155,7 +155,8 @@ static int claim(int fd, const struct sockaddr_un *address)
 }
 
 /* Listens and notes which file it is. */
-static int settle(int fd, const struct sockaddr_un *address, struct control_socket *ret_socket)
+static int control_socket_settle(int fd, const struct sockaddr_un *address,
+                                 struct control_socket *ret_socket)
 {
     struct stat about;
 
@@ -179,7 +180,7 @@ int control_socket_open(const char *path, struct control_socket *ret_socket)
         return -errno;
     error = claim(fd, &address);
     if (error == 0)
-        error = settle(fd, &address, ret_socket);
+        error = control_socket_settle(fd, &address, ret_socket);
     if (error < 0)
         close(fd);
     return error;

@@ -13,7 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { HEAD_SIZE = 2048, WHY_SIZE = 1024, DISCARD_READS = 16 };
+enum { HEAD_SIZE = 2048, CONN_WHY_SIZE = 1024, DISCARD_READS = 16 };
 
 static const struct state_row http_rows[] = {
     [HTTP_READING] = {"reading", STATE_BIT(HTTP_CHECKING) | STATE_BIT(HTTP_WAITING) |
@@ -227,7 +227,7 @@ void http_conn_refuse(struct http_conn *conn, unsigned status, const char *field
         .content_type = is_json ? "application/json; charset=utf-8" : "text/plain; charset=utf-8",
         .fields = fields,
     };
-    char line[WHY_SIZE];
+    char line[CONN_WHY_SIZE];
     const char *start = line;
     struct text text;
 
@@ -334,9 +334,9 @@ static void http_conn_happened(struct http_conn *conn)
     }
 }
 
-static void http_conn_ready(struct stream *stream, void *observer)
+static void http_conn_ready(struct stream *stream, void *self)
 {
-    struct http_conn *conn = observer;
+    struct http_conn *conn = self;
     struct state_concern concern;
 
     (void)stream;

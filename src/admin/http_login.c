@@ -13,7 +13,7 @@
 
 #define ASK "WWW-Authenticate: Basic realm=\"adit\", charset=\"UTF-8\"\r\n"
 
-enum { WHY_SIZE = 2 * AUTHORITY_TEXT_SIZE + 256 };
+enum { LOGIN_WHY_SIZE = 2 * AUTHORITY_TEXT_SIZE + 256 };
 
 /* The same guess again is no failure: fail2ban counts those. */
 static void log_wrong(struct http_conn *conn, bool is_again)
@@ -135,7 +135,7 @@ void http_login_cancel(struct http_conn *conn)
 
 static void refuse_host(struct http_conn *conn)
 {
-    char why[WHY_SIZE];
+    char why[LOGIN_WHY_SIZE];
     struct text text;
 
     text_init(&text, why, sizeof(why));

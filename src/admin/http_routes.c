@@ -151,7 +151,7 @@ static void tunnel_killed(struct tunnels_query *query, const struct tunnels_answ
 }
 
 /* For the log: who it was. Without passwords there are no users. */
-static void note_kill(const struct http_conn *conn, const char *id)
+static void http_routes_note_kill(const struct http_conn *conn, const char *id)
 {
     char client[IP_ENDPOINT_TEXT_SIZE];
     struct text text;
@@ -177,7 +177,7 @@ static void serve_kill(struct http_conn *conn)
         http_conn_refuse(conn, 404, "", "that is no id of a tunnel; ids stand in /api/tunnels");
         return;
     }
-    note_kill(conn, id);
+    http_routes_note_kill(conn, id);
     conn->query.is_kill = true;
     conn->query.answered = tunnel_killed;
     wait_for_panel(conn, HTTP_WAIT_MS);
@@ -186,7 +186,8 @@ static void serve_kill(struct http_conn *conn)
 
 /* ---- explain ---- */
 
-static void explained(struct explain_request *request, const struct explain_answer *answer)
+static void http_routes_explained(struct explain_request *request,
+                                  const struct explain_answer *answer)
 {
     struct http_conn *conn = container_of(request, struct http_conn, explain);
     size_t length = 0;
@@ -224,7 +225,7 @@ static void serve_explain(struct http_conn *conn)
         http_conn_refuse(conn, 400, "", problem);
         return;
     }
-    request->answered = explained;
+    request->answered = http_routes_explained;
     int error = panel->ops->explain(panel->self, request, &problem);
     if (error == -EINVAL)
         http_conn_refuse(conn, 400, "", problem);

@@ -322,9 +322,9 @@ static void front_conn_refuse_at_once(struct front_conn *conn, enum tunnel_error
 
 /* ---- events ---- */
 
-static void front_conn_ready(struct stream *stream, void *observer)
+static void front_conn_ready(struct stream *stream, void *self)
 {
-    struct front_conn *conn = observer;
+    struct front_conn *conn = self;
 
     switch ((enum front_state)conn->state) {
     case FRONT_AWAITING:

@@ -155,9 +155,9 @@ static void dial_finish(struct dial *dial, struct attempt *winner)
 
 static void dial_advance(struct dial *dial);
 
-static void attempt_ready(struct stream *stream, void *observer)
+static void attempt_ready(struct stream *stream, void *self)
 {
-    struct attempt *attempt = observer;
+    struct attempt *attempt = self;
     struct dial *dial = attempt->dial;
 
     if (!(stream->ready & STREAM_BROKEN)) {

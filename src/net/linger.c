@@ -65,9 +65,9 @@ static bool linger_goes_on(struct lingering *lingering, bool *ret_is_heard)
     return !(stream->ready & STREAM_PEER_CLOSED);
 }
 
-static void linger_ready(struct stream *stream, void *observer)
+static void linger_ready(struct stream *stream, void *self)
 {
-    struct lingering *lingering = observer;
+    struct lingering *lingering = self;
     bool is_heard = false;
 
     (void)stream;

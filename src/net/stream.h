@@ -80,8 +80,8 @@ struct stream_kind {
 
 struct stream {
     const struct stream_kind *kind;
-    void (*on_ready)(struct stream *stream, void *observer);
-    void *observer;
+    void (*on_ready)(struct stream *stream, void *self);
+    void *self;        /* what the observer gets back */
     uint8_t ready;     /* enum stream_ready bits */
     uint8_t wanted;    /* private to the kind, and so are: */
     uint8_t kind_bits; /* what it likes */
@@ -89,10 +89,10 @@ struct stream {
 };
 
 static inline void stream_observe(struct stream *stream, void (*on_ready)(struct stream *, void *),
-                                  void *observer)
+                                  void *self)
 {
     stream->on_ready = on_ready;
-    stream->observer = observer;
+    stream->self = self;
 }
 
 static inline ssize_t stream_read(struct stream *stream, void *buffer, size_t size)

@@ -70,7 +70,7 @@ static void tcp_events(struct watch *watch, uint32_t events)
         stream->kind_bits |= TCP_URGENT_SEEN;
     stream->ready |= (uint8_t)bits;
     if (bits & (stream->wanted | STREAM_BROKEN))
-        stream->on_ready(stream, stream->observer);
+        stream->on_ready(stream, stream->self);
 }
 
 /* What a call failed with: -errno. */

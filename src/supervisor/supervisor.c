@@ -59,8 +59,6 @@ static const struct state_row reload_rows[] = {
 };
 static const struct state_table reload_states = {"reload", reload_rows, ARRAY_LENGTH(reload_rows)};
 
-#define NEVER UINT64_MAX
-
 enum supervisor_state {
     SUPERVISOR_STARTING,
     SUPERVISOR_SERVING,
@@ -117,7 +115,7 @@ static void supervisor_move_reload(struct supervisor *supervisor, enum reload_st
     state_move(&reload_states, &supervisor->reload, state, 0);
 }
 
-static void end(struct supervisor *supervisor, int exit_status)
+static void supervisor_end(struct supervisor *supervisor, int exit_status)
 {
     supervisor_move_to(supervisor, SUPERVISOR_ENDED);
     supervisor->exit_status = exit_status;
@@ -156,7 +154,7 @@ static void become_worker(void *self, int channel_fd)
 /* 0 or -errno. */
 static int start_worker(struct supervisor *supervisor)
 {
-    supervisor->start_worker_at_ms = NEVER;
+    supervisor->start_worker_at_ms = CLOCK_NEVER_MS;
     int error = worker_process_start(&supervisor->worker, become_worker, supervisor);
     if (error < 0)
         return error;
@@ -202,16 +200,16 @@ static void worker_ended(struct supervisor *supervisor, int status)
     bool is_clean = WIFEXITED(status) && WEXITSTATUS(status) == 0;
 
     worker_process_ended(&supervisor->worker);
-    supervisor->kill_worker_at_ms = NEVER;
+    supervisor->kill_worker_at_ms = CLOCK_NEVER_MS;
     forget_reload(supervisor);
     if (supervisor->state == SUPERVISOR_STARTING) {
         if (WIFSIGNALED(status))
             worker_process_say_end(pid, status, "it never served");
-        end(supervisor, 1);
+        supervisor_end(supervisor, 1);
     } else if (supervisor->state == SUPERVISOR_DRAINING) {
         if (!is_clean)
             worker_process_say_end(pid, status, "its tunnels are closed");
-        end(supervisor, is_clean ? 0 : 1);
+        supervisor_end(supervisor, is_clean ? 0 : 1);
     } else {
         uint64_t now = clock_monotonic_ms();
 
@@ -256,19 +254,19 @@ static int send_signalled(struct supervisor *supervisor, enum channel_kind kind)
                             strlen(supervisor->signaller));
 }
 
-static void drain(struct supervisor *supervisor)
+static void supervisor_drain(struct supervisor *supervisor)
 {
     if (supervisor->state == SUPERVISOR_DRAINING)
         return;
     supervisor_move_to(supervisor, SUPERVISOR_DRAINING);
-    supervisor->start_worker_at_ms = NEVER;
+    supervisor->start_worker_at_ms = CLOCK_NEVER_MS;
     if (supervisor->reload == RELOAD_SENT)
         configuration_drop(&supervisor->next, &supervisor->current);
     if (supervisor->reload != RELOAD_NONE)
         supervisor_move_reload(supervisor, RELOAD_NONE);
     configuration_stop_listening(&supervisor->current);
     if (supervisor->worker.pid == 0) {
-        end(supervisor, 0);
+        supervisor_end(supervisor, 0);
         return;
     }
     supervisor->kill_worker_at_ms =
@@ -285,10 +283,10 @@ static void told_to_end(struct supervisor *supervisor, const struct signalfd_sig
 
     note_signaller(supervisor, info);
     if (supervisor->state != SUPERVISOR_DRAINING) {
-        drain(supervisor);
+        supervisor_drain(supervisor);
     } else if (send_signalled(supervisor, CHANNEL_END) < 0) {
         worker_process_kill(&supervisor->worker);
-        end(supervisor, 0);
+        supervisor_end(supervisor, 0);
     } else if (soon < supervisor->kill_worker_at_ms) {
         supervisor->kill_worker_at_ms = soon;
     }
@@ -330,7 +328,7 @@ static bool is_shown_there(const struct supervisor *supervisor)
 }
 
 /* False: full or closed; the worker hangs or ends, and is replaced. */
-static bool answer_reload(struct supervisor *supervisor, const struct text *answer)
+static bool supervisor_answer_reload(struct supervisor *supervisor, const struct text *answer)
 {
     return supervisor->worker.channel_fd >= 0 &&
            channel_send_all(supervisor->worker.channel_fd, CHANNEL_RELOADED, NULL, 0, answer->start,
@@ -350,7 +348,7 @@ static void tell_reloaded(struct supervisor *supervisor, bool is_good)
     reload_result_print(&text, &result);
     reload_report_note(&supervisor->report, clock_wall_ms(), is_good,
                        supervisor->command_line->config_path, supervisor->message);
-    bool is_told = answer_reload(supervisor, &text);
+    bool is_told = supervisor_answer_reload(supervisor, &text);
     if (!is_told || !is_shown_there(supervisor))
         say_lines(supervisor->message);
     supervisor->current_asks = 0;
@@ -358,7 +356,7 @@ static void tell_reloaded(struct supervisor *supervisor, bool is_good)
                 : "kept the old configuration; mend the new one and reload again");
 }
 
-static void reload(struct supervisor *supervisor)
+static void supervisor_reload(struct supervisor *supervisor)
 {
     struct text message;
 
@@ -407,7 +405,7 @@ static void reload_if_wanted(struct supervisor *supervisor)
     /* Between two workers it waits for the next. */
     if (is_wanted && supervisor->state == SUPERVISOR_SERVING && supervisor->reload == RELOAD_NONE &&
         supervisor->worker.is_ready)
-        reload(supervisor);
+        supervisor_reload(supervisor);
 }
 
 static void config_taken(struct supervisor *supervisor, const char *why_not)
@@ -508,7 +506,8 @@ static bool is_awaited(const struct supervisor *supervisor, enum channel_kind ki
     return kind != CHANNEL_TAKEN || supervisor->reload == RELOAD_SENT;
 }
 
-static void take_message(struct supervisor *supervisor, const struct channel_message *message)
+static void supervisor_take_message(struct supervisor *supervisor,
+                                    const struct channel_message *message)
 {
     if (!is_awaited(supervisor, message->kind)) {
         worker_process_condemn(&supervisor->worker, "an answer to nothing");
@@ -517,7 +516,7 @@ static void take_message(struct supervisor *supervisor, const struct channel_mes
     switch (message->kind) {
     case CHANNEL_DRAIN:
         supervisor->signaller[0] = '\0'; /* who asked is in the log */
-        drain(supervisor);
+        supervisor_drain(supervisor);
         break;
     case CHANNEL_READY:
         worker_is_ready(supervisor);
@@ -541,9 +540,9 @@ static void hear_worker(struct supervisor *supervisor)
     int error = worker_process_hear(&supervisor->worker, &message);
 
     if (error == 0)
-        take_message(supervisor, &message);
+        supervisor_take_message(supervisor, &message);
     /* It is ending, and SIGCHLD tells how; without a channel it is of no use. */
-    if (error == -EPIPE && supervisor->kill_worker_at_ms == NEVER)
+    if (error == -EPIPE && supervisor->kill_worker_at_ms == CLOCK_NEVER_MS)
         supervisor->kill_worker_at_ms = clock_monotonic_ms() + KILL_AFTER_MS;
 }
 
@@ -577,10 +576,10 @@ static void hear_signals(struct supervisor *supervisor)
 static void kill_late_worker(struct supervisor *supervisor)
 {
     say("worker %d does not end in time; killed it", (int)supervisor->worker.pid);
-    supervisor->kill_worker_at_ms = NEVER;
+    supervisor->kill_worker_at_ms = CLOCK_NEVER_MS;
     if (supervisor->state == SUPERVISOR_DRAINING) {
         worker_process_kill(&supervisor->worker);
-        end(supervisor, 0);
+        supervisor_end(supervisor, 0);
     } else {
         kill(supervisor->worker.pid, SIGKILL); /* SIGCHLD tells of it */
     }
@@ -603,18 +602,18 @@ static uint64_t earlier(uint64_t a, uint64_t b)
     return a < b ? a : b;
 }
 
-static int wait_ms(const struct supervisor *supervisor)
+static int supervisor_wait_ms(const struct supervisor *supervisor)
 {
     uint64_t at = earlier(supervisor->kill_worker_at_ms,
                           earlier(supervisor->files.send_at_ms, supervisor->start_worker_at_ms));
     uint64_t now = clock_monotonic_ms();
 
-    if (at == NEVER)
+    if (at == CLOCK_NEVER_MS)
         return -1;
     return at > now ? (int)(at - now) : 0;
 }
 
-static void serve(struct supervisor *supervisor)
+static void supervisor_serve(struct supervisor *supervisor)
 {
     while (supervisor->state != SUPERVISOR_ENDED) {
         struct pollfd fds[] = {
@@ -623,7 +622,7 @@ static void serve(struct supervisor *supervisor)
             {.fd = machine_files_poll_fd(&supervisor->files), .events = POLLIN},
         };
 
-        if (poll(fds, ARRAY_LENGTH(fds), wait_ms(supervisor)) > 0) {
+        if (poll(fds, ARRAY_LENGTH(fds), supervisor_wait_ms(supervisor)) > 0) {
             if (fds[1].revents != 0)
                 hear_worker(supervisor);
             if (fds[2].revents != 0)
@@ -659,7 +658,7 @@ static int read_relay_mode(enum relay_mode *ret_mode)
     return -EINVAL;
 }
 
-static int take_signals(struct supervisor *supervisor)
+static int supervisor_take_signals(struct supervisor *supervisor)
 {
     static const int numbers[] = {SIGTERM, SIGINT, SIGCHLD, SIGHUP, SIGUSR1, SIGUSR2};
     sigset_t set;
@@ -733,7 +732,7 @@ static int open_configuration(struct supervisor *supervisor)
     return error;
 }
 
-static int open_all(struct supervisor *supervisor)
+static int supervisor_open_all(struct supervisor *supervisor)
 {
     int error = open_configuration(supervisor);
     if (error < 0)
@@ -745,7 +744,7 @@ static int open_all(struct supervisor *supervisor)
     return 0;
 }
 
-static void close_all(struct supervisor *supervisor)
+static void supervisor_close_all(struct supervisor *supervisor)
 {
     worker_process_kill(&supervisor->worker);
     if (supervisor->reload == RELOAD_SENT)
@@ -767,8 +766,8 @@ int supervisor_run(const struct command_line *command_line)
         .signal_fd = -1,
         .threads = command_line->workers > 0 ? command_line->workers : process_count_cores(),
         .started_ms = clock_monotonic_ms(),
-        .start_worker_at_ms = NEVER,
-        .kill_worker_at_ms = NEVER,
+        .start_worker_at_ms = CLOCK_NEVER_MS,
+        .kill_worker_at_ms = CLOCK_NEVER_MS,
     };
 
     worker_process_init(&supervisor.worker);
@@ -776,14 +775,14 @@ int supervisor_run(const struct command_line *command_line)
     configuration_init(&supervisor.current);
     configuration_init(&supervisor.next);
     process_limits_read(&supervisor.limits);
-    if (read_relay_mode(&supervisor.relay_mode) == 0 && take_signals(&supervisor) == 0 &&
-        open_all(&supervisor) == 0) {
+    if (read_relay_mode(&supervisor.relay_mode) == 0 && supervisor_take_signals(&supervisor) == 0 &&
+        supervisor_open_all(&supervisor) == 0) {
         int error = start_worker(&supervisor);
         if (error == 0)
-            serve(&supervisor);
+            supervisor_serve(&supervisor);
         else
             say("can't start the worker: %s; see 'ulimit -u'", strerror(-error));
     }
-    close_all(&supervisor);
+    supervisor_close_all(&supervisor);
     return supervisor.exit_status;
 }

@@ -328,9 +328,9 @@ static void opening_note_dialled(struct tunnel *tunnel, const struct ip_endpoint
     opening_note(tunnel, &verdict);
 }
 
-static void opening_dialled(void *owner, const struct dial_result *result)
+static void opening_dialled(void *self, const struct dial_result *result)
 {
-    struct tunnel *tunnel = owner;
+    struct tunnel *tunnel = self;
     struct opening *opening = tunnel->opening;
 
     opening->is_dialled = true;
@@ -355,11 +355,11 @@ static bool opening_step_queued(struct tunnel *tunnel)
     return false;
 }
 
-static void opening_target_ignored(struct stream *stream, void *observer)
+static void opening_target_ignored(struct stream *stream, void *self)
 {
     /* Between the dial and the relay; what happened stands in stream->ready. */
     (void)stream;
-    (void)observer;
+    (void)self;
 }
 
 static void opening_established(struct tunnel *tunnel)

@@ -269,7 +269,7 @@ static bool pass_on_reset(struct relay *relay, unsigned from)
 }
 
 /* Passes on ends. True when the relay has ended. */
-static bool settle(struct relay *relay)
+static bool relay_settle(struct relay *relay)
 {
     if (relay->is_out_of_memory) {
         relay_end(relay, CLOSED_BY_NO_MEMORY, true, true);
@@ -382,7 +382,7 @@ static void relay_drive(struct relay *relay)
         half_move(relay, RELAY_TARGET);
     relay->is_flowing = is_flowing(relay);
     if (!was_flowing || !relay->is_flowing) {
-        if (settle(relay))
+        if (relay_settle(relay))
             return;
         want(relay);
         arm(relay);
@@ -391,10 +391,10 @@ static void relay_drive(struct relay *relay)
         task_post(relay->env->loop, &relay->again);
 }
 
-static void end_ready(struct stream *stream, void *observer)
+static void end_ready(struct stream *stream, void *self)
 {
     (void)stream;
-    relay_drive(observer);
+    relay_drive(self);
 }
 
 static void next_turn(struct task *task)

@@ -155,10 +155,10 @@ static void relay_gate_drive(struct relay *relay, bool is_news)
         relay_gate_decide(relay, is_news);
 }
 
-static void relay_gate_ready(struct stream *stream, void *observer)
+static void relay_gate_ready(struct stream *stream, void *self)
 {
     (void)stream;
-    relay_gate_drive(observer, false);
+    relay_gate_drive(self, false);
 }
 
 static void relay_gate_waited(struct deadline *deadline)

@@ -22,9 +22,9 @@ static void thread_happened(void *self)
     mailbox_put_sign(&thread->mailbox, MAILBOX_HAPPENED);
 }
 
-static void *thread_run(void *argument)
+static void *thread_run(void *self)
 {
-    struct worker_thread *thread = argument;
+    struct worker_thread *thread = self;
     char name[16]; /* the kernel's limit */
 
     snprintf(name, sizeof(name), "adit-%u", thread->index);

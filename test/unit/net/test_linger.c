@@ -84,7 +84,7 @@ static void arrive(size_t bytes, unsigned bits)
 {
     world.waiting += bytes;
     world.stream.ready |= (uint8_t)(bits | STREAM_READABLE);
-    world.stream.on_ready(&world.stream, world.stream.observer);
+    world.stream.on_ready(&world.stream, world.stream.self);
 }
 
 static void assert_over(bool is_over)

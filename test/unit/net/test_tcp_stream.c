@@ -61,9 +61,9 @@ static void connect_pair(int fds[2])
     close(listener);
 }
 
-static void on_ready(struct stream *stream, void *observer)
+static void on_ready(struct stream *stream, void *self)
 {
-    struct fixture *fixture = observer;
+    struct fixture *fixture = self;
 
     fixture->is_told = (stream->ready & STREAM_WRITABLE) != 0;
 }

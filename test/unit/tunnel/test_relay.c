@@ -225,7 +225,7 @@ static void arrive(struct fixture *fixture, enum relay_end from, const char *byt
     fake->arrived_length += strlen(bytes);
     fake->stream.ready |= STREAM_READABLE;
     if (fake->stream.on_ready != NULL)
-        fake->stream.on_ready(&fake->stream, fake->stream.observer);
+        fake->stream.on_ready(&fake->stream, fake->stream.self);
 }
 
 static void end(struct fixture *fixture, enum relay_end from)
@@ -234,7 +234,7 @@ static void end(struct fixture *fixture, enum relay_end from)
 
     fake->has_fin = true;
     fake->stream.ready |= STREAM_READABLE | STREAM_PEER_CLOSED;
-    fake->stream.on_ready(&fake->stream, fake->stream.observer);
+    fake->stream.on_ready(&fake->stream, fake->stream.self);
 }
 
 static const struct relay_early hello = {.bytes = "hello ", .length = 6};

@@ -317,9 +317,9 @@ static void test_a_handshake_that_fails_resets_the_client(void **state)
 
 /* ---- by itself ---- */
 
-static void told(struct stream *stream, void *observer)
+static void told(struct stream *stream, void *self)
 {
-    struct fixture *fixture = observer;
+    struct fixture *fixture = self;
 
     (void)stream;
     fixture->times_told++;

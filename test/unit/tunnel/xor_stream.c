@@ -90,15 +90,15 @@ static void xor_follow(struct xor_stream * xor)
     xor_want_of_inner(xor);
 }
 
-static void xor_inner_ready(struct stream *inner, void *observer)
+static void xor_inner_ready(struct stream *inner, void *self)
 {
-    struct xor_stream * xor = observer;
+    struct xor_stream * xor = self;
     struct stream *stream = &xor->stream;
 
     (void)inner;
     xor_follow(xor);
     if (stream->ready & (stream->wanted | STREAM_BROKEN))
-        stream->on_ready(stream, stream->observer);
+        stream->on_ready(stream, stream->self);
 }
 
 /* ---- the stream ---- */
