@@ -155,8 +155,8 @@ static void refuse(struct control_client *client, const char *problem)
     struct text text;
 
     text_init(&text, line, sizeof(line));
-    text_add(&text, "{\"ok\":false,\"error\":");
-    json_add_string(&text, problem);
+    text_add(&text, CONTROL_ANSWER_FAILED);
+    json_add_member(&text, "error", problem);
     text_add(&text, "}\n");
     answer(client, line);
 }
@@ -185,10 +185,8 @@ static void answer_tunnels(struct control_client *client, const char *name, size
 
     REQUIRE(tunnels->part_count <= COMMAND_LINE_WORKERS_MAX);
     text_init(&text, head, sizeof(head));
-    text_add(&text, "{\"ok\":true,\"");
-    text_add(&text, name);
-    text_add(&text, "\":");
-    text_add_decimal(&text, count);
+    text_add(&text, CONTROL_ANSWER_OK);
+    json_add_number(&text, name, count);
     text_add(&text, "}\n");
     parts[0] = head;
     lengths[0] = text.length;
@@ -216,8 +214,8 @@ static void answer_drain(struct control_client *client, uint64_t drain_ms)
     struct text text;
 
     text_init(&text, line, sizeof(line));
-    text_add(&text, "{\"ok\":true,\"drain_ms\":");
-    text_add_decimal(&text, drain_ms);
+    text_add(&text, CONTROL_ANSWER_OK);
+    json_add_number(&text, "drain_ms", drain_ms);
     text_add(&text, "}\n");
     answer(client, line);
 }
@@ -270,7 +268,7 @@ static void control_explained(struct explain_request *request,
 {
     struct control_client *client = container_of(request, struct control_client, explain);
     size_t length = 0;
-    char *line = explain_answer_print(explanation, "{\"ok\":true,", &length);
+    char *line = explain_answer_print(explanation, CONTROL_ANSWER_OK, &length);
     const char *part = line;
 
     if (line != NULL)
@@ -465,8 +463,8 @@ static char *reload_line(bool is_good, const char *text)
     if (buffer == NULL)
         return NULL;
     text_init(&line, buffer, RELOAD_ANSWER_SIZE - sizeof(end));
-    text_add(&line, is_good ? "{\"ok\":true,\"text\":" : "{\"ok\":false,\"error\":");
-    json_add_string(&line, text);
+    text_add(&line, is_good ? CONTROL_ANSWER_OK : CONTROL_ANSWER_FAILED);
+    json_add_member(&line, is_good ? "text" : "error", text);
     /* What was cut lacks its quote. */
     line.size = RELOAD_ANSWER_SIZE;
     text_add(&line, line.is_truncated ? end : end + 1);
@@ -484,7 +482,8 @@ void control_answer_reload(struct control *control, size_t count, bool is_good, 
         link = link->next; /* answering may unlink */
         if (client->state == CLIENT_WAITING && client->kind == CONTROL_RELOAD &&
             client->reload_number < control->reloads_answered)
-            answer(client, line != NULL ? line : "{\"ok\":false,\"error\":\"no memory\"}\n");
+            answer(client,
+                   line != NULL ? line : CONTROL_ANSWER_FAILED ",\"error\":\"no memory\"}\n");
     }
     free(line);
 }

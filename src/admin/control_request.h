@@ -15,6 +15,7 @@
 #define CONTROL_REQUEST_MAX 4096 /* with the newline */
 /* How the answer to a request begins that was granted; members follow. */
 #define CONTROL_ANSWER_OK "{\"ok\":true"
+#define CONTROL_ANSWER_FAILED "{\"ok\":false"
 
 enum control_kind {
     CONTROL_STATS,

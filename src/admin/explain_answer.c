@@ -22,12 +22,9 @@ char *explain_answer_print(const struct explain_answer *answer, const char *head
         return NULL;
     text_init(&text, buffer, size);
     text_add(&text, head);
-    text_add(&text, "\"verdict\":");
-    json_add_string(&text, answer->verdict);
-    text_add(&text, ",\"exit\":");
-    text_add_decimal(&text, (uint64_t)answer->exit_status);
-    text_add(&text, ",\"text\":");
-    json_add_string(&text, answer->text);
+    json_add_member(&text, "verdict", answer->verdict);
+    json_add_number(&text, "exit", (uint64_t)answer->exit_status);
+    json_add_member(&text, "text", answer->text);
     text_add(&text, "}\n");
     *ret_length = text.length;
     return buffer;

@@ -6,7 +6,8 @@
 
 struct explain_answer;
 
-/* `HEAD"verdict":"..","exit":N,"text":".."}` and a newline; the caller frees. NULL: no memory. */
+/* `{..,"verdict":"..","exit":N,"text":".."}` and a newline; `head` is what the object begins with,
+ * without a comma at its end. The caller frees. NULL: no memory. */
 char *explain_answer_print(const struct explain_answer *answer, const char *head,
                            size_t *ret_length);
 

@@ -233,8 +233,8 @@ void http_conn_refuse(struct http_conn *conn, unsigned status, const char *field
 
     text_init(&text, line, sizeof(line));
     if (is_json) {
-        text_add(&text, "{\"error\":");
-        json_add_string(&text, why);
+        text_add(&text, "{");
+        json_add_member(&text, "error", why);
         text_add(&text, "}\n");
     } else {
         text_add(&text, "adit: ");

@@ -4,6 +4,7 @@
  */
 #include "admin/http_private.h"
 
+#include "admin/json.h"
 #include "admin/reload_report.h"
 #include "admin/stats.h"
 #include "base/escape.h"
@@ -66,14 +67,6 @@ static void append(struct http_conn *conn, const char *event, const char *line, 
     conn->output_end += text.length;
 }
 
-static void add_number(struct text *text, const char *name, uint64_t number)
-{
-    text_add(text, ",\"");
-    text_add(text, name);
-    text_add(text, "\":");
-    text_add_decimal(text, number);
-}
-
 /* How much of how much is taken. */
 static void add_room(struct text *text, const struct stats *stats)
 {
@@ -81,17 +74,16 @@ static void add_room(struct text *text, const struct stats *stats)
 
     if (stats->meter != NULL)
         process_meter_read(stats->meter, &process);
-    add_number(text, "tunnels_max", stats->tunnels_max);
-    add_number(text, "fds_open", process.open_fds);
-    add_number(text, "fds_max", process.max_fds);
+    json_add_number(text, "tunnels_max", stats->tunnels_max);
+    json_add_number(text, "fds_open", process.open_fds);
+    json_add_number(text, "fds_max", process.max_fds);
 }
 
 /* As in the samples of the history. */
 static void add_wait(struct text *text, const char *name, const struct histogram_sum *sum)
 {
-    text_add(text, ",\"");
-    text_add(text, name);
-    text_add(text, "\":[");
+    json_add_name(text, name);
+    text_add_char(text, '[');
     for (size_t i = 0; i < HISTOGRAM_BUCKETS; i++) {
         text_add(text, i > 0 ? "," : "");
         text_add_decimal(text, sum->buckets[i]);
@@ -118,19 +110,19 @@ static void print_status(struct http_server *server, struct text *out)
     struct stats stats;
 
     server->panel->ops->read_stats(server->panel->self, &stats);
-    text_add(out, "{\"version\":\"" ADIT_VERSION "\",\"state\":\"");
-    text_add(out, stats.state);
-    text_add(out, "\"");
+    text_add(out, "{");
+    json_add_member(out, "version", ADIT_VERSION);
+    json_add_member(out, "state", stats.state);
     stats_print_reload(out, stats.reload);
-    add_number(out, "time_ms", clock_wall_ms());
-    add_number(out, "uptime_s", stats.uptime_s);
+    json_add_number(out, "time_ms", clock_wall_ms());
+    json_add_number(out, "uptime_s", stats.uptime_s);
     for (size_t i = 0; i < ARRAY_LENGTH(rows); i++)
-        add_number(out, rows[i].name, stats.counters[rows[i].counter]);
+        json_add_number(out, rows[i].name, stats.counters[rows[i].counter]);
     add_room(out, &stats);
     add_wait(out, "dial", &stats.histograms[HISTOGRAM_DIAL]);
     add_wait(out, "dns", &stats.histograms[HISTOGRAM_DNS]);
-    add_number(out, "log_dropped", stats.log_dropped);
-    add_number(out, "events_dropped", server->events_dropped);
+    json_add_number(out, "log_dropped", stats.log_dropped);
+    json_add_number(out, "events_dropped", server->events_dropped);
     text_add(out, "}");
 }
 

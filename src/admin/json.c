@@ -38,7 +38,7 @@ void json_write_string(FILE *out, const char *string)
     fputc('"', out);
 }
 
-static void add_string(struct text *out, const char *string, enum escape_style style)
+static void json_add_as(struct text *out, const char *string, enum escape_style style)
 {
     text_add_char(out, '"');
     if (*add_escaped(out, string, style) == '\0') {
@@ -51,12 +51,38 @@ static void add_string(struct text *out, const char *string, enum escape_style s
 
 void json_add_string(struct text *out, const char *string)
 {
-    add_string(out, string, ESCAPE_JSON);
+    json_add_as(out, string, ESCAPE_JSON);
 }
 
 void json_add_exact(struct text *out, const char *string)
 {
-    add_string(out, string, ESCAPE_EXACT);
+    json_add_as(out, string, ESCAPE_EXACT);
+}
+
+void json_add_name(struct text *out, const char *name)
+{
+    if (out->length > 0 && out->start[out->length - 1] != '{')
+        text_add_char(out, ',');
+    json_add_string(out, name);
+    text_add_char(out, ':');
+}
+
+void json_add_member(struct text *out, const char *name, const char *string)
+{
+    json_add_name(out, name);
+    json_add_string(out, string);
+}
+
+void json_add_exact_member(struct text *out, const char *name, const char *string)
+{
+    json_add_name(out, name);
+    json_add_exact(out, string);
+}
+
+void json_add_number(struct text *out, const char *name, uint64_t number)
+{
+    json_add_name(out, name);
+    text_add_decimal(out, number);
 }
 
 void json_reader_init(struct json_reader *reader, const char *json, size_t length)

@@ -7,6 +7,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <stdio.h>
 
 /* "text", escaped and quoted, as the log has it. What is cut is cut between two characters, and
@@ -17,6 +18,13 @@ void json_add_string(struct text *out, const char *string);
 void json_add_exact(struct text *out, const char *string);
 /* json_add_string of any length. */
 void json_write_string(FILE *out, const char *string);
+
+/* A member of the object whose `{`, or whose latest member, ends `out`: with the comma where one
+ * is due. `json_add_name` alone: the value is the caller's to add. */
+void json_add_name(struct text *out, const char *name);
+void json_add_member(struct text *out, const char *name, const char *string);
+void json_add_exact_member(struct text *out, const char *name, const char *string);
+void json_add_number(struct text *out, const char *name, uint64_t number);
 
 /* Reads one flat object. */
 struct json_reader {

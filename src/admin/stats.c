@@ -11,14 +11,6 @@
 #include <errno.h>
 #include <string.h>
 
-static void add_number(struct text *out, const char *name, uint64_t value)
-{
-    text_add_char(out, ',');
-    json_add_string(out, name);
-    text_add_char(out, ':');
-    text_add_decimal(out, value);
-}
-
 static void sum(uint64_t *sums, const _Atomic uint64_t *values, size_t count)
 {
     for (size_t i = 0; i < count; i++)
@@ -34,29 +26,21 @@ void stats_add(struct stats *stats, const struct counters *counters)
         histogram_add(&stats->histograms[i], &counters->histograms[i]);
 }
 
-static void add_string(struct text *out, const char *name, const char *value)
-{
-    text_add_char(out, ',');
-    json_add_string(out, name);
-    text_add_char(out, ':');
-    json_add_string(out, value);
-}
-
 static void add_time(struct text *out, const char *name, uint64_t wall_ms)
 {
     char time[LOGFMT_TIME_SIZE + 1] = "";
     struct logfmt_date date = {0};
 
     logfmt_put_time(time, &date, wall_ms);
-    add_string(out, name, time);
+    json_add_member(out, name, time);
 }
 
 void stats_print_reload(struct text *out, const struct reload_report *reload)
 {
-    add_string(out, "reload", reload->is_good ? "good" : "failed");
+    json_add_member(out, "reload", reload->is_good ? "good" : "failed");
     add_time(out, "reload_time", reload->wall_ms);
     if (!reload->is_good)
-        add_string(out, "reload_error", reload->error);
+        json_add_member(out, "reload_error", reload->error);
     add_time(out, "config_time", reload->good_wall_ms);
 }
 
@@ -72,20 +56,20 @@ static void add_counter(struct text *out, const struct counter_row *row, uint64_
         text_add(&series, row->labels);
         text_add_char(&series, '}');
     }
-    add_number(out, name, value);
+    json_add_number(out, name, value);
 }
 
 void stats_print_json(struct text *out, const struct stats *stats)
 {
-    text_add(out, CONTROL_ANSWER_OK ",\"version\":\"" ADIT_VERSION "\"");
-    text_add(out, ",\"state\":");
-    json_add_string(out, stats->state);
-    add_number(out, "workers", stats->workers);
-    add_number(out, "uptime_s", stats->uptime_s);
-    add_number(out, "worker_restarts", stats->worker_restarts);
-    add_number(out, "tunnels_max", stats->tunnels_max);
-    add_number(out, "log_dropped", stats->log_dropped);
-    add_number(out, "events_dropped", stats->events_dropped);
+    text_add(out, CONTROL_ANSWER_OK);
+    json_add_member(out, "version", ADIT_VERSION);
+    json_add_member(out, "state", stats->state);
+    json_add_number(out, "workers", stats->workers);
+    json_add_number(out, "uptime_s", stats->uptime_s);
+    json_add_number(out, "worker_restarts", stats->worker_restarts);
+    json_add_number(out, "tunnels_max", stats->tunnels_max);
+    json_add_number(out, "log_dropped", stats->log_dropped);
+    json_add_number(out, "events_dropped", stats->events_dropped);
     stats_print_reload(out, stats->reload);
     for (size_t i = 0; i < COUNTER_COUNT; i++)
         add_counter(out, counter_row((enum counter)i), stats->counters[i]);

@@ -212,22 +212,18 @@ static int show(const struct options *options, const char *answer, size_t length
     return print_draining(answer, line);
 }
 
-static void add_member(struct text *out, const char *name, const char *value)
+/* Nothing for NULL. */
+static void control_client_add(struct text *out, const char *name, const char *value)
 {
-    if (value == NULL)
-        return;
-    text_add_char(out, ',');
-    json_add_exact(out, name);
-    text_add_char(out, ':');
-    json_add_exact(out, value);
+    if (value != NULL)
+        json_add_exact_member(out, name, value);
 }
 
 static void control_client_print_question(struct text *out, const struct question *question)
 {
-    text_add(out, " {\"target\":");
-    json_add_exact(out, question->words[QUESTION_TARGET]);
-    for (size_t i = QUESTION_TARGET + 1; i < QUESTION_FIELD_COUNT; i++)
-        add_member(out, question_field_name((enum question_field)i), question->words[i]);
+    text_add(out, " {");
+    for (size_t i = 0; i < QUESTION_FIELD_COUNT; i++)
+        control_client_add(out, question_field_name((enum question_field)i), question->words[i]);
     text_add_char(out, '}');
 }
 
@@ -237,13 +233,13 @@ static void print_request(struct text *out, const struct options *options)
 
     text_add(out, command_name(options->command));
     if (options->command == COMMAND_PS || options->command == COMMAND_KILL) {
-        text_add(out, " {\"min_bytes\":");
-        text_add_decimal(out, tunnels->min_bytes);
-        add_member(out, "id", tunnels->id);
-        add_member(out, "user", tunnels->user);
-        add_member(out, "host", tunnels->host);
-        add_member(out, "client", tunnels->client);
-        add_member(out, "rule", tunnels->rule);
+        text_add(out, " {");
+        json_add_number(out, "min_bytes", tunnels->min_bytes);
+        control_client_add(out, "id", tunnels->id);
+        control_client_add(out, "user", tunnels->user);
+        control_client_add(out, "host", tunnels->host);
+        control_client_add(out, "client", tunnels->client);
+        control_client_add(out, "rule", tunnels->rule);
         text_add_char(out, '}');
     }
     if (options->command == COMMAND_EXPLAIN)

@@ -2,7 +2,6 @@
  * its looks: an address, `*.suffix`, `.domain`, a quoted or dotted name, or a bare word, which is a
  * keyword or a list.
  */
-#include "base/ascii.h"
 #include "config/builder.h"
 
 #include "base/ascii.h"

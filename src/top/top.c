@@ -79,8 +79,8 @@ static void ask_to_kill(struct top *top)
 
     top->is_kill_wanted = false;
     text_init(&text, request, sizeof(request));
-    text_add(&text, "kill {\"id\":");
-    json_add_string(&text, top->ui.kill_id);
+    text_add(&text, "kill {");
+    json_add_member(&text, "id", top->ui.kill_id);
     text_add(&text, "}\n");
     top_ask(top, QUESTION_KILL, request);
 }

@@ -58,6 +58,24 @@ static void test_a_cut(void **state)
     }
 }
 
+static void test_members(void **state)
+{
+    char buffer[128];
+    struct text out;
+
+    text_init(&out, buffer, sizeof(buffer));
+    text_add(&out, "{");
+    json_add_member(&out, "a \"b\"", "{");
+    json_add_number(&out, "n", UINT64_MAX);
+    json_add_exact_member(&out, "e", "\xff");
+    json_add_name(&out, "o");
+    text_add(&out, "{");
+    json_add_number(&out, "first", 0);
+    text_add(&out, "}}");
+    assert_string_equal(buffer, "{\"a \\\"b\\\"\":\"{\",\"n\":18446744073709551615,\"e\":\"\xff\","
+                                "\"o\":{\"first\":0}}");
+}
+
 static void test_of_any_length(void **state)
 {
     char *bytes = NULL;
@@ -135,10 +153,10 @@ static void test_find(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_escapes),      cmocka_unit_test(test_bytes_that_are_no_utf8),
-        cmocka_unit_test(test_a_cut),        cmocka_unit_test(test_of_any_length),
-        cmocka_unit_test(test_what_is_read), cmocka_unit_test(test_exact),
-        cmocka_unit_test(test_find),
+        cmocka_unit_test(test_escapes),       cmocka_unit_test(test_bytes_that_are_no_utf8),
+        cmocka_unit_test(test_a_cut),         cmocka_unit_test(test_members),
+        cmocka_unit_test(test_of_any_length), cmocka_unit_test(test_what_is_read),
+        cmocka_unit_test(test_exact),         cmocka_unit_test(test_find),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
