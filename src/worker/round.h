@@ -1,12 +1,13 @@
-/* Waits until everybody who was asked has answered.
+/* Waits until all threads that were asked have answered.
  *
  *   round_begin(round);
- *   for each one who can answer: ask him, round_await(round);
+ *   for each thread that can answer: ask it, round_await(round);
  *   round_asked_all(round);
- *   for each answer, and for each one who ends without one: round_answered(...)
+ *   for each answer, and for each thread that ends without one: round_answered(...)
  *
- * and when the last has, `completed` is called: within round_answered, or within round_asked_all
- * when nobody was asked. The round may be begun anew from there. On one thread.
+ * With the last of them `completed` is called: within round_answered, or within round_asked_all
+ * when no thread was asked. The round may be begun anew from there. All of this is for one thread,
+ * the one that asks.
  */
 #ifndef WORKER_ROUND_H
 #define WORKER_ROUND_H
@@ -36,9 +37,10 @@ bool round_is_under_way(const struct round *round);
 void round_begin(struct round *round);
 /* One more answer will come. */
 void round_await(struct round *round);
-/* Nobody else will be asked. */
+/* No other thread will be asked. */
 void round_asked_all(struct round *round);
-/* NULL: he ended, and has nothing to say. Contract: he was awaited, and had not answered. */
+/* `answer` is NULL: the thread ended, and says nothing. Contract: it was awaited, and had not
+ * answered. */
 void round_answered(struct round *round, unsigned index, struct order_answer *answer);
 
 #endif

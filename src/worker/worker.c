@@ -300,8 +300,8 @@ static void worker_destroy_parts(struct worker *worker)
 
 int worker_run(const struct worker_plan *plan)
 {
-    static struct worker
-        worker; /* reachable to the end, when a failed start leaves threads behind */
+    /* Reachable to the end, when a failed start leaves threads behind. */
+    static struct worker worker;
 
     worker.plan = plan;
     worker.channel.fd = -1;

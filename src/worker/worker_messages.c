@@ -1,4 +1,4 @@
-/* The worker's two ears of the supervisor: what it sends, and its end.
+/* What the worker hears of the supervisor: its messages, and its end.
  *
  * The worker drains when the supervisor says so, and also when the supervisor is gone (the channel
  * ends): nobody would replace it then. When every thread has emptied its accept queues, the

@@ -1,7 +1,8 @@
 /* A table of who carries out which order (worker/order.h), on the thread.
  *
  * A thread's life: serving, draining (accepts no more; looks every 20 ms whether its last tunnel
- * and its last connection are gone), ended (everything was closed by force), done (its loop stops).
+ * and its last connection are gone), ended (everything was closed by force; there is no front-end
+ * any more), done (its loop stops).
  */
 #include "admin/memory_text.h"
 #include "net/acceptor.h"
