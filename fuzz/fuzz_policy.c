@@ -577,6 +577,20 @@ static void naive_evaluate(const struct world *world, const struct policy_facts 
 
 /* -- */
 
+/* Whoever is asked by a rule could have been asked before the target was known. */
+static bool may_ask_without_target(const struct policy *policy, const struct policy_facts *facts)
+{
+    const struct policy_facts known = {
+        .client = facts->client,
+        .user = facts->user,
+        .listener = facts->listener,
+        .weekday = facts->weekday,
+        .minute = facts->minute,
+    };
+
+    return policy_may_ask(policy, &known);
+}
+
 static void compare(const struct world *world, const struct policy *policy,
                     const struct policy_facts *facts)
 {
@@ -589,6 +603,7 @@ static void compare(const struct world *world, const struct policy *policy,
     CHECK(found.rule_index == expected.rule_index);
     CHECK(found.report_count == expected.report_count);
     CHECK(memcmp(found.reports, expected.reports, found.report_count * sizeof(uint32_t)) == 0);
+    CHECK(found.action != POLICY_ASK || may_ask_without_target(policy, facts));
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

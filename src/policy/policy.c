@@ -474,3 +474,63 @@ void policy_examine(const struct policy *policy, const struct policy_facts *fact
     ret_finding->is_short =
         ret_finding->truth != POLICY_FALSE && compiled->is_allow && !reaches(&evaluation, compiled);
 }
+
+/* -- before the target is known */
+
+static enum policy_truth truth_without_target(const struct evaluation *evaluation,
+                                              const struct compiled_condition *condition)
+{
+    switch (condition->kind) {
+    case POLICY_FROM:
+    case POLICY_USER:
+    case POLICY_LISTENER:
+    case POLICY_TIME:
+        return condition_truth(evaluation, condition);
+    case POLICY_TO:
+        if (has_kind(condition, POLICY_VALUE_ANY))
+            return truth_of(!condition->is_negated);
+        return POLICY_UNKNOWN;
+    default:
+        return POLICY_UNKNOWN;
+    }
+}
+
+/* True for every target: none of the rules behind it is reached. */
+static bool decides_every_target(const struct compiled_rule *rule)
+{
+    if (!rule->is_allow)
+        return true;
+    for (size_t i = 0; i < rule->condition_count; i++) {
+        const struct compiled_condition *condition = &rule->conditions[i];
+
+        if (condition->kind == POLICY_TO && has_kind(condition, POLICY_VALUE_SPECIAL))
+            return true;
+    }
+    return false; /* it does not reach special-purpose addresses */
+}
+
+/* The walk of policy_evaluate, over every rule: the index finds rules by their targets. */
+bool policy_may_ask(const struct policy *policy, const struct policy_facts *facts)
+{
+    const struct evaluation evaluation = {.policy = policy, .facts = facts};
+
+    for (size_t at = 0; at < policy->source->rule_count; at++) {
+        const struct compiled_rule *rule = &policy->rules[at];
+        enum policy_truth truth = POLICY_TRUE;
+        bool needs_user = false;
+
+        for (size_t i = 0; i < rule->condition_count && truth != POLICY_FALSE; i++) {
+            enum policy_truth one = truth_without_target(&evaluation, &rule->conditions[i]);
+
+            needs_user |= one == POLICY_UNKNOWN && rule->conditions[i].kind == POLICY_USER;
+            truth = one < truth ? one : truth;
+        }
+        if (rule->is_report || truth == POLICY_FALSE)
+            continue;
+        if (needs_user)
+            return true;
+        if (truth == POLICY_TRUE && decides_every_target(rule))
+            return false;
+    }
+    return false;
+}

@@ -85,6 +85,11 @@ void policy_destroy(struct policy *policy);
 void policy_evaluate(const struct policy *policy, const struct policy_facts *facts,
                      struct verdict *ret_verdict);
 
+/* Whether it is worth asking for credentials before the target is known: whether there is a target
+ * for which policy_evaluate may say POLICY_ASK. Of the facts only client, user, listener and time
+ * count. Sometimes true in vain, never false in vain. */
+bool policy_may_ask(const struct policy *policy, const struct policy_facts *facts);
+
 /* How one rule takes the facts, whatever stands before it: for people who ask why. */
 enum policy_truth { POLICY_FALSE, POLICY_UNKNOWN, POLICY_TRUE };
 struct policy_finding {

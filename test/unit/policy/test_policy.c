@@ -315,6 +315,54 @@ static void survives_every_allocation_failure(void **state)
     policy_text_finish(&text);
 }
 
+static void knows_whether_to_ask_before_the_target(void **state)
+{
+    static const struct {
+        const char *rules, *facts;
+        bool may_ask;
+    } rows[] = {
+        {"users; allow user any to any", "", true},
+        {"users; allow user any to a.example port 443", "", true},
+        {"users; allow not user bob to any", "", true},
+        {"users; deny user bob", "", true},
+        {"users; allow user any to any", "user alice", false}, /* it is known */
+        {"users; deny user alice", "user bob", false},
+        {"allow user any to any", "", false}, /* nobody can have credentials */
+        {"users; none", "", false},
+        {"users; allow to any", "", false},
+        {"users; report deny user bob", "", false}, /* it never asks */
+        /* a rule for other clients, listeners, times */
+        {"users; allow user any from 10.0.0.0/8", "from 10.0.0.1", true},
+        {"users; allow user any from 10.0.0.0/8", "from 192.0.2.1", false},
+        {"users; allow user any listener 127.0.0.1:10800", "on 127.0.0.1:10800", true},
+        {"users; allow user any listener 127.0.0.1:10800", "on 192.0.2.1:8080", false},
+        {"users; allow user any time 12345/08:00-18:00", "time 1-09:00", true},
+        {"users; allow user any time 12345/08:00-18:00", "time 0-09:00", false},
+        /* what stands before it decides for every target, or not for all */
+        {"users; deny from 10.0.0.0/8; allow user any", "from 10.0.0.1", false},
+        {"users; deny from 10.0.0.0/8; allow user any", "from 192.0.2.1", true},
+        {"users; deny to a.example; allow user any", "", true},
+        {"users; deny port 25; allow user any", "", true},
+        {"users; allow to any, special; allow user any", "", false},
+        {"users; allow to any; allow user any", "", true}, /* special-purpose addresses are left */
+        {"users; allow not to any; allow user any", "", true},
+        {"users; allow protocol tls; allow user any", "", true},
+        {"users; report deny; allow user any", "", true},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LENGTH(rows); i++) {
+        struct policy_text policy;
+        struct facts_text facts;
+
+        policy_text_compile(&policy, rows[i].rules, listeners);
+        facts_text_parse(&facts, rows[i].facts);
+        if (policy_may_ask(policy.policy, &facts.facts) != rows[i].may_ask)
+            fail_msg("%s | %s: not %d", rows[i].rules, rows[i].facts, rows[i].may_ask);
+        policy_text_finish(&policy);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -322,6 +370,7 @@ int main(void)
         cmocka_unit_test(names_the_rule),
         cmocka_unit_test(bounds_reports),
         cmocka_unit_test(knows_whether_time_matters),
+        cmocka_unit_test(knows_whether_to_ask_before_the_target),
         cmocka_unit_test(finds_one_rule_among_many),
         cmocka_unit_test(knows_its_own_listeners),
         cmocka_unit_test(looks_at_every_listener),
