@@ -138,6 +138,7 @@ static void print_metric(const char *name, const char *labels, const char *help)
 static void print_metrics(void)
 {
 #define COUNTER(suffix, name, labels, help) print_metric(name, labels, help);
+#define BY_FRONT(suffix, name, labels, help) print_metric(name, "front=," labels, help);
 #define GAUGE(suffix, name, labels, help) print_metric(name, labels, help);
 #define HISTOGRAM(suffix, name, labels, scale, help) print_metric(name, labels, help);
 #define PROCESS(suffix, name, kind, decimals, help) print_metric(name, NULL, help);

@@ -21,22 +21,30 @@ static void print_head(FILE *out, const char *name, const char *kind, const char
     fprintf(out, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, kind);
 }
 
-/* Rows of one name stand together and share the head. */
+struct counters_print {
+    FILE *out;
+    const char *before; /* rows of one name stand together and share the head */
+};
+
+static void print_counter(void *self, const struct counter_row *row, const char *labels,
+                          uint64_t value)
+{
+    struct counters_print *print = self;
+
+    if (strcmp(row->name, print->before) != 0)
+        print_head(print->out, row->name, row->is_gauge ? "gauge" : "counter", row->help);
+    print->before = row->name;
+    if (labels != NULL)
+        fprintf(print->out, "%s{%s} %" PRIu64 "\n", row->name, labels, value);
+    else
+        fprintf(print->out, "%s %" PRIu64 "\n", row->name, value);
+}
+
 static void print_counters(FILE *out, const struct stats *stats)
 {
-    const char *before = "";
+    struct counters_print print = {.out = out, .before = ""};
 
-    for (size_t i = 0; i < COUNTER_COUNT; i++) {
-        const struct counter_row *row = counter_row((enum counter)i);
-
-        if (strcmp(row->name, before) != 0)
-            print_head(out, row->name, row->is_gauge ? "gauge" : "counter", row->help);
-        before = row->name;
-        if (row->labels != NULL)
-            fprintf(out, "%s{%s} %" PRIu64 "\n", row->name, row->labels, stats->counters[i]);
-        else
-            fprintf(out, "%s %" PRIu64 "\n", row->name, stats->counters[i]);
-    }
+    stats_visit(stats, print_counter, &print);
 }
 
 static void print_fraction(FILE *out, uint64_t value, unsigned divisor)

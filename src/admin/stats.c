@@ -9,6 +9,7 @@
 #include "observe/logfmt.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 static void sum(uint64_t *sums, const _Atomic uint64_t *values, size_t count)
@@ -20,6 +21,8 @@ static void sum(uint64_t *sums, const _Atomic uint64_t *values, size_t count)
 void stats_add(struct stats *stats, const struct counters *counters)
 {
     sum(stats->counters, counters->values, COUNTER_COUNT);
+    for (size_t i = 0; i < COUNTERS_FRONTS_MAX; i++)
+        sum(stats->fronts[i], counters->fronts[i], FRONT_COUNTER_COUNT);
     sum(stats->errors, counters->errors, COUNTERS_ERRORS_MAX);
     sum(stats->denied, counters->denied, RULE_NAMES_MAX + 1);
     for (size_t i = 0; i < HISTOGRAM_COUNT; i++)
@@ -44,16 +47,40 @@ void stats_print_reload(struct text *out, const struct reload_report *reload)
     add_time(out, "config_time", reload->good_wall_ms);
 }
 
-static void add_counter(struct text *out, const struct counter_row *row, uint64_t value)
+enum { STATS_LABELS_SIZE = 128 };
+
+void stats_visit(const struct stats *stats,
+                 void (*visit)(void *self, const struct counter_row *row, const char *labels,
+                               uint64_t value),
+                 void *self)
 {
-    char name[128];
+    for (size_t i = 0; i < COUNTER_COUNT; i++) {
+        const struct counter_row *row = counter_row((enum counter)i);
+
+        if (!row->is_by_front)
+            visit(self, row, row->labels, stats->counters[i]);
+        for (size_t front = 0; row->is_by_front && front < stats->front_count; front++) {
+            char labels[STATS_LABELS_SIZE];
+
+            snprintf(labels, sizeof(labels), "front=\"%s\",%s", stats->front_names[front],
+                     row->labels);
+            visit(self, row, labels, stats->fronts[front][row->front_counter]);
+        }
+    }
+}
+
+static void stats_add_counter(void *self, const struct counter_row *row, const char *labels,
+                              uint64_t value)
+{
+    struct text *out = self;
+    char name[2 * STATS_LABELS_SIZE];
     struct text series;
 
     text_init(&series, name, sizeof(name));
     text_add(&series, row->name);
-    if (row->labels != NULL) {
+    if (labels != NULL) {
         text_add_char(&series, '{');
-        text_add(&series, row->labels);
+        text_add(&series, labels);
         text_add_char(&series, '}');
     }
     json_add_number(out, name, value);
@@ -71,8 +98,7 @@ void stats_print_json(struct text *out, const struct stats *stats)
     json_add_number(out, "log_dropped", stats->log_dropped);
     json_add_number(out, "events_dropped", stats->events_dropped);
     stats_print_reload(out, stats->reload);
-    for (size_t i = 0; i < COUNTER_COUNT; i++)
-        add_counter(out, counter_row((enum counter)i), stats->counters[i]);
+    stats_visit(stats, stats_add_counter, out);
     text_add(out, "}\n");
 }
 

@@ -27,8 +27,11 @@ struct stats {
     const struct reload_report *reload;
     const struct process_meter *meter; /* NULL: not to be had */
     const struct rule_names *rules;    /* NULL: none; the names of `denied` */
+    size_t front_count;
+    const char *front_names[COUNTERS_FRONTS_MAX]; /* their label in `fronts` */
     /* Summed over the threads; observe/counters.h. */
     uint64_t counters[COUNTER_COUNT];
+    uint64_t fronts[COUNTERS_FRONTS_MAX][FRONT_COUNTER_COUNT];
     struct histogram_sum histograms[HISTOGRAM_COUNT];
     uint64_t errors[COUNTERS_ERRORS_MAX];
     uint64_t denied[RULE_NAMES_MAX + 1];
@@ -36,6 +39,13 @@ struct stats {
 
 /* Adds a thread's. From any thread. */
 void stats_add(struct stats *stats, const struct counters *counters);
+
+/* Every series of the counters, in the order of metrics.def: its row, its labels (NULL: none; they
+ * live during the call) and its value. */
+void stats_visit(const struct stats *stats,
+                 void (*visit)(void *self, const struct counter_row *row, const char *labels,
+                               uint64_t value),
+                 void *self);
 
 /* `"reload":"failed","reload_time":"2026-..Z","reload_error":"..","config_time":"2026-..Z"` behind
  * a comma; a good one has no error. */

@@ -7,6 +7,8 @@
 #ifndef FRONT_FRONT_KIND_H
 #define FRONT_FRONT_KIND_H
 
+#include "observe/counters.h"
+
 #include <stddef.h>
 
 struct front_conn;
@@ -19,7 +21,7 @@ struct tunnel_way;
 /* Room for any refusal. */
 #define FRONT_REFUSAL_SIZE 2048
 /* Front-ends at most: the metrics have a place for each. */
-#define FRONT_ROWS_MAX 8
+#define FRONT_ROWS_MAX COUNTERS_FRONTS_MAX
 
 enum front_match {
     FRONT_MATCH_NO,

@@ -4,8 +4,16 @@
 #include "base/contract.h"
 
 static const struct counter_row counter_rows[] = {
-#define COUNTER(suffix, name, labels, help) {name, labels, help, false},
-#define GAUGE(suffix, name, labels, help) {name, labels, help, true},
+#define COUNTER(suffix, counter_name, counter_labels, text)                                        \
+    {.name = (counter_name), .labels = (counter_labels), .help = (text)},
+#define BY_FRONT(suffix, counter_name, counter_labels, text)                                       \
+    {.name = (counter_name),                                                                       \
+     .labels = (counter_labels),                                                                   \
+     .help = (text),                                                                               \
+     .is_by_front = true,                                                                          \
+     .front_counter = FRONT_COUNTER_##suffix},
+#define GAUGE(suffix, counter_name, counter_labels, text)                                          \
+    {.name = (counter_name), .labels = (counter_labels), .help = (text), .is_gauge = true},
 #include "observe/metrics.def"
 };
 static_assert(ARRAY_LENGTH(counter_rows) == COUNTER_COUNT, "a row a counter");
@@ -26,6 +34,19 @@ const struct histogram_row *histogram_row(enum counters_histogram histogram)
 {
     REQUIRE((unsigned)histogram < HISTOGRAM_COUNT);
     return &histogram_rows[histogram];
+}
+
+void counters_add_of_front(struct counters *counters, unsigned front, enum front_counter counter)
+{
+    static const enum counter sums[] = {
+#define COUNTER(suffix, name, labels, help)
+#define BY_FRONT(suffix, name, labels, help) [FRONT_COUNTER_##suffix] = COUNTER_##suffix,
+#include "observe/metrics.def"
+    };
+
+    REQUIRE(front < COUNTERS_FRONTS_MAX);
+    counter_place_add(&counters->fronts[front][counter], 1);
+    counter_add(counters, sums[counter], 1);
 }
 
 void counters_add_error(struct counters *counters, unsigned error)

@@ -13,12 +13,21 @@
 #include <stdint.h>
 
 #define COUNTERS_ERRORS_MAX 64
+#define COUNTERS_FRONTS_MAX 8
 
 enum counter {
 #define COUNTER(suffix, name, labels, help) COUNTER_##suffix,
 #define GAUGE(suffix, name, labels, help) COUNTER_##suffix,
 #include "observe/metrics.def"
     COUNTER_COUNT,
+};
+
+/* Those that each front-end has its own of: these, and the sum of them in the COUNTER. */
+enum front_counter {
+#define COUNTER(suffix, name, labels, help)
+#define BY_FRONT(suffix, name, labels, help) FRONT_COUNTER_##suffix,
+#include "observe/metrics.def"
+    FRONT_COUNTER_COUNT,
 };
 
 enum counters_histogram {
@@ -29,6 +38,7 @@ enum counters_histogram {
 
 struct counters {
     _Atomic uint64_t values[COUNTER_COUNT];
+    _Atomic uint64_t fronts[COUNTERS_FRONTS_MAX][FRONT_COUNTER_COUNT]; /* by front-end */
     struct histogram histograms[HISTOGRAM_COUNT];
     _Atomic uint64_t errors[COUNTERS_ERRORS_MAX]; /* by enum tunnel_error */
     _Atomic uint64_t denied[RULE_NAMES_MAX + 1];  /* by rule_names_find */
@@ -59,6 +69,8 @@ static inline uint64_t counter_read(const struct counters *counters, enum counte
     return atomic_load_explicit(&counters->values[counter], memory_order_relaxed);
 }
 
+/* Adds one to the front-end's, and to the sum. By the owning thread only, too. */
+void counters_add_of_front(struct counters *counters, unsigned front, enum front_counter counter);
 /* By the owning thread only, too. `error` is below COUNTERS_ERRORS_MAX. */
 void counters_add_error(struct counters *counters, unsigned error);
 void counters_add_denied(struct counters *counters, const char *rule);
@@ -69,6 +81,8 @@ struct counter_row {
     const char *labels; /* NULL: none */
     const char *help;
     bool is_gauge;
+    bool is_by_front;
+    enum front_counter front_counter; /* if it is */
 };
 const struct counter_row *counter_row(enum counter counter);
 

@@ -82,7 +82,8 @@ void tunnel_log_open(struct tunnel *tunnel)
 
     record.status = 200;
     access_log_write(tunnel->env->log, tunnel->env->events, &record);
-    counter_add(tunnel->env->counters, COUNTER_TUNNELS_ESTABLISHED, 1);
+    counters_add_of_front(tunnel->env->counters, tunnel->way->front,
+                          FRONT_COUNTER_TUNNELS_ESTABLISHED);
     counter_add(tunnel->env->counters, COUNTER_TUNNELS_OPEN, 1);
     observe_waits(tunnel->env->counters, &record);
     count_reports(tunnel);
@@ -219,18 +220,18 @@ static bool is_auth_failure(enum tunnel_error error)
     return error == TUNNEL_ERROR_AUTH_WRONG || error == TUNNEL_ERROR_AUTH_LONG_PASSWORD;
 }
 
-static enum counter outcome_of(enum tunnel_error error)
+static enum front_counter outcome_of(enum tunnel_error error)
 {
     if (is_question(error))
-        return COUNTER_TUNNELS_ASKED;
+        return FRONT_COUNTER_TUNNELS_ASKED;
     bool is_denied = error_is_denial(error) || is_auth_failure(error) ||
                      error == TUNNEL_ERROR_AUTH_WRONG_AGAIN || error == TUNNEL_ERROR_AUTH_THROTTLED;
-    return is_denied ? COUNTER_TUNNELS_DENIED : COUNTER_TUNNELS_FAILED;
+    return is_denied ? FRONT_COUNTER_TUNNELS_DENIED : FRONT_COUNTER_TUNNELS_FAILED;
 }
 
 /* `record` says what was asked; what came of it is added here. */
-static void log_refused(struct tunnel_env *env, struct access_record *record,
-                        enum tunnel_error error, const char *reason)
+static void log_refused(struct tunnel_env *env, const struct tunnel_way *way,
+                        struct access_record *record, enum tunnel_error error, const char *reason)
 {
     const struct tunnel_error_row *row = tunnel_error_row(error);
     struct counters *counters = env->counters;
@@ -246,7 +247,7 @@ static void log_refused(struct tunnel_env *env, struct access_record *record,
     record->error = row->token;
     record->reason = reason;
     access_log_write(env->log, env->events, record);
-    counter_add(counters, outcome_of(error), 1);
+    counters_add_of_front(counters, way->front, outcome_of(error));
     counters_add_error(counters, error);
     observe_waits(counters, record);
 }
@@ -261,14 +262,15 @@ void tunnel_log_refused(struct tunnel *tunnel, enum tunnel_error error, const ch
     } else {
         count_reports(tunnel);
     }
-    log_refused(tunnel->env, &record, error, reason);
+    log_refused(tunnel->env, tunnel->way, &record, error, reason);
 }
 
-static void log_cancelled(struct tunnel_env *env, struct access_record *record)
+static void log_cancelled(struct tunnel_env *env, const struct tunnel_way *way,
+                          struct access_record *record)
 {
     record->reason = "the client left before the tunnel was open";
     access_log_write(env->log, env->events, record);
-    counter_add(env->counters, COUNTER_TUNNELS_CANCELLED, 1);
+    counters_add_of_front(env->counters, way->front, FRONT_COUNTER_TUNNELS_CANCELLED);
     observe_waits(env->counters, record);
 }
 
@@ -276,7 +278,7 @@ void tunnel_log_cancelled(struct tunnel *tunnel)
 {
     struct access_record record = record_of(tunnel, ACCESS_DENY);
 
-    log_cancelled(tunnel->env, &record);
+    log_cancelled(tunnel->env, tunnel->way, &record);
 }
 
 /* ---- requests without a tunnel ---- */
@@ -309,7 +311,8 @@ void tunnel_refuse(struct tunnel_env *env, const struct tunnel_request *request,
 
     if (is_question(error))
         record.verdict = policy_action_name(POLICY_ASK);
-    log_refused(env, &record, error, details != NULL ? details : tunnel_error_row(error)->text);
+    log_refused(env, request->way, &record, error,
+                details != NULL ? details : tunnel_error_row(error)->text);
 }
 
 void tunnel_abandon(struct tunnel_env *env, const struct tunnel_request *request)
@@ -317,7 +320,7 @@ void tunnel_abandon(struct tunnel_env *env, const struct tunnel_request *request
     char target[AUTHORITY_TEXT_SIZE];
     struct access_record record = record_of_request(env, request, target);
 
-    log_cancelled(env, &record);
+    log_cancelled(env, request->way, &record);
 }
 
 void tunnel_reject(struct tunnel_env *env, const struct tunnel_rejection *rejection)

@@ -1,5 +1,6 @@
 /* The worker's panel (admin/panel.h): a table of who answers what. */
 #include "access/auth.h"
+#include "front/front_kind.h"
 #include "net/room.h"
 #include "observe/event_feed.h"
 #include "observe/log.h"
@@ -37,6 +38,9 @@ void worker_read_stats(void *self, struct stats *ret_stats)
         .meter = &worker->meter,
         .rules = worker->rules,
     };
+    const struct front_row *fronts = front_rows(&ret_stats->front_count);
+    for (size_t i = 0; i < ret_stats->front_count; i++)
+        ret_stats->front_names[i] = fronts[i].name;
     for (unsigned i = 0; i < worker->thread_count; i++) {
         const struct counters *counters = worker_thread_counters(worker->threads[i]);
 

@@ -50,18 +50,25 @@ static size_t count(const char *text, const char *part)
 static void test_every_row_is_there(void **state)
 {
     const struct reload_report bad = {.good_wall_ms = 1795417200123};
-    struct stats stats = {.log_dropped = 3, .reload = &bad};
+    struct stats stats = {
+        .log_dropped = 3, .reload = &bad, .front_count = 1, .front_names = {"h1"}};
     char line[256];
 
-    for (size_t i = 0; i < COUNTER_COUNT; i++)
+    for (size_t i = 0; i < COUNTER_COUNT; i++) {
+        const struct counter_row *row = counter_row((enum counter)i);
+
         stats.counters[i] = 1000 + i;
+        if (row->is_by_front)
+            stats.fronts[0][row->front_counter] = 1000 + i;
+    }
     char *text = print(&stats);
     for (size_t i = 0; i < COUNTER_COUNT; i++) {
         const struct counter_row *row = counter_row((enum counter)i);
         bool has_labels = row->labels != NULL;
 
-        snprintf(line, sizeof(line), "%s%s%s%s %zu", row->name, has_labels ? "{" : "",
-                 has_labels ? row->labels : "", has_labels ? "}" : "", 1000 + i);
+        snprintf(line, sizeof(line), "%s%s%s%s%s %zu", row->name, has_labels ? "{" : "",
+                 row->is_by_front ? "front=\"h1\"," : "", has_labels ? row->labels : "",
+                 has_labels ? "}" : "", 1000 + i);
         assert_line(text, line);
         snprintf(line, sizeof(line), "# TYPE %s %s\n", row->name,
                  row->is_gauge ? "gauge" : "counter");
@@ -73,6 +80,24 @@ static void test_every_row_is_there(void **state)
     assert_line(text, "adit_log_dropped_total 3");
     assert_line(text, "adit_config_reload_success 0");
     assert_line(text, "adit_config_reload_success_timestamp_seconds 1795417200.123");
+    free(text);
+}
+
+static void test_each_front_end_has_its_own(void **state)
+{
+    struct counters counters = {0};
+    struct stats stats = {.reload = &good, .front_count = 2, .front_names = {"one", "two"}};
+
+    counters_add_of_front(&counters, 0, FRONT_COUNTER_TUNNELS_DENIED);
+    counters_add_of_front(&counters, 1, FRONT_COUNTER_TUNNELS_DENIED);
+    counters_add_of_front(&counters, 1, FRONT_COUNTER_TUNNELS_DENIED);
+    stats_add(&stats, &counters);
+    assert_int_equal(stats.counters[COUNTER_TUNNELS_DENIED], 3);
+    char *text = print(&stats);
+    assert_line(text, "adit_tunnels_total{front=\"one\",outcome=\"denied\"} 1");
+    assert_line(text, "adit_tunnels_total{front=\"two\",outcome=\"denied\"} 2");
+    assert_line(text, "adit_tunnels_total{front=\"two\",outcome=\"failed\"} 0");
+    assert_int_equal(count(text, "# TYPE adit_tunnels_total counter"), 1);
     free(text);
 }
 
@@ -180,6 +205,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_every_row_is_there),
+        cmocka_unit_test(test_each_front_end_has_its_own),
         cmocka_unit_test(test_histograms_are_cumulative),
         cmocka_unit_test(test_denials_by_rule),
         cmocka_unit_test(test_errors_by_token),

@@ -19,11 +19,19 @@ static void test_every_counter_is_shown(void **state)
     static char json[STATS_SIZE];
     static char plain[STATS_SIZE];
     const struct reload_report reload = {.is_good = true, .wall_ms = 1795417200123};
-    struct stats stats = {.workers = 2, .state = "serving", .uptime_s = 7, .reload = &reload};
+    struct stats stats = {.workers = 2,
+                          .state = "serving",
+                          .uptime_s = 7,
+                          .reload = &reload,
+                          .front_count = 1,
+                          .front_names = {"h1"}};
     struct text out;
 
     for (size_t i = 0; i < COUNTER_COUNT; i++)
         stats.counters[i] = 1000 + i;
+    for (size_t i = 0; i < COUNTER_COUNT; i++)
+        if (counter_row((enum counter)i)->is_by_front)
+            stats.fronts[0][counter_row((enum counter)i)->front_counter] = 1000 + i;
     text_init(&out, json, sizeof(json));
     stats_print_json(&out, &stats);
     assert_false(out.is_truncated);
@@ -43,7 +51,8 @@ static void test_every_counter_is_shown(void **state)
         if (row->labels == NULL)
             snprintf(line, sizeof(line), "\n%s %zu\n", row->name, 1000 + i);
         else
-            snprintf(line, sizeof(line), "\n%s{%s} %zu\n", row->name, row->labels, 1000 + i);
+            snprintf(line, sizeof(line), "\n%s{%s%s} %zu\n", row->name,
+                     row->is_by_front ? "front=\"h1\"," : "", row->labels, 1000 + i);
         assert_non_null(strstr(plain, line));
         snprintf(line, sizeof(line), " %zu\n", 1000 + i);
         const char *only = strstr(plain, line);
@@ -61,6 +70,9 @@ static void test_the_largest_figures_fit(void **state)
     memset(&stats, 0xff, sizeof(stats));
     stats.state = "draining";
     stats.reload = &reload;
+    stats.front_count = COUNTERS_FRONTS_MAX;
+    for (size_t i = 0; i < COUNTERS_FRONTS_MAX; i++)
+        stats.front_names[i] = "a-front-end";
     reload_report_init(&reload, 253402300799999);
     memset(reload.error, 1, sizeof(reload.error) - 1);
     reload.error[sizeof(reload.error) - 1] = '\0';

@@ -85,12 +85,20 @@ static void test_every_gauge_has_its_counter(void **state)
     static_assert(ARRAY_LENGTH(counters) == TOP_GAUGE_COUNT, "a counter for every gauge");
     static char json[STATS_SIZE];
     static const struct reload_report good = {.is_good = true};
-    static struct stats stats = {.state = "serving", .reload = &good};
+    static struct stats stats = {
+        .state = "serving", .reload = &good, .front_count = 2, .front_names = {"one", "two"}};
     struct top_model *model = &((struct top_ui *)*state)->model;
     struct text text;
 
-    for (size_t i = 0; i < COUNTER_COUNT; i++)
+    for (size_t i = 0; i < COUNTER_COUNT; i++) {
+        const struct counter_row *row = counter_row((enum counter)i);
+
         stats.counters[i] = i + 100;
+        if (row->is_by_front) { /* the sum of all front-ends is shown */
+            stats.fronts[0][row->front_counter] = 1;
+            stats.fronts[1][row->front_counter] = i + 99;
+        }
+    }
     text_init(&text, json, sizeof(json));
     stats_print_json(&text, &stats);
     assert_int_equal(top_model_take_stats(model, json, text.length, 0), 0);
