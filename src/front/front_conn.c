@@ -112,7 +112,6 @@ static void front_conn_free(struct garbage *garbage)
 {
     struct front_conn *conn = container_of(garbage, struct front_conn, garbage);
 
-    front_conn_forget(conn);
     free(conn->reply);
     slab_give(conn);
 }
@@ -129,6 +128,7 @@ static void front_conn_leave(struct front_conn *conn)
         front->surplus_count--;
     deadline_cancel(front->env->loop, &conn->deadline);
     linger_cancel(&conn->lingering);
+    front_conn_forget(conn);
     loop_free_later(front->env->loop, &conn->garbage, front_conn_free);
 }
 

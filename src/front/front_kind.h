@@ -52,8 +52,9 @@ struct front_kind {
     /* The connection awaits its request, and the process ends. NULL: a request that has begun is
      * awaited on, and refused when it is there. */
     void (*drain)(struct front_conn *conn);
-    /* Wipes and frees what it holds of a request, which is not needed any more. Harmless when it
-     * holds nothing. */
+    /* Wipes and frees what it holds of a request, which is not needed any more, and ends what it
+     * has under way. Comes from within whatever the kind calls that may end the connection, and
+     * more than once. */
     void (*close)(struct front_conn *conn);
 };
 

@@ -46,16 +46,28 @@ void front_request_ended(void *self)
     front_seat_give_back(self, true);
 }
 
-/* No tunnel was asked for. */
-static void front_request_refuse(struct front_conn *conn, const struct tunnel_request *request,
-                                 enum tunnel_error error, const char *details)
+/* What is the connection's is filled in here. */
+static struct tunnel_request front_request_of(const struct front_conn *conn,
+                                              const struct tunnel_request *request)
 {
+    struct tunnel_request mine = *request;
+
+    mine.client = conn->client;
+    mine.listener = conn->listener;
+    mine.began_ms = loop_now_ms(conn->front->env->loop);
+    return mine;
+}
+
+void front_request_refuse(struct front_conn *conn, const struct tunnel_request *request,
+                          enum tunnel_error error, const char *details)
+{
+    const struct tunnel_request mine = front_request_of(conn, request);
     const struct tunnel_refusal refusal = {
         .error = error,
         .details = details != NULL ? details : tunnel_error_row(error)->text,
     };
 
-    tunnel_refuse(conn->front->env, request, error, details);
+    tunnel_refuse(conn->front->env, &mine, error, details);
     front_conn_refuse(conn, &refusal);
 }
 
@@ -151,7 +163,6 @@ void front_request_open(struct front_conn *conn, const struct tunnel_request *re
                         const struct front_offer *offer)
 {
     const struct tunnel_env *env = conn->front->env;
-    struct tunnel_request mine = *request;
 
     if (env->is_draining) {
         front_conn_reject(conn, &(struct tunnel_rejection){
@@ -162,9 +173,7 @@ void front_request_open(struct front_conn *conn, const struct tunnel_request *re
                                 });
         return;
     }
-    mine.client = conn->client;
-    mine.listener = conn->listener;
-    mine.began_ms = loop_now_ms(env->loop);
+    const struct tunnel_request mine = front_request_of(conn, request);
     front_conn_request_came(conn);
     if (offer != NULL && front_login_is_needed(env))
         front_request_ask(conn, &mine, offer);

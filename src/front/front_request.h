@@ -15,6 +15,10 @@ struct front_offer;
  * gone then. Nothing of it needs to live longer than the call. */
 void front_request_open(struct front_conn *conn, const struct tunnel_request *request,
                         const struct front_offer *offer);
+/* The same, but nobody is asked for a tunnel: who asks is not whom it says, or its front-end has
+ * another reason. The request may have no authority yet. */
+void front_request_refuse(struct front_conn *conn, const struct tunnel_request *request,
+                          enum tunnel_error error, const char *details);
 /* The connection lost its unit of room while it was asked who it is: refused. */
 void front_request_displace(struct front_conn *conn);
 /* The client left. Harmless when nothing was asked. */
