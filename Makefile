@@ -1,6 +1,9 @@
 # The usual verbs; Meson and ninja do the work. `make help` lists them.
 BUILD = build
-SANITIZED = -Db_lundef=false
+# A warning breaks the build of whoever works on adit (`make lint` sets it for $(BUILD)), and no other:
+# tomorrow's compiler will have warnings that nobody has seen yet.
+STRICT = -Dwerror=true
+SANITIZED = $(STRICT) -Db_lundef=false
 # An ordinary user's PATH lacks ip and dnsmasq, which tests start.
 export PATH := $(PATH):/usr/sbin:/sbin
 # Quoted by the shell, they may hold blanks.
@@ -9,25 +12,28 @@ export DESTDIR
 
 # What a newcomer types first -----------------------------------------------------------------
 
-all: build-deps $(BUILD)/build.ninja ## build build/adit (release, with symbols) and the tests
+all: build-known $(BUILD)/build.ninja ## build build/adit (release, with symbols) and the tests
 	@ninja -C $(BUILD)
 
-run: build-deps $(BUILD)/build.ninja ## build adit and run it on 127.0.0.1:10800
+deps: ## install the packages that building lacks, the man pages' too
+	@scripts/install-deps install
+
+run: build-deps $(BUILD)/build.ninja ## install what building lacks, build adit, run it on 127.0.0.1:10800
 	@ninja -C $(BUILD) adit adit-top
 	@exec $(BUILD)/adit
 
-test: test-deps all ## run every test but the zoo of real clients
+test: test-deps all ## install what tests lack, run every test but the zoo of real clients
 	@test/run $(BUILD)
 
-test-clients: all ## drive real clients through adit (installs browser, Java, Go, ...)
+test-clients: build-deps all ## drive real clients through adit (installs browser, Java, Go, ...)
 	@ADIT=$(CURDIR)/$(BUILD)/adit test/clients/run
 
 # For whoever works on adit -------------------------------------------------------------------
 
-asan: build-deps build-asan/build.ninja ## build build-asan/adit with ASan and UBSan
+asan: build-known build-asan/build.ninja ## build build-asan/adit with ASan and UBSan
 	@ninja -C build-asan
 
-tsan: build-deps build-tsan/build.ninja ## build build-tsan/adit with TSan
+tsan: build-known build-tsan/build.ninja ## build build-tsan/adit with TSan
 	@ninja -C build-tsan
 
 test-asan: test-deps asan ## run every test on the ASan build
@@ -45,6 +51,8 @@ bench: all ## measure adit beside the peers that are installed (up to 20 minutes
 
 lint: ## layers, purity, lengths, hardening, layout, static analysis
 	@scripts/install-deps lint
+	@$(MAKE) --no-print-directory $(BUILD)/build.ninja
+	@meson configure $(BUILD) $(STRICT)
 	@$(MAKE) --no-print-directory all
 	@scripts/check-layers --self-test && scripts/check-layers
 	@scripts/check-length --self-test && scripts/check-length
@@ -57,7 +65,7 @@ format: ## lay all C files out as .clang-format says
 	@scripts/check-format --fix
 
 install: ## install adit, its man pages and completions (PREFIX=/usr/local, DESTDIR)
-	@scripts/install-deps install
+	@scripts/install-deps --tell install
 	@$(MAKE) --no-print-directory all
 	@meson configure $(BUILD) -Dprefix="$$PREFIX"
 	@ninja -C $(BUILD) -t query doc/adit.8 >/dev/null 2>&1 || \
@@ -76,6 +84,9 @@ help: ## list these
 	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' Makefile
 
 # ---------------------------------------------------------------------------------------------
+
+build-known:
+	@scripts/install-deps --tell build
 
 build-deps:
 	@scripts/install-deps build
@@ -97,5 +108,7 @@ build-asan/build.ninja:
 build-tsan/build.ninja:
 	@meson setup build-tsan $(SANITIZED) -Db_sanitize=thread >/dev/null
 
-.PHONY: all run test test-clients asan tsan test-asan test-tsan fuzz bench lint format install uninstall \
-	clean help build-deps test-deps
+# Packages are there before the build begins; ninja does what can be done at once.
+.NOTPARALLEL:
+.PHONY: all deps run test test-clients asan tsan test-asan test-tsan fuzz bench lint format install uninstall \
+	clean help build-known build-deps test-deps
