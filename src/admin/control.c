@@ -413,13 +413,13 @@ static void control_make_room(struct control *control)
         refuse(oldest, "too many control clients; try again");
 }
 
-static void control_accepted(void *self, int fd, const struct ip_endpoint *client,
-                             unsigned listener, bool is_last_descriptor)
+static void control_accepted(void *self, int fd, const struct ip_endpoint *client, unsigned slot,
+                             bool is_last_descriptor)
 {
     struct control *control = self;
 
     (void)client;
-    (void)listener;
+    (void)slot;
     (void)is_last_descriptor;
     control_make_room(control);
     if (open_client(control, fd) < 0)

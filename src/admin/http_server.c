@@ -62,23 +62,17 @@ static bool http_server_make_room(struct http_server *server)
 }
 
 static void http_server_accepted(void *self, int fd, const struct ip_endpoint *client,
-                                 unsigned listener, bool is_last_descriptor)
+                                 unsigned slot, bool is_last_descriptor)
 {
     struct http_server *server = self;
     struct stream *stream;
 
-    (void)listener;
+    (void)slot;
     (void)is_last_descriptor;
     if (!http_server_make_room(server) || tcp_stream_create(server->loop, fd, 0, &stream) < 0)
         close(fd);
     else if (http_conn_open(server, stream, client) < 0)
         stream_close(stream, false);
-}
-
-static void stop_listening(struct http_server *server)
-{
-    acceptor_remove(server->acceptor, 0, 0);
-    server->door.fd = -1;
 }
 
 int http_server_create(const struct http_server_plan *plan, struct http_server **ret_server)
@@ -95,7 +89,7 @@ int http_server_create(const struct http_server_plan *plan, struct http_server *
     server->events = plan->events;
     server->connections_max = plan->connections_max;
     server->streams_max = (plan->connections_max + 3) / 4;
-    server->door.fd = -1;
+    server->door.listener.fd = -1;
     access_ids_init(&server->ids, plan->process_seed, plan->thread);
     list_init(&server->connections);
     deadline_init(&server->second, http_events_second);
@@ -108,15 +102,17 @@ int http_server_create(const struct http_server_plan *plan, struct http_server *
     return 0;
 }
 
-static int listen_at(struct http_server *server, int fd)
+/* From the listener before to that of the door. 0, or -errno: it listens nowhere. */
+static int http_server_move(struct http_server *server, const struct listener *before)
 {
-    stop_listening(server);
-    if (fd < 0)
+    struct listener *listener = &server->door.listener;
+
+    if (listener->fd == before->fd)
         return 0;
-    const struct listener listener = {.fd = fd}; /* the only one */
-    int error = acceptor_add(server->acceptor, &listener);
-    if (error == 0)
-        server->door.fd = fd;
+    acceptor_remove(server->acceptor, before->slot, 0);
+    int error = listener->fd >= 0 ? acceptor_add(server->acceptor, listener) : 0;
+    if (error < 0)
+        listener->fd = -1;
     return error;
 }
 
@@ -126,7 +122,7 @@ static bool may_stay(const struct http_conn *conn, const struct http_door *befor
     const struct http_door *door = &conn->server->door;
     const char *user = conn->user;
 
-    if (door->fd < 0 || !door->may_come(door->self, &conn->client.address))
+    if (door->listener.fd < 0 || !door->may_come(door->self, &conn->client.address))
         return false;
     if (!door->has_password)
         return true;
@@ -157,12 +153,9 @@ static void send_away(struct http_server *server, const struct http_door *before
 int http_server_use(struct http_server *server, const struct http_door *door)
 {
     const struct http_door before = server->door;
-    int error = 0;
 
     server->door = *door;
-    server->door.fd = before.fd;
-    if (door->fd != before.fd)
-        error = listen_at(server, door->fd);
+    int error = http_server_move(server, &before.listener);
     send_away(server, &before);
     return error;
 }
@@ -174,7 +167,6 @@ const struct counters *http_server_counters(const struct http_server *server)
 
 void http_server_destroy(struct http_server *server)
 {
-    stop_listening(server);
     while (!list_is_empty(&server->connections))
         http_conn_close(container_of(server->connections.next, struct http_conn, link));
     acceptor_destroy(server->acceptor);

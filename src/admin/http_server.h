@@ -10,7 +10,7 @@
 #define ADMIN_HTTP_SERVER_H
 
 #include "base/contract.h"
-#include "base/ip_address.h"
+#include "base/listener.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -41,8 +41,7 @@ struct http_server_plan {
 
 /* Where it listens and whom it lets in. */
 struct http_door {
-    int fd; /* listening, non-blocking, stays the caller's; -1: nowhere */
-    struct ip_endpoint bound;
+    struct listener listener; /* its descriptor stays the caller's; -1: nowhere */
     const char *const *names; /* by which it is asked for, beside addresses and localhost */
     size_t name_count;        /* `names`: as long as it is the door; normalised */
     bool has_password;        /* everything but /healthz asks for one */

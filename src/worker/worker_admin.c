@@ -164,7 +164,7 @@ bool worker_admin_use(struct worker_admin *admin, struct snapshot *snapshot,
     const struct listener *listener = listener_set_first(&snapshot->listeners, LISTENER_ADMIN);
     struct snapshot *before = admin->snapshot;
     struct http_door door = {
-        .fd = -1,
+        .listener = {.fd = -1},
         .names = admin->names,
         .has_password = snapshot->config->admin_users.value_count > 0,
         .users = snapshot->users,
@@ -175,10 +175,8 @@ bool worker_admin_use(struct worker_admin *admin, struct snapshot *snapshot,
 
     find_own_names(admin, hosts);
     door.name_count = collect_names(admin, snapshot->config);
-    if (listener != NULL) {
-        door.fd = listener->fd;
-        door.bound = listener->bound;
-    }
+    if (listener != NULL)
+        door.listener = *listener;
     admin->snapshot = snapshot_hold(snapshot);
     int error = http_server_use(admin->server, &door);
     if (error < 0)
