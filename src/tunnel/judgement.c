@@ -12,7 +12,7 @@
 
 /* ---- facts ---- */
 
-static void tell_time(struct policy_facts *facts)
+static void judgement_tell_time(struct policy_facts *facts)
 {
     struct timespec now;
     struct tm local;
@@ -47,7 +47,7 @@ void judgement_begin(struct judgement *judgement, const struct policy *policy,
     }
     judgement->has_time = policy_needs_time(policy);
     if (judgement->has_time)
-        tell_time(&judgement->facts);
+        judgement_tell_time(&judgement->facts);
 }
 
 void judgement_set_time(struct judgement *judgement, uint8_t weekday, uint16_t minute)
@@ -71,7 +71,8 @@ bool judgement_has_name(const struct judgement *judgement)
     return judgement->facts.host != NULL;
 }
 
-static struct verdict evaluate(struct judgement *judgement, const struct ip_address *address)
+static struct verdict judgement_evaluate(struct judgement *judgement,
+                                         const struct ip_address *address)
 {
     const struct policy *policy = judgement->policy;
     struct policy_facts *facts = &judgement->facts;
@@ -87,7 +88,7 @@ static struct verdict evaluate(struct judgement *judgement, const struct ip_addr
 static struct verdict judgement_decide(struct judgement *judgement,
                                        const struct ip_address *address, enum policy_action good)
 {
-    struct verdict verdict = evaluate(judgement, address);
+    struct verdict verdict = judgement_evaluate(judgement, address);
 
     if (verdict.action != good) {
         if (!judgement->is_denied || verdict.reason == POLICY_LOOP)
@@ -143,7 +144,7 @@ void judgement_give_up(struct judgement *judgement)
 
 struct verdict judgement_recall(struct judgement *judgement, const struct ip_address *address)
 {
-    return evaluate(judgement, address);
+    return judgement_evaluate(judgement, address);
 }
 
 bool judgement_is_complete(const struct judgement *judgement)
@@ -153,7 +154,7 @@ bool judgement_is_complete(const struct judgement *judgement)
 
 /* ---- errors and words ---- */
 
-static bool has_status(const struct judgement *judgement, enum resolver_status status)
+static bool judgement_has_status(const struct judgement *judgement, enum resolver_status status)
 {
     for (size_t i = 0; i < judgement->answered_count; i++)
         if (judgement->statuses[i] == status)
@@ -165,11 +166,12 @@ enum tunnel_error judgement_error(const struct judgement *judgement)
 {
     if (judgement->is_denied)
         return verdict_error(&judgement->denied);
-    if (has_status(judgement, RESOLVER_NXDOMAIN))
+    if (judgement_has_status(judgement, RESOLVER_NXDOMAIN))
         return TUNNEL_ERROR_NXDOMAIN;
-    if (has_status(judgement, RESOLVER_TIMEOUT))
+    if (judgement_has_status(judgement, RESOLVER_TIMEOUT))
         return TUNNEL_ERROR_DNS_TIMEOUT;
-    if (has_status(judgement, RESOLVER_SERVFAIL) || has_status(judgement, RESOLVER_FAILED))
+    if (judgement_has_status(judgement, RESOLVER_SERVFAIL) ||
+        judgement_has_status(judgement, RESOLVER_FAILED))
         return TUNNEL_ERROR_DNS_FAILURE;
     return TUNNEL_ERROR_NO_ADDRESS;
 }
@@ -189,7 +191,7 @@ bool error_is_denial(enum tunnel_error error)
            error == TUNNEL_ERROR_DENIED;
 }
 
-static bool is_ascii(const char *text)
+static bool judgement_is_ascii(const char *text)
 {
     while (*text > 0 && *text < 0x7f)
         text++;
@@ -197,12 +199,12 @@ static bool is_ascii(const char *text)
 }
 
 /* A rule's name, or `line N`: clients need not know what the files are called. */
-static void add_rule(struct text *out, const struct verdict *verdict, bool must_be_ascii)
+static void verdict_add_rule(struct text *out, const struct verdict *verdict, bool must_be_ascii)
 {
     const char *line = strrchr(verdict->place, ':');
     bool is_nameless = strcmp(verdict->rule, verdict->place) == 0;
 
-    if (line != NULL && (is_nameless || (must_be_ascii && !is_ascii(verdict->rule)))) {
+    if (line != NULL && (is_nameless || (must_be_ascii && !judgement_is_ascii(verdict->rule)))) {
         text_add(out, "line ");
         text_add(out, line + 1);
     } else {
@@ -211,25 +213,26 @@ static void add_rule(struct text *out, const struct verdict *verdict, bool must_
     }
 }
 
-static void print_denial(struct text *out, const struct verdict *verdict, bool must_be_ascii)
+static void verdict_print(struct text *out, const struct verdict *verdict, bool must_be_ascii)
 {
     text_add(out, tunnel_error_row(verdict_error(verdict))->text);
     if (verdict->reason == POLICY_DEFAULT) {
         text_add(out, ": no rule allows this; ask whoever runs this proxy");
     } else if (verdict->reason != POLICY_LOOP) {
         text_add(out, " (");
-        add_rule(out, verdict, must_be_ascii);
+        verdict_add_rule(out, verdict, must_be_ascii);
         text_add(out, ")");
     }
 }
 
-static void print(struct text *out, const struct judgement *judgement, bool must_be_ascii)
+static void judgement_print_as(struct text *out, const struct judgement *judgement,
+                               bool must_be_ascii)
 {
     const struct policy_facts *facts = &judgement->facts;
     enum tunnel_error error = judgement_error(judgement);
 
     if (judgement->is_denied) {
-        print_denial(out, &judgement->denied, must_be_ascii);
+        verdict_print(out, &judgement->denied, must_be_ascii);
         return;
     }
     text_add(out, tunnel_error_row(error)->text);
@@ -242,10 +245,10 @@ static void print(struct text *out, const struct judgement *judgement, bool must
 
 void judgement_print(struct text *out, const struct judgement *judgement)
 {
-    print(out, judgement, false);
+    judgement_print_as(out, judgement, false);
 }
 
 void judgement_print_phrase(struct text *out, const struct judgement *judgement)
 {
-    print(out, judgement, true);
+    judgement_print_as(out, judgement, true);
 }

@@ -72,7 +72,7 @@ void pump_copy_flush(struct relay *relay, unsigned from)
         stash_drop(relay, from);
 }
 
-static void write_out(struct relay *relay, unsigned from, const char *bytes, size_t length)
+static void pump_copy_write(struct relay *relay, unsigned from, const char *bytes, size_t length)
 {
     ssize_t count = stream_write(half_sink(relay, from), bytes, length);
 
@@ -86,7 +86,7 @@ static void write_out(struct relay *relay, unsigned from, const char *bytes, siz
         relay->is_out_of_memory = true;
 }
 
-static void note_read(struct relay *relay, struct half *half, bool is_full)
+static void pump_copy_note(struct relay *relay, struct half *half, bool is_full)
 {
     half->full_reads = is_full ? (uint8_t)(half->full_reads + 1) : 0;
     if (is_full)
@@ -94,7 +94,7 @@ static void note_read(struct relay *relay, struct half *half, bool is_full)
 }
 
 /* Reads only what the sink takes. */
-static ssize_t pass_on(struct relay *relay, unsigned from, size_t size)
+static ssize_t pump_copy_unkept(struct relay *relay, unsigned from, size_t size)
 {
     struct half *half = &relay->halves[from];
     struct stream *source = half_source(relay, from);
@@ -103,7 +103,7 @@ static ssize_t pass_on(struct relay *relay, unsigned from, size_t size)
 
     if (count <= 0)
         return count;
-    note_read(relay, half, (size_t)count == size);
+    pump_copy_note(relay, half, (size_t)count == size);
     ssize_t written = stream_write(half_sink(relay, from), buffer, (size_t)count);
     if (written == -EAGAIN)
         return -EAGAIN;
@@ -125,13 +125,13 @@ ssize_t pump_copy(struct relay *relay, unsigned from)
     size_t size = has_no_pipe ? COPY_BULK_BYTES : COPY_BYTES;
 
     if (!half->is_sink_ended && env->stashed + size > env->limits.stash_bytes)
-        return pass_on(relay, from, size);
+        return pump_copy_unkept(relay, from, size);
     ssize_t count =
         stream_read(half_source(relay, from), env->buffer, half_read_size(relay, from, size));
     if (count <= 0)
         return count;
-    note_read(relay, half, (size_t)count == size);
+    pump_copy_note(relay, half, (size_t)count == size);
     if (!half->is_sink_ended)
-        write_out(relay, from, env->buffer, (size_t)count);
+        pump_copy_write(relay, from, env->buffer, (size_t)count);
     return count;
 }

@@ -1,8 +1,8 @@
 /* Splicing: the kernel moves pages from the source's queue to the sink's through a 1 MiB pipe.
  *
  * A pipe holds what one move has read and not yet written. So no more is read than the sink has
- * room for, the pipe is empty again behind each move, and the next direction takes it. Only if the
- * kernel takes less than it had room for does a rest stay, and the pipe with it.
+ * room for, the pipe is empty again behind each pump_splice_move, and the next direction takes it.
+ * Only if the kernel takes less than it had room for does a rest stay, and the pipe with it.
  *
  * The surprise is EAGAIN when filling: it can mean "source empty" or "pipe full". So a pipe is
  * filled only when it is empty, and then it means the source. And 0 can mean "at an urgent mark,
@@ -42,13 +42,13 @@ void pump_splice_flush(struct relay *relay, unsigned from)
 }
 
 /* Errors of splice itself, not of the connection: the bytes are still there, for a copy. */
-static bool is_refusal(int error)
+static bool pump_splice_is_refused(int error)
 {
     return error == EINVAL || error == ENOMEM || error == ENOSYS || error == EPERM ||
            error == EOPNOTSUPP;
 }
 
-static ssize_t refuse_pipe(struct relay *relay, unsigned from, int error)
+static ssize_t pump_splice_refuse(struct relay *relay, unsigned from, int error)
 {
     relay->halves[from].is_pipe_refused = true;
     counter_add(relay->env->counters, COUNTER_PIPES_REFUSED, 1);
@@ -59,7 +59,7 @@ static ssize_t refuse_pipe(struct relay *relay, unsigned from, int error)
 
 /* The kernel took less than it had room for. Where a copy's rest may be kept, this one may, too,
  * and the pipe is free. */
-static void keep_rest(struct relay *relay, unsigned from)
+static void pump_splice_keep_rest(struct relay *relay, unsigned from)
 {
     struct relay_env *env = relay_env_of(relay);
     struct half *half = &relay->halves[from];
@@ -78,7 +78,7 @@ static void keep_rest(struct relay *relay, unsigned from)
 }
 
 /* Through the empty pipe that the direction was lent. */
-static ssize_t move(struct relay *relay, unsigned from, size_t size)
+static ssize_t pump_splice_move(struct relay *relay, unsigned from, size_t size)
 {
     struct half *half = &relay->halves[from];
     struct stream *source = half_source(relay, from);
@@ -90,12 +90,12 @@ static ssize_t move(struct relay *relay, unsigned from, size_t size)
         half->pipe->length = (size_t)count;
         pump_splice_flush(relay, from);
         if (half->pipe != NULL)
-            keep_rest(relay, from);
+            pump_splice_keep_rest(relay, from);
         return count;
     }
     half_return_pipe(relay_env_of(relay), half);
-    if (is_refusal(error))
-        return refuse_pipe(relay, from, error);
+    if (pump_splice_is_refused(error))
+        return pump_splice_refuse(relay, from, error);
     if (count == 0)
         return pump_copy(relay, from);
     source->ready &= (uint8_t)~STREAM_READABLE;
@@ -119,8 +119,9 @@ ssize_t pump_splice(struct relay *relay, unsigned from)
     if (error == -EAGAIN)
         return pump_copy(relay, from);
     if (error < 0)
-        return refuse_pipe(relay, from, -error);
-    return move(relay, from, half_read_size(relay, from, room < PIPE_BYTES ? room : PIPE_BYTES));
+        return pump_splice_refuse(relay, from, -error);
+    return pump_splice_move(relay, from,
+                            half_read_size(relay, from, room < PIPE_BYTES ? room : PIPE_BYTES));
 }
 
 void half_return_pipe(struct relay_env *env, struct half *half)

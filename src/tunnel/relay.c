@@ -40,7 +40,7 @@ static bool half_is_done(const struct half *half)
     return half->is_source_ended && half->is_sink_ended;
 }
 
-static void drop_pending(struct relay *relay, unsigned from)
+static void half_drop_pending(struct relay *relay, unsigned from)
 {
     stash_drop(relay, from);
     half_return_pipe(relay_env_of(relay), &relay->halves[from]);
@@ -56,10 +56,10 @@ void relay_sink_failed(struct relay *relay, unsigned from, int error)
     /* An end whose FIN was read has nothing more to tell us; this is how we learn of its reset. */
     if (half_is_done(&relay->halves[!from]))
         relay->is_reset[!from] = true;
-    drop_pending(relay, from);
+    half_drop_pending(relay, from);
 }
 
-static void note_end(struct relay *relay, enum closed_by closed_by)
+static void relay_note_end(struct relay *relay, enum closed_by closed_by)
 {
     if (relay->closed_by == CLOSED_BY_COUNT)
         relay->closed_by = (uint8_t)closed_by;
@@ -69,15 +69,15 @@ void relay_source_ended(struct relay *relay, unsigned from, bool is_reset)
 {
     relay->halves[from].is_source_ended = true;
     if (!is_reset) {
-        note_end(relay, from == RELAY_CLIENT ? CLOSED_BY_CLIENT_EOF : CLOSED_BY_TARGET_EOF);
+        relay_note_end(relay, from == RELAY_CLIENT ? CLOSED_BY_CLIENT_EOF : CLOSED_BY_TARGET_EOF);
         return;
     }
-    note_end(relay, from == RELAY_CLIENT ? CLOSED_BY_CLIENT_RESET : CLOSED_BY_TARGET_RESET);
+    relay_note_end(relay, from == RELAY_CLIENT ? CLOSED_BY_CLIENT_RESET : CLOSED_BY_TARGET_RESET);
     relay->is_reset[from] = true;
     relay_sink_failed(relay, !from, -ECONNRESET);
 }
 
-static void flush_pending(struct relay *relay, unsigned from)
+static void half_flush(struct relay *relay, unsigned from)
 {
     struct half *half = &relay->halves[from];
     uint64_t bytes_before = half->bytes;
@@ -90,40 +90,40 @@ static void flush_pending(struct relay *relay, unsigned from)
         relay->active_ms = loop_now_ms(relay->env->loop);
 }
 
-static bool can_write(const struct relay *relay, unsigned from)
+static bool half_can_write(const struct relay *relay, unsigned from)
 {
     return half_sink(relay, from)->ready & STREAM_WRITABLE;
 }
 
 /* Some clients drop what comes glued behind the success. */
-static bool is_held(const struct relay *relay, unsigned from)
+static bool half_is_held(const struct relay *relay, unsigned from)
 {
     return from == RELAY_TARGET && relay->started_turn == loop_turn_number(relay->env->loop);
 }
 
-static bool can_read(const struct relay *relay, unsigned from)
+static bool half_can_read(const struct relay *relay, unsigned from)
 {
     const struct half *half = &relay->halves[from];
 
     if (half->is_source_ended || !(half_source(relay, from)->ready & STREAM_READABLE))
         return false;
-    return half->is_sink_ended || can_write(relay, from);
+    return half->is_sink_ended || half_can_write(relay, from);
 }
 
-static bool is_throttled(const struct relay *relay, unsigned from)
+static bool half_is_throttled(const struct relay *relay, unsigned from)
 {
     return relay->throttle != NULL &&
            throttle_is_waiting(relay->throttle, from, loop_now_ms(relay->env->loop));
 }
 
 /* True: reading is a matter of bytes, not of bandwidth. */
-static bool throttle_lets_read(struct relay *relay, unsigned from)
+static bool half_has_bandwidth(struct relay *relay, unsigned from)
 {
     return relay->throttle == NULL ||
            throttle_admits(relay->throttle, from, loop_now_ms(relay->env->loop));
 }
 
-static void throttle_count(struct relay *relay, unsigned from, ssize_t count)
+static void half_spend(struct relay *relay, unsigned from, ssize_t count)
 {
     if (relay->throttle == NULL)
         return;
@@ -134,7 +134,7 @@ static void throttle_count(struct relay *relay, unsigned from, ssize_t count)
 }
 
 /* Promoted by full reads, demoted by a pause. */
-static bool is_bulk(struct relay *relay, unsigned from)
+static bool half_is_bulk(struct relay *relay, unsigned from)
 {
     struct half *half = &relay->halves[from];
     uint16_t now = half_clock(relay);
@@ -149,17 +149,17 @@ static bool is_bulk(struct relay *relay, unsigned from)
     return half->full_reads > 0;
 }
 
-static ssize_t pump(struct relay *relay, unsigned from)
+static ssize_t half_pump(struct relay *relay, unsigned from)
 {
     struct half *half = &relay->halves[from];
 
-    bool is_spliced = is_bulk(relay, from) && !half->is_pipe_refused && !half->is_sink_ended;
+    bool is_spliced = half_is_bulk(relay, from) && !half->is_pipe_refused && !half->is_sink_ended;
     return is_spliced ? pump_splice(relay, from) : pump_copy(relay, from);
 }
 
-static bool can_flush(const struct relay *relay, unsigned from)
+static bool half_can_flush(const struct relay *relay, unsigned from)
 {
-    return half_is_pending(&relay->halves[from]) && can_write(relay, from);
+    return half_is_pending(&relay->halves[from]) && half_can_write(relay, from);
 }
 
 /* Moves what can be moved within the budget. */
@@ -169,13 +169,13 @@ static void half_move(struct relay *relay, unsigned from)
     size_t moved = 0;
 
     while (moved < budget_bytes) {
-        if (can_flush(relay, from))
-            flush_pending(relay, from);
-        if (half_is_pending(half) || !can_read(relay, from) || relay->is_out_of_memory ||
-            !throttle_lets_read(relay, from))
+        if (half_can_flush(relay, from))
+            half_flush(relay, from);
+        if (half_is_pending(half) || !half_can_read(relay, from) || relay->is_out_of_memory ||
+            !half_has_bandwidth(relay, from))
             return;
-        ssize_t count = pump(relay, from);
-        throttle_count(relay, from, count);
+        ssize_t count = half_pump(relay, from);
+        half_spend(relay, from, count);
         if (count == -EAGAIN)
             return;
         relay->active_ms = loop_now_ms(relay->env->loop);
@@ -190,13 +190,13 @@ static void half_move(struct relay *relay, unsigned from)
 
 /* Something is left to do that no event will tell of: the budget was used up, or the one half
  * changed what the other may do. */
-static bool is_more_to_move(const struct relay *relay)
+static bool relay_has_more_to_move(const struct relay *relay)
 {
     for (unsigned from = 0; from < RELAY_ENDS; from++) {
-        bool may_read = !half_is_pending(&relay->halves[from]) && can_read(relay, from) &&
-                        !is_throttled(relay, from);
+        bool may_read = !half_is_pending(&relay->halves[from]) && half_can_read(relay, from) &&
+                        !half_is_throttled(relay, from);
 
-        if (can_flush(relay, from) || may_read)
+        if (half_can_flush(relay, from) || may_read)
             return true;
     }
     return false;
@@ -205,7 +205,7 @@ static bool is_more_to_move(const struct relay *relay)
 static void relay_release(struct relay *relay)
 {
     for (unsigned from = 0; from < RELAY_ENDS; from++) {
-        drop_pending(relay, from);
+        half_drop_pending(relay, from);
         if (relay->throttle != NULL)
             throttle_give_back(relay->throttle, from);
     }
@@ -221,7 +221,7 @@ void relay_end(struct relay *relay, enum closed_by closed_by, bool reset_client,
     relay->on_ended(relay, closed_by);
 }
 
-static void pass_on_fin(struct relay *relay, unsigned from)
+static void half_pass_on_fin(struct relay *relay, unsigned from)
 {
     struct half *half = &relay->halves[from];
     const struct half *other = &relay->halves[!from];
@@ -238,7 +238,7 @@ static void pass_on_fin(struct relay *relay, unsigned from)
 }
 
 /* What `from` reset must reach the other end behind all bytes. True when the relay has ended. */
-static bool pass_on_reset(struct relay *relay, unsigned from)
+static bool half_pass_on_reset(struct relay *relay, unsigned from)
 {
     struct half *half = &relay->halves[from];
     uint64_t now_ms = loop_now_ms(relay->env->loop);
@@ -276,9 +276,9 @@ static bool relay_settle(struct relay *relay)
         return true;
     }
     for (unsigned from = 0; from < RELAY_ENDS; from++) {
-        pass_on_fin(relay, from);
+        half_pass_on_fin(relay, from);
         if (relay->is_reset[from])
-            return pass_on_reset(relay, from);
+            return half_pass_on_reset(relay, from);
     }
     if (half_is_done(&relay->halves[0]) && half_is_done(&relay->halves[1])) {
         relay_end(relay, relay->closed_by, false, false);
@@ -293,11 +293,11 @@ static bool half_is_stuck(const struct relay *relay, unsigned from)
 
     if (half->is_sink_ended)
         return false;
-    return half_is_pending(half) || (!half->is_source_ended && !can_write(relay, from) &&
+    return half_is_pending(half) || (!half->is_source_ended && !half_can_write(relay, from) &&
                                      (half_source(relay, from)->ready & STREAM_READABLE));
 }
 
-static void want(struct relay *relay)
+static void relay_want(struct relay *relay)
 {
     for (unsigned end = 0; end < RELAY_ENDS; end++) {
         const struct half *outward = &relay->halves[end]; /* reads from this end */
@@ -341,7 +341,7 @@ uint64_t relay_next_look_ms(const struct relay *relay)
     if (!relay->is_old && old_ms < at_ms)
         at_ms = old_ms;
     for (unsigned from = 0; from < RELAY_ENDS; from++) {
-        if (is_throttled(relay, from) && throttle_wakes_ms(relay->throttle, from) < at_ms)
+        if (half_is_throttled(relay, from) && throttle_wakes_ms(relay->throttle, from) < at_ms)
             at_ms = throttle_wakes_ms(relay->throttle, from);
     }
     return at_ms;
@@ -349,7 +349,7 @@ uint64_t relay_next_look_ms(const struct relay *relay)
 
 /* Activity only stamps `active_ms`; the deadline is moved forward lazily, when it passes too early.
  */
-static void arm(struct relay *relay)
+static void relay_arm(struct relay *relay)
 {
     uint64_t at_ms = relay_next_look_ms(relay);
 
@@ -362,11 +362,11 @@ static bool half_is_flowing(const struct relay *relay, unsigned from)
     const struct half *half = &relay->halves[from];
 
     return !half->is_source_ended && !half->is_sink_ended && !half_is_pending(half) &&
-           can_write(relay, from);
+           half_can_write(relay, from);
 }
 
 /* With a deadline that is early enough, also after a reload has changed the timeouts. */
-static bool is_flowing(const struct relay *relay)
+static bool relay_is_flowing(const struct relay *relay)
 {
     return half_is_flowing(relay, RELAY_CLIENT) && half_is_flowing(relay, RELAY_TARGET) &&
            relay->throttle == NULL && !relay->is_out_of_memory &&
@@ -378,26 +378,26 @@ static void relay_drive(struct relay *relay)
     bool was_flowing = relay->is_flowing;
 
     half_move(relay, RELAY_CLIENT);
-    if (!is_held(relay, RELAY_TARGET))
+    if (!half_is_held(relay, RELAY_TARGET))
         half_move(relay, RELAY_TARGET);
-    relay->is_flowing = is_flowing(relay);
+    relay->is_flowing = relay_is_flowing(relay);
     if (!was_flowing || !relay->is_flowing) {
         if (relay_settle(relay))
             return;
-        want(relay);
-        arm(relay);
+        relay_want(relay);
+        relay_arm(relay);
     }
-    if (is_more_to_move(relay))
+    if (relay_has_more_to_move(relay))
         task_post(relay->env->loop, &relay->again);
 }
 
-static void end_ready(struct stream *stream, void *self)
+static void relay_end_ready(struct stream *stream, void *self)
 {
     (void)stream;
     relay_drive(self);
 }
 
-static void next_turn(struct task *task)
+static void relay_next_turn(struct task *task)
 {
     struct relay *relay = container_of(task, struct relay, again);
 
@@ -405,7 +405,7 @@ static void next_turn(struct task *task)
 }
 
 /* Waiting for bandwidth is no idleness. */
-static void forgive_throttling(struct relay *relay, uint64_t now_ms)
+static void relay_forgive_throttling(struct relay *relay, uint64_t now_ms)
 {
     for (unsigned from = 0; relay->throttle != NULL && from < RELAY_ENDS; from++) {
         uint64_t at_ms = throttle_wakes_ms(relay->throttle, from);
@@ -423,13 +423,13 @@ void relay_note_age(struct relay *relay)
     stream_grew_old(relay->ends[RELAY_TARGET]);
 }
 
-static void look_again(struct deadline *deadline)
+static void relay_look_again(struct deadline *deadline)
 {
     struct relay *relay = container_of(deadline, struct relay, deadline);
     uint64_t now_ms = loop_now_ms(relay->env->loop);
     enum closed_by closed_by;
 
-    forgive_throttling(relay, now_ms);
+    relay_forgive_throttling(relay, now_ms);
     relay_note_age(relay);
     if (relay->reset_wait_ms == 0 &&
         now_ms >= relay->active_ms + relay_patience_ms(relay, &closed_by)) {
@@ -456,9 +456,9 @@ static int relay_keep_early(struct relay *relay, const struct relay_early *early
 
 void relay_begin(struct relay *relay)
 {
-    deadline_init(&relay->deadline, look_again);
+    deadline_init(&relay->deadline, relay_look_again);
     for (unsigned end = 0; end < RELAY_ENDS; end++)
-        stream_observe(relay->ends[end], end_ready, relay);
+        stream_observe(relay->ends[end], relay_end_ready, relay);
     relay_drive(relay);
 }
 
@@ -476,7 +476,7 @@ int relay_start(struct relay *relay, struct tunnel_env *env, const struct relay_
         .active_ms = now_ms,
         .closed_by = CLOSED_BY_COUNT,
     };
-    task_init(&relay->again, next_turn);
+    task_init(&relay->again, relay_next_turn);
     for (unsigned from = 0; from < RELAY_ENDS; from++)
         relay->halves[from].is_pipe_refused = env->relays->limits.mode == RELAY_COPY;
     int error = relay_keep_early(relay, plan->early);

@@ -195,7 +195,7 @@ void tunnel_cancel(struct tunnel *tunnel)
     tunnel_close(tunnel);
 }
 
-static void relay_ended(struct relay *relay, enum closed_by closed_by)
+static void tunnel_relay_ended(struct relay *relay, enum closed_by closed_by)
 {
     struct tunnel *tunnel = container_of(relay, struct tunnel, relay);
 
@@ -212,7 +212,7 @@ static void tunnel_passed(struct relay *relay)
 void tunnel_end(struct tunnel *tunnel, enum closed_by closed_by)
 {
     relay_stop(&tunnel->relay, true);
-    relay_ended(&tunnel->relay, closed_by);
+    tunnel_relay_ended(&tunnel->relay, closed_by);
 }
 
 void tunnel_relay(struct tunnel *tunnel, struct stream *client, void *self)
@@ -222,7 +222,7 @@ void tunnel_relay(struct tunnel *tunnel, struct stream *client, void *self)
         .ends = {client},
         .throttle = tunnel_throttle(tunnel),
         .on_passed = tunnel_passed,
-        .on_ended = relay_ended,
+        .on_ended = tunnel_relay_ended,
     };
 
     tunnel->self = self;
@@ -237,7 +237,7 @@ void tunnel_relay(struct tunnel *tunnel, struct stream *client, void *self)
     if (error < 0) {
         stream_close(plan.ends[RELAY_CLIENT], true);
         stream_close(plan.ends[RELAY_TARGET], true);
-        relay_ended(&tunnel->relay, CLOSED_BY_NO_MEMORY);
+        tunnel_relay_ended(&tunnel->relay, CLOSED_BY_NO_MEMORY);
         return;
     }
     if (plan.gate == NULL)
@@ -252,7 +252,7 @@ void tunnel_close_all(struct tunnel_env *env)
         struct tunnel *tunnel = container_of(env->tunnels.next, struct tunnel, link);
 
         relay_stop(&tunnel->relay, false);
-        relay_ended(&tunnel->relay, CLOSED_BY_DRAINED);
+        tunnel_relay_ended(&tunnel->relay, CLOSED_BY_DRAINED);
     }
 }
 
