@@ -91,7 +91,8 @@ static int open_listener(union socket_address *ret_address)
     return fd;
 }
 
-static int set_up(void **state)
+/* `is_counted`: what the owner has, who then has a reserve, too. */
+static int set_up_as(void **state, bool is_counted)
 {
     struct fixture *fixture = calloc(1, sizeof(*fixture));
 
@@ -105,14 +106,25 @@ static int set_up(void **state)
     const struct acceptor_owner owner = {
         .accepted = accepted, .is_ready = is_ready, .self = fixture};
     *state = fixture;
-    int error = acceptor_create(fixture->loop, &owner, &fixture->counters,
-                                log_ring_at(fixture->log, 0), &fixture->acceptor);
+    int error =
+        acceptor_create(fixture->loop, &owner, is_counted ? &fixture->counters : NULL,
+                        is_counted ? log_ring_at(fixture->log, 0) : NULL, &fixture->acceptor);
     for (unsigned i = 0; i < LISTENERS && error == 0; i++) {
         const struct listener listener = {.fd = fixture->listeners[i], .slot = i};
 
         error = acceptor_add(fixture->acceptor, &listener);
     }
     return error;
+}
+
+static int set_up(void **state)
+{
+    return set_up_as(state, true);
+}
+
+static int set_up_uncounted(void **state)
+{
+    return set_up_as(state, false);
 }
 
 static int tear_down(void **state)
@@ -224,6 +236,22 @@ static void test_out_of_descriptors(void **state)
     assert_int_equal(fixture->last_count, 20);
 }
 
+/* Nobody is refused, and nobody is told: they wait. */
+static void test_out_of_descriptors_without_counters(void **state)
+{
+    struct fixture *fixture = *state;
+
+    connect_clients(fixture, 0, 3);
+    use_up_descriptors(fixture);
+    turn_for(fixture, 50);
+    assert_int_equal(fixture->accepted_count + fixture->last_count, 0);
+    setrlimit(RLIMIT_NOFILE, &fixture->old_limit);
+    turn_for(fixture, 150);
+    assert_int_equal(fixture->accepted_count, 3);
+    assert_int_equal(fixture->last_count, 0);
+    assert_int_equal(counter_read(&fixture->counters, COUNTER_ACCEPT_ERRORS), 0);
+}
+
 /* Somebody else takes the reserve's descriptor: no answer, no spinning, and it comes back. */
 static void test_out_of_descriptors_for_long(void **state)
 {
@@ -291,6 +319,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_a_storm_takes_several_turns, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_it_waits_until_its_owner_is_ready, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_out_of_descriptors, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_out_of_descriptors_without_counters, set_up_uncounted,
+                                        tear_down),
         cmocka_unit_test_setup_teardown(test_out_of_descriptors_for_long, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_stopping_empties_the_queues, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_stopping_is_bounded, set_up, tear_down),
