@@ -16,12 +16,12 @@ struct text;
 struct tunnel_refusal;
 struct tunnel_way;
 
-/* With so many bytes `match` does not ask for more. */
-#define FRONT_FIRST_MAX 24
-/* Room for any refusal. */
-#define FRONT_REFUSAL_SIZE 2048
-/* Front-ends at most: the metrics have a place for each. */
-#define FRONT_ROWS_MAX COUNTERS_FRONTS_MAX
+enum {
+    FRONT_FIRST_MAX = 24,                 /* with so many bytes `match` does not ask for more */
+    FRONT_READ_MAX = 16 * 1024,           /* bytes that `open` gets at most */
+    FRONT_REFUSAL_SIZE = 2048,            /* room for any refusal */
+    FRONT_ROWS_MAX = COUNTERS_FRONTS_MAX, /* the metrics have a place for each */
+};
 
 enum front_match {
     FRONT_MATCH_NO,

@@ -6,7 +6,6 @@
 #include "front/front.h"
 #include "front/front_kind.h"
 #include "loop/loop.h"
-#include "wire/http1_head.h"
 
 #include <stddef.h>
 #include <stdint.h>
@@ -37,7 +36,7 @@ struct front {
     struct newcomer newcomers[NEWCOMERS_MAX]; /* the first one waits the longest */
     size_t newcomer_count;
     struct deadline ask_again;
-    char scratch[HTTP1_HEAD_MAX]; /* what is in it never outlives a call */
+    char scratch[FRONT_READ_MAX]; /* what is in it never outlives a call */
 };
 
 /* Learns which front-ends there are. */

@@ -22,7 +22,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-static_assert((int)FRONT_REFUSAL_SIZE >= (int)HTTP1_REPLY_SIZE, "room for any refusal");
+static_assert(FRONT_REFUSAL_SIZE >= HTTP1_REPLY_SIZE, "room for any refusal");
+static_assert(FRONT_READ_MAX <= HTTP1_HEAD_MAX, "room for whatever is read first");
 
 /* Room for the usual head that did not come whole; a longer one grows it to HTTP1_HEAD_MAX. */
 enum { HEAD_FIRST_SIZE = 2048 };
