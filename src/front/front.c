@@ -177,7 +177,7 @@ static int front_open_connection(struct front *front, const struct newcomer *new
         close(newcomer->fd);
         return error;
     }
-    error = front_conn_open(front, stream, &newcomer->client, newcomer->listener, refuse_with);
+    error = front_conn_open(front, stream, &newcomer->client, newcomer->listener_slot, refuse_with);
     if (error < 0)
         stream_close(stream, true);
     return error;
@@ -240,10 +240,11 @@ static void front_ask_again(struct deadline *deadline)
         deadline_set(loop, deadline, loop_now_ms(loop) + ask_again_ms);
 }
 
-void front_accept(struct front *front, int fd, const struct ip_endpoint *client, unsigned listener)
+void front_accept(struct front *front, int fd, const struct ip_endpoint *client,
+                  unsigned listener_slot)
 {
     const struct newcomer newcomer = {.fd = fd,
-                                      .listener = listener,
+                                      .listener_slot = listener_slot,
                                       .client = *client,
                                       .until_ms = loop_now_ms(front->env->loop) + newcomer_ms};
     enum tunnel_error refuse_with;
@@ -277,7 +278,7 @@ static const struct front_kind *front_drop_input(struct front *front, int fd)
 }
 
 void front_refuse_at_once(struct front *front, int fd, const struct ip_endpoint *client,
-                          unsigned listener)
+                          unsigned listener_slot)
 {
     const struct tunnel_refusal refusal = {.error = TUNNEL_ERROR_FULL,
                                            .details = tunnel_error_row(TUNNEL_ERROR_FULL)->text};
@@ -293,6 +294,6 @@ void front_refuse_at_once(struct front *front, int fd, const struct ip_endpoint 
     close(fd);
     tunnel_reject(front->env, &(struct tunnel_rejection){.way = kind->way,
                                                          .client = *client,
-                                                         .listener = listener,
+                                                         .listener_slot = listener_slot,
                                                          .error = refusal.error});
 }

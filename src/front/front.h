@@ -26,11 +26,12 @@ void front_set_timeouts(struct front *front, const struct front_timeouts *timeou
 void front_destroy(struct front *front);
 /* Takes an accepted, non-blocking descriptor. Reads at once, or when others have made room. Without
  * room or while draining (env->is_draining) the connection gets its 503. */
-void front_accept(struct front *front, int fd, const struct ip_endpoint *client, unsigned listener);
+void front_accept(struct front *front, int fd, const struct ip_endpoint *client,
+                  unsigned listener_slot);
 /* As front_accept, but answered within the call, for want of a descriptor that could wait. Takes
  * the descriptor. */
 void front_refuse_at_once(struct front *front, int fd, const struct ip_endpoint *client,
-                          unsigned listener);
+                          unsigned listener_slot);
 /* The process ends: connections whose client has said nothing yet get their 503 now, as those in
  * the accept queue do. A request of which a part is there is awaited on, and refused then. */
 void front_drain(struct front *front);

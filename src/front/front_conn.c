@@ -240,7 +240,7 @@ void front_conn_reject(struct front_conn *conn, const struct tunnel_rejection *r
     if (conn->kind == NULL)
         conn->kind = conn->front->kinds[0];
     mine.client = conn->client;
-    mine.listener = conn->listener;
+    mine.listener_slot = conn->listener_slot;
     if (mine.way == NULL)
         mine.way = conn->kind->way;
     if (mine.details == NULL)
@@ -377,7 +377,7 @@ void front_conn_drain(struct front_conn *conn)
 }
 
 int front_conn_open(struct front *front, struct stream *stream, const struct ip_endpoint *client,
-                    unsigned listener, enum tunnel_error refuse_with)
+                    unsigned listener_slot, enum tunnel_error refuse_with)
 {
     struct loop *loop = front->env->loop;
     struct front_conn *conn = slab_take(loop_slab(loop), front->conn_size);
@@ -387,7 +387,7 @@ int front_conn_open(struct front *front, struct stream *stream, const struct ip_
     conn->front = front;
     conn->stream = stream;
     conn->client = *client;
-    conn->listener = (uint16_t)listener;
+    conn->listener_slot = (uint16_t)listener_slot;
     conn->has_room = refuse_with == TUNNEL_ERROR_NONE;
     conn->state = FRONT_AWAITING;
     deadline_init(&conn->deadline, front_conn_passed);

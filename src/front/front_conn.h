@@ -53,7 +53,7 @@ struct front_conn {
     struct ip_endpoint client;
     char *reply;
     size_t reply_offset, reply_length;
-    uint16_t listener;
+    uint16_t listener_slot;
     uint8_t state; /* enum front_state */
     bool has_room;
     uint8_t first_length;
@@ -64,7 +64,7 @@ struct front_conn {
  * `refuse_with` other than NONE the seat has no unit of room, and the connection gets that answer
  * whatever it asks for. 0 or -ENOMEM. */
 int front_conn_open(struct front *front, struct stream *stream, const struct ip_endpoint *client,
-                    unsigned listener, enum tunnel_error refuse_with) MUST_CHECK;
+                    unsigned listener_slot, enum tunnel_error refuse_with) MUST_CHECK;
 /* Ends the connection now, whatever it is doing. Harmless on a closed one. */
 void front_conn_close(struct front_conn *conn);
 /* The process ends: whoever has not begun to ask is refused. */

@@ -14,7 +14,7 @@
 /* Accepted, without a seat yet. */
 struct newcomer {
     int fd;
-    unsigned listener;
+    unsigned listener_slot;
     struct ip_endpoint client;
     uint64_t until_ms;
 };

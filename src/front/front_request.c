@@ -53,7 +53,7 @@ static struct tunnel_request front_request_of(const struct front_conn *conn,
     struct tunnel_request mine = *request;
 
     mine.client = conn->client;
-    mine.listener = conn->listener;
+    mine.listener_slot = conn->listener_slot;
     mine.began_ms = loop_now_ms(conn->front->env->loop);
     return mine;
 }

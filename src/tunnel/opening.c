@@ -152,8 +152,9 @@ static bool opening_judge_name(struct tunnel *tunnel)
 {
     const struct tunnel_env *env = tunnel->env;
     struct opening *opening = tunnel->opening;
-    const struct ip_endpoint *listener =
-        tunnel->listener < env->listener_count ? &env->listeners[tunnel->listener].written : NULL;
+    const struct ip_endpoint *listener = tunnel->listener_slot < env->listener_count
+                                             ? &env->listeners[tunnel->listener_slot].written
+                                             : NULL;
 
     judgement_begin(&opening->judgement, tunnel->rules->policy, &tunnel->client.address,
                     tunnel_user(tunnel), listener, &opening->authority);

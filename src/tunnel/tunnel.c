@@ -154,7 +154,7 @@ static struct tunnel *tunnel_create(struct tunnel_env *env, const struct tunnel_
     tunnel->self = self;
     tunnel->rules = tunnel_rules_hold(env->rules);
     tunnel->client = request->client;
-    tunnel->listener = (uint16_t)request->listener;
+    tunnel->listener_slot = (uint16_t)request->listener_slot;
     tunnel->dns_ms = -1;
     tunnel->dial_ms = -1;
     memcpy(tunnel->target, target, target_length);

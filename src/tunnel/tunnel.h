@@ -46,7 +46,7 @@ struct tunnel_way {
 struct tunnel_request {
     const struct tunnel_way *way;
     struct ip_endpoint client;
-    unsigned listener;                 /* index into env->listeners */
+    unsigned listener_slot;            /* struct listener */
     const struct authority *authority; /* NULL: not known yet (tunnel_refuse, tunnel_abandon) */
     const char *user;                  /* whose password was right; NULL: nobody's, or none came */
     uint64_t began_ms;                 /* when the request was there, by the loop's clock */
@@ -76,7 +76,7 @@ void tunnel_abandon(struct tunnel_env *env, const struct tunnel_request *request
 struct tunnel_rejection {
     const struct tunnel_way *way;
     struct ip_endpoint client;
-    unsigned listener;
+    unsigned listener_slot;
     const char *target; /* outside bytes; NULL: not known */
     size_t target_length;
     enum tunnel_error error;

@@ -54,7 +54,7 @@ struct tunnel {
     int32_t dns_ms, dial_ms;    /* -1: did not happen */
     uint32_t opening_ms;        /* from the request to the relay */
     uint32_t told_kib;          /* that env->talkers knows of; modulo 2^32 */
-    uint16_t listener;
+    uint16_t listener_slot;
     uint16_t target_length;
     uint8_t state;   /* enum tunnel_state */
     bool is_driving; /* a step of the opening runs */

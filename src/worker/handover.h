@@ -20,7 +20,7 @@ struct loop;
 
 struct handed {
     int fd;
-    unsigned listener;
+    unsigned listener_slot;
     struct ip_endpoint client;
 };
 

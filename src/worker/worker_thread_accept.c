@@ -37,16 +37,16 @@ static bool thread_hand_over(struct worker_thread *thread, const struct handed *
            handover_give(other->handover, thread->rules->snapshot, handed);
 }
 
-void thread_accepted(void *self, int fd, const struct ip_endpoint *client, unsigned listener,
+void thread_accepted(void *self, int fd, const struct ip_endpoint *client, unsigned listener_slot,
                      bool is_last_descriptor)
 {
     struct worker_thread *thread = self;
-    const struct handed handed = {.fd = fd, .listener = listener, .client = *client};
+    const struct handed handed = {.fd = fd, .listener_slot = listener_slot, .client = *client};
 
     if (is_last_descriptor)
-        front_refuse_at_once(thread->front, fd, client, listener);
+        front_refuse_at_once(thread->front, fd, client, listener_slot);
     else if (!thread_hand_over(thread, &handed))
-        front_accept(thread->front, fd, client, listener);
+        front_accept(thread->front, fd, client, listener_slot);
 }
 
 bool thread_is_ready(void *self)
@@ -60,5 +60,5 @@ void thread_take_over(void *self, const struct handed *handed)
 {
     struct worker_thread *thread = self;
 
-    front_accept(thread->front, handed->fd, &handed->client, handed->listener);
+    front_accept(thread->front, handed->fd, &handed->client, handed->listener_slot);
 }

@@ -89,7 +89,7 @@ void thread_use_file(struct worker_thread *thread, enum watched_file file, struc
 /* ---- worker_thread_accept.c */
 
 /* As acceptor_owner has it. */
-void thread_accepted(void *self, int fd, const struct ip_endpoint *client, unsigned listener,
+void thread_accepted(void *self, int fd, const struct ip_endpoint *client, unsigned listener_slot,
                      bool is_last_descriptor);
 bool thread_is_ready(void *self);
 /* As handover_owner has it. */

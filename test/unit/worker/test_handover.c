@@ -30,7 +30,7 @@ static void take(void *self, const struct handed *handed)
     struct fixture *fixture = self;
 
     fixture->taken++;
-    fixture->listeners += handed->listener;
+    fixture->listeners += handed->listener_slot;
     close(handed->fd);
 }
 
@@ -58,9 +58,9 @@ static int tear_down(void **state)
     return 0;
 }
 
-static bool give(struct fixture *fixture, const void *rules, unsigned listener)
+static bool give(struct fixture *fixture, const void *rules, unsigned listener_slot)
 {
-    const struct handed handed = {.fd = eventfd(0, EFD_CLOEXEC), .listener = listener};
+    const struct handed handed = {.fd = eventfd(0, EFD_CLOEXEC), .listener_slot = listener_slot};
 
     assert_true(handed.fd >= 0);
     bool is_taken = handover_give(fixture->handover, rules, &handed);
