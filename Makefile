@@ -49,13 +49,14 @@ fuzz: ## fuzz each parser for 60 s
 bench: all ## measure adit beside the peers that are installed (up to 20 minutes)
 	@bench/run
 
-lint: ## layers, purity, lengths, hardening, layout, static analysis
+lint: ## layers, purity, lengths, names, hardening, layout, static analysis
 	@scripts/install-deps lint
 	@$(MAKE) --no-print-directory $(BUILD)/build.ninja
 	@meson configure $(BUILD) $(STRICT)
 	@$(MAKE) --no-print-directory all
 	@scripts/check-layers --self-test && scripts/check-layers
 	@scripts/check-length --self-test && scripts/check-length
+	@scripts/check-names --self-test && scripts/check-names
 	@scripts/check-pure --self-test && scripts/check-pure $(BUILD)
 	@scripts/check-hardening --self-test && scripts/check-hardening $(BUILD)
 	@scripts/check-format --self-test && scripts/check-format

@@ -71,7 +71,7 @@ static void opening_drive(struct tunnel *tunnel);
  * want of memory the reports are not told. */
 static void opening_note(struct tunnel *tunnel, const struct verdict *verdict)
 {
-    const struct policy_source *source = policy_source_of(tunnel->rules->policy);
+    const struct policy_source *source = policy_source_of(tunnel->policy->compiled);
     char buffer[REPORTS_SIZE];
     struct text names;
 
@@ -156,7 +156,7 @@ static bool opening_judge_name(struct tunnel *tunnel)
                                              ? &env->listeners[tunnel->listener_slot].written
                                              : NULL;
 
-    judgement_begin(&opening->judgement, tunnel->rules->policy, &tunnel->client.address,
+    judgement_begin(&opening->judgement, tunnel->policy->compiled, &tunnel->client.address,
                     tunnel_user(tunnel), listener, &opening->authority);
     if (!judgement_has_name(&opening->judgement))
         return true;

@@ -52,7 +52,7 @@ static void tunnel_free(struct garbage *garbage)
 {
     struct tunnel *tunnel = container_of(garbage, struct tunnel, garbage);
 
-    tunnel_rules_release(tunnel->rules);
+    tunnel_policy_release(tunnel->policy);
     if (tunnel->extras != NULL) {
         free(tunnel->extras->user);
         free(tunnel->extras->reports);
@@ -152,7 +152,7 @@ static struct tunnel *tunnel_create(struct tunnel_env *env, const struct tunnel_
     tunnel->env = env;
     tunnel->way = request->way;
     tunnel->self = self;
-    tunnel->rules = tunnel_rules_hold(env->rules);
+    tunnel->policy = tunnel_policy_hold(env->policy);
     tunnel->client = request->client;
     tunnel->listener_slot = (uint16_t)request->listener_slot;
     tunnel->dns_ms = -1;

@@ -32,32 +32,32 @@ struct tunnel_timeouts {
     uint64_t stuck_ms;       /* bytes wait and the reader does not take any */
 };
 
-/* What a tunnel names to its end: one of these a thread and configuration, counted by that
- * thread only. The env holds one and each tunnel the one that it began with, whose policy judges it
- * and whose rules it names. */
-struct tunnel_rules {
+/* A policy that is held: one of these per thread and configuration, counted by that thread only.
+ * The env holds one, and each tunnel the one that it began with: to its end it is judged by that
+ * policy and names rules of it. */
+struct tunnel_policy {
     uint32_t holders;
-    void (*destroy)(struct tunnel_rules *rules); /* when nobody holds it any more */
-    const struct policy *policy;
+    void (*destroy)(struct tunnel_policy *policy); /* when nobody holds it any more */
+    const struct policy *compiled;
 };
 
-static inline struct tunnel_rules *tunnel_rules_hold(struct tunnel_rules *rules)
+static inline struct tunnel_policy *tunnel_policy_hold(struct tunnel_policy *policy)
 {
-    rules->holders++;
-    return rules;
+    policy->holders++;
+    return policy;
 }
 
-static inline void tunnel_rules_release(struct tunnel_rules *rules)
+static inline void tunnel_policy_release(struct tunnel_policy *policy)
 {
-    if (--rules->holders == 0)
-        rules->destroy(rules);
+    if (--policy->holders == 0)
+        policy->destroy(policy);
 }
 
 /* Contract: nothing in here is owned by the env but the list; all outlive the tunnels. */
 struct tunnel_env {
     struct loop *loop;
     struct resolver *resolver;
-    struct tunnel_rules *rules;
+    struct tunnel_policy *policy;
     struct dial_gate *dial_gate; /* shared by all threads */
     struct auth *auth;           /* shared by all threads; may be NULL without users */
     struct auth_users *users;    /* NULL: credentials are ignored */

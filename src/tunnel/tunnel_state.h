@@ -42,12 +42,12 @@ struct tunnel {
     };
     struct tunnel_env *env;
     const struct tunnel_way *way;
-    void *self;                 /* for what `way` calls */
-    struct tunnel_rules *rules; /* held */
-    struct opening *opening;    /* see above; NULL once it is gone */
-    struct extras *extras;      /* NULL: none */
-    struct relay relay;         /* once it relays */
-    const char *rule;           /* of rules->policy; the one that counts so far, or NULL */
+    void *self;                   /* for what `way` calls */
+    struct tunnel_policy *policy; /* held */
+    struct opening *opening;      /* see above; NULL once it is gone */
+    struct extras *extras;        /* NULL: none */
+    struct relay relay;           /* once it relays */
+    const char *rule;             /* of policy->compiled; the one that counts so far, or NULL */
     uint64_t id;
     struct ip_endpoint client;
     struct ip_endpoint address; /* dialled; family IP_NONE before */

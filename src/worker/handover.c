@@ -16,7 +16,7 @@ struct handover {
     pthread_mutex_t lock;
     struct handed connections[HANDOVER_MAX];
     unsigned count;
-    const void *rules;
+    const void *snapshot;
     bool is_closed;
     struct letter letter;
     _Atomic unsigned waiting; /* counted until they are taken, not only until they left the box */
@@ -74,11 +74,11 @@ void handover_destroy(struct handover *handover)
     free(handover);
 }
 
-bool handover_give(struct handover *handover, const void *rules, const struct handed *handed)
+bool handover_give(struct handover *handover, const void *snapshot, const struct handed *handed)
 {
     pthread_mutex_lock(&handover->lock);
     bool is_taken =
-        !handover->is_closed && handover->rules == rules && handover->count < HANDOVER_MAX;
+        !handover->is_closed && handover->snapshot == snapshot && handover->count < HANDOVER_MAX;
     if (is_taken) {
         if (handover->count == 0)
             letter_post(handover->owner.loop, &handover->letter);
@@ -94,10 +94,10 @@ unsigned handover_waiting(const struct handover *handover)
     return atomic_load_explicit(&handover->waiting, memory_order_relaxed);
 }
 
-void handover_use_rules(struct handover *handover, const void *rules)
+void handover_use_snapshot(struct handover *handover, const void *snapshot)
 {
     pthread_mutex_lock(&handover->lock);
-    handover->rules = rules;
+    handover->snapshot = snapshot;
     pthread_mutex_unlock(&handover->lock);
 }
 

@@ -36,15 +36,16 @@ int handover_create(const struct handover_owner *owner, struct handover **ret_ha
 /* When no other thread runs any more; closes what was not taken. Harmless on NULL. */
 void handover_destroy(struct handover *handover);
 
-/* From any thread. False: the box is full or closed, or its thread goes by another configuration
- * than `rules` (an address that is compared, no more); then the descriptor stays the caller's. */
-bool handover_give(struct handover *handover, const void *rules,
+/* From any thread. False: the box is full or closed, or its thread goes by another one
+ * than `snapshot` (an address that is compared, no more); then the descriptor stays the caller's.
+ */
+bool handover_give(struct handover *handover, const void *snapshot,
                    const struct handed *handed) MUST_CHECK;
 /* Given, and not taken yet. From any thread. */
 unsigned handover_waiting(const struct handover *handover);
 
 /* The box's thread: what it goes by from now on. */
-void handover_use_rules(struct handover *handover, const void *rules);
+void handover_use_snapshot(struct handover *handover, const void *snapshot);
 /* The box's thread: takes what is there; from now on nobody can give. */
 void handover_close(struct handover *handover);
 

@@ -84,7 +84,7 @@ static struct worker_thread_plan worker_plan_thread(struct worker *worker, unsig
         .auth = worker->auth,
         .limits = worker->limits_shared,
         .dial_gate = worker->dial_gate,
-        .rules = worker->rules,
+        .rule_names = worker->rule_names,
         .room = worker->room,
         .tcp_memory_fd = worker->tcp_memory_fd,
         .log = log_ring_at(worker->log, index),
@@ -235,8 +235,8 @@ static int worker_create_figures(struct worker *worker)
     process_meter_open(&worker->meter);
     worker->tcp_memory_fd = tcp_memory_open();
     worker->report = *worker->plan->reload;
-    worker->rules = rule_names_create();
-    return worker->rules != NULL ? 0 : -ENOMEM;
+    worker->rule_names = rule_names_create();
+    return worker->rule_names != NULL ? 0 : -ENOMEM;
 }
 
 static int worker_create_parts(struct worker *worker)
@@ -282,7 +282,7 @@ static void worker_destroy_parts(struct worker *worker)
         worker_thread_destroy(worker->threads[i]);
     dial_gate_destroy(worker->dial_gate);
     room_destroy(worker->room);
-    rule_names_destroy(worker->rules);
+    rule_names_destroy(worker->rule_names);
     process_meter_close(&worker->meter);
     if (worker->tcp_memory_fd >= 0)
         close(worker->tcp_memory_fd);

@@ -125,10 +125,10 @@ static void config_announce_rules(struct worker *worker, const struct snapshot *
 {
     const struct policy_source *source = &snapshot->config->policy;
 
-    rule_names_announce_anew(worker->rules, POLICY_DEFAULT_RULE);
+    rule_names_announce_anew(worker->rule_names, POLICY_DEFAULT_RULE);
     for (size_t i = 0; i < source->rule_count; i++)
         if (!source->rules[i].is_report)
-            rule_names_announce(worker->rules, source->rules[i].name);
+            rule_names_announce(worker->rule_names, source->rules[i].name);
 }
 
 void worker_use_admin(struct worker *worker)

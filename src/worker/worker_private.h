@@ -57,7 +57,7 @@ struct worker {
     struct auth *auth;
     struct limits *limits_shared;
     struct dial_gate *dial_gate;
-    struct rule_names *rules;
+    struct rule_names *rule_names;
     struct room *room;
     int tcp_memory_fd;
 

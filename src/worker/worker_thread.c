@@ -166,13 +166,13 @@ static int thread_create_parts(struct worker_thread *thread, const struct worker
 /* By the way that a reload goes, too. */
 static int thread_use_plan(struct worker_thread *thread, const struct worker_thread_plan *plan)
 {
-    struct thread_rules *rules;
-    int error = thread_rules_create(plan->snapshot, &rules);
+    struct thread_use *use;
+    int error = thread_use_create(plan->snapshot, &use);
 
     if (error < 0)
         return error;
     thread->files[WATCHED_RESOLV_CONF] = file_text_hold(plan->files[WATCHED_RESOLV_CONF]);
-    error = thread_use_rules(thread, rules);
+    error = thread_use_begin(thread, use);
     thread_use_file(thread, WATCHED_HOSTS, plan->files[WATCHED_HOSTS]);
     return error;
 }
@@ -201,7 +201,7 @@ int worker_thread_create(const struct worker_thread_plan *plan,
                                      .index = plan->index,
                                      .threads = plan->threads,
                                      .thread_count = plan->thread_count};
-    thread->counters.rules = plan->rules;
+    thread->counters.rules = plan->rule_names;
     int error = loop_create(&thread->loop);
     if (error < 0) {
         free(thread);
@@ -246,8 +246,8 @@ void worker_thread_destroy(struct worker_thread *thread)
         resolver_destroy(thread->resolver);
     mailbox_finish(&thread->mailbox);
     loop_destroy(thread->loop);
-    if (thread->rules != NULL)
-        tunnel_rules_release(&thread->rules->rules);
+    if (thread->use != NULL)
+        tunnel_policy_release(&thread->use->policy);
     event_feed_finish(&thread->events);
     talkers_finish(&thread->talkers);
     for (size_t i = 0; i < WATCHED_FILE_COUNT; i++)

@@ -36,7 +36,7 @@ struct worker_thread_plan {
     struct auth *auth;
     struct limits *limits;
     struct dial_gate *dial_gate;
-    struct rule_names *rules;
+    struct rule_names *rule_names;
     struct room *room;
     int tcp_memory_fd; /* of tcp_memory_open, or negative */
     struct log_ring *log;

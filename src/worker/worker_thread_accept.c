@@ -34,7 +34,7 @@ static bool thread_hand_over(struct worker_thread *thread, const struct handed *
     struct worker_thread *other = thread_find_idler(thread);
 
     return other != NULL && !thread_is_room_short(thread) &&
-           handover_give(other->handover, thread->rules->snapshot, handed);
+           handover_give(other->handover, thread->use->snapshot, handed);
 }
 
 void thread_accepted(void *self, int fd, const struct ip_endpoint *client, unsigned listener_slot,

@@ -46,12 +46,12 @@ static void order_use_resolv_conf(struct worker_thread *thread, const struct ord
 
 static void order_apply(struct worker_thread *thread, const struct order *order)
 {
-    struct thread_rules *rules;
+    struct thread_use *use;
 
     /* Without memory the process ends: other threads go by the new snapshot already. */
-    int error = thread_rules_create(order->snapshot, &rules);
+    int error = thread_use_create(order->snapshot, &use);
     ENSURE(error == 0);
-    const struct order_answer answer = {.error = thread_use_rules(thread, rules)};
+    const struct order_answer answer = {.error = thread_use_begin(thread, use)};
     thread_answer(thread, ORDER_APPLY, &answer);
 }
 

@@ -25,8 +25,8 @@
 struct acceptor;
 
 /* This thread's hold on a snapshot: as long as it, or a tunnel of it, goes by it. */
-struct thread_rules {
-    struct tunnel_rules rules;
+struct thread_use {
+    struct tunnel_policy policy;
     struct snapshot *snapshot;
 };
 
@@ -44,7 +44,7 @@ struct worker_thread {
     struct event_feed events; /* any thread */
     struct talkers talkers;   /* any thread */
     _Alignas(THREAD_CACHE_LINE) struct tunnel_env env;
-    struct thread_rules *rules;
+    struct thread_use *use;
     /* That the resolver goes by; of resolv.conf only when the configuration names no servers. */
     struct file_text *files[WATCHED_FILE_COUNT];
     struct loop *loop;
@@ -78,9 +78,9 @@ void thread_orders_came(struct mailbox *mailbox);
 /* ---- worker_thread_use.c */
 
 /* 0 or -ENOMEM. */
-int thread_rules_create(struct snapshot *snapshot, struct thread_rules **ret_rules) MUST_CHECK;
-/* Takes `rules`. 0, or -errno when not every listener could be watched. */
-int thread_use_rules(struct worker_thread *thread, struct thread_rules *rules) MUST_CHECK;
+int thread_use_create(struct snapshot *snapshot, struct thread_use **ret_use) MUST_CHECK;
+/* Takes `use`. 0, or -errno when not every listener could be watched. */
+int thread_use_begin(struct worker_thread *thread, struct thread_use *use) MUST_CHECK;
 /* Leaves the listeners that the snapshot does not have, when their queues are empty. */
 void thread_retire(struct worker_thread *thread);
 /* Holds `text`. */

@@ -13,7 +13,7 @@
 
 static void thread_use_name_servers(struct worker_thread *thread)
 {
-    snapshot_use_servers(thread->rules->snapshot, thread->resolver,
+    snapshot_use_servers(thread->use->snapshot, thread->resolver,
                          thread->files[WATCHED_RESOLV_CONF]);
 }
 
@@ -31,9 +31,9 @@ void thread_use_file(struct worker_thread *thread, enum watched_file file, struc
 
 /* -- the snapshot that the thread goes by */
 
-static void thread_rules_destroy(struct tunnel_rules *rules)
+static void thread_use_destroy(struct tunnel_policy *policy)
 {
-    struct thread_rules *mine = container_of(rules, struct thread_rules, rules);
+    struct thread_use *mine = container_of(policy, struct thread_use, policy);
 
     snapshot_release(mine->snapshot);
     free(mine);
@@ -60,31 +60,31 @@ static void thread_use_values(struct worker_thread *thread, const struct config_
     resolver_set_timeout(thread->resolver, values->dns_timeout_ms);
 }
 
-int thread_rules_create(struct snapshot *snapshot, struct thread_rules **ret_rules)
+int thread_use_create(struct snapshot *snapshot, struct thread_use **ret_use)
 {
-    struct thread_rules *rules = calloc(1, sizeof(*rules));
+    struct thread_use *use = calloc(1, sizeof(*use));
 
-    if (rules == NULL)
+    if (use == NULL)
         return -ENOMEM;
-    rules->rules = (struct tunnel_rules){
-        .holders = 1, .destroy = thread_rules_destroy, .policy = snapshot->policy};
-    rules->snapshot = snapshot_hold(snapshot);
-    *ret_rules = rules;
+    use->policy = (struct tunnel_policy){
+        .holders = 1, .destroy = thread_use_destroy, .compiled = snapshot->policy};
+    use->snapshot = snapshot_hold(snapshot);
+    *ret_use = use;
     return 0;
 }
 
-int thread_use_rules(struct worker_thread *thread, struct thread_rules *rules)
+int thread_use_begin(struct worker_thread *thread, struct thread_use *use)
 {
-    const struct snapshot *snapshot = rules->snapshot;
-    struct thread_rules *before = thread->rules;
+    const struct snapshot *snapshot = use->snapshot;
+    struct thread_use *before = thread->use;
     int error = 0;
 
-    thread->rules = rules;
-    handover_use_rules(thread->handover, snapshot);
-    thread->env.rules = &rules->rules;
+    thread->use = use;
+    handover_use_snapshot(thread->handover, snapshot);
+    thread->env.policy = &use->policy;
     thread->env.users = snapshot->users;
     if (before != NULL)
-        tunnel_rules_release(&before->rules);
+        tunnel_policy_release(&before->policy);
     thread_use_values(thread, &snapshot->config->values);
     thread_use_name_servers(thread);
     size_t listener_count = listener_set_count(&snapshot->listeners, LISTENER_TUNNELS);
@@ -101,7 +101,7 @@ int thread_use_rules(struct worker_thread *thread, struct thread_rules *rules)
 
 void thread_retire(struct worker_thread *thread)
 {
-    const struct listener_set *listeners = &thread->rules->snapshot->listeners;
+    const struct listener_set *listeners = &thread->use->snapshot->listeners;
 
     for (unsigned slot = 0; slot < thread->env.listener_count; slot++) {
         bool is_wanted = false;

@@ -45,10 +45,10 @@ static struct world {
     struct listener listener;
     struct loop *loop;
     struct policy *policy;
-    struct tunnel_rules rules;
+    struct tunnel_policy held_policy;
     struct policy *new_policy; /* of a scenario that reloads */
-    struct tunnel_rules new_rules;
-    bool are_old_rules_free;
+    struct tunnel_policy new_held_policy;
+    bool is_old_policy_free;
     struct dial_gate *gate;
     struct limits *limits;
     struct limit_pass used;
@@ -187,37 +187,38 @@ static int create_policy(void)
     return error;
 }
 
-/* The world itself holds the ones in force. */
-static void nobody_holds_them(struct tunnel_rules *rules)
+/* The world itself holds the one in force. */
+static void nobody_holds_it(struct tunnel_policy *policy)
 {
-    if (rules != &world.rules || world.env.rules == rules)
+    if (policy != &world.held_policy || world.env.policy == policy)
         abort(); /* a tunnel gave back more than it held */
-    world.are_old_rules_free = true;
+    world.is_old_policy_free = true;
     policy_destroy(world.policy);
     world.policy = NULL;
 }
 
-/* As a worker thread takes a new configuration: whoever is under way goes on with the old rules. */
+/* As a worker thread takes a new configuration: whoever is under way goes on with the old policy.
+ */
 static void reload_now(struct deadline *deadline)
 {
     bool is_used = !list_is_empty(&world.env.tunnels);
 
     (void)deadline;
-    world.new_rules = (struct tunnel_rules){
-        .holders = 1, .destroy = nobody_holds_them, .policy = world.new_policy};
-    world.env.rules = &world.new_rules;
-    tunnel_rules_release(&world.rules);
-    EXPECT(!is_used || !world.are_old_rules_free, "the rules of an open tunnel are gone");
+    world.new_held_policy = (struct tunnel_policy){
+        .holders = 1, .destroy = nobody_holds_it, .compiled = world.new_policy};
+    world.env.policy = &world.new_held_policy;
+    tunnel_policy_release(&world.held_policy);
+    EXPECT(!is_used || !world.is_old_policy_free, "the policy of an open tunnel is gone");
 }
 
 static void fill_env(void)
 {
-    world.rules =
-        (struct tunnel_rules){.holders = 1, .destroy = nobody_holds_them, .policy = world.policy};
+    world.held_policy =
+        (struct tunnel_policy){.holders = 1, .destroy = nobody_holds_it, .compiled = world.policy};
     world.env = (struct tunnel_env){
         .loop = world.loop,
         .resolver = world.resolver,
-        .rules = &world.rules,
+        .policy = &world.held_policy,
         .dial_gate = world.gate,
         .users = world.scenario->has_users ? sim_auth_users() : NULL,
         .limits = world.limits,
@@ -411,8 +412,8 @@ static void play(void)
         else if (world.gone_ms == 0)
             world.gone_ms = sim_now_ms();
     }
-    EXPECT(world.scenario->reload_at_ms == 0 || world.are_old_rules_free,
-           "nobody uses the old rules, and they are not free");
+    EXPECT(world.scenario->reload_at_ms == 0 || world.is_old_policy_free,
+           "nobody uses the old policy, and it is not free");
     EXPECT(!is_anything_alive(), "hangs: %zu connections, %s tunnels, %u lookups, and no deadline",
            front_connection_count(world.front), list_is_empty(&world.env.tunnels) ? "no" : "some",
            sim_resolver_waiting());

@@ -16,7 +16,7 @@
 
 enum { GIVEN_BY_EACH = 2000, GIVERS = 2 };
 
-static const int ours, others; /* rules: only their addresses count */
+static const int ours, others; /* snapshots: only their addresses count */
 
 struct fixture {
     struct loop *loop;
@@ -45,7 +45,7 @@ static int set_up(void **state)
     *state = &fixture;
     if (handover_create(&owner, &fixture.handover) < 0)
         return -1;
-    handover_use_rules(fixture.handover, &ours);
+    handover_use_snapshot(fixture.handover, &ours);
     return 0;
 }
 
@@ -58,12 +58,12 @@ static int tear_down(void **state)
     return 0;
 }
 
-static bool give(struct fixture *fixture, const void *rules, unsigned listener_slot)
+static bool give(struct fixture *fixture, const void *snapshot, unsigned listener_slot)
 {
     const struct handed handed = {.fd = eventfd(0, EFD_CLOEXEC), .listener_slot = listener_slot};
 
     assert_true(handed.fd >= 0);
-    bool is_taken = handover_give(fixture->handover, rules, &handed);
+    bool is_taken = handover_give(fixture->handover, snapshot, &handed);
     if (!is_taken)
         close(handed.fd);
     return is_taken;
@@ -96,12 +96,12 @@ static void test_full(void **state)
     assert_int_equal(handover_waiting(fixture->handover), HANDOVER_MAX);
 }
 
-static void test_other_rules(void **state)
+static void test_other_snapshot(void **state)
 {
     struct fixture *fixture = *state;
 
     assert_false(give(fixture, &others, 0));
-    handover_use_rules(fixture->handover, &others);
+    handover_use_snapshot(fixture->handover, &others);
     assert_true(give(fixture, &others, 0));
     assert_false(give(fixture, &ours, 0));
 }
@@ -167,7 +167,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         HANDOVER_TEST(test_taken_on_the_loop),
         HANDOVER_TEST(test_full),
-        HANDOVER_TEST(test_other_rules),
+        HANDOVER_TEST(test_other_snapshot),
         HANDOVER_TEST(test_closed),
         HANDOVER_TEST(test_what_was_never_taken_is_closed),
         HANDOVER_TEST(test_many_give_while_one_takes_and_closes),

@@ -107,7 +107,7 @@ static void set_up(struct fixture *fixture)
     fixture->plan = (struct worker_thread_plan){
         .thread_count = 1,
         .snapshot = make_snapshot(),
-        .rules = rule_names_create(),
+        .rule_names = rule_names_create(),
         .log = log_ring_at(fixture->log, 0),
         .relay_limits = {.mode = RELAY_COPY, .pipes = 1, .stash_bytes = 65536},
         .files = fixture->files,
@@ -122,7 +122,7 @@ static void tear_down(struct fixture *fixture)
 {
     dial_gate_destroy(fixture->plan.dial_gate);
     room_destroy(fixture->plan.room);
-    rule_names_destroy(fixture->plan.rules);
+    rule_names_destroy(fixture->plan.rule_names);
     snapshot_release(fixture->plan.snapshot);
     limits_destroy(fixture->plan.limits);
     auth_destroy(fixture->plan.auth);
