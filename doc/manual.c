@@ -191,7 +191,7 @@ static void print_setting(const char *statement, const char *word, const char *p
 
 static void print_settings(void)
 {
-#define SETTING(suffix, field, statement, word, per, kind, initial, min, max, reloadable, manual)  \
+#define SETTING(suffix, field, statement, word, per, kind, initial, min, max, manual)  \
     print_setting(statement, word, per, kind, (const unsigned long long[3]){initial, min, max},    \
                   manual);
 #include "config/settings.def"

@@ -40,12 +40,6 @@ static const struct fair_limits limits = {
 /* Answers held back whose askers know what they will be. Nobody waits for a place. */
 static const struct fair_limits held_limits = {.total = UINT32_MAX, .per_client = 16};
 
-static const char *const result_names[] = {
-    [AUTH_GRANTED] = "granted",     [AUTH_WRONG] = "wrong", [AUTH_WRONG_AGAIN] = "wrong again",
-    [AUTH_THROTTLED] = "throttled", [AUTH_BUSY] = "busy",   [AUTH_PENDING] = "pending",
-};
-static_assert(ARRAY_LENGTH(result_names) == AUTH_RESULT_COUNT, "a name a result");
-
 /* A client that asks a job. */
 struct auth_asker {
     struct list link; /* job->askers */
@@ -89,12 +83,6 @@ struct auth {
     unsigned hasher_count; /* taken by helpers */
     unsigned helper_count; /* running */
 };
-
-const char *auth_result_name(enum auth_result result)
-{
-    REQUIRE((unsigned)result < AUTH_RESULT_COUNT);
-    return result_names[result];
-}
 
 const struct counters *auth_counters(const struct auth *auth)
 {

@@ -68,6 +68,5 @@ void auth_check_cancel(struct auth_check *check);
 
 /* COUNTER_AUTH_HASHES: every hash that was computed for somebody. */
 const struct counters *auth_counters(const struct auth *auth);
-const char *auth_result_name(enum auth_result result); /* "granted" */
 
 #endif

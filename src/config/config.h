@@ -56,7 +56,7 @@ struct config_overrides {
 
 /* Every scalar setting; 0 in a limit means none. */
 struct config_values {
-#define SETTING(suffix, field, statement, word, per, kind, initial, min, max, reloadable, manual)  \
+#define SETTING(suffix, field, statement, word, per, kind, initial, min, max, manual)              \
     uint64_t field;
 #include "config/settings.def"
 #undef SETTING

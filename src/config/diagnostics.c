@@ -199,7 +199,7 @@ static void print_excerpt(const struct diagnostic *diagnostic, struct text *out)
     text_add_char(out, '\n');
 }
 
-void diagnostic_print(const struct diagnostics *diagnostics, size_t index, struct text *out)
+static void diagnostic_print(const struct diagnostics *diagnostics, size_t index, struct text *out)
 {
     REQUIRE(index < diagnostics->kept_count);
     const struct diagnostic *diagnostic = diagnostics->kept[index];

@@ -14,7 +14,7 @@
 #define DIAGNOSTICS_KEPT_MAX 50
 /* Room for any one message; what does not fit is cut. */
 #define DIAGNOSTIC_MESSAGE_SIZE 1024
-/* Room for any one diagnostic_print. */
+/* Room for any one, printed. */
 #define DIAGNOSTIC_TEXT_SIZE 4096
 
 struct diagnostics;
@@ -45,12 +45,10 @@ void diagnostics_add_source(struct text *out, const struct config_place *place);
 void diagnostics_sort(struct diagnostics *diagnostics);
 size_t diagnostics_error_count(const struct diagnostics *diagnostics);   /* not kept ones, too */
 size_t diagnostics_warning_count(const struct diagnostics *diagnostics); /* not kept ones, too */
-/* The kept ones from 0 on, in the order of their finding until they are sorted; several lines, the
- * last one ends with a newline: adit.conf:3:8: error: ... listen 1.2.3
- *                ^~~~~
+/* All kept ones, in the order of their finding until they are sorted, and how many more there are;
+ * for large enough a text. Each is several lines: adit.conf:3:8: error: ... listen 1.2.3
+ *                                                                              ^~~~~
  * Bytes that could move a terminal's cursor are escaped (base/escape.h). */
-void diagnostic_print(const struct diagnostics *diagnostics, size_t index, struct text *out);
-/* All of them and how many more there are; for large enough a text. */
 void diagnostics_print(const struct diagnostics *diagnostics, struct text *out);
 
 #endif

@@ -9,16 +9,9 @@
 #include <string.h>
 
 static const struct setting_row setting_rows[] = {
-#define SETTING(suffix, field, statement, word, per, kind, initial, min, max, reloadable, manual)  \
-    {statement,                                                                                    \
-     word,                                                                                         \
-     per,                                                                                          \
-     SETTING_##kind,                                                                               \
-     initial,                                                                                      \
-     min,                                                                                          \
-     max,                                                                                          \
-     reloadable,                                                                                   \
-     offsetof(struct config_values, field)},
+#define SETTING(suffix, field, statement, word, per, kind, initial, min, max, manual)              \
+    {statement, word, per, SETTING_##kind,                                                         \
+     initial,   min,  max, offsetof(struct config_values, field)},
 #include "config/settings.def"
 #undef SETTING
 };

@@ -7,7 +7,7 @@
 #include "config/config.h"
 
 enum setting {
-#define SETTING(suffix, field, statement, word, per, kind, initial, min, max, reloadable, manual)  \
+#define SETTING(suffix, field, statement, word, per, kind, initial, min, max, manual)              \
     SETTING_##suffix,
 #include "config/settings.def"
 #undef SETTING
@@ -30,7 +30,6 @@ struct setting_row {
     uint64_t initial; /* below min: none */
     uint64_t min;
     uint64_t max;
-    bool is_reloadable;
     size_t offset; /* in struct config_values */
 };
 

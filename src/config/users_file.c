@@ -60,7 +60,7 @@ static const struct {
     {"$apr1$", USER_HASH_APR1},
 };
 
-const char *user_hash_kind_name(enum user_hash_kind kind)
+static const char *user_hash_kind_name(enum user_hash_kind kind)
 {
     REQUIRE(kind < USER_HASH_KIND_COUNT);
     return hash_kind_names[kind];

@@ -49,6 +49,4 @@ const struct user *users_file_costliest(const struct users_file *users);
 /* Some hash takes longer to compute than another. */
 bool users_file_is_mixed(const struct users_file *users);
 
-const char *user_hash_kind_name(enum user_hash_kind kind); /* "yescrypt" */
-
 #endif

@@ -209,7 +209,8 @@ static enum policy_truth inside_truth(const struct evaluation *evaluation,
 }
 
 /* The hours after midnight belong to the day before. */
-bool policy_value_has_time(const struct policy_value *value, uint8_t weekday, uint16_t minute)
+static bool policy_value_has_time(const struct policy_value *value, uint8_t weekday,
+                                  uint16_t minute)
 {
     uint16_t first = value->time.first_minute;
     uint16_t end = value->time.end_minute;

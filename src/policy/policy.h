@@ -101,8 +101,6 @@ struct policy_finding {
 void policy_examine(const struct policy *policy, const struct policy_facts *facts, uint32_t rule,
                     struct policy_finding *ret_finding);
 
-/* Whether a POLICY_VALUE_TIME has a minute of a day (0: Sunday). */
-bool policy_value_has_time(const struct policy_value *value, uint8_t weekday, uint16_t minute);
 /* The rules in their order, for names of report rules and counters. */
 const struct policy_source *policy_source_of(const struct policy *policy);
 /* True when a wildcard listener has the target's port: `is_local_address` is worth finding out. */

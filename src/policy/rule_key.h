@@ -12,7 +12,6 @@
 
 struct evaluation;
 struct policy_condition;
-struct policy_list;
 struct policy_source;
 
 enum key_domain {

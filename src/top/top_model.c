@@ -23,9 +23,6 @@ static const char *const field_names[] = {"id",   "client", "listener", "user",
                                           "rule", "report", "dns_ms",   "dial_ms"};
 static_assert(ARRAY_LENGTH(field_names) == TOP_FIELD_COUNT, "a name for every field");
 
-static const char *const sort_names[] = {"age", "bytes", "rate"};
-static_assert(ARRAY_LENGTH(sort_names) == TOP_SORT_COUNT, "a name for every order");
-
 /* The series that a gauge is made of, all of this name with this label: their sum, or what it grows
  * by in a second. */
 static const struct gauge_source {
@@ -54,11 +51,6 @@ const char *top_gauge_name(enum top_gauge gauge)
 const char *top_field_name(enum top_field field)
 {
     return field_names[field];
-}
-
-const char *top_sort_name(enum top_sort sort)
-{
-    return sort_names[sort];
 }
 
 void top_model_init(struct top_model *model)

@@ -114,6 +114,5 @@ double top_model_gauge(const struct top_model *model, enum top_gauge gauge);
 
 const char *top_gauge_name(enum top_gauge gauge);
 const char *top_field_name(enum top_field field); /* as in the log */
-const char *top_sort_name(enum top_sort sort);
 
 #endif

@@ -8,7 +8,8 @@
 
 /* -- what is in it */
 
-void order_hold(const struct order *order)
+/* So that a copy of it may outlive its sender's hold. */
+static void order_hold(const struct order *order)
 {
     if (order->file != NULL)
         file_text_hold(order->file);

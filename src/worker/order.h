@@ -45,8 +45,6 @@ struct order_answer {
     size_t tunnel_count;
 };
 
-/* Holds what the order names, so that a copy of it may outlive its sender's hold. */
-void order_hold(const struct order *order);
 void order_release(const struct order *order);
 /* Frees what nobody has taken. */
 void order_answer_release(struct order_answer *answer);
