@@ -209,7 +209,7 @@ static void history_print_rules(FILE *out, const struct stats *now)
         if (now->denied[i] == 0)
             continue;
         fputs(comma, out);
-        json_write_string(out, rule_names_or_other(now->rules, i));
+        json_write_string(out, rule_names_or_other(now->rule_names, i));
         fprintf(out, ":%" PRIu64, now->denied[i]);
         comma = ",";
     }

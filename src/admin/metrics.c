@@ -124,19 +124,19 @@ static void print_denied(FILE *out, const char *name, const char *rule, uint64_t
 
 static void print_all_denied(FILE *out, const char *name, const struct stats *stats)
 {
-    const struct rule_names *rules = stats->rules;
-    bool is_full = rules != NULL && rule_names_at(rules, RULE_NAMES_MAX - 1) != NULL;
+    const struct rule_names *names = stats->rule_names;
+    bool is_full = names != NULL && rule_names_at(names, RULE_NAMES_MAX - 1) != NULL;
 
-    for (size_t i = 0; rules != NULL && i < RULE_NAMES_MAX; i++) {
-        const char *rule = rule_names_at(rules, i);
+    for (size_t i = 0; names != NULL && i < RULE_NAMES_MAX; i++) {
+        const char *rule = rule_names_at(names, i);
 
         if (rule != NULL)
             print_denied(out, name, rule, stats->denied[i]);
     }
     /* Once all numbers are taken, a further rule's denials are `other`. */
-    const char *rule = rules != NULL && !is_full ? rule_names_announced_at(rules, 0) : NULL;
-    for (size_t i = 1; rule != NULL; rule = rule_names_announced_at(rules, i++))
-        if (!rule_names_has(rules, rule))
+    const char *rule = names != NULL && !is_full ? rule_names_announced_at(names, 0) : NULL;
+    for (size_t i = 1; rule != NULL; rule = rule_names_announced_at(names, i++))
+        if (!rule_names_has(names, rule))
             print_denied(out, name, rule, 0);
     if (is_full || stats->denied[RULE_NAMES_MAX] > 0)
         print_denied(out, name, "other", stats->denied[RULE_NAMES_MAX]);

@@ -25,8 +25,8 @@ struct stats {
     uint64_t tunnels_max;    /* that fit, or may be */
     uint64_t events_dropped; /* that were wanted by those who look on */
     const struct reload_report *reload;
-    const struct process_meter *meter; /* NULL: not to be had */
-    const struct rule_names *rules;    /* NULL: none; the names of `denied` */
+    const struct process_meter *meter;   /* NULL: not to be had */
+    const struct rule_names *rule_names; /* NULL: none; the names of `denied` */
     size_t front_count;
     const char *front_names[COUNTERS_FRONTS_MAX]; /* their label in `fronts` */
     /* Summed over the threads; observe/counters.h. */

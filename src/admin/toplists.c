@@ -102,7 +102,7 @@ void toplists_add_denied(struct toplists *lists, const struct stats *stats, uint
 
         if (count == 0)
             continue;
-        const char *rule = rule_names_or_other(stats->rules, i);
+        const char *rule = rule_names_or_other(stats->rule_names, i);
         lists->denied[i] = stats->denied[i];
         top_list_add(&minute->lists[KIND_RULES], rule, strlen(rule), count);
     }

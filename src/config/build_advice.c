@@ -23,7 +23,7 @@ enum {
 void build_stray(struct config_builder *builder, const struct config_place *place,
                  bool is_behind_value, const struct suggestion *keyword, const char *expected)
 {
-    struct arena *arena = &builder->owner->arena;
+    struct arena *arena = &builder->draft->arena;
     struct stray *stray = vector_push(arena, &builder->strays, sizeof(*stray));
     char word[WORD_MAX];
     struct text source;
@@ -48,9 +48,9 @@ void build_stray(struct config_builder *builder, const struct config_place *plac
 /* NULL: there is none of that name. */
 static const struct list_draft *find_list(const struct config_builder *builder, const char *name)
 {
-    const struct list_draft *lists = builder->owner->lists.items;
+    const struct list_draft *lists = builder->draft->lists.items;
 
-    for (size_t i = 0; i < builder->owner->lists.count; i++)
+    for (size_t i = 0; i < builder->draft->lists.count; i++)
         if (lists[i].is_begun && strcmp(lists[i].name, name) == 0)
             return &lists[i];
     return NULL;
@@ -58,9 +58,9 @@ static const struct list_draft *find_list(const struct config_builder *builder, 
 
 static bool is_group(const struct config_builder *builder, const char *name)
 {
-    const struct group_draft *groups = builder->owner->groups.items;
+    const struct group_draft *groups = builder->draft->groups.items;
 
-    for (size_t i = 0; i < builder->owner->groups.count; i++)
+    for (size_t i = 0; i < builder->draft->groups.count; i++)
         if (groups[i].is_begun && strcmp(groups[i].name, name) == 0)
             return true;
     return false;
@@ -168,11 +168,11 @@ static bool advise_definition(struct text *out, const struct config_builder *bui
 static bool advise_near_list(struct text *out, const struct config_builder *builder,
                              const struct stray *stray)
 {
-    const struct list_draft *lists = builder->owner->lists.items;
+    const struct list_draft *lists = builder->draft->lists.items;
     struct suggestion suggestion;
 
     suggestion_init(&suggestion, stray->word);
-    for (size_t i = 0; i < builder->owner->lists.count; i++)
+    for (size_t i = 0; i < builder->draft->lists.count; i++)
         if (lists[i].is_begun)
             suggestion_try(&suggestion, lists[i].name);
     if (suggestion.nearest == NULL || stray->keyword.edits < suggestion.edits)

@@ -19,7 +19,7 @@ static bool takes_names(enum policy_condition_kind kind)
 /* By the file, or by the command line in its place. */
 static bool is_listener(const struct config_builder *builder, const struct ip_endpoint *endpoint)
 {
-    const struct listener_set *listeners = &builder->owner->config.listeners;
+    const struct listener_set *listeners = &builder->draft->config.listeners;
     const struct listener_draft *drafts = builder->listeners.items;
     const struct listener instead = listener_default(LISTENER_TUNNELS);
 
@@ -46,11 +46,11 @@ static void suggest_list(struct text *out, const struct config_builder *builder,
                          const char *unknown, enum policy_condition_kind kind)
 {
     static const char *const keywords[] = {"special", "private", "loopback"};
-    const struct list_draft *lists = builder->owner->lists.items;
+    const struct list_draft *lists = builder->draft->lists.items;
     struct suggestion suggestion;
 
     suggestion_init(&suggestion, unknown);
-    for (size_t i = 0; i < builder->owner->lists.count; i++)
+    for (size_t i = 0; i < builder->draft->lists.count; i++)
         if (lists[i].is_begun && (takes_names(kind) || name_set_count(lists[i].names) == 0))
             suggestion_try(&suggestion, lists[i].name);
     for (size_t i = 0; i < ARRAY_LENGTH(keywords); i++)
@@ -81,7 +81,7 @@ static void report_unknown_list(struct config_builder *builder, const struct lis
 
 static bool check_list(struct config_builder *builder, const struct reference *reference)
 {
-    const struct list_draft *lists = builder->owner->lists.items;
+    const struct list_draft *lists = builder->draft->lists.items;
     const struct list_draft *list = &lists[reference->index];
 
     if (list->is_defined && (takes_names(reference->kind) || name_set_count(list->names) == 0))
@@ -96,7 +96,7 @@ static bool check_list(struct config_builder *builder, const struct reference *r
 
 static bool check_group(struct config_builder *builder, const struct reference *reference)
 {
-    struct group_draft *groups = builder->owner->groups.items;
+    struct group_draft *groups = builder->draft->groups.items;
     struct group_draft *group = &groups[reference->index];
     struct suggestion suggestion;
     char buffer[DIAGNOSTIC_MESSAGE_SIZE];
@@ -106,7 +106,7 @@ static bool check_group(struct config_builder *builder, const struct reference *
         return group->is_defined;
     group->is_missed = true;
     suggestion_init(&suggestion, group->name);
-    for (size_t i = 0; i < builder->owner->groups.count; i++)
+    for (size_t i = 0; i < builder->draft->groups.count; i++)
         if (groups[i].is_begun)
             suggestion_try(&suggestion, groups[i].name);
     text_init(&message, buffer, sizeof(buffer));
@@ -131,7 +131,7 @@ static bool check_reference(struct config_builder *builder, const struct referen
 static void check_references(struct config_builder *builder)
 {
     const struct reference *references = builder->references.items;
-    struct rule_draft *rules = builder->owner->rules.items;
+    struct rule_draft *rules = builder->draft->rules.items;
 
     for (size_t i = 0; i < builder->references.count; i++)
         if (!check_reference(builder, &references[i]) && references[i].rule > 0)
@@ -173,14 +173,14 @@ static bool names_who(const struct policy_rule_source *rule)
 static void check_open_listener(struct config_builder *builder, const struct ip_endpoint *listener,
                                 const struct config_place *place)
 {
-    const struct rule_draft *rules = builder->owner->rules.items;
+    const struct rule_draft *rules = builder->draft->rules.items;
     char name[IP_ENDPOINT_TEXT_SIZE];
     struct text text;
     bool is_any_allowed = false;
 
     text_init(&text, name, sizeof(name));
     ip_endpoint_print(&text, listener);
-    for (size_t i = 0; i < builder->owner->rules.count; i++) {
+    for (size_t i = 0; i < builder->draft->rules.count; i++) {
         const struct policy_rule_source *rule = &rules[i].source;
 
         if (!rule->is_allow || rule->is_report || !may_apply(rule, listener))
@@ -203,14 +203,14 @@ static void check_open_listener(struct config_builder *builder, const struct ip_
 static void build_take_listener(struct config_builder *builder, const struct listener *listener,
                                 const struct config_place *place)
 {
-    listener_set_add(&builder->owner->config.listeners, listener);
+    listener_set_add(&builder->draft->config.listeners, listener);
     if (!ip_address_is_loopback(&listener->written.address))
         check_open_listener(builder, &listener->written, place);
 }
 
 static void build_take_listeners(struct config_builder *builder, const struct listener_set *named)
 {
-    struct listener_set *listeners = &builder->owner->config.listeners;
+    struct listener_set *listeners = &builder->draft->config.listeners;
     const struct listener_draft *drafts = builder->listeners.items;
     const struct listener instead = listener_default(LISTENER_TUNNELS);
 
@@ -227,7 +227,7 @@ static void build_take_listeners(struct config_builder *builder, const struct li
 static void build_take_admin(struct config_builder *builder, const struct listener_set *named,
                              bool is_off)
 {
-    struct config *config = &builder->owner->config;
+    struct config *config = &builder->draft->config;
     const struct listener *named_admin = listener_set_first(named, LISTENER_ADMIN);
     const struct listener admin =
         named_admin != NULL ? *named_admin : listener_of(LISTENER_ADMIN, &builder->admin);
@@ -242,9 +242,9 @@ static void build_take_admin(struct config_builder *builder, const struct listen
 
 static void warn_of_silence(struct config_builder *builder)
 {
-    const struct rule_draft *rules = builder->owner->rules.items;
+    const struct rule_draft *rules = builder->draft->rules.items;
 
-    for (size_t i = 0; i < builder->owner->rules.count; i++)
+    for (size_t i = 0; i < builder->draft->rules.count; i++)
         if (rules[i].source.is_allow && !rules[i].source.is_report)
             return;
     if (diagnostics_error_count(builder->diagnostics) == 0)
@@ -255,37 +255,37 @@ static void warn_of_silence(struct config_builder *builder)
 
 static void finish_policy(struct config_builder *builder)
 {
-    struct config_owner *owner = builder->owner;
-    struct policy_source *policy = &owner->config.policy;
-    const struct rule_draft *rule_drafts = owner->rules.items;
-    const struct list_draft *list_drafts = owner->lists.items;
-    const struct group_draft *group_drafts = owner->groups.items;
+    struct config_draft *draft = builder->draft;
+    struct policy_source *policy = &draft->config.policy;
+    const struct rule_draft *rule_drafts = draft->rules.items;
+    const struct list_draft *list_drafts = draft->lists.items;
+    const struct group_draft *group_drafts = draft->groups.items;
     struct policy_rule_source *rules =
-        arena_allocate(&owner->arena, owner->rules.count * sizeof(*rules));
-    struct policy_list *lists = arena_allocate(&owner->arena, owner->lists.count * sizeof(*lists));
+        arena_allocate(&draft->arena, draft->rules.count * sizeof(*rules));
+    struct policy_list *lists = arena_allocate(&draft->arena, draft->lists.count * sizeof(*lists));
     struct policy_group *groups =
-        arena_allocate(&owner->arena, owner->groups.count * sizeof(*groups));
+        arena_allocate(&draft->arena, draft->groups.count * sizeof(*groups));
 
     if (rules == NULL || lists == NULL || groups == NULL)
         return;
-    for (size_t i = 0; i < owner->rules.count; i++)
+    for (size_t i = 0; i < draft->rules.count; i++)
         rules[i] = rule_drafts[i].source;
-    for (size_t i = 0; i < owner->lists.count; i++) {
+    for (size_t i = 0; i < draft->lists.count; i++) {
         lists[i].name = list_drafts[i].name;
         lists[i].names = name_set_count(list_drafts[i].names) > 0 ? list_drafts[i].names : NULL;
         lists[i].networks =
             network_set_count(list_drafts[i].networks) > 0 ? list_drafts[i].networks : NULL;
     }
-    for (size_t i = 0; i < owner->groups.count; i++)
+    for (size_t i = 0; i < draft->groups.count; i++)
         groups[i] = (struct policy_group){group_drafts[i].name, group_drafts[i].users.items,
                                           group_drafts[i].users.count};
     *policy = (struct policy_source){
         .rules = rules,
-        .rule_count = owner->rules.count,
+        .rule_count = draft->rules.count,
         .lists = lists,
-        .list_count = owner->lists.count,
+        .list_count = draft->lists.count,
         .groups = groups,
-        .group_count = owner->groups.count,
+        .group_count = draft->groups.count,
         .has_users = builder->users_place.line > 0,
     };
 }
@@ -297,10 +297,10 @@ static void note_whole(void *self, const struct ip_network *network)
     *is_whole |= network->prefix_length == 0;
 }
 
-static bool is_everybody(const struct config_owner *owner)
+static bool is_everybody(const struct config_draft *draft)
 {
-    const struct policy_condition *from = &owner->config.admin_from;
-    const struct list_draft *lists = owner->lists.items;
+    const struct policy_condition *from = &draft->config.admin_from;
+    const struct list_draft *lists = draft->lists.items;
     bool is_whole = false;
 
     for (size_t i = 0; i < from->value_count; i++) {
@@ -318,14 +318,14 @@ static bool is_everybody(const struct config_owner *owner)
 /* Where it is in the end, for `-a` may have moved it; and lists are known only now. */
 static void check_admin_access(struct config_builder *builder, bool is_option)
 {
-    const struct config *config = &builder->owner->config;
+    const struct config *config = &builder->draft->config;
     const struct listener *admin = listener_set_first(&config->listeners, LISTENER_ADMIN);
 
     if (admin == NULL || ip_address_is_loopback(&admin->written.address) ||
         config->admin_users.value_count > 0)
         return;
     if (builder->admin_from_place.line > 0) {
-        if (is_everybody(builder->owner))
+        if (is_everybody(builder->draft))
             builder_error(builder, &builder->admin_from_place,
                           "the admin page beyond loopback is not for everybody: name fewer, or add "
                           "`user @group` and a `users` file",
@@ -348,7 +348,7 @@ static void check_admin_access(struct config_builder *builder, bool is_option)
  * that nobody asked for: adit then runs without it. */
 static void check_admin(struct config_builder *builder, bool is_option)
 {
-    const struct config *config = &builder->owner->config;
+    const struct config *config = &builder->draft->config;
     const struct listener *admin = listener_set_first(&config->listeners, LISTENER_ADMIN);
 
     if (admin == NULL)
@@ -366,11 +366,11 @@ static void check_admin(struct config_builder *builder, bool is_option)
 /* Nobody means an empty file: it was emptied, or is not written yet. */
 static void check_emptiness(struct config_builder *builder)
 {
-    const struct config_source *sources = builder->owner->sources.items;
+    const struct config_source *sources = builder->draft->sources.items;
     const struct config_place place = {.file = builder->paths[0]};
     size_t count = 0;
 
-    for (size_t i = 0; i < builder->owner->sources.count; i++)
+    for (size_t i = 0; i < builder->draft->sources.count; i++)
         if (sources[i].kind == CONFIG_SOURCE_STATEMENTS)
             count += sources[i].count;
     if (builder->file_count > 0 && count == 0 && diagnostics_error_count(builder->diagnostics) == 0)
@@ -384,12 +384,12 @@ static void check_emptiness(struct config_builder *builder)
 void build_finish(struct config_builder *builder, const struct config_overrides *overrides)
 {
     static const struct listener_set nothing;
-    struct config *config = &builder->owner->config;
+    struct config *config = &builder->draft->config;
     const struct listener_set *named =
         overrides->listeners != NULL ? overrides->listeners : &nothing;
     bool is_admin_named = listener_set_first(named, LISTENER_ADMIN) != NULL;
 
-    if (builder->owner->arena.is_exhausted)
+    if (builder->draft->arena.is_exhausted)
         return;
     build_report_strays(builder);
     check_emptiness(builder);
@@ -407,6 +407,6 @@ void build_finish(struct config_builder *builder, const struct config_overrides 
         build_warn(builder);
     }
     finish_policy(builder);
-    config->sources = builder->owner->sources.items;
-    config->source_count = builder->owner->sources.count;
+    config->sources = builder->draft->sources.items;
+    config->source_count = builder->draft->sources.count;
 }

@@ -14,7 +14,7 @@
 bool build_find_list(struct config_builder *builder, const struct config_word *name,
                      size_t *ret_index)
 {
-    struct vector *lists = &builder->owner->lists;
+    struct vector *lists = &builder->draft->lists;
     struct list_draft *drafts = lists->items;
 
     for (size_t i = 0; i < lists->count; i++)
@@ -22,13 +22,13 @@ bool build_find_list(struct config_builder *builder, const struct config_word *n
             *ret_index = i;
             return true;
         }
-    struct list_draft *list = vector_push(&builder->owner->arena, lists, sizeof(*list));
+    struct list_draft *list = vector_push(&builder->draft->arena, lists, sizeof(*list));
     if (list == NULL)
         return false;
     list->name = name->text;
     list->place = name->place;
     if (name_set_create(&list->names) < 0 || network_set_create(&list->networks) < 0) {
-        builder->owner->arena.is_exhausted = true;
+        builder->draft->arena.is_exhausted = true;
         return false;
     }
     *ret_index = lists->count - 1;
@@ -38,7 +38,7 @@ bool build_find_list(struct config_builder *builder, const struct config_word *n
 bool build_find_group(struct config_builder *builder, const struct config_word *name,
                       size_t skipped, size_t *ret_index)
 {
-    struct vector *groups = &builder->owner->groups;
+    struct vector *groups = &builder->draft->groups;
     struct group_draft *drafts = groups->items;
 
     for (size_t i = 0; i < groups->count; i++)
@@ -46,7 +46,7 @@ bool build_find_group(struct config_builder *builder, const struct config_word *
             *ret_index = i;
             return true;
         }
-    struct group_draft *group = vector_push(&builder->owner->arena, groups, sizeof(*group));
+    struct group_draft *group = vector_push(&builder->draft->arena, groups, sizeof(*group));
     if (group == NULL)
         return false;
     group->name = name->text + skipped;
@@ -61,7 +61,7 @@ void build_begin_list(struct config_builder *builder, const struct config_word *
 
     if (!build_find_list(builder, name, &index))
         return;
-    struct list_draft *list = (struct list_draft *)builder->owner->lists.items + index;
+    struct list_draft *list = (struct list_draft *)builder->draft->lists.items + index;
     list->is_begun = true;
     list->unended_count++;
 }
@@ -71,7 +71,7 @@ void build_begin_group(struct config_builder *builder, const struct config_word 
     size_t index;
 
     if (build_find_group(builder, name, 0, &index))
-        ((struct group_draft *)builder->owner->groups.items)[index].is_begun = true;
+        ((struct group_draft *)builder->draft->groups.items)[index].is_begun = true;
 }
 
 /* Words that mean something else in a rule. */
@@ -111,7 +111,7 @@ void build_group(struct config_builder *builder, const struct config_word *name,
 
     if (!list_check_name(builder, name, "group") || !build_find_group(builder, name, 0, &index))
         return;
-    struct group_draft *group = (struct group_draft *)builder->owner->groups.items + index;
+    struct group_draft *group = (struct group_draft *)builder->draft->groups.items + index;
     if (!group->is_defined)
         group->place = name->place;
     group->is_defined = true;
@@ -124,7 +124,7 @@ void build_group(struct config_builder *builder, const struct config_word *name,
         if (!build_user(builder, &words[i]))
             continue;
         const char **user =
-            vector_push(&builder->owner->arena, &group->users, sizeof(words[i].text));
+            vector_push(&builder->draft->arena, &group->users, sizeof(words[i].text));
         if (user == NULL)
             return;
         *user = words[i].text;
@@ -138,7 +138,7 @@ static struct list_draft *define_list(struct config_builder *builder,
 
     if (!list_check_name(builder, name, "list") || !build_find_list(builder, name, &index))
         return NULL;
-    struct list_draft *list = (struct list_draft *)builder->owner->lists.items + index;
+    struct list_draft *list = (struct list_draft *)builder->draft->lists.items + index;
     if (!list->is_defined)
         list->place = name->place;
     list->is_defined = true;
@@ -149,7 +149,7 @@ static struct list_draft *define_list(struct config_builder *builder,
 static void add_entry(struct config_builder *builder, struct list_draft *list,
                       const struct list_entry *entry)
 {
-    struct arena *arena = &builder->owner->arena;
+    struct arena *arena = &builder->draft->arena;
     struct policy_value values[2];
     size_t count = build_entry_values(builder, entry, values);
 
@@ -196,7 +196,7 @@ void build_list(struct config_builder *builder, const struct config_word *name,
 void build_list_file(struct config_builder *builder, const struct config_word *name,
                      const struct config_word *word, bool is_lenient)
 {
-    struct arena *arena = &builder->owner->arena;
+    struct arena *arena = &builder->draft->arena;
     struct list_draft *list = define_list(builder, name);
     const char *path = builder_join_path(builder, word->text);
     const char *text;

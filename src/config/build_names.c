@@ -79,17 +79,17 @@ static const char *make_absolute(struct arena *arena, const char *folder, const 
 }
 
 /* All files with statements. False: no memory. */
-static bool list_files(struct config_owner *owner, const char *folder, struct vector *ret_files)
+static bool list_files(struct config_draft *draft, const char *folder, struct vector *ret_files)
 {
-    const struct config_source *sources = owner->sources.items;
+    const struct config_source *sources = draft->sources.items;
 
-    for (size_t i = 0; i < owner->sources.count; i++) {
+    for (size_t i = 0; i < draft->sources.count; i++) {
         if (sources[i].kind != CONFIG_SOURCE_STATEMENTS)
             continue;
-        const char **file = vector_push(&owner->arena, ret_files, sizeof(*file));
+        const char **file = vector_push(&draft->arena, ret_files, sizeof(*file));
         if (file == NULL)
             return false;
-        *file = make_absolute(&owner->arena, folder, sources[i].path);
+        *file = make_absolute(&draft->arena, folder, sources[i].path);
         if (*file == NULL)
             return false;
     }
@@ -135,26 +135,26 @@ static const char *make_place(struct arena *arena, const char *tail, unsigned li
     return buffer;
 }
 
-static void name_places(struct config_owner *owner, const char *folder)
+static void name_places(struct config_draft *draft, const char *folder)
 {
     struct vector files = {0};
-    struct rule_draft *rules = owner->rules.items;
+    struct rule_draft *rules = draft->rules.items;
     const char *file = NULL;
     const char *tail = "";
 
-    if (!list_files(owner, folder, &files))
+    if (!list_files(draft, folder, &files))
         return;
-    for (size_t i = 0; i < owner->rules.count; i++) {
+    for (size_t i = 0; i < draft->rules.count; i++) {
         struct rule_draft *rule = &rules[i];
 
         if (rule->place.file != file) {
             file = rule->place.file;
-            const char *absolute = make_absolute(&owner->arena, folder, file);
+            const char *absolute = make_absolute(&draft->arena, folder, file);
             if (absolute == NULL)
                 return;
             tail = find_tail(&files, absolute);
         }
-        rule->source.place = make_place(&owner->arena, tail, rule->place.line);
+        rule->source.place = make_place(&draft->arena, tail, rule->place.line);
         if (rule->source.name == NULL)
             rule->source.name = rule->source.place;
     }
@@ -164,9 +164,9 @@ static void name_places(struct config_owner *owner, const char *folder)
 
 static void check_against_places(struct config_builder *builder, const struct rule_draft *named)
 {
-    const struct rule_draft *rules = builder->owner->rules.items;
+    const struct rule_draft *rules = builder->draft->rules.items;
 
-    for (size_t i = 0; i < builder->owner->rules.count; i++)
+    for (size_t i = 0; i < builder->draft->rules.count; i++)
         if (!rules[i].is_named && strcmp(rules[i].source.name, named->source.name) == 0)
             builder_error(builder, &named->place, "'", named->source.name,
                           "' is what the log calls a rule that has no name; choose another", NULL);
@@ -174,12 +174,12 @@ static void check_against_places(struct config_builder *builder, const struct ru
 
 void build_name_rules(struct config_builder *builder)
 {
-    const struct rule_draft *rules = builder->owner->rules.items;
+    const struct rule_draft *rules = builder->draft->rules.items;
 
-    name_places(builder->owner, builder->folder);
-    if (builder->owner->arena.is_exhausted)
+    name_places(builder->draft, builder->folder);
+    if (builder->draft->arena.is_exhausted)
         return;
-    for (size_t i = 0; i < builder->owner->rules.count; i++)
+    for (size_t i = 0; i < builder->draft->rules.count; i++)
         if (rules[i].is_named && strchr(rules[i].source.name, ':') != NULL)
             check_against_places(builder, &rules[i]);
 }

@@ -74,7 +74,7 @@ const char *build_wanted(enum policy_condition_kind kind)
 static bool add_reference(struct config_builder *builder, const struct reference *reference)
 {
     struct reference *added =
-        vector_push(&builder->owner->arena, &builder->references, sizeof(*added));
+        vector_push(&builder->draft->arena, &builder->references, sizeof(*added));
 
     if (added != NULL)
         *added = *reference;
@@ -115,7 +115,7 @@ static bool parse_bare(struct config_builder *builder, enum policy_condition_kin
     }
     if (!build_find_list(builder, word, &value->index))
         return false;
-    ((struct list_draft *)builder->owner->lists.items)[value->index].is_used = true;
+    ((struct list_draft *)builder->draft->lists.items)[value->index].is_used = true;
     value->kind = POLICY_VALUE_LIST;
     const struct reference reference = {
         .what = REFERENCE_LIST, .kind = kind, .index = value->index, .place = word->place};
@@ -133,7 +133,7 @@ size_t build_entry_values(struct config_builder *builder, const struct list_entr
         return 1;
     }
     const char *text =
-        arena_copy(&builder->owner->arena, entry->authority.host, entry->authority.host_length);
+        arena_copy(&builder->draft->arena, entry->authority.host, entry->authority.host_length);
     if (text == NULL)
         return 0;
     if (entry->kind != LIST_ENTRY_SUFFIX)
@@ -177,7 +177,7 @@ bool build_user(struct config_builder *builder, const struct config_word *word)
         return false;
     }
     struct config_word *named =
-        vector_push(&builder->owner->arena, &builder->user_words, sizeof(*named));
+        vector_push(&builder->draft->arena, &builder->user_words, sizeof(*named));
     if (named != NULL)
         *named = *word;
     return named != NULL;
@@ -194,7 +194,7 @@ static bool parse_user(struct config_builder *builder, const struct config_word 
         value->kind = POLICY_VALUE_GROUP;
         if (!build_find_group(builder, word, 1, &value->index))
             return false;
-        ((struct group_draft *)builder->owner->groups.items)[value->index].is_used = true;
+        ((struct group_draft *)builder->draft->groups.items)[value->index].is_used = true;
         const struct reference reference = {.what = REFERENCE_GROUP,
                                             .kind = POLICY_USER,
                                             .index = value->index,
@@ -351,7 +351,7 @@ static bool parse_values(struct config_builder *builder, enum policy_condition_k
     const struct config_word *words = values->items;
     size_t step = kind == POLICY_TIME ? 2 : 1;
     struct policy_value *parsed = /* a word is two at most */
-        arena_allocate(&builder->owner->arena, 2 * values->count * sizeof(*parsed));
+        arena_allocate(&builder->draft->arena, 2 * values->count * sizeof(*parsed));
 
     if (parsed == NULL)
         return false;
@@ -381,7 +381,7 @@ void build_condition(struct config_builder *builder, enum policy_condition_kind 
                      bool is_negated, const struct vector *values)
 {
     struct policy_condition *condition =
-        vector_push(&builder->owner->arena, &builder->conditions, sizeof(*condition));
+        vector_push(&builder->draft->arena, &builder->conditions, sizeof(*condition));
     const struct config_word *words = values->items;
 
     if (condition == NULL)
@@ -397,13 +397,13 @@ void build_condition(struct config_builder *builder, enum policy_condition_kind 
 void build_rule(struct config_builder *builder, const struct config_place *place, bool is_report,
                 bool is_allow, const struct config_word *name)
 {
-    struct config_owner *owner = builder->owner;
-    struct rule_draft *rule = vector_push(&owner->arena, &owner->rules, sizeof(*rule));
+    struct config_draft *draft = builder->draft;
+    struct rule_draft *rule = vector_push(&draft->arena, &draft->rules, sizeof(*rule));
 
     if (rule == NULL)
         return;
     for (size_t i = builder->rule_references; i < builder->references.count; i++)
-        ((struct reference *)builder->references.items)[i].rule = owner->rules.count;
+        ((struct reference *)builder->references.items)[i].rule = draft->rules.count;
     if (name != NULL)
         build_check_name(builder, name);
     rule->place = *place;

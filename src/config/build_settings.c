@@ -64,7 +64,7 @@ void build_listen(struct config_builder *builder, const struct config_word *addr
         return;
     }
     struct listener_draft *listener =
-        vector_push(&builder->owner->arena, &builder->listeners, sizeof(*listener));
+        vector_push(&builder->draft->arena, &builder->listeners, sizeof(*listener));
     if (listener != NULL)
         *listener =
             (struct listener_draft){listener_of(LISTENER_TUNNELS, &endpoint), address->place};
@@ -97,7 +97,7 @@ static bool parse_admin_name(struct config_builder *builder, const struct config
 
 static void add_admin_names(struct config_builder *builder, const struct vector *words)
 {
-    struct config *config = &builder->owner->config;
+    struct config *config = &builder->draft->config;
     const struct config_word *word = words->items;
 
     for (size_t i = 0; i < words->count; i++) {
@@ -109,7 +109,7 @@ static void add_admin_names(struct config_builder *builder, const struct vector 
             builder_error(builder, &word[i].place, "more than 64 names of the admin page", NULL);
             return;
         }
-        const char *copy = arena_copy(&builder->owner->arena, name.host, name.host_length);
+        const char *copy = arena_copy(&builder->draft->arena, name.host, name.host_length);
         if (copy != NULL)
             config->admin_names[config->admin_name_count++] = copy;
     }
@@ -118,7 +118,7 @@ static void add_admin_names(struct config_builder *builder, const struct vector 
 void build_admin(struct config_builder *builder, const struct config_place *place,
                  const struct admin_draft *admin)
 {
-    struct config *config = &builder->owner->config;
+    struct config *config = &builder->draft->config;
 
     if (!is_first(builder, &builder->admin_place, place, "admin", ""))
         return;
@@ -152,32 +152,32 @@ void build_control(struct config_builder *builder, const struct config_place *pl
         builder_error(builder, &word->place,
                       "the path of a unix socket has at most 107 bytes; name a shorter one", NULL);
     else
-        builder->owner->config.control_path = path;
+        builder->draft->config.control_path = path;
 }
 
 void build_users(struct config_builder *builder, const struct config_place *place,
                  const struct config_word *word)
 {
-    struct config_owner *owner = builder->owner;
+    struct config_draft *draft = builder->draft;
     const char *path = builder_join_path(builder, word->text);
     const char *text;
     size_t length;
 
     if (!is_first(builder, &builder->users_place, place, "users", "") || path == NULL)
         return;
-    owner->config.users_path = path;
+    draft->config.users_path = path;
     int error = builder->reader->read(builder->reader, path, CONFIG_USERS_MAX, &text, &length);
     if (error < 0) {
         builder_report_io(builder, &word->place, path, error);
         return;
     }
-    error = users_file_parse(text, length, path, builder->diagnostics, &owner->users);
+    error = users_file_parse(text, length, path, builder->diagnostics, &draft->users);
     if (error == -ENOMEM)
-        owner->arena.is_exhausted = true;
-    owner->config.users = owner->users;
+        draft->arena.is_exhausted = true;
+    draft->config.users = draft->users;
     if (error == 0)
         builder_add_source(builder, CONFIG_SOURCE_USERS, path, NULL,
-                           users_file_count(owner->users));
+                           users_file_count(draft->users));
 }
 
 /* Notes the value of a setting that has one word and was not set before. */
@@ -192,13 +192,13 @@ static void set_value(struct config_builder *builder, enum setting setting,
     if (setting_parse(setting, word->text, &value, &message) < 0)
         builder_error(builder, &word->place, buffer, NULL);
     else
-        setting_set(&builder->owner->config.values, setting, value);
+        setting_set(&builder->draft->config.values, setting, value);
 }
 
 void build_resolver(struct config_builder *builder, const struct config_place *place,
                     const struct vector *servers, const struct config_word *timeout)
 {
-    struct config *config = &builder->owner->config;
+    struct config *config = &builder->draft->config;
     const struct config_word *words = servers != NULL ? servers->items : NULL;
 
     if (!is_first(builder, &builder->resolver_place, place, "resolver", ""))
@@ -359,7 +359,7 @@ static void add_event(struct config_builder *builder, const struct config_word *
         const char *name = config_log_event_name((enum config_log_event)i);
 
         if (strcmp(name, word->text) == 0) {
-            builder->owner->config.log_events |= 1U << i;
+            builder->draft->config.log_events |= 1U << i;
             return;
         }
         suggestion_try(&suggestion, name);
@@ -377,7 +377,7 @@ static void set_format(struct config_builder *builder, const struct config_word 
         const char *name = config_log_format_name((enum config_log_format)i);
 
         if (strcmp(word->text, name) == 0) {
-            builder->owner->config.log_format = (enum config_log_format)i;
+            builder->draft->config.log_format = (enum config_log_format)i;
             return;
         }
         suggestion_try(&suggestion, name);
@@ -408,7 +408,7 @@ static void check_path(struct config_builder *builder, const struct config_word 
 void build_log(struct config_builder *builder, const struct config_place *place,
                const struct log_draft *log)
 {
-    struct config *config = &builder->owner->config;
+    struct config *config = &builder->draft->config;
     const struct config_word *events = log->events.items;
 
     if (!is_first(builder, &builder->log_place, place, "log", ""))

@@ -178,7 +178,7 @@ static void warn_of_rule(struct warnings *warnings, const struct rule_draft *rul
 
 static void warn_of_rules(struct warnings *warnings)
 {
-    const struct vector *rules = &warnings->builder->owner->rules;
+    const struct vector *rules = &warnings->builder->draft->rules;
     const struct rule_draft *drafts = rules->items;
 
     for (size_t i = 0; i < rules->count; i++)
@@ -276,16 +276,16 @@ static void compare_rules(struct warnings *warnings)
                                                    .ports = {SMTP_PORT, SMTP_PORT}};
     static const struct policy_condition smtp = {
         .kind = POLICY_PORT, .values = &smtp_value, .value_count = 1};
-    struct config_owner *owner = warnings->builder->owner;
-    const struct rule_draft *drafts = owner->rules.items;
+    struct config_draft *draft = warnings->builder->draft;
+    const struct rule_draft *drafts = draft->rules.items;
     const struct config_place place = {.file = warnings->builder->paths[0]};
-    struct comparison comparison = {.rules = &owner->rules};
+    struct comparison comparison = {.rules = &draft->rules};
     struct rule_cover *cover = &comparison.cover;
-    bool is_ready = rule_cover_init(cover, owner) == 0;
+    bool is_ready = rule_cover_init(cover, draft) == 0;
 
     rule_cover_add(cover, &smtp, &comparison.smtp);
-    comparison.last_special = find_last_special(cover, &owner->rules);
-    for (size_t i = 0; is_ready && i < owner->rules.count && cover->steps_left > 0; i++)
+    comparison.last_special = find_last_special(cover, &draft->rules);
+    for (size_t i = 0; is_ready && i < draft->rules.count && cover->steps_left > 0; i++)
         if (!drafts[i].is_bad)
             compare_rule(warnings, &comparison, i);
     if (cover->is_cut)
@@ -294,7 +294,7 @@ static void compare_rules(struct warnings *warnings)
             "not all of its rules were compared with each other, since there are too many: some "
             "may never decide of which nothing is said",
             NULL);
-    owner->arena.is_exhausted |= cover->arena.is_exhausted;
+    draft->arena.is_exhausted |= cover->arena.is_exhausted;
     rule_cover_finish(cover);
 }
 
@@ -310,7 +310,7 @@ static const struct rule_draft *find_named(const struct vector *rules, const cha
 
 static void warn_of_names(struct warnings *warnings)
 {
-    const struct vector *rules = &warnings->builder->owner->rules;
+    const struct vector *rules = &warnings->builder->draft->rules;
     const struct rule_draft *drafts = rules->items;
     struct name_set *names = NULL;
     int error = name_set_create(&names);
@@ -327,7 +327,7 @@ static void warn_of_names(struct warnings *warnings)
         error = name_set_add(names, name, strlen(name), false);
     }
     if (error < 0)
-        warnings->builder->owner->arena.is_exhausted = true;
+        warnings->builder->draft->arena.is_exhausted = true;
     name_set_destroy(names);
 }
 
@@ -336,35 +336,35 @@ static void warn_of_names(struct warnings *warnings)
 /* Most often a file was not fetched or filled yet, or in vain. */
 static void warn_of_empty(struct warnings *warnings)
 {
-    const struct config_owner *owner = warnings->builder->owner;
-    const struct list_draft *lists = owner->lists.items;
-    const struct group_draft *groups = owner->groups.items;
+    const struct config_draft *draft = warnings->builder->draft;
+    const struct list_draft *lists = draft->lists.items;
+    const struct group_draft *groups = draft->groups.items;
 
-    for (size_t i = 0; i < owner->lists.count; i++)
+    for (size_t i = 0; i < draft->lists.count; i++)
         if (lists[i].is_used && name_set_count(lists[i].names) == 0 &&
             network_set_count(lists[i].networks) == 0)
             warnings_add(warnings, WARNING_EMPTY_LIST, &lists[i].place, "the list '", lists[i].name,
                          "' is empty, and matches nothing", NULL);
-    for (size_t i = 0; i < owner->groups.count; i++)
+    for (size_t i = 0; i < draft->groups.count; i++)
         if (groups[i].is_used && groups[i].users.count == 0)
             warnings_add(warnings, WARNING_EMPTY_GROUP, &groups[i].place, "the group '",
                          groups[i].name, "' is empty, and matches nobody", NULL);
-    if (owner->users != NULL && users_file_count(owner->users) == 0)
+    if (draft->users != NULL && users_file_count(draft->users) == 0)
         warnings_add(warnings, WARNING_EMPTY_USERS, &warnings->builder->users_place,
                      "the users file is empty: nobody can log in", NULL);
 }
 
 static void warn_of_unused(struct warnings *warnings)
 {
-    const struct config_owner *owner = warnings->builder->owner;
-    const struct list_draft *lists = owner->lists.items;
-    const struct group_draft *groups = owner->groups.items;
+    const struct config_draft *draft = warnings->builder->draft;
+    const struct list_draft *lists = draft->lists.items;
+    const struct group_draft *groups = draft->groups.items;
 
-    for (size_t i = 0; i < owner->lists.count; i++)
+    for (size_t i = 0; i < draft->lists.count; i++)
         if (!lists[i].is_used)
             warnings_add(warnings, WARNING_UNUSED_LIST, &lists[i].place, "no rule uses the list '",
                          lists[i].name, "'", NULL);
-    for (size_t i = 0; i < owner->groups.count; i++)
+    for (size_t i = 0; i < draft->groups.count; i++)
         if (!groups[i].is_used)
             warnings_add(warnings, WARNING_UNUSED_GROUP, &groups[i].place,
                          "no rule uses the group '", groups[i].name, "'", NULL);
@@ -382,7 +382,7 @@ static void suggest_user(struct text *out, const struct users_file *users, const
 
 static void warn_of_users(struct warnings *warnings)
 {
-    const struct users_file *users = warnings->builder->owner->users;
+    const struct users_file *users = warnings->builder->draft->users;
     const struct config_word *words = warnings->builder->user_words.items;
 
     for (size_t i = 0; i < warnings->builder->user_words.count && users != NULL; i++) {

@@ -75,7 +75,7 @@ void builder_report_io(struct config_builder *builder, const struct config_place
 /* Signs of `escaped` in the folder's own name get a backslash. */
 static const char *join_path(struct config_builder *builder, const char *path, const char *escaped)
 {
-    struct arena *arena = &builder->owner->arena;
+    struct arena *arena = &builder->draft->arena;
     const char *base = builder->depth > 0 ? builder->paths[builder->depth - 1] : "";
     const char *slash = memrchr(base, '/', strlen(base));
     size_t folder_length = path[0] != '/' && slash != NULL ? (size_t)(slash - base) + 1 : 0;
@@ -113,7 +113,7 @@ void builder_read_text(struct config_builder *builder, const char *name, const c
     builder->lexer = &lexer;
     /* Its result: errors are diagnostics already, and memory shows in the arena but for bison's. */
     if (grammar_parse(builder) == 2)
-        builder->owner->arena.is_exhausted = true;
+        builder->draft->arena.is_exhausted = true;
     builder->lexer = outer;
 }
 
@@ -140,8 +140,8 @@ static bool may_read(struct config_builder *builder, const char *path,
 void builder_add_source(struct config_builder *builder, enum config_source_kind kind,
                         const char *path, const char *list, size_t count)
 {
-    struct config_owner *owner = builder->owner;
-    struct config_source *source = vector_push(&owner->arena, &owner->sources, sizeof(*source));
+    struct config_draft *draft = builder->draft;
+    struct config_source *source = vector_push(&draft->arena, &draft->sources, sizeof(*source));
 
     if (source != NULL)
         *source = (struct config_source){kind, path, list, count};
@@ -236,7 +236,7 @@ static void report_search(struct config_builder *builder, const struct config_pl
 
 void builder_include(struct config_builder *builder, const struct config_word *word)
 {
-    struct glob_result result = {.arena = &builder->owner->arena};
+    struct glob_result result = {.arena = &builder->draft->arena};
     const char *path = builder_join_path(builder, word->text);
     const char *pattern = join_path(builder, word->text, "\\*?[");
 

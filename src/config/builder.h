@@ -20,7 +20,7 @@ struct list_entry;
 enum { BUILDER_DEPTH_MAX = 16, BUILDER_FILES_MAX = 1024 };
 
 struct config_builder {
-    struct config_owner *owner;
+    struct config_draft *draft;
     struct config_reader *reader;
     struct diagnostics *diagnostics;
     struct lexer *lexer; /* of the file that is read now */

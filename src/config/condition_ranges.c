@@ -168,7 +168,7 @@ static void add_others(struct arena *arena, const struct range_set *set, const s
 
 struct ranges_making {
     struct arena *arena;
-    const struct config_owner *owner;
+    const struct config_draft *draft;
     const struct policy_condition *condition;
     struct range_set *set;
 };
@@ -197,7 +197,7 @@ static void add_networks(struct ranges_making *making, const struct ip_network *
 
 static bool add_list(struct ranges_making *making, size_t index)
 {
-    const struct list_draft *list = (const struct list_draft *)making->owner->lists.items + index;
+    const struct list_draft *list = (const struct list_draft *)making->draft->lists.items + index;
     size_t count = network_set_count(list->networks);
 
     if (count == 0 || count > LIST_MAX ||
@@ -234,7 +234,7 @@ static void making_add_time(struct ranges_making *making, const struct policy_va
 /* False: nobody listens there. */
 static bool add_listener(struct ranges_making *making, const struct ip_endpoint *listener)
 {
-    const struct listener_set *listeners = &making->owner->config.listeners;
+    const struct listener_set *listeners = &making->draft->config.listeners;
     const struct listener *found = listener_set_find(listeners, LISTENER_TUNNELS, listener);
 
     if (found == NULL)
@@ -286,7 +286,7 @@ static bool making_add_value(struct ranges_making *making, const struct policy_v
     }
 }
 
-static struct range all_of(const struct config_owner *owner, enum policy_condition_kind kind)
+static struct range all_of(const struct config_draft *draft, enum policy_condition_kind kind)
 {
     switch (kind) {
     case POLICY_PORT: /* a request for port 0 is none */
@@ -295,18 +295,18 @@ static struct range all_of(const struct config_owner *owner, enum policy_conditi
         return (struct range){point_of(0), point_of((uint64_t)MINUTES_OF_DAY * DAYS_OF_WEEK)};
     case POLICY_LISTENER:
         return (struct range){
-            point_of(0), point_of(listener_set_count(&owner->config.listeners, LISTENER_TUNNELS))};
+            point_of(0), point_of(listener_set_count(&draft->config.listeners, LISTENER_TUNNELS))};
     default:
         return all_addresses;
     }
 }
 
-bool condition_ranges_make(struct arena *arena, const struct config_owner *owner,
+bool condition_ranges_make(struct arena *arena, const struct config_draft *draft,
                            const struct policy_condition *condition, struct range_set *ret_set,
                            struct range_set *ret_others)
 {
-    struct ranges_making making = {arena, owner, condition, ret_set};
-    const struct range all = all_of(owner, condition->kind);
+    struct ranges_making making = {arena, draft, condition, ret_set};
+    const struct range all = all_of(draft, condition->kind);
     bool is_all = condition->value_count > 0;
 
     *ret_set = (struct range_set){0};

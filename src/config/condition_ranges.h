@@ -12,7 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-struct config_owner;
+struct config_draft;
 struct policy_condition;
 
 /* A number of 192 bits, the highest word first: an IPv6 address, and a bit for what lies behind. */
@@ -34,7 +34,7 @@ struct range_set {
  * not all, and the others not known. Then it is about something else as well (names, users,
  * `special`), has a list that is empty or long, or is long itself; or there is no memory, which
  * shows in the arena. The sets live there. */
-bool condition_ranges_make(struct arena *arena, const struct config_owner *owner,
+bool condition_ranges_make(struct arena *arena, const struct config_draft *draft,
                            const struct policy_condition *condition, struct range_set *ret_set,
                            struct range_set *ret_others) MUST_CHECK;
 bool range_set_has(const struct range_set *outer, const struct range_set *inner) MUST_CHECK;

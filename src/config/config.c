@@ -32,7 +32,7 @@ static void config_add_network(struct text *out, const struct ip_network *networ
 static void read_built_in(struct config_builder *builder, const struct config_overrides *overrides)
 {
     size_t size = sizeof(built_in) + overrides->from_count * FROM_LINE_MAX;
-    char *buffer = arena_allocate(&builder->owner->arena, size);
+    char *buffer = arena_allocate(&builder->draft->arena, size);
     struct text text;
 
     if (buffer == NULL)
@@ -62,13 +62,13 @@ static void set_defaults(struct config *config)
 static int config_begin(struct config_builder *builder, struct config_reader *reader)
 {
     *builder = (struct config_builder){.reader = reader};
-    builder->owner = calloc(1, sizeof(*builder->owner));
+    builder->draft = calloc(1, sizeof(*builder->draft));
     builder->diagnostics = diagnostics_create();
-    if (builder->owner != NULL && builder->diagnostics != NULL) {
-        set_defaults(&builder->owner->config);
+    if (builder->draft != NULL && builder->diagnostics != NULL) {
+        set_defaults(&builder->draft->config);
         return 0;
     }
-    free(builder->owner);
+    free(builder->draft);
     diagnostics_destroy(builder->diagnostics);
     return -ENOMEM;
 }
@@ -90,30 +90,30 @@ int config_parse(struct config_reader *reader, const char *path,
     else
         builder_read_file(&builder, path, NULL);
     if (path != NULL)
-        builder.owner->config.path = arena_copy(&builder.owner->arena, path, strlen(path));
+        builder.draft->config.path = arena_copy(&builder.draft->arena, path, strlen(path));
     build_finish(&builder, overrides);
     diagnostics_sort(builder.diagnostics);
-    if (builder.owner->arena.is_exhausted) {
+    if (builder.draft->arena.is_exhausted) {
         diagnostics_destroy(builder.diagnostics);
-        config_destroy(&builder.owner->config);
+        config_destroy(&builder.draft->config);
         return -ENOMEM;
     }
     *ret_diagnostics = builder.diagnostics;
     if (diagnostics_error_count(builder.diagnostics) > 0) {
-        config_destroy(&builder.owner->config);
+        config_destroy(&builder.draft->config);
         return -EINVAL;
     }
-    *ret_config = &builder.owner->config;
+    *ret_config = &builder.draft->config;
     return 0;
 }
 
 /* What it names no `control` in does not prove that there is none. */
 static bool may_hide_control(const struct config_builder *builder)
 {
-    const struct config_source *sources = builder->owner->sources.items;
+    const struct config_source *sources = builder->draft->sources.items;
     size_t count = builder->statement_count;
 
-    for (size_t i = 0; i < builder->owner->sources.count; i++)
+    for (size_t i = 0; i < builder->draft->sources.count; i++)
         if (sources[i].kind == CONFIG_SOURCE_STATEMENTS)
             count += sources[i].count;
     return count == 0 || builder->is_cut ||
@@ -134,14 +134,14 @@ int config_find_control(struct config_reader *reader, const char *path, struct t
     /* Not builder_read_file: what is a pipe has been read. */
     builder.paths[builder.depth++] = path;
     builder_read_text(&builder, path, length > 0 ? bytes : "", length);
-    if (builder.owner->arena.is_exhausted)
+    if (builder.draft->arena.is_exhausted)
         error = -ENOMEM;
-    else if (builder.owner->config.control_path != NULL)
-        text_add(ret_path, builder.owner->config.control_path);
+    else if (builder.draft->config.control_path != NULL)
+        text_add(ret_path, builder.draft->config.control_path);
     else if (may_hide_control(&builder))
         error = -EINVAL;
     diagnostics_destroy(builder.diagnostics);
-    config_destroy(&builder.owner->config);
+    config_destroy(&builder.draft->config);
     return error;
 }
 
@@ -149,14 +149,14 @@ void config_destroy(struct config *config)
 {
     if (config == NULL)
         return;
-    struct config_owner *owner = container_of(config, struct config_owner, config);
-    struct list_draft *lists = owner->lists.items;
+    struct config_draft *draft = container_of(config, struct config_draft, config);
+    struct list_draft *lists = draft->lists.items;
 
-    for (size_t i = 0; i < owner->lists.count; i++) {
+    for (size_t i = 0; i < draft->lists.count; i++) {
         name_set_destroy(lists[i].names);
         network_set_destroy(lists[i].networks);
     }
-    users_file_destroy(owner->users);
-    arena_finish(&owner->arena);
-    free(owner);
+    users_file_destroy(draft->users);
+    arena_finish(&draft->arena);
+    free(draft);
 }

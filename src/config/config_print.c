@@ -389,7 +389,7 @@ static void put_rule(struct printer *printer, const struct rule_draft *rule)
 void config_print(const struct config *config,
                   void (*write)(void *self, const char *bytes, size_t length), void *self)
 {
-    const struct config_owner *owner = container_of(config, struct config_owner, config);
+    const struct config_draft *draft = container_of(config, struct config_draft, config);
     struct printer printer = {.write = write, .self = self, .config = config};
 
     put_listeners(&printer);
@@ -402,23 +402,23 @@ void config_print(const struct config *config,
     }
     put_settings(&printer);
     put_log(&printer);
-    for (size_t i = 0; i < owner->groups.count; i++)
-        printer_put_group(&printer, (const struct group_draft *)owner->groups.items + i);
-    for (size_t i = 0; i < owner->lists.count; i++)
-        put_list(&printer, (const struct list_draft *)owner->lists.items + i);
-    for (size_t i = 0; i < owner->rules.count; i++)
-        put_rule(&printer, (const struct rule_draft *)owner->rules.items + i);
+    for (size_t i = 0; i < draft->groups.count; i++)
+        printer_put_group(&printer, (const struct group_draft *)draft->groups.items + i);
+    for (size_t i = 0; i < draft->lists.count; i++)
+        put_list(&printer, (const struct list_draft *)draft->lists.items + i);
+    for (size_t i = 0; i < draft->rules.count; i++)
+        put_rule(&printer, (const struct rule_draft *)draft->rules.items + i);
 }
 
 void config_print_list_files(const struct config *config,
                              void (*write)(void *self, const char *bytes, size_t length),
                              void *self)
 {
-    const struct config_owner *owner = container_of(config, struct config_owner, config);
-    const struct list_draft *lists = owner->lists.items;
+    const struct config_draft *draft = container_of(config, struct config_draft, config);
+    const struct list_draft *lists = draft->lists.items;
     struct printer printer = {.write = write, .self = self, .config = config};
 
-    for (size_t i = 0; i < owner->lists.count; i++) {
+    for (size_t i = 0; i < draft->lists.count; i++) {
         const struct list_file *files = lists[i].files.items;
 
         for (size_t j = 0; j < lists[i].files.count; j++) {

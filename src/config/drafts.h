@@ -75,8 +75,8 @@ struct stray {
     const char *expected;      /* what is said when nothing better is known */
 };
 
-/* What a struct config lives in. */
-struct config_owner {
+/* What a struct config lives in, with all that it is made of. */
+struct config_draft {
     struct config config;
     struct arena arena;
     struct vector lists;   /* struct list_draft */

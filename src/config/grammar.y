@@ -78,7 +78,7 @@ static bool is_enough(struct config_builder *builder, const struct config_place 
 static void append(struct config_builder *builder, struct vector *words,
                    const struct config_word *word)
 {
-    struct config_word *item = vector_push(&builder->owner->arena, words, sizeof(*item));
+    struct config_word *item = vector_push(&builder->draft->arena, words, sizeof(*item));
 
     if (item != NULL)
         *item = *word;

@@ -91,7 +91,7 @@ void lexer_init(struct lexer *lexer, const char *file, const char *text, size_t 
     lexer->at = text + byte_order_mark_length(text, length);
     lexer->end = text + length;
     lexer->place.file = file;
-    lexer->arena = &builder->owner->arena;
+    lexer->arena = &builder->draft->arena;
     lexer->diagnostics = builder->diagnostics;
     lexer->reader = builder->reader;
     lexer_resume(lexer);

@@ -35,13 +35,13 @@ static bool spend(struct rule_cover *cover, size_t steps)
 static const struct list_draft *list_of(const struct rule_cover *cover,
                                         const struct policy_value *value)
 {
-    return (const struct list_draft *)cover->owner->lists.items + value->index;
+    return (const struct list_draft *)cover->draft->lists.items + value->index;
 }
 
 static const struct group_draft *group_of(const struct rule_cover *cover,
                                           const struct policy_value *value)
 {
-    return (const struct group_draft *)cover->owner->groups.items + value->index;
+    return (const struct group_draft *)cover->draft->groups.items + value->index;
 }
 
 /* -- one value in another */
@@ -493,7 +493,7 @@ void rule_cover_add(struct rule_cover *cover, const struct policy_condition *con
         cover->is_cut = true;
         return;
     }
-    ret_covered->is_ranges = condition_ranges_make(&cover->arena, cover->owner, condition,
+    ret_covered->is_ranges = condition_ranges_make(&cover->arena, cover->draft, condition,
                                                    &ret_covered->ranges, &ret_covered->others);
     size_t count = ret_covered->ranges.ranges.count + ret_covered->others.ranges.count;
     cover->ranges_left -= count < cover->ranges_left ? count : cover->ranges_left;
@@ -513,14 +513,14 @@ static void cover_rule(struct rule_cover *cover, struct covered_rule *covered,
     }
 }
 
-int rule_cover_init(struct rule_cover *cover, const struct config_owner *owner)
+int rule_cover_init(struct rule_cover *cover, const struct config_draft *draft)
 {
-    const struct rule_draft *drafts = owner->rules.items;
+    const struct rule_draft *drafts = draft->rules.items;
 
     *cover = (struct rule_cover){
-        .owner = owner, .ranges_left = COVER_RANGES_MAX, .steps_left = COVER_STEPS_MAX};
-    cover->rules = arena_allocate(&cover->arena, (owner->rules.count + 1) * sizeof(*cover->rules));
-    for (size_t i = 0; i < owner->rules.count && !cover->arena.is_exhausted; i++)
+        .draft = draft, .ranges_left = COVER_RANGES_MAX, .steps_left = COVER_STEPS_MAX};
+    cover->rules = arena_allocate(&cover->arena, (draft->rules.count + 1) * sizeof(*cover->rules));
+    for (size_t i = 0; i < draft->rules.count && !cover->arena.is_exhausted; i++)
         cover_rule(cover, &cover->rules[i], &drafts[i].source);
     return cover->arena.is_exhausted ? -ENOMEM : 0;
 }

@@ -30,16 +30,16 @@ struct covered_rule {
 };
 
 struct rule_cover {
-    const struct config_owner *owner; /* for lists, groups and listeners, which are all known */
+    const struct config_draft *draft; /* for lists, groups and listeners, which are all known */
     struct arena arena;
-    struct covered_rule *rules; /* as many as the owner has */
+    struct covered_rule *rules; /* as many as the draft has */
     size_t ranges_left;         /* which may still be kept */
     size_t steps_left;          /* comparisons */
     bool is_cut;                /* there was not enough of either, and a "no" may be wrong */
 };
 
 /* 0 or -ENOMEM; rule_cover_finish in either case. */
-int rule_cover_init(struct rule_cover *cover, const struct config_owner *owner) MUST_CHECK;
+int rule_cover_init(struct rule_cover *cover, const struct config_draft *draft) MUST_CHECK;
 void rule_cover_finish(struct rule_cover *cover);
 
 /* Of a condition that is in no rule; it must live as long. */

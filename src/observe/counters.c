@@ -57,8 +57,8 @@ void counters_add_error(struct counters *counters, unsigned error)
 
 void counters_add_denied(struct counters *counters, const char *rule)
 {
-    if (counters->rules != NULL)
-        counter_place_add(&counters->denied[rule_names_find(counters->rules, rule)], 1);
+    if (counters->rule_names != NULL)
+        counter_place_add(&counters->denied[rule_names_find(counters->rule_names, rule)], 1);
 }
 
 void counters_observe(struct counters *counters, enum counters_histogram histogram, uint64_t value)

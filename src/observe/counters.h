@@ -42,7 +42,7 @@ struct counters {
     struct histogram histograms[HISTOGRAM_COUNT];
     _Atomic uint64_t errors[COUNTERS_ERRORS_MAX]; /* by enum tunnel_error */
     _Atomic uint64_t denied[RULE_NAMES_MAX + 1];  /* by rule_names_find */
-    struct rule_names *rules;                     /* all threads'; NULL: denials have no rule */
+    struct rule_names *rule_names;                /* all threads'; NULL: denials have no rule */
 };
 
 /* By the owning thread only: a plain load, add, store. */

@@ -36,7 +36,7 @@ void worker_read_stats(void *self, struct stats *ret_stats)
         .reload = &worker->report,
         .tunnels_max = worker_tunnels_max(worker),
         .meter = &worker->meter,
-        .rules = worker->rule_names,
+        .rule_names = worker->rule_names,
     };
     const struct front_row *fronts = front_rows(&ret_stats->front_count);
     for (size_t i = 0; i < ret_stats->front_count; i++)

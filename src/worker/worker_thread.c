@@ -201,7 +201,7 @@ int worker_thread_create(const struct worker_thread_plan *plan,
                                      .index = plan->index,
                                      .threads = plan->threads,
                                      .thread_count = plan->thread_count};
-    thread->counters.rules = plan->rule_names;
+    thread->counters.rule_names = plan->rule_names;
     int error = loop_create(&thread->loop);
     if (error < 0) {
         free(thread);

@@ -157,29 +157,29 @@ static void test_denies(void **state)
 
 static void test_rules(void **state)
 {
-    struct rule_names *rules = rule_names_create();
+    struct rule_names *rule_names = rule_names_create();
     struct stats stats = now;
     struct history *history;
     size_t length;
 
     assert_int_equal(history_create(&history), 0);
-    assert_non_null(rules);
-    stats.rules = rules;
-    stats.denied[rule_names_find(rules, "the \"rule\"")] = 2;
-    assert_int_equal(rule_names_find(rules, "never"), 1);
-    stats.denied[rule_names_find(rules, "adit.conf:2")] = UINT64_MAX;
+    assert_non_null(rule_names);
+    stats.rule_names = rule_names;
+    stats.denied[rule_names_find(rule_names, "the \"rule\"")] = 2;
+    assert_int_equal(rule_names_find(rule_names, "never"), 1);
+    stats.denied[rule_names_find(rule_names, "adit.conf:2")] = UINT64_MAX;
     stats.denied[RULE_NAMES_MAX] = 3;
     char *json = history_print(history, &stats, &nowhere, &length);
     assert_non_null(strstr(json, ",\"denied_rules\":{\"the \\\"rule\\\"\":2,"
                                  "\"adit.conf:2\":18446744073709551615,\"other\":3}}"));
     free(json);
     history_destroy(history);
-    rule_names_destroy(rules);
+    rule_names_destroy(rule_names);
 }
 
 static void test_a_long_rule(void **state)
 {
-    struct rule_names *rules = rule_names_create();
+    struct rule_names *rule_names = rule_names_create();
     struct stats stats = now;
     struct history *history;
     char name[5001];
@@ -188,9 +188,9 @@ static void test_a_long_rule(void **state)
     memset(name, '"', sizeof(name) - 1);
     name[sizeof(name) - 1] = '\0';
     assert_int_equal(history_create(&history), 0);
-    assert_non_null(rules);
-    stats.rules = rules;
-    stats.denied[rule_names_find(rules, name)] = 2;
+    assert_non_null(rule_names);
+    stats.rule_names = rule_names;
+    stats.denied[rule_names_find(rule_names, name)] = 2;
     char *json = history_print(history, &stats, &nowhere, &length);
     const char *printed = strstr(json, "\"denied_rules\":{\"");
     assert_non_null(printed);
@@ -200,7 +200,7 @@ static void test_a_long_rule(void **state)
     assert_string_equal(printed + 2 * strlen(name), "\":2}}");
     free(json);
     history_destroy(history);
-    rule_names_destroy(rules);
+    rule_names_destroy(rule_names);
 }
 
 int main(void)

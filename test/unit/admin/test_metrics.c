@@ -132,8 +132,8 @@ static void test_histograms_are_cumulative(void **state)
 static void test_denials_by_rule(void **state)
 {
     struct rule_names *names = rule_names_create();
-    struct counters counters = {.rules = names};
-    struct stats stats = {.rules = names, .reload = &good};
+    struct counters counters = {.rule_names = names};
+    struct stats stats = {.rule_names = names, .reload = &good};
 
     assert_non_null(names);
     counters_add_denied(&counters, "a \"b\" \\c\nd");

@@ -61,16 +61,16 @@ static void bytes_by_user_and_host(void **state)
 
 static void denials_by_rule(void **state)
 {
-    struct rule_names *rules = rule_names_create();
-    struct stats stats = {.rules = rules};
+    struct rule_names *rule_names = rule_names_create();
+    struct stats stats = {.rule_names = rule_names};
     struct toplists *lists;
 
     assert_int_equal(toplists_create(&lists), 0);
-    assert_non_null(rules);
-    stats.denied[rule_names_find(rules, "ads")] = 2;
+    assert_non_null(rule_names);
+    stats.denied[rule_names_find(rule_names, "ads")] = 2;
     toplists_add_denied(lists, &stats, 1000);
-    stats.denied[rule_names_find(rules, "ads")] = 3;
-    stats.denied[rule_names_find(rules, "mail")] = 7;
+    stats.denied[rule_names_find(rule_names, "ads")] = 3;
+    stats.denied[rule_names_find(rule_names, "mail")] = 7;
     stats.denied[RULE_NAMES_MAX] = 1;
     toplists_add_denied(lists, &stats, 5 * MINUTE);
     expect(lists, 5 * MINUTE,
@@ -80,7 +80,7 @@ static void denials_by_rule(void **state)
            "{\"minutes\":15,\"users\":[],\"hosts\":[],\"rules\":[{\"name\":\"mail\",\"count\":7},"
            "{\"name\":\"ads\",\"count\":1},{\"name\":\"other\",\"count\":1}]}");
     toplists_destroy(lists);
-    rule_names_destroy(rules);
+    rule_names_destroy(rule_names);
 }
 
 static void states_of_the_talkers(void **state)

@@ -92,7 +92,7 @@ static void test_histograms_count_by_bound(void **state)
 static void test_rule_names_are_bounded(void **state)
 {
     struct rule_names *names = rule_names_create();
-    struct counters counters = {.rules = names};
+    struct counters counters = {.rule_names = names};
     char name[32];
 
     assert_non_null(names);
