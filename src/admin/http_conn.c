@@ -377,5 +377,6 @@ int http_conn_open(struct http_server *server, struct stream *stream,
     list_append(&server->connections, &conn->link);
     server->connection_count++;
     http_conn_set_patience(conn, HTTP_HEAD_MS);
+    http_conn_read_head(conn); /* no event tells of what is there already */
     return 0;
 }

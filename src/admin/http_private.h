@@ -76,7 +76,7 @@ struct http_conn {
 
 /* ---- http_conn.c ---- */
 
-/* Takes `stream` on success. 0 or -ENOMEM. */
+/* Takes `stream` on success, and reads at once what is there. 0 or -ENOMEM. */
 int http_conn_open(struct http_server *server, struct stream *stream,
                    const struct ip_endpoint *client) MUST_CHECK;
 void http_conn_close(struct http_conn *conn);

@@ -72,9 +72,11 @@ void auth_check_cancel(struct auth_check *check)
 
 /* ---- the other end ---- */
 
-static int set_up(void **state)
+/* With what the peer has said before the connection is known. */
+static int set_up_with(void **state, const char *said)
 {
     static struct fixture fixture;
+    const size_t length = strlen(said);
     const struct ip_endpoint client = {.port = 5000};
     const int bytes = KERNEL_BYTES;
     struct stream *stream;
@@ -88,10 +90,21 @@ static int set_up(void **state)
     fixture.server.door.may_come = may_come;
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, fds) < 0 ||
         setsockopt(fds[0], SOL_SOCKET, SO_SNDBUF, &bytes, sizeof(bytes)) < 0 ||
-        tcp_stream_create(NULL, fds[0], STREAM_WRITABLE, &stream) < 0)
+        send(fds[1], said, length, MSG_NOSIGNAL) != (ssize_t)length ||
+        tcp_stream_create(NULL, fds[0], STREAM_READABLE | STREAM_WRITABLE, &stream) < 0)
         return -1;
     fixture.peer = fds[1];
     return http_conn_open(&fixture.server, stream, &client);
+}
+
+static int set_up(void **state)
+{
+    return set_up_with(state, "");
+}
+
+static int set_up_asked(void **state)
+{
+    return set_up_with(state, "GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n");
 }
 
 static int tear_down(void **state)
@@ -194,6 +207,18 @@ static void test_a_head_that_never_ends(void **state)
     assert_int_equal(open_count(fixture), 0);
 }
 
+/* As where another kind of stream has read it with the end of its handshake. */
+static void test_a_head_that_is_there_already(void **state)
+{
+    struct fixture *fixture = *state;
+    char bytes[1024] = "";
+
+    assert_true(hear(fixture, bytes, sizeof(bytes) - 1) > 0);
+    assert_int_equal(strncmp(bytes, "HTTP/1.1 200 ", 13), 0);
+    virtual_loop_pass_time(LINGER_SILENCE_MS);
+    assert_int_equal(open_count(fixture), 0);
+}
+
 static void test_silence(void **state)
 {
     struct fixture *fixture = *state;
@@ -210,6 +235,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_an_answer_that_is_taken_slowly, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_an_answer_that_is_taken, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_head_that_never_ends, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_a_head_that_is_there_already, set_up_asked, tear_down),
         cmocka_unit_test_setup_teardown(test_silence, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
