@@ -1,13 +1,13 @@
 /* Room for connections, shared by the threads of a process: how many its descriptors are good for.
  *
  * A unit is two descriptors: a client's connection and the tunnel's dial. A connection takes one
- * when it is accepted, and its tunnel inherits it. Further attempts of a dial take one each, but
- * only while half of all is free.
+ * when it is accepted; if it becomes a tunnel, it is given back when that is over. Further attempts
+ * of a dial take one each, but only while half of all is free.
  *
  * When no unit is left, a newcomer gets that of a guest: a connection that still waits for its
  * client (for the request, or for the client to take its refusal), or whose password is still being
- * checked. The client (base/client_key.h)
- * with most guests loses its oldest, so that silent connections lock nobody out but each other.
+ * checked. The client (base/client_key.h) with most guests loses its oldest, so that silent
+ * connections lock nobody out but each other.
  */
 #ifndef NET_ROOM_H
 #define NET_ROOM_H
