@@ -16,6 +16,7 @@
 #include "tunnel/tunnel.h"
 #include "tunnel/tunnel_env.h"
 #include "virtual_loop.h"
+#include "wire/http1_head.h"
 #include "wire/http1_reply.h"
 
 #include <errno.h>

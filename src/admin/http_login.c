@@ -23,7 +23,7 @@ static void log_wrong(struct http_conn *conn, bool is_again)
         .event = is_again ? ACCESS_DENY : ACCESS_AUTH_FAILURE,
         .id = access_ids_take(&server->ids),
         .client = conn->client,
-        .listener = &server->door.listener.bound,
+        .listener = &server->door.listener,
         .user = conn->user,
         .status = 401,
         .reason = is_again ? "the same wrong password again at the admin page"

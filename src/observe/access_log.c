@@ -161,7 +161,8 @@ static ALWAYS_INLINE bool is_word(const char *text, const char *word, size_t siz
 static ALWAYS_INLINE void add_facts(struct line *line, const struct access_record *record)
 {
     line_add_endpoint(line, &name_client, &record->client);
-    line_add_endpoint(line, &name_listener, record->listener);
+    line_add_endpoint(line, &name_listener,
+                      record->listener != NULL ? &record->listener->bound : NULL);
     line_add_text(line, &name_user, record->user, USER_LIMIT);
     line_add_text(line, &name_front, record->front, ACCESS_WORD_LIMIT);
     if (IS_WORD(record->http, "1.1"))

@@ -8,7 +8,7 @@
 #define OBSERVE_ACCESS_LOG_H
 
 #include "base/contract.h"
-#include "base/ip_address.h"
+#include "base/listener.h"
 #include "observe/log.h"
 
 #include <stdbool.h>
@@ -45,11 +45,11 @@ struct access_record {
     enum access_event event;
     uint64_t id;
     struct ip_endpoint client;
-    const struct ip_endpoint *listener; /* may be NULL */
-    const char *front;                  /* a front-end; NULL: `http` tells enough, or no need */
-    const char *http;                   /* "1.0", "1.1"; NULL if unknown */
-    const char *user;                   /* as offered; outside bytes; NULL: none */
-    const char *target; /* as asked for, `target_length` outside bytes; NULL if none */
+    const struct listener *listener; /* may be NULL */
+    const char *front;               /* a front-end; NULL: `http` tells enough, or no need */
+    const char *http;                /* "1.0", "1.1"; NULL if unknown */
+    const char *user;                /* as offered; outside bytes; NULL: none */
+    const char *target;              /* as asked for, `target_length` outside bytes; NULL if none */
     size_t target_length;
     const struct ip_endpoint *address; /* dialled; NULL if none */
     const char *state;                 /* only of access_tunnel_print, of one that lives */

@@ -4,6 +4,7 @@
  */
 #include "tunnel/judgement.h"
 
+#include "base/listener.h"
 #include "base/text.h"
 #include "net/local_address.h"
 
@@ -28,7 +29,7 @@ static void judgement_tell_time(struct policy_facts *facts)
  * is denied. */
 void judgement_begin(struct judgement *judgement, const struct policy *policy,
                      const struct ip_address *client, const char *user,
-                     const struct ip_endpoint *listener, const struct authority *target)
+                     const struct listener *listener, const struct authority *target)
 {
     *judgement = (struct judgement){
         .policy = policy,
@@ -39,12 +40,9 @@ void judgement_begin(struct judgement *judgement, const struct policy *policy,
                 .host = target->address.family == IP_NONE ? target->host : NULL,
                 .host_length = target->host_length,
                 .port = target->port,
+                .listener = listener != NULL ? &listener->written : NULL,
             },
     };
-    if (listener != NULL) {
-        judgement->listener = *listener;
-        judgement->facts.listener = &judgement->listener;
-    }
     judgement->has_time = policy_needs_time(policy);
     if (judgement->has_time)
         judgement_tell_time(&judgement->facts);

@@ -12,13 +12,13 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+struct listener;
 struct text;
 
 /* Stays where it is once it is begun. Members are for reading. */
 struct judgement {
     const struct policy *policy;
-    struct policy_facts facts; /* of the last verdict */
-    struct ip_endpoint listener;
+    struct policy_facts facts;        /* of the last verdict */
     bool has_time;                    /* a rule needs it, or it was set; it does not pass */
     enum resolver_status statuses[2]; /* of the families that are answered */
     unsigned answered_count;
@@ -29,11 +29,10 @@ struct judgement {
 };
 
 /* What a tunnel is judged by. `user`: whose password was right; NULL: nobody's, or nobody is asked
- * for one. `listener` as written in `listen`; NULL: not known. All but the listener is not copied,
- * and outlives the judging. */
+ * for one. `listener` NULL: not known. Nothing is copied, and all of it outlives the judging. */
 void judgement_begin(struct judgement *judgement, const struct policy *policy,
                      const struct ip_address *client, const char *user,
-                     const struct ip_endpoint *listener, const struct authority *target);
+                     const struct listener *listener, const struct authority *target);
 /* Instead of now. 0 is Sunday; minute of the day, local. */
 void judgement_set_time(struct judgement *judgement, uint8_t weekday, uint16_t minute);
 /* Instead of nothing. NULL: there is none. */

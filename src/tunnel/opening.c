@@ -152,12 +152,10 @@ static bool opening_judge_name(struct tunnel *tunnel)
 {
     const struct tunnel_env *env = tunnel->env;
     struct opening *opening = tunnel->opening;
-    const struct ip_endpoint *listener = tunnel->listener_slot < env->listener_count
-                                             ? &env->listeners[tunnel->listener_slot].written
-                                             : NULL;
 
     judgement_begin(&opening->judgement, tunnel->policy->compiled, &tunnel->client.address,
-                    tunnel_user(tunnel), listener, &opening->authority);
+                    tunnel_user(tunnel), tunnel_env_listener(env, tunnel->listener_slot),
+                    &opening->authority);
     if (!judgement_has_name(&opening->judgement))
         return true;
     struct verdict verdict = judgement_of_name(&opening->judgement);

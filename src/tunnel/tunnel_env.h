@@ -79,4 +79,11 @@ struct tunnel_env {
     bool is_draining;
 };
 
+/* NULL: none is known by that number. */
+static inline const struct listener *tunnel_env_listener(const struct tunnel_env *env,
+                                                         unsigned slot)
+{
+    return slot < env->listener_count ? &env->listeners[slot] : NULL;
+}
+
 #endif

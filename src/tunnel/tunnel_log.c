@@ -14,11 +14,6 @@
 
 enum { KIB = 1024 };
 
-static const struct ip_endpoint *listener_at(const struct tunnel_env *env, unsigned listener_slot)
-{
-    return listener_slot < env->listener_count ? &env->listeners[listener_slot].bound : NULL;
-}
-
 static struct access_record record_of(const struct tunnel *tunnel, enum access_event event)
 {
     const struct tunnel_env *env = tunnel->env;
@@ -27,7 +22,7 @@ static struct access_record record_of(const struct tunnel *tunnel, enum access_e
         .event = event,
         .id = tunnel->id,
         .client = tunnel->client,
-        .listener = listener_at(env, tunnel->listener_slot),
+        .listener = tunnel_env_listener(env, tunnel->listener_slot),
         .front = tunnel->way->name,
         .http = tunnel->way->http,
         .user = tunnel_user(tunnel),
@@ -292,7 +287,7 @@ static struct access_record record_of_request(struct tunnel_env *env,
         .event = ACCESS_DENY,
         .id = access_ids_take(&env->ids),
         .client = request->client,
-        .listener = listener_at(env, request->listener_slot),
+        .listener = tunnel_env_listener(env, request->listener_slot),
         .front = request->way->name,
         .http = request->way->http,
         .user = request->user,
@@ -330,7 +325,7 @@ void tunnel_reject(struct tunnel_env *env, const struct tunnel_rejection *reject
         .event = ACCESS_DENY,
         .id = access_ids_take(&env->ids),
         .client = rejection->client,
-        .listener = listener_at(env, rejection->listener_slot),
+        .listener = tunnel_env_listener(env, rejection->listener_slot),
         .front = rejection->way->name,
         .http = rejection->way->http,
         .target = rejection->target,

@@ -340,7 +340,7 @@ static void begin(struct explanation *explanation, const struct listener *listen
     struct judgement *judgement = &explanation->judgement;
 
     judgement_begin(judgement, snapshot->policy, &question->client,
-                    snapshot->users != NULL ? words[QUESTION_USER] : NULL, &listener->written,
+                    snapshot->users != NULL ? words[QUESTION_USER] : NULL, listener,
                     &question->target);
     if (words[QUESTION_TIME] != NULL)
         judgement_set_time(judgement, question->weekday, question->minute);

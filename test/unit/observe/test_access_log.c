@@ -54,7 +54,8 @@ static void format(const struct access_record *record, char line[LOG_LINE_MAX])
 
 static void test_close_has_every_field_in_order(void **state)
 {
-    struct ip_endpoint listener = endpoint("[::1]:10800");
+    const struct listener listener = {.written = endpoint("[::1]:0"),
+                                      .bound = endpoint("[::1]:10800")};
     struct ip_endpoint address = endpoint("93.184.216.34:443");
     struct access_record record = bare_record(ACCESS_CLOSE);
     char line[LOG_LINE_MAX];
@@ -95,7 +96,8 @@ static void format_json(const struct access_record *record, char line[LOG_LINE_M
 
 static void test_json_has_the_same_fields(void **state)
 {
-    struct ip_endpoint listener = endpoint("[::1]:10800");
+    const struct listener listener = {.written = endpoint("[::1]:0"),
+                                      .bound = endpoint("[::1]:10800")};
     struct ip_endpoint address = endpoint("93.184.216.34:443");
     struct access_record record = bare_record(ACCESS_CLOSE);
     char line[LOG_LINE_MAX];
@@ -214,6 +216,7 @@ static void test_longest_line_is_whole(void **state)
     static const char suffix[] = " closed_by=half_closed_timeout";
     struct ip_endpoint longest = endpoint("[2001:1111:2222:3333:4444:5555:6666:7777]:65535");
     struct access_record record = bare_record(ACCESS_CLOSE);
+    const struct listener listener = {.bound = longest};
     char hostile[20000], rule[64], line[LOG_LINE_MAX];
 
     memset(hostile, 1, sizeof hostile);
@@ -222,7 +225,7 @@ static void test_longest_line_is_whole(void **state)
     rule[sizeof rule - 1] = '\0';
     record.id = UINT64_MAX;
     record.client = longest;
-    record.listener = &longest;
+    record.listener = &listener;
     record.http = "1.1";
     record.target = hostile;
     record.target_length = sizeof hostile;
