@@ -49,7 +49,7 @@ fuzz: ## fuzz each parser for 60 s
 bench: all ## measure adit beside the peers that are installed (up to 20 minutes)
 	@bench/run
 
-lint: ## layers, purity, lengths, names, unused ones, hardening, layout, static analysis
+lint: ## layers, purity, lengths, names, unused ones, stale comments, hardening, layout, static analysis
 	@scripts/install-deps lint
 	@$(MAKE) --no-print-directory $(BUILD)/build.ninja
 	@meson configure $(BUILD) $(STRICT)
@@ -59,6 +59,7 @@ lint: ## layers, purity, lengths, names, unused ones, hardening, layout, static 
 	@scripts/check-names --self-test && scripts/check-names
 	@scripts/check-pure --self-test && scripts/check-pure $(BUILD)
 	@scripts/check-unused --self-test && scripts/check-unused $(BUILD)
+	@scripts/check-comments --self-test && scripts/check-comments
 	@scripts/check-hardening --self-test && scripts/check-hardening $(BUILD)
 	@scripts/check-format --self-test && scripts/check-format
 	@scripts/check-tidy --self-test && scripts/check-tidy $(BUILD)

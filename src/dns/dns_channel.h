@@ -1,6 +1,6 @@
 /* c-ares on the loop: its sockets and its retries. Knows nothing of caches, lines or who asks.
  *
- * Opens no file after dns_channel_create, asks nothing but what it is told to (no search list, no
+ * Opens no file after dns_channel_init, asks nothing but what it is told to (no search list, no
  * HOSTALIASES), and keeps no socket open while nothing is asked.
  */
 #ifndef DNS_DNS_CHANNEL_H

@@ -32,7 +32,7 @@ void columns_add_fit(struct text *out, const char *value, size_t width, bool is_
 /* Exactly `width` columns, the newest value last, as high as the highest of those shown. */
 void columns_add_sparkline(struct text *out, const double values[], size_t count, size_t width,
                            bool is_utf8);
-/* Columns that the value takes, as added by add_fit without being cut. */
+/* Columns that the value takes, as columns_add_fit adds it without being cut. */
 size_t columns_width(const char *value, bool is_utf8);
 
 #endif
