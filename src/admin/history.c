@@ -5,7 +5,6 @@
 
 #include "admin/json.h"
 #include "admin/memory_text.h"
-#include "base/text.h"
 #include "observe/rule_names.h"
 
 #include <errno.h>
@@ -222,11 +221,9 @@ static void print_listeners(FILE *out, const struct listener_set *listeners)
     fputs("\"listeners\":[", out);
     for (size_t i = 0; i < listener_set_count(listeners, LISTENER_TUNNELS); i++) {
         char endpoint[IP_ENDPOINT_TEXT_SIZE];
-        struct text text;
 
-        text_init(&text, endpoint, sizeof(endpoint));
-        ip_endpoint_print(&text, &listeners->all[i].bound);
-        fprintf(out, "%s\"%s\"", i > 0 ? "," : "", endpoint);
+        fprintf(out, "%s\"%s\"", i > 0 ? "," : "",
+                ip_endpoint_text(endpoint, &listeners->all[i].bound));
     }
     fputs("],", out);
 }

@@ -154,13 +154,10 @@ static void tunnel_killed(struct tunnels_query *query, const struct tunnels_answ
 static void http_routes_note_kill(const struct http_conn *conn, const char *id)
 {
     char client[IP_ENDPOINT_TEXT_SIZE];
-    struct text text;
 
-    text_init(&text, client, sizeof(client));
-    ip_endpoint_print(&text, &conn->client);
     log_notice(conn->server->log, LOG_TOPIC_GENERAL,
                "kill asked by %s%s%s at the admin page: id %s", conn->user,
-               conn->user[0] != '\0' ? " from " : "", client, id);
+               conn->user[0] != '\0' ? " from " : "", ip_endpoint_text(client, &conn->client), id);
 }
 
 static void serve_kill(struct http_conn *conn)

@@ -493,6 +493,18 @@ size_t ip_endpoint_put(char out[IP_ENDPOINT_TEXT_SIZE], const struct ip_endpoint
     return (size_t)(put_port(at, endpoint->port) - out);
 }
 
+const char *ip_address_text(char out[IP_ENDPOINT_TEXT_SIZE], const struct ip_address *address)
+{
+    out[ip_address_put(out, address)] = '\0';
+    return out;
+}
+
+const char *ip_endpoint_text(char out[IP_ENDPOINT_TEXT_SIZE], const struct ip_endpoint *endpoint)
+{
+    out[ip_endpoint_put(out, endpoint)] = '\0';
+    return out;
+}
+
 void ip_address_print(struct text *out, const struct ip_address *address)
 {
     char bytes[IP_ENDPOINT_TEXT_SIZE];

@@ -62,6 +62,9 @@ void ip_address_print(struct text *out, const struct ip_address *address);
 /* `10.0.0.0/8`; without the prefix when that takes in one address. */
 void ip_network_print(struct text *out, const struct ip_network *network);
 void ip_endpoint_print(struct text *out, const struct ip_endpoint *endpoint);
+/* The same as a string, which is `out`. */
+const char *ip_address_text(char out[IP_ENDPOINT_TEXT_SIZE], const struct ip_address *address);
+const char *ip_endpoint_text(char out[IP_ENDPOINT_TEXT_SIZE], const struct ip_endpoint *endpoint);
 /* The same, fast and without a NUL; they return the length. */
 size_t ip_port_put(char out[IP_PORT_DIGITS_MAX], uint16_t port);
 size_t ip_address_put(char out[IP_ENDPOINT_TEXT_SIZE], const struct ip_address *address);

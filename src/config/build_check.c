@@ -174,12 +174,10 @@ static void check_open_listener(struct config_builder *builder, const struct ip_
                                 const struct config_place *place)
 {
     const struct rule_draft *rules = builder->draft->rules.items;
-    char name[IP_ENDPOINT_TEXT_SIZE];
-    struct text text;
+    char buffer[IP_ENDPOINT_TEXT_SIZE];
+    const char *name = ip_endpoint_text(buffer, listener);
     bool is_any_allowed = false;
 
-    text_init(&text, name, sizeof(name));
-    ip_endpoint_print(&text, listener);
     for (size_t i = 0; i < builder->draft->rules.count; i++) {
         const struct policy_rule_source *rule = &rules[i].source;
 

@@ -55,11 +55,8 @@ static void put_number(struct printer *printer, uint64_t number, unsigned width)
 static void put_endpoint(struct printer *printer, const struct ip_endpoint *endpoint)
 {
     char buffer[IP_ENDPOINT_TEXT_SIZE];
-    struct text text;
 
-    text_init(&text, buffer, sizeof(buffer));
-    ip_endpoint_print(&text, endpoint);
-    printer_put(printer, buffer);
+    printer_put(printer, ip_endpoint_text(buffer, endpoint));
 }
 
 static void put_network(struct printer *printer, const struct ip_network *network)

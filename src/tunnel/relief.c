@@ -107,15 +107,12 @@ static void relief_tell(const struct relief *relief, const struct tcp_memory *me
                         uint64_t bytes, size_t count, const struct ip_address *client)
 {
     char name[IP_ENDPOINT_TEXT_SIZE];
-    struct text text;
 
-    text_init(&text, name, sizeof(name));
-    ip_address_print(&text, client);
     log_notice(relief->env->log, LOG_TOPIC_TCP_MEMORY,
                "the kernel's memory for TCP is short (%llu MiB are used; net.ipv4.tcp_mem bounds "
                "it): ended %zu tunnels of %s, the client with most bytes that nobody reads (%llu "
                "MiB in a thread)",
-               (unsigned long long)memory->used >> 20, count, name,
+               (unsigned long long)memory->used >> 20, count, ip_address_text(name, client),
                (unsigned long long)bytes >> 20);
 }
 

@@ -107,21 +107,15 @@ static void print_reports(const struct explanation *explanation, const struct ve
 static void print_address(FILE *out, const struct ip_address *address)
 {
     char buffer[IP_ENDPOINT_TEXT_SIZE];
-    struct text text;
 
-    text_init(&text, buffer, sizeof(buffer));
-    ip_address_print(&text, address);
-    fputs(buffer, out);
+    fputs(ip_address_text(buffer, address), out);
 }
 
 static void print_endpoint(FILE *out, const struct ip_endpoint *endpoint)
 {
     char buffer[IP_ENDPOINT_TEXT_SIZE];
-    struct text text;
 
-    text_init(&text, buffer, sizeof(buffer));
-    ip_endpoint_print(&text, endpoint);
-    fputs(buffer, out);
+    fputs(ip_endpoint_text(buffer, endpoint), out);
 }
 
 /* As in `listen`, and where that is. */

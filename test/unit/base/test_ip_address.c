@@ -47,6 +47,8 @@ static void check_address(struct case_row *row)
     if (result == 0)
         ip_address_print(&printed, &address);
     compare(row, result, buffer);
+    if (result == 0)
+        compare(row, result, ip_address_text(buffer, &address));
     free(text);
 }
 
@@ -64,6 +66,8 @@ static void check_endpoint(struct case_row *row)
     if (printed.is_truncated)
         case_fail(row, "IP_ENDPOINT_TEXT_SIZE is too small");
     compare(row, result, buffer);
+    if (result == 0)
+        compare(row, result, ip_endpoint_text(buffer, &endpoint));
     free(text);
 }
 
