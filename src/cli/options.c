@@ -185,6 +185,7 @@ static int options_take_listener(struct parse *parse, const char *word)
         return options_fail(parse->message, "-l", word, explain_bad_endpoint(word));
     if (endpoint.port != 0 && listener_set_find(listeners, LISTENER_TUNNELS, &endpoint) != NULL)
         return options_fail(parse->message, "-l", word, " is given twice");
+    static_assert(LISTENERS_MAX == 64, "as the text says");
     if (listener_set_count(listeners, LISTENER_TUNNELS) == LISTENERS_MAX)
         return options_fail(parse->message, "-l", word, ": more than 64 listeners");
     const struct listener listener = listener_of(LISTENER_TUNNELS, &endpoint);

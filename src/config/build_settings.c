@@ -59,6 +59,7 @@ void build_listen(struct config_builder *builder, const struct config_word *addr
                           NULL);
             return;
         }
+    static_assert(LISTENERS_MAX == 64, "as the text says");
     if (builder->listeners.count == LISTENERS_MAX) {
         builder_error(builder, &address->place, "more than 64 listeners", NULL);
         return;
