@@ -34,7 +34,7 @@ enum { HELPERS = 2, QUEUE_MAX = 8192, JOB_BUCKETS = 1024 };
 
 /* One more than there are helpers: a client alone has both of them, and whoever comes new is next
  * though a thousand passwords of another client wait. */
-static const struct fair_limits limits = {
+static const struct fair_limits auth_line_limits = {
     .total = HELPERS + 1, .per_client = HELPERS, .waiting_per_client = 256};
 
 /* Answers held back whose askers know what they will be. Nobody waits for a place. */
@@ -395,7 +395,7 @@ int auth_create(struct auth **ret_auth)
     pthread_mutex_init(&auth->lock, NULL);
     pthread_cond_init(&auth->has_work, NULL);
     list_init(&auth->ready);
-    fair_line_init(&auth->line, &limits, &auth->seed);
+    fair_line_init(&auth->line, &auth_line_limits, &auth->seed);
     fair_line_init(&auth->held, &held_limits, &auth->seed);
     hash_table_init(&auth->jobs, auth->buckets, JOB_BUCKETS);
     auth_memory_init(&auth->successes, &auth->seed);
@@ -471,7 +471,7 @@ static void was_held_back(struct deadline *deadline)
     auth_check_tell(check);
 }
 
-static void checked(struct letter *letter)
+static void auth_hash_checked(struct letter *letter)
 {
     struct auth_check *check = container_of(letter, struct auth_check, letter);
 
@@ -555,7 +555,7 @@ enum auth_result auth_check_start(struct auth_check *check, struct auth *auth,
                                  .client = *client,
                                  .asked_ms = clock_monotonic_ms(),
                                  .on_checked = on_checked};
-    letter_init(&check->letter, checked);
+    letter_init(&check->letter, auth_hash_checked);
     deadline_init(&check->deadline, was_held_back);
     list_init(&check->link);
     if (hash == NULL || has_nul(credentials))

@@ -30,7 +30,7 @@ struct auth_users {
     struct auth_pace pace;
 };
 
-static void destroy(struct auth_users *users)
+static void users_destroy(struct auth_users *users)
 {
     free(users->buckets);
     free(users->entries);
@@ -66,7 +66,7 @@ static const char *users_copy_text(char **at, const char *text)
     return start;
 }
 
-static void fill(struct auth_users *users, const struct auth_user *from, size_t count)
+static void users_fill(struct auth_users *users, const struct auth_user *from, size_t count)
 {
     char *at = users->texts;
 
@@ -94,10 +94,10 @@ int auth_users_create(const struct auth_user *users, size_t count, size_t costli
     if (error == 0 && getrandom(&made->seed, sizeof(made->seed), 0) != (ssize_t)sizeof(made->seed))
         error = -EIO;
     if (error < 0) {
-        destroy(made);
+        users_destroy(made);
         return error;
     }
-    fill(made, users, count);
+    users_fill(made, users, count);
     made->costliest = count > 0 ? made->entries[costliest].hash : NULL;
     made->is_mixed = is_mixed;
     atomic_init(&made->references, 1);
@@ -115,7 +115,7 @@ void auth_users_release(struct auth_users *users)
 {
     if (users != NULL &&
         atomic_fetch_sub_explicit(&users->references, 1, memory_order_acq_rel) == 1)
-        destroy(users);
+        users_destroy(users);
 }
 
 const char *auth_users_find(const struct auth_users *users, const char *name, size_t length)

@@ -227,9 +227,9 @@ static void throttle_fill(struct limit_pass *pass, const struct limit_values *va
 }
 
 /* Contract: the lock is held. Finds the holders; on failure they are idle ones. */
-static enum limit enter(struct limits *limits, const struct limit_values *values,
-                        const struct ip_address *client, const char *user, uint64_t now_ms,
-                        struct limit_pass *pass)
+static enum limit limits_count_in(struct limits *limits, const struct limit_values *values,
+                                  const struct ip_address *client, const char *user,
+                                  uint64_t now_ms, struct limit_pass *pass)
 {
     bool has_client_limit =
         values->client_tunnels_max || values->client_rate_per_s || values->client_bytes_per_s;
@@ -270,7 +270,7 @@ enum limit limits_enter(struct limits *limits, const struct limit_values *values
     if (is_throttled && throttle == NULL)
         return LIMIT_MEMORY;
     pthread_mutex_lock(&limits->lock);
-    enum limit limit = enter(limits, values, client, user, now_ms, pass);
+    enum limit limit = limits_count_in(limits, values, client, user, now_ms, pass);
     pthread_mutex_unlock(&limits->lock);
     if (limit != LIMIT_NONE) {
         free(throttle);

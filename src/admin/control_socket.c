@@ -144,7 +144,7 @@ static int remove_stale(const char *path)
 }
 
 /* Binds, replacing a stale file. */
-static int claim(int fd, const struct sockaddr_un *address)
+static int control_socket_claim(int fd, const struct sockaddr_un *address)
 {
     int error = bind_private(fd, address);
 
@@ -178,7 +178,7 @@ int control_socket_open(const char *path, struct control_socket *ret_socket)
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (fd < 0)
         return -errno;
-    error = claim(fd, &address);
+    error = control_socket_claim(fd, &address);
     if (error == 0)
         error = control_socket_settle(fd, &address, ret_socket);
     if (error < 0)

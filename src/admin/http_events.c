@@ -26,7 +26,7 @@ static void set_patience(struct http_conn *conn)
 }
 
 /* Sends what is there; progress buys another 15 s. False: it is closed. */
-static bool flush(struct http_conn *conn)
+static bool http_events_flush(struct http_conn *conn)
 {
     size_t start = conn->output_start;
 
@@ -42,7 +42,8 @@ static bool flush(struct http_conn *conn)
     return true;
 }
 
-static void append(struct http_conn *conn, const char *event, const char *line, size_t length)
+static void http_events_append(struct http_conn *conn, const char *event, const char *line,
+                               size_t length)
 {
     static const char shape[] = "event: \ndata: \n\n";
     size_t needed = sizeof(shape) + strlen(event) + length;
@@ -149,20 +150,20 @@ void http_events_second(struct deadline *deadline)
     text_init(&text, status, sizeof(status));
     print_status(server, &text);
     while ((conn = next_stream(server, &link)) != NULL) {
-        append(conn, "status", status, text.length);
-        flush(conn);
+        http_events_append(conn, "status", status, text.length);
+        http_events_flush(conn);
     }
     if (server->stream_count > 0)
         deadline_set(server->loop, &server->second, loop_now_ms(server->loop) + SECOND_MS);
 }
 
-static void happened(struct event_subscriber *subscriber, enum access_event event, const char *line,
-                     size_t length)
+static void http_events_happened(struct event_subscriber *subscriber, enum access_event event,
+                                 const char *line, size_t length)
 {
     struct http_conn *conn = container_of(subscriber, struct http_conn, subscriber);
 
-    append(conn, access_event_name(event), line, length);
-    flush(conn);
+    http_events_append(conn, access_event_name(event), line, length);
+    http_events_flush(conn);
 }
 
 void http_events_start(struct http_conn *conn)
@@ -181,18 +182,18 @@ void http_events_start(struct http_conn *conn)
     stream_bound_queue(conn->stream, HTTP_STREAM_BYTES); /* more would be minutes of stale events */
     text_init(&text, status, sizeof(status));
     print_status(server, &text);
-    append(conn, "status", status, text.length);
+    http_events_append(conn, "status", status, text.length);
     server->stream_count++;
-    conn->subscriber.happened = happened;
+    conn->subscriber.happened = http_events_happened;
     server->panel->ops->subscribe(server->panel->self, &conn->subscriber);
     if (!deadline_is_set(&server->second))
         deadline_set(server->loop, &server->second, loop_now_ms(server->loop) + SECOND_MS);
-    flush(conn);
+    http_events_flush(conn);
 }
 
 void http_events_ready(struct http_conn *conn)
 {
-    flush(conn);
+    http_events_flush(conn);
 }
 
 void http_events_stop(struct http_conn *conn)

@@ -37,7 +37,7 @@ static void log_wrong(struct http_conn *conn, bool is_again)
     access_log_write(server->log, server->events, &record);
 }
 
-static void judge(struct http_conn *conn, enum auth_result result)
+static void http_login_judge(struct http_conn *conn, enum auth_result result)
 {
     const struct http_door *door = &conn->server->door;
 
@@ -70,7 +70,7 @@ static void on_checked(struct auth_check *check)
     struct http_conn *conn = container_of(check, struct http_conn, check);
 
     http_conn_move_to(conn, HTTP_READING);
-    judge(conn, (enum auth_result)check->result);
+    http_login_judge(conn, (enum auth_result)check->result);
 }
 
 /* The password stays nowhere but in `ret_credentials`: an event stream may last for weeks. */
@@ -123,7 +123,7 @@ static void check_password(struct http_conn *conn)
         http_conn_set_patience(conn, HTTP_WAIT_MS);
         return;
     }
-    judge(conn, result);
+    http_login_judge(conn, result);
 }
 
 void http_login_cancel(struct http_conn *conn)

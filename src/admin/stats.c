@@ -12,7 +12,7 @@
 #include <stdio.h>
 #include <string.h>
 
-static void sum(uint64_t *sums, const _Atomic uint64_t *values, size_t count)
+static void stats_sum(uint64_t *sums, const _Atomic uint64_t *values, size_t count)
 {
     for (size_t i = 0; i < count; i++)
         sums[i] += atomic_load_explicit(&values[i], memory_order_relaxed);
@@ -20,11 +20,11 @@ static void sum(uint64_t *sums, const _Atomic uint64_t *values, size_t count)
 
 void stats_add(struct stats *stats, const struct counters *counters)
 {
-    sum(stats->counters, counters->values, COUNTER_COUNT);
+    stats_sum(stats->counters, counters->values, COUNTER_COUNT);
     for (size_t i = 0; i < COUNTERS_FRONTS_MAX; i++)
-        sum(stats->fronts[i], counters->fronts[i], FRONT_COUNTER_COUNT);
-    sum(stats->errors, counters->errors, COUNTERS_ERRORS_MAX);
-    sum(stats->denied, counters->denied, RULE_NAMES_MAX + 1);
+        stats_sum(stats->fronts[i], counters->fronts[i], FRONT_COUNTER_COUNT);
+    stats_sum(stats->errors, counters->errors, COUNTERS_ERRORS_MAX);
+    stats_sum(stats->denied, counters->denied, RULE_NAMES_MAX + 1);
     for (size_t i = 0; i < HISTOGRAM_COUNT; i++)
         histogram_add(&stats->histograms[i], &counters->histograms[i]);
 }

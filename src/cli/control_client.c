@@ -192,7 +192,7 @@ static int print_explanation(const char *answer, size_t length)
     return is_good ? status[0] - '0' : fail_unreadable();
 }
 
-static int show(const struct options *options, const char *answer, size_t length)
+static int control_client_show(const struct options *options, const char *answer, size_t length)
 {
     enum command command = options->command;
     size_t line = strcspn(answer, "\n") + 1;
@@ -270,7 +270,7 @@ static int ask_and_show(const struct options *options, int fd, const char *path)
     int status = 1;
     if (error == 0) {
         answer.bytes[answer.length] = '\0';
-        status = show(options, answer.bytes, answer.length);
+        status = control_client_show(options, answer.bytes, answer.length);
     } else {
         fprintf(stderr, "adit: no answer from %s: %s; try again\n", path, strerror(-error));
     }

@@ -101,7 +101,7 @@ static int read_key(struct ps_line *line, enum options_sort sort)
 }
 
 /* The larger number or the earlier text comes first; of equals, the one that came first. */
-static int compare(const void *a, const void *b)
+static int ps_line_compare(const void *a, const void *b)
 {
     const struct ps_line *one = a;
     const struct ps_line *other = b;
@@ -153,7 +153,7 @@ int ps_sort(const char *answer, size_t length, enum options_sort sort, bool is_r
     if (ret_lines->all == NULL)
         return -ENOMEM;
     int error = read_lines(answer, length, sort, ret_lines);
-    qsort(ret_lines->all, ret_lines->count, sizeof(*ret_lines->all), compare);
+    qsort(ret_lines->all, ret_lines->count, sizeof(*ret_lines->all), ps_line_compare);
     if (is_reversed)
         reverse(ret_lines);
     return error;

@@ -226,7 +226,7 @@ static bool lexer_skip_blanks(struct lexer *lexer)
 
 /* -- variables */
 
-static void push(struct lexer *lexer, struct vector *bytes, const char *from, size_t length)
+static void lexer_push(struct lexer *lexer, struct vector *bytes, const char *from, size_t length)
 {
     for (size_t i = 0; i < length; i++) {
         char *byte = vector_push(lexer->arena, bytes, 1);
@@ -278,7 +278,7 @@ static bool push_value(struct lexer *lexer, const struct config_place *place,
         return false;
     }
     if (variable->initial != NULL && (error < 0 || value[0] == '\0')) {
-        push(lexer, bytes, variable->initial, variable->initial_length);
+        lexer_push(lexer, bytes, variable->initial, variable->initial_length);
         return true;
     }
     if (error < 0)
@@ -290,7 +290,7 @@ static bool push_value(struct lexer *lexer, const struct config_place *place,
     if (!is_text(value, strlen(value)))
         return refuse_variable(lexer, place, name,
                                " is no line of text: it has controls, or is not UTF-8");
-    push(lexer, bytes, value, strlen(value));
+    lexer_push(lexer, bytes, value, strlen(value));
     return true;
 }
 
@@ -318,7 +318,7 @@ static bool take_variable(struct lexer *lexer, struct vector *bytes)
 static bool finish_word(struct lexer *lexer, struct vector *bytes, bool is_quoted,
                         struct config_word *word)
 {
-    push(lexer, bytes, "", 1);
+    lexer_push(lexer, bytes, "", 1);
     if (lexer->arena->is_exhausted)
         return false;
     *word = (struct config_word){
@@ -339,7 +339,7 @@ static int lexer_take_string(struct lexer *lexer, struct config_word *word)
         }
         if (*lexer->at == '\\' && lexer->at + 1 < lexer->end && lexer->at[1] != '\n')
             lexer_advance(lexer);
-        push(lexer, &bytes, lexer->at, 1);
+        lexer_push(lexer, &bytes, lexer->at, 1);
         lexer_advance(lexer);
     }
     if (!finish_word(lexer, &bytes, true, word))
@@ -377,7 +377,7 @@ static int lexer_take_word(struct lexer *lexer, struct config_word *word)
         }
         if (!is_word_byte(*lexer->at))
             break;
-        push(lexer, &bytes, lexer->at, 1);
+        lexer_push(lexer, &bytes, lexer->at, 1);
         lexer_advance(lexer);
     }
     if (!finish_word(lexer, &bytes, false, word))

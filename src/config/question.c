@@ -78,7 +78,7 @@ static const char *question_take_all(struct question *question, const char *word
 static const struct {
     const char *name;
     take_function *take;
-} fields[] = {
+} question_fields[] = {
     [QUESTION_TARGET] = {"target", question_take_target},
     [QUESTION_USER] = {"user", take_user},
     [QUESTION_CLIENT] = {"client", take_client},
@@ -88,7 +88,7 @@ static const struct {
     [QUESTION_PROTOCOL] = {"protocol", take_protocol},
     [QUESTION_ALL] = {"all", question_take_all},
 };
-static_assert(ARRAY_LENGTH(fields) == QUESTION_FIELD_COUNT, "a row for every field");
+static_assert(ARRAY_LENGTH(question_fields) == QUESTION_FIELD_COUNT, "a row for every field");
 
 void question_init(struct question *question)
 {
@@ -100,7 +100,7 @@ void question_init(struct question *question)
 int question_set(struct question *question, enum question_field field, const char *word,
                  const char **ret_problem)
 {
-    const char *problem = fields[field].take(question, word);
+    const char *problem = question_fields[field].take(question, word);
 
     if (problem == NULL) {
         question->words[field] = word;
@@ -112,5 +112,5 @@ int question_set(struct question *question, enum question_field field, const cha
 
 const char *question_field_name(enum question_field field)
 {
-    return fields[field].name;
+    return question_fields[field].name;
 }

@@ -3,12 +3,12 @@
 
 #include "base/ascii.h"
 
-static const char names[DAYS_OF_WEEK][4] = {"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"};
+static const char day_names[DAYS_OF_WEEK][4] = {"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"};
 
 const char *week_day_name(unsigned day)
 {
     REQUIRE(day < DAYS_OF_WEEK);
-    return names[day];
+    return day_names[day];
 }
 
 int week_day_parse(const char *text, size_t length)
@@ -16,7 +16,7 @@ int week_day_parse(const char *text, size_t length)
     for (int day = 0; length == 3 && day < DAYS_OF_WEEK; day++) {
         size_t same = 0;
 
-        while (same < length && (text[same] | 0x20) == (names[day][same] | 0x20))
+        while (same < length && (text[same] | 0x20) == (day_names[day][same] | 0x20))
             same++;
         if (same == length)
             return day;

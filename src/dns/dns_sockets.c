@@ -111,8 +111,8 @@ static void disguise(const struct resolv_server_list *servers, struct sockaddr_i
     }
 }
 
-static ares_ssize_t receive(ares_socket_t fd, void *bytes, size_t size, int flags,
-                            struct sockaddr *sender, ares_socklen_t *sender_length, void *self)
+static ares_ssize_t dns_receive(ares_socket_t fd, void *bytes, size_t size, int flags,
+                                struct sockaddr *sender, ares_socklen_t *sender_length, void *self)
 {
     ares_ssize_t count = recvfrom(fd, bytes, size, flags, sender, sender_length);
 
@@ -135,7 +135,7 @@ void dns_sockets_use(struct ares_channeldata *ares, const struct resolv_server_l
     static const struct ares_socket_functions functions = {.asocket = dns_open_socket,
                                                            .aclose = dns_close_socket,
                                                            .aconnect = connect_socket,
-                                                           .arecvfrom = receive,
+                                                           .arecvfrom = dns_receive,
                                                            .asendv = send_pieces};
 
     ares_set_socket_functions(ares, &functions, (void *)servers);

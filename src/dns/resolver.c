@@ -106,7 +106,7 @@ const char *resolver_status_name(enum resolver_status status)
     return status_names[status];
 }
 
-static void count(struct resolver *resolver, enum counter counter)
+static void resolver_count(struct resolver *resolver, enum counter counter)
 {
     if (resolver->counters != NULL)
         counter_add(resolver->counters, counter, 1);
@@ -255,7 +255,7 @@ static void question_ask(struct resolver_question *question)
     list_remove(&question->link);
     list_append(&resolver->asked, &question->link);
     question->is_asked = true;
-    count(resolver, COUNTER_DNS_QUESTIONS);
+    resolver_count(resolver, COUNTER_DNS_QUESTIONS);
     dns_channel_ask(&resolver->channel, question->name, question->key.family, channel_answered,
                     question);
 }
@@ -382,10 +382,10 @@ static bool find_known(struct resolver *resolver, const struct dns_key *key,
     if (look_up_hosts(resolver, key, ret_answer))
         return true;
     if (dns_cache_lookup(&resolver->cache, key, loop_now_ms(resolver->loop), ret_answer)) {
-        count(resolver, COUNTER_DNS_CACHE_HITS);
+        resolver_count(resolver, COUNTER_DNS_CACHE_HITS);
         return true;
     }
-    count(resolver, COUNTER_DNS_CACHE_MISSES);
+    resolver_count(resolver, COUNTER_DNS_CACHE_MISSES);
     return false;
 }
 

@@ -68,7 +68,7 @@ static bool has_room(const struct chunk *chunk)
     return chunk->free != NULL || chunk->carved + chunk->size <= SLAB_CHUNK_SIZE;
 }
 
-static void *map(size_t size)
+static void *slab_map(size_t size)
 {
     void *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
@@ -84,12 +84,12 @@ static size_t beyond_boundary(const void *memory)
  * kernel gives stands beside what it gave before, so mostly it is aligned already. */
 static void *map_chunk(void)
 {
-    char *memory = map(SLAB_CHUNK_SIZE);
+    char *memory = slab_map(SLAB_CHUNK_SIZE);
 
     if (memory == NULL || beyond_boundary(memory) == 0)
         return memory;
     munmap(memory, SLAB_CHUNK_SIZE);
-    memory = map((size_t)2 * SLAB_CHUNK_SIZE);
+    memory = slab_map((size_t)2 * SLAB_CHUNK_SIZE);
     if (memory == NULL)
         return NULL;
     size_t before = SLAB_CHUNK_SIZE - beyond_boundary(memory);

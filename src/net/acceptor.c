@@ -244,14 +244,14 @@ static void free_listener(struct garbage *garbage)
     free(container_of(garbage, struct listener_watch, garbage));
 }
 
-static void forget(struct listener_watch *listener)
+static void acceptor_forget(struct listener_watch *listener)
 {
     unwatch(listener);
     list_remove(&listener->link);
     loop_free_later(listener->acceptor->loop, &listener->garbage, free_listener);
 }
 
-static struct listener_watch *find(const struct acceptor *acceptor, unsigned slot)
+static struct listener_watch *acceptor_find(const struct acceptor *acceptor, unsigned slot)
 {
     for (struct list *link = acceptor->listeners.next; link != &acceptor->listeners;
          link = link->next)
@@ -283,7 +283,7 @@ int acceptor_add(struct acceptor *acceptor, const struct listener *listener)
 
 bool acceptor_has(const struct acceptor *acceptor, unsigned slot)
 {
-    return find(acceptor, slot) != NULL;
+    return acceptor_find(acceptor, slot) != NULL;
 }
 
 int acceptor_create(struct loop *loop, const struct acceptor_owner *owner,
@@ -323,13 +323,13 @@ static unsigned empty_queue(struct listener_watch *listener, unsigned limit)
 
 void acceptor_remove(struct acceptor *acceptor, unsigned slot, unsigned limit)
 {
-    struct listener_watch *listener = find(acceptor, slot);
+    struct listener_watch *listener = acceptor_find(acceptor, slot);
 
     if (listener == NULL)
         return;
     unwatch(listener);
     empty_queue(listener, limit);
-    forget(listener);
+    acceptor_forget(listener);
 }
 
 void acceptor_stop(struct acceptor *acceptor, unsigned limit)
@@ -348,7 +348,7 @@ void acceptor_destroy(struct acceptor *acceptor)
 {
     deadline_cancel(acceptor->loop, &acceptor->pause);
     while (!list_is_empty(&acceptor->listeners))
-        forget(listener_watch_of(acceptor->listeners.next));
+        acceptor_forget(listener_watch_of(acceptor->listeners.next));
     give_reserve(acceptor);
     free(acceptor);
 }

@@ -3,7 +3,7 @@
 
 #include "base/contract.h"
 
-static const struct histogram_bounds scales[] = {
+static const struct histogram_bounds histogram_scales[] = {
     [HISTOGRAM_SCALE_LATENCY] = {{1, 2, 5, 10, 25, 50, 100, 250, 500, 1000, 2500, 5000, 10000},
                                  {"0.001", "0.002", "0.005", "0.01", "0.025", "0.05", "0.1", "0.25",
                                   "0.5", "1.0", "2.5", "5.0", "10.0"},
@@ -20,12 +20,12 @@ static const struct histogram_bounds scales[] = {
                                 "268435456.0", "1073741824.0"},
                                1},
 };
-static_assert(ARRAY_LENGTH(scales) == HISTOGRAM_SCALE_COUNT, "bounds for every scale");
+static_assert(ARRAY_LENGTH(histogram_scales) == HISTOGRAM_SCALE_COUNT, "bounds for every scale");
 
 const struct histogram_bounds *histogram_bounds(enum histogram_scale scale)
 {
     REQUIRE((unsigned)scale < HISTOGRAM_SCALE_COUNT);
-    return &scales[scale];
+    return &histogram_scales[scale];
 }
 
 static void histogram_place_add(_Atomic uint64_t *place, uint64_t amount)

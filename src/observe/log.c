@@ -260,7 +260,7 @@ static void collect_drop_report(struct log *log)
 }
 
 /* Fills the empty batch. False: there was nothing. */
-static bool collect(struct log *log)
+static bool log_collect(struct log *log)
 {
     log->batch_start = 0;
     log->batch_end = 0;
@@ -345,7 +345,7 @@ static void warn_apart(struct log *log, int error, const char *consequence, uint
     write_notices(log);
 }
 
-static void complain(struct log *log, int error)
+static void log_complain(struct log *log, int error)
 {
     uint64_t now = clock_monotonic_ms();
 
@@ -368,7 +368,7 @@ static int wait_for_sink(struct log *log)
         if (must_give_up(log))
             return -ETIMEDOUT;
         if (clock_monotonic_ms() >= stalled_ms)
-            complain(log, -ETIMEDOUT);
+            log_complain(log, -ETIMEDOUT);
     }
 }
 
@@ -427,7 +427,7 @@ static int write_batch(struct log *log)
 static int log_write_all(struct log *log)
 {
     int error = write_batch(log);
-    while (error == 0 && collect(log))
+    while (error == 0 && log_collect(log))
         error = write_batch(log);
     return error;
 }
@@ -441,7 +441,7 @@ static void count_lines_left(struct log *log, int error)
         for (size_t i = log->batch_start; i < log->batch_end; i++)
             lines += log->batch[i] == '\n';
         log->reported_drops = log_dropped(log); /* nobody will read a report */
-    } while (collect(log));
+    } while (log_collect(log));
     atomic_fetch_add(&log->left_over, lines);
     if (lines + unsaid > 0 && log->is_sink_apart)
         warn_apart(log, error, "; lines that waited for it are lost", lines + unsaid);
@@ -483,7 +483,7 @@ static void *writer_run(void *self)
         take_next_sink(log);
         error = has_work(log) ? log_write_all(log) : 0;
         if (error != 0 && !atomic_load(&log->is_finishing))
-            complain(log, error);
+            log_complain(log, error);
         write_notices(log);
         if (atomic_load(&log->is_finishing) && (error != 0 || !has_work(log)))
             break;

@@ -98,8 +98,8 @@ static void take_place(struct top_list *list, struct top_entry *entry)
     list->entries[entry->place] = entry;
 }
 
-static struct top_entry *insert(struct top_list *list, uint64_t hash, const char *name,
-                                size_t length)
+static struct top_entry *top_list_insert(struct top_list *list, uint64_t hash, const char *name,
+                                         size_t length)
 {
     struct top_entry *entry = calloc(1, sizeof(*entry) + length + 1);
 
@@ -121,7 +121,7 @@ void top_list_add(struct top_list *list, const char *name, size_t length, uint64
     uint64_t hash = hash_bytes(&list->seed, name, length);
     struct top_entry *entry = top_list_find(list, hash, name, length);
     if (entry == NULL)
-        entry = insert(list, hash, name, length);
+        entry = top_list_insert(list, hash, name, length);
     if (entry != NULL)
         entry->amount += amount;
 }

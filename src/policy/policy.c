@@ -355,8 +355,8 @@ static void set_verdict(const struct evaluation *evaluation, enum policy_action 
 }
 
 /* `rule` is true, or POLICY_NO_RULE: the end of the list. */
-static void decide(const struct evaluation *evaluation, const struct passed *passed, uint32_t rule,
-                   struct verdict *verdict)
+static void policy_decide(const struct evaluation *evaluation, const struct passed *passed,
+                          uint32_t rule, struct verdict *verdict)
 {
     bool is_allow = rule != POLICY_NO_RULE && evaluation->policy->rules[rule].is_allow;
     bool is_final = evaluation->address_count > 0 && !passed->is_any_unknown;
@@ -405,7 +405,7 @@ static void evaluation_walk(const struct evaluation *evaluation, struct verdict 
             set_verdict(evaluation, POLICY_ASK, POLICY_RULE, at, verdict);
             return;
         } else if (truth == POLICY_TRUE) {
-            decide(evaluation, &passed, at, verdict);
+            policy_decide(evaluation, &passed, at, verdict);
             return;
         } else {
             passed.is_any_unknown = true;
@@ -415,7 +415,7 @@ static void evaluation_walk(const struct evaluation *evaluation, struct verdict 
                 rule_cursor_drop_possible(&cursor);
         }
     }
-    decide(evaluation, &passed, POLICY_NO_RULE, verdict);
+    policy_decide(evaluation, &passed, POLICY_NO_RULE, verdict);
 }
 
 static void know_address(struct evaluation *evaluation, const struct ip_address *address)

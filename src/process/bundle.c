@@ -48,8 +48,8 @@ static size_t padded(size_t length)
 /* -- reading files */
 
 /* Takes `bytes`, also on failure. */
-static int record(struct bundle_recorder *recorder, enum entry_kind kind, const char *name,
-                  char *bytes, size_t length)
+static int bundle_record(struct bundle_recorder *recorder, enum entry_kind kind, const char *name,
+                         char *bytes, size_t length)
 {
     struct bundle_entry *entry = calloc(1, sizeof(*entry));
     char *copy = strdup(name);
@@ -160,7 +160,7 @@ static int bundle_read_file(struct config_reader *reader, const char *path, size
         return -ENODATA;
     }
     if (error == 0)
-        error = record(recorder, ENTRY_FILE, path, bytes, *ret_length);
+        error = bundle_record(recorder, ENTRY_FILE, path, bytes, *ret_length);
     *ret_bytes = bytes;
     return error;
 }
@@ -202,7 +202,7 @@ static int glob_files(struct config_reader *reader, const char *pattern,
     error = copy_paths(&found, &bytes, &length);
     file_paths_free(&found);
     if (error == 0)
-        error = record(recorder, ENTRY_GLOB, pattern, bytes, length);
+        error = bundle_record(recorder, ENTRY_GLOB, pattern, bytes, length);
     if (error == 0)
         tell_paths(bytes, length, add, self);
     return error;
@@ -229,7 +229,8 @@ static int read_variable(struct config_reader *reader, const char *name, const c
     if (is_recorded(recorder, ENTRY_VARIABLE, name))
         return 0;
     char *copy = strdup(value);
-    return copy != NULL ? record(recorder, ENTRY_VARIABLE, name, copy, strlen(value) + 1) : -ENOMEM;
+    return copy != NULL ? bundle_record(recorder, ENTRY_VARIABLE, name, copy, strlen(value) + 1)
+                        : -ENOMEM;
 }
 
 void bundle_recorder_init(struct bundle_recorder *recorder, int patience_ms)

@@ -20,7 +20,7 @@ static size_t guess_size(int fd)
 }
 
 /* Takes `text`; NULL: there is no memory. */
-static struct file_text *resize(struct file_text *text, size_t size)
+static struct file_text *file_text_resize(struct file_text *text, size_t size)
 {
     struct file_text *resized = realloc(text, sizeof(*text) + size);
 
@@ -46,7 +46,7 @@ static struct file_text *read_all(int fd, struct file_text *text, size_t size)
         if (text->length < size)
             continue;
         size = size < FILE_TEXT_MAX / 2 ? size * 2 : FILE_TEXT_MAX;
-        text = resize(text, size);
+        text = file_text_resize(text, size);
         if (text == NULL)
             return NULL;
     }
@@ -55,7 +55,7 @@ static struct file_text *read_all(int fd, struct file_text *text, size_t size)
 struct file_text *file_text_read(int fd)
 {
     size_t size = fd >= 0 ? guess_size(fd) : 0;
-    struct file_text *text = resize(NULL, size);
+    struct file_text *text = file_text_resize(NULL, size);
 
     if (text == NULL)
         return NULL;
@@ -64,7 +64,7 @@ struct file_text *file_text_read(int fd)
     text->length = 0;
     if (fd >= 0)
         text = read_all(fd, text, size);
-    return text != NULL ? resize(text, text->length) : NULL;
+    return text != NULL ? file_text_resize(text, text->length) : NULL;
 }
 
 int file_text_parse_hosts(struct file_text *text)

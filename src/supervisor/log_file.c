@@ -51,7 +51,7 @@ int log_file_open(const char *path)
 /* -- paths that are standard output or standard error */
 
 /* Without empty names and dots. */
-static void tidy(char place[PATH_MAX], const char *path)
+static void log_file_tidy(char place[PATH_MAX], const char *path)
 {
     struct text out;
 
@@ -126,7 +126,7 @@ static bool follow_link(char place[PATH_MAX])
     const char *slash = strrchr(place, '/');
     int folder_length = target[0] == '/' || slash == NULL ? 0 : (int)(slash - place) + 1;
     snprintf(path, sizeof(path), "%.*s%s", folder_length, place, target);
-    tidy(place, path);
+    log_file_tidy(place, path);
     return true;
 }
 
@@ -135,7 +135,7 @@ static const char *standard_word(const char *path)
 {
     char place[PATH_MAX];
 
-    tidy(place, path);
+    log_file_tidy(place, path);
     for (int i = 0; i < LOG_LINKS_MAX; i++) {
         const char *word = word_by_name(place);
 
@@ -147,7 +147,7 @@ static const char *standard_word(const char *path)
     return word_by_file(path);
 }
 
-static const char *advice(const char *path, int error)
+static const char *log_file_advice(const char *path, int error)
 {
     struct stat status;
 
@@ -178,7 +178,7 @@ void log_file_explain(struct text *out, const char *path, int error)
     if (word == NULL) {
         text_add(out, strerror(-error));
         text_add(out, "; ");
-        text_add(out, advice(path, error));
+        text_add(out, log_file_advice(path, error));
         return;
     }
     text_add(out, error == -ENXIO    ? "it is a socket (the journal's, for instance), which can't "

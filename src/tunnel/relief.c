@@ -148,7 +148,7 @@ static uint64_t bytes_moved(const struct relief *relief)
            counter_read(relief->env->counters, COUNTER_BYTES_DOWN);
 }
 
-static void look(struct deadline *deadline)
+static void relief_look(struct deadline *deadline)
 {
     struct relief *relief = container_of(deadline, struct relief, look);
     struct loop *loop = relief->env->loop;
@@ -187,7 +187,7 @@ int relief_create(struct tunnel_env *env, int memory_fd, unsigned thread_count,
     relief->env = env;
     relief->memory_fd = memory_fd;
     relief->thread_count = thread_count;
-    deadline_init(&relief->look, look);
+    deadline_init(&relief->look, relief_look);
     *ret_relief = relief;
     return 0;
 }

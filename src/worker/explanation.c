@@ -19,22 +19,23 @@ enum { RULE_LINES_MAX = 20000 };
 static const struct {
     const char *name;
     int exit_status;
-} outcomes[] = {
+} explanation_outcomes[] = {
     [EXPLANATION_ALLOW] = {"allow", 0},
     [EXPLANATION_DENY] = {"deny", 3},
     [EXPLANATION_ASK] = {"ask", 3},
     [EXPLANATION_FAILED] = {"failed", 1},
 };
-static_assert(ARRAY_LENGTH(outcomes) == EXPLANATION_OUTCOME_COUNT, "a row for every outcome");
+static_assert(ARRAY_LENGTH(explanation_outcomes) == EXPLANATION_OUTCOME_COUNT,
+              "a row for every outcome");
 
 const char *explanation_outcome_name(enum explanation_outcome outcome)
 {
-    return outcomes[outcome].name;
+    return explanation_outcomes[outcome].name;
 }
 
 int explanation_exit_status(enum explanation_outcome outcome)
 {
-    return outcomes[outcome].exit_status;
+    return explanation_outcomes[outcome].exit_status;
 }
 
 /* -- words */
@@ -264,7 +265,7 @@ static enum explanation_outcome print_conclusion(const struct explanation *expla
     return is_ask ? EXPLANATION_ASK : EXPLANATION_DENY;
 }
 
-static void conclude(struct explanation *explanation)
+static void explanation_conclude(struct explanation *explanation)
 {
     explanation->ended(explanation, print_conclusion(explanation));
 }
@@ -286,7 +287,7 @@ static void on_answer(struct resolver_query *query, const struct resolver_answer
     fputc('\n', out);
     judgement_of_answer(&explanation->judgement, answer, explanation_judged, explanation);
     if (judgement_is_complete(&explanation->judgement))
-        conclude(explanation);
+        explanation_conclude(explanation);
 }
 
 static void explain_name(struct explanation *explanation)
@@ -296,7 +297,7 @@ static void explain_name(struct explanation *explanation)
     fprintf(explanation->out, "name     %s: ", explanation->question.target.host);
     print_step(explanation, &verdict);
     if (explanation->judgement.is_denied) {
-        conclude(explanation);
+        explanation_conclude(explanation);
         return;
     }
     int error =
@@ -326,7 +327,7 @@ static const struct listener *find_listener(const struct explanation *explanatio
     return NULL;
 }
 
-static void begin(struct explanation *explanation, const struct listener *listener)
+static void explanation_begin(struct explanation *explanation, const struct listener *listener)
 {
     const struct question *question = &explanation->question;
     const char *const *words = question->words;
@@ -399,7 +400,7 @@ void explanation_start(struct explanation *explanation, const struct question *q
         fail_listener(explanation);
         return;
     }
-    begin(explanation, listener);
+    explanation_begin(explanation, listener);
     print_question(explanation, listener);
     if (!check_user(explanation)) {
         ended(explanation, EXPLANATION_ASK);
@@ -408,7 +409,7 @@ void explanation_start(struct explanation *explanation, const struct question *q
     } else {
         judgement_of_literal(&explanation->judgement, &explanation->question.target.address,
                              explanation_judged, explanation);
-        conclude(explanation);
+        explanation_conclude(explanation);
     }
 }
 
@@ -417,7 +418,7 @@ void explanation_end_lookup(struct explanation *explanation)
     explanation_cancel(explanation);
     judgement_give_up(&explanation->judgement);
     fputs("lookup   no further answer within `resolver timeout`\n", explanation->out);
-    conclude(explanation);
+    explanation_conclude(explanation);
 }
 
 void explanation_cancel(struct explanation *explanation)

@@ -22,7 +22,7 @@ struct config_overrides snapshot_overrides(const struct command_line *command_li
     };
 }
 
-static int compile(struct snapshot *snapshot)
+static int snapshot_compile(struct snapshot *snapshot)
 {
     struct ip_endpoint bound[2 * LISTENER_SET_MAX];
     size_t count = 0;
@@ -72,7 +72,7 @@ int snapshot_create(struct config *config, const struct listener_set *listeners,
     snapshot->holders = 1;
     snapshot->config = config;
     snapshot->listeners = *listeners;
-    int error = compile(snapshot);
+    int error = snapshot_compile(snapshot);
     if (error == 0 && config->users_path != NULL)
         error = make_users(snapshot);
     if (error < 0) {
