@@ -1,6 +1,8 @@
-/* Chunks in a list, the newest first; only that one has room. An item larger than a chunk gets one
- * of its own size. Vectors double and leave their old items behind, so an arena of vectors takes
- * twice its contents at most: configurations are small.
+/* An arena is a list of chunks, the newest first; only the newest one has room. An item larger than
+ * a chunk gets a chunk of its own size. A vector doubles when it grows and leaves its old items
+ * behind, so that an arena of vectors takes at most twice the size of its contents. That is
+ * acceptable because configurations are small.
+ *
  */
 #include "config/arena.h"
 

@@ -1,6 +1,10 @@
-/* What to write instead of a word that stands where a condition or a comma belongs. Its looks say
- * which conditions take it, and lists count before the language's words; they may be defined
- * further down, so nothing is said before all is read.
+/* Advice for a word that stands where a condition or a comma belongs: what to write instead.
+ *
+ * The form of the word shows which conditions would take it: a number is a port, an `@` a group, a
+ * dot a host name. Lists have priority over the words of the language. Since a list may be defined
+ * further down, a stray word is only noted while the files are read, and reported when all of them
+ * are known.
+ *
  */
 #include "config/builder.h"
 
@@ -45,7 +49,7 @@ void build_stray(struct config_builder *builder, const struct config_place *plac
 
 /* -- what takes a word */
 
-/* NULL: there is none of that name. */
+/* Returns NULL when there is no list of that name. */
 static const struct list_draft *find_list(const struct config_builder *builder, const char *name)
 {
     const struct list_draft *lists = builder->draft->lists.items;
@@ -66,13 +70,13 @@ static bool is_group(const struct config_builder *builder, const char *name)
     return false;
 }
 
-/* Names can't stand in `from` or `address`. */
+/* A list that holds names is of no use in `from` or `address`, which take addresses only. */
 static unsigned list_takers(const struct list_draft *list)
 {
     return name_set_count(list->names) > 0 ? NAME_TAKERS : NAME_TAKERS | NETWORK_TAKERS;
 }
 
-/* A port, or two of them: digits and dashes. */
+/* True for digits and dashes: a port or a range of ports. */
 static bool is_of_digits(const char *word)
 {
     for (; *word != '\0'; word++)
@@ -81,7 +85,8 @@ static bool is_of_digits(const char *word)
     return true;
 }
 
-/* The conditions (bits) that take what looks like that; 0: it is bare, and known to none. */
+/* Returns the conditions (a bit for each) that take a word of this form; 0 when it is a bare word
+ * that nothing knows. */
 static unsigned find_takers(const struct config_builder *builder, const char *word)
 {
     const struct list_draft *list = find_list(builder, word);
@@ -105,7 +110,7 @@ static unsigned find_takers(const struct config_builder *builder, const char *wo
 
 /* -- what is said */
 
-/* `from a` or `to a`, of the conditions among `takers`. */
+/* Adds "`from a` or `to a`", with one part for each condition among `takers`. */
 static void add_conditions(struct text *out, const char *before, unsigned takers, const char *word)
 {
     static const struct {
@@ -127,8 +132,8 @@ static void add_conditions(struct text *out, const char *before, unsigned takers
     }
 }
 
-/* False: no condition is known to take it. A second one of the same kind is not advised: it would
- * narrow the first. */
+/* Returns false when no condition is known to take the word. A second condition of the kind that is
+ * already there is not advised: both would have to be true, so it would narrow the first one. */
 static bool advise_value(struct text *out, const struct stray *stray, unsigned takers)
 {
     unsigned kind = stray->is_behind_value ? 1U << stray->kind : 0;
@@ -136,13 +141,14 @@ static bool advise_value(struct text *out, const struct stray *stray, unsigned t
 
     if (goes_on)
         text_add(out, "; put a comma in front of it");
-    if (!goes_on || stray->kind != POLICY_LISTENER) /* an address and a port are hardly a target */
+    if (!goes_on || stray->kind != POLICY_LISTENER) /* an address with a port behind `listener` is
+                                                       hardly meant as a target */
         add_conditions(out, goes_on ? ", or write " : "; write ", takers & ~kind, stray->word);
     return takers != 0;
 }
 
-/* `to list ads`, `user group ops`, `list ads`: what a name is need not be said, and how it is used
- * must be. */
+/* Catches `to list ads`, `user group ops` and `list ads`. A rule names a list or a group without
+ * saying which of the two it is, but it must say what it is used for. */
 static bool advise_definition(struct text *out, const struct config_builder *builder,
                               const struct stray *stray)
 {
@@ -164,7 +170,8 @@ static bool advise_definition(struct text *out, const struct config_builder *bui
     return true;
 }
 
-/* Of equals, a list before a word of the language. */
+/* Suggests a list whose name is near to the word. When a list and a word of the language are
+ * equally near, the list is suggested. */
 static bool advise_near_list(struct text *out, const struct config_builder *builder,
                              const struct stray *stray)
 {
@@ -195,7 +202,7 @@ static void advise(struct text *out, const struct config_builder *builder,
     unsigned takers = find_takers(builder, stray->word);
     unsigned kind = stray->is_behind_value ? 1U << stray->kind : 0;
 
-    /* A user may be called like a host, or a list. */
+    /* A user may have the name of a host or of a list. */
     if (takers != 0 && (kind & USER_TAKERS) && !(takers & (PORT_TAKERS | 1U << POLICY_ADDRESS)))
         takers |= USER_TAKERS;
     if (advise_definition(out, builder, stray) || advise_value(out, stray, takers) ||

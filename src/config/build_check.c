@@ -1,5 +1,7 @@
-/* What can be judged only when everything is read: references, the command line's word, warnings,
- * and that this is no open proxy by accident.
+/* Checks that need the whole configuration: references to lists, groups and listeners; the options
+ * of the command line; warnings about the whole; and that it does not make an open proxy by
+ * accident.
+ *
  */
 #include "config/builder.h"
 
@@ -14,9 +16,10 @@ static bool takes_names(enum policy_condition_kind kind)
     return kind == POLICY_TO || kind == POLICY_SNI;
 }
 
-/* -- references: whether it is good; else that is said */
+/* -- references: each check returns whether the reference is good; a bad one is reported once */
 
-/* By the file, or by the command line in its place. */
+/* True when adit will listen there: because the file says so, because the command line does in its
+ * place, or because neither names a listener and this is the default one. */
 static bool is_listener(const struct config_builder *builder, const struct ip_endpoint *endpoint)
 {
     const struct listener_set *listeners = &builder->draft->config.listeners;
@@ -40,8 +43,8 @@ static bool check_listener(struct config_builder *builder, const struct referenc
     return false;
 }
 
-/* Of equals, a list before a word of the language. Never `any`: who follows a guess must not open
- * everything. */
+/* Suggests what the unknown list may have been. When a list and a keyword are equally near, the
+ * list is suggested. `any` never is: following a wrong guess must not open everything. */
 static void suggest_list(struct text *out, const struct config_builder *builder,
                          const char *unknown, enum policy_condition_kind kind)
 {
@@ -89,7 +92,7 @@ static bool check_list(struct config_builder *builder, const struct reference *r
     if (list->is_defined)
         builder_error(builder, &reference->place, "the list '", list->name,
                       "' holds host names, and this condition takes addresses only", NULL);
-    else if (!list->is_begun) /* else its statement has an error, which was said */
+    else if (!list->is_begun) /* otherwise its statement has an error, which was reported */
         report_unknown_list(builder, list, reference);
     return false;
 }
@@ -140,7 +143,8 @@ static void check_references(struct config_builder *builder)
 
 /* -- never an open proxy by accident */
 
-/* `listener` conditions alone can keep a rule from a listener. */
+/* Whether the rule may apply to clients of this listener. Only its `listener` conditions can
+ * exclude that; all others are taken as possibly true. */
 static bool may_apply(const struct policy_rule_source *rule, const struct ip_endpoint *listener)
 {
     for (size_t i = 0; i < rule->condition_count; i++) {
@@ -157,7 +161,8 @@ static bool may_apply(const struct policy_rule_source *rule, const struct ip_end
     return true;
 }
 
-/* Says which clients or users it is for; `not` says only for which it is not. */
+/* True when the rule says which clients or users it is for. A condition with `not` does not count:
+ * it only says for whom the rule is not. */
 static bool names_who(const struct policy_rule_source *rule)
 {
     for (size_t i = 0; i < rule->condition_count; i++) {
@@ -236,7 +241,7 @@ static void build_take_admin(struct config_builder *builder, const struct listen
         listener_set_add(&config->listeners, &admin);
 }
 
-/* -- warnings of the whole */
+/* -- warnings about the whole configuration */
 
 static void warn_of_silence(struct config_builder *builder)
 {
@@ -313,7 +318,9 @@ static bool is_everybody(const struct config_draft *draft)
     return is_whole;
 }
 
-/* Where it is in the end, for `-a` may have moved it; and lists are known only now. */
+/* An admin page beyond loopback needs users or a `from` that is not everybody. This is judged at
+ * the end, because `-a` may have replaced the address in the file and because the lists that `from`
+ * names are known only now. */
 static void check_admin_access(struct config_builder *builder, bool is_option)
 {
     const struct config *config = &builder->draft->config;
@@ -342,8 +349,9 @@ static void check_admin_access(struct config_builder *builder, bool is_option)
     }
 }
 
-/* A wildcard address that takes in the other one is left for the kernel to find, and so is a page
- * that nobody asked for: adit then runs without it. */
+/* Reports an admin page on the address of a tunnel listener. A wildcard address that covers the
+ * other one is left to the kernel, which refuses it at bind(2). A built-in admin page is not
+ * checked at all: when its port is busy, adit runs without it. */
 static void check_admin(struct config_builder *builder, bool is_option)
 {
     const struct config *config = &builder->draft->config;
@@ -361,7 +369,8 @@ static void check_admin(struct config_builder *builder, bool is_option)
                      "nobody can open the admin page: `user` needs a `users` file", NULL);
 }
 
-/* Nobody means an empty file: it was emptied, or is not written yet. */
+/* A configuration without any statement is an error: nobody wants one, so the file was emptied by
+ * accident or is not written yet. */
 static void check_emptiness(struct config_builder *builder)
 {
     const struct config_source *sources = builder->draft->sources.items;

@@ -1,5 +1,7 @@
-/* Lists and groups. Both accumulate: a second statement of one name adds to the first; and both may
- * be used before they are defined, so whoever names one first makes it.
+/* Lists and groups. Both accumulate: a second statement with the same name adds to the first one.
+ * Both may be used before they are defined, so the first statement that mentions a name creates the
+ * list or group, and only the check at the end (build_check.c) knows whether it was ever defined.
+ *
  */
 #include "config/builder.h"
 
@@ -74,7 +76,7 @@ void build_begin_group(struct config_builder *builder, const struct config_word 
         ((struct group_draft *)builder->draft->groups.items)[index].is_begun = true;
 }
 
-/* Words that mean something else in a rule. */
+/* Words that mean something else in a rule, so that they can't name a list. */
 static bool is_value_keyword(const char *text)
 {
     static const char *const words[] = {"any", "special", "private", "loopback"};
@@ -85,7 +87,8 @@ static bool is_value_keyword(const char *text)
     return false;
 }
 
-/* A name that can be used without quotes, and that no rule takes for something else. */
+/* Returns true for a name that can be written without quotes and that no rule takes for something
+ * else; any other is reported. */
 static bool list_check_name(struct config_builder *builder, const struct config_word *name,
                             const char *what)
 {

@@ -1,7 +1,9 @@
-/* What rules are called in the log. One with a name has that; another one is FILE:LINE, where the
- * file is told by as little of the end of its path as tells it from all others of the
- * configuration: mostly that is its base name. A relative path is taken from the root on, as the
- * adit that runs has it.
+/* How rules are called in the log. A rule with `as` has that name. Any other is called FILE:LINE,
+ * where FILE is the shortest end of the file's path, in whole components, that tells it from all
+ * other files of the configuration; mostly that is the base name. A relative path is made absolute
+ * first, because an adit that runs has it in that form and its rules must be called the same
+ * everywhere.
+ *
  */
 #include "config/builder.h"
 
@@ -11,7 +13,7 @@
 
 enum { LINE_DIGITS_MAX = 10 };
 
-/* What stands for something else, where rules are named. */
+/* Names that mean something else wherever a rule is named. */
 static const struct {
     const char *name;
     const char *means;
@@ -21,7 +23,8 @@ static const struct {
     {"other", "all rules beyond the first 1024, in the metrics"},
 };
 
-/* Its place in `reserved`, or behind it. */
+/* Returns the name's index in `reserved`, or the number of reserved names when it is not among
+ * them. */
 static size_t find_reserved(const char *name)
 {
     size_t i = 0;
@@ -38,7 +41,7 @@ bool build_is_reserved_name(const char *name)
 
 void build_check_name(struct config_builder *builder, const struct config_word *name)
 {
-    bool is_built_in = builder->depth == 0; /* of no file: our own text */
+    bool is_built_in = builder->depth == 0; /* the built-in configuration is read from no file */
     size_t i = find_reserved(name->text);
 
     if (name->length == 0 || name->length > CONFIG_RULE_NAME_MAX)
@@ -60,7 +63,7 @@ static bool ends_with(const char *path, const char *tail)
     return tail_length == length || path[length - tail_length - 1] == '/';
 }
 
-/* `path` as it is from the root on. NULL: no memory. */
+/* Makes the path absolute. Returns NULL when there is no memory. */
 static const char *make_absolute(struct arena *arena, const char *folder, const char *path)
 {
     if (folder == NULL || path[0] == '/')
@@ -78,7 +81,7 @@ static const char *make_absolute(struct arena *arena, const char *folder, const 
     return absolute;
 }
 
-/* All files with statements. False: no memory. */
+/* Collects all files that have statements. Returns false when there is no memory. */
 static bool list_files(struct config_draft *draft, const char *folder, struct vector *ret_files)
 {
     const struct config_source *sources = draft->sources.items;
@@ -96,7 +99,7 @@ static bool list_files(struct config_draft *draft, const char *folder, struct ve
     return true;
 }
 
-/* Another file's path ends like that, too. */
+/* True when the path of another file ends in the same way. */
 static bool is_shared(const struct vector *files, const char *file, const char *tail)
 {
     const char *const *paths = files->items;
@@ -107,7 +110,8 @@ static bool is_shared(const struct vector *files, const char *file, const char *
     return false;
 }
 
-/* The end of the path, from a component on. */
+/* Returns the shortest end of the path, from the beginning of a component, that no other file
+ * shares. */
 static const char *find_tail(const struct vector *files, const char *file)
 {
     const char *tail = file + strlen(file);

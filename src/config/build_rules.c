@@ -1,6 +1,7 @@
-/* Rules: words to conditions. What a word may be depends on its condition (`takes`); what it is, on
- * its looks: an address, `*.suffix`, `.domain`, a quoted or dotted name, or a bare word, which is a
- * keyword or a list.
+/* Rules: from words to conditions. The condition decides which kinds of value a word may be
+ * (`takes`). The form of the word decides which of them it is: an address, `*.suffix`, `.domain`, a
+ * quoted or dotted name, or a bare word, which is a keyword or else the name of a list.
+ *
  */
 #include "config/builder.h"
 
@@ -20,7 +21,7 @@ enum takes_bits {
     TAKES_LIST = 1 << 6,
 };
 
-/* The conditions that are about hosts. */
+/* The conditions whose values are hosts. */
 static const struct {
     const char *name;
     unsigned takes;
@@ -88,7 +89,7 @@ static void condition_refuse(struct config_builder *builder, enum policy_conditi
                   host_conditions[kind].name, "`: write ", host_conditions[kind].wanted, NULL);
 }
 
-/* A bare word that is no address and has no dot. */
+/* True for a bare word: one that is no address and has no dot, and so is a keyword or a list. */
 static bool parse_bare(struct config_builder *builder, enum policy_condition_kind kind,
                        const struct config_word *word, struct policy_value *value)
 {
@@ -143,7 +144,7 @@ size_t build_entry_values(struct config_builder *builder, const struct list_entr
     return count;
 }
 
-/* How many values the word is: none is an error, which is said. */
+/* Returns how many values the word makes; 0 means an error, which was reported. */
 static size_t condition_parse_host(struct config_builder *builder, enum policy_condition_kind kind,
                                    const struct config_word *word, struct policy_value *value)
 {
@@ -267,7 +268,7 @@ static bool parse_word(struct config_builder *builder, const struct config_word 
 
 /* -- time */
 
-/* `Mon` or `Fri-Mon`. */
+/* Reads `Mon` or `Fri-Mon`. */
 static bool parse_days(const char *text, size_t length, uint8_t *ret_days)
 {
     const char *dash = memchr(text, '-', length);
@@ -298,7 +299,7 @@ static bool parse_hours(const char *text, size_t length, struct policy_value *va
            value->time.first_minute < MINUTES_OF_DAY && value->time.end_minute > 0;
 }
 
-/* Two words, of which the second may lack: days, hours. */
+/* Reads days and hours: two words, of which the second one is optional. */
 static bool parse_time(struct config_builder *builder, const struct config_word *words,
                        struct policy_value *value)
 {
@@ -350,7 +351,7 @@ static bool parse_values(struct config_builder *builder, enum policy_condition_k
 {
     const struct config_word *words = values->items;
     size_t step = kind == POLICY_TIME ? 2 : 1;
-    struct policy_value *parsed = /* a word is two at most */
+    struct policy_value *parsed = /* a word makes at most two values */
         arena_allocate(&builder->draft->arena, 2 * values->count * sizeof(*parsed));
 
     if (parsed == NULL)
@@ -388,7 +389,7 @@ void build_condition(struct config_builder *builder, enum policy_condition_kind 
         return;
     condition->is_negated = is_negated;
     if (!parse_values(builder, kind, values, condition))
-        return; /* an error was reported: the rule is never used */
+        return; /* an error was reported, so this rule is never used */
     if ((kind == POLICY_PROTOCOL || kind == POLICY_SNI || kind == POLICY_JA4) &&
         builder->inside_place.line == 0)
         builder->inside_place = words[0].place;
@@ -413,7 +414,7 @@ void build_rule(struct config_builder *builder, const struct config_place *place
     rule->source = (struct policy_rule_source){
         .is_allow = is_allow,
         .is_report = is_report,
-        .name = name != NULL ? name->text : NULL, /* build_name_rules has the rest */
+        .name = name != NULL ? name->text : NULL, /* NULL: build_name_rules finds one later */
         .conditions = builder->conditions.items,
         .condition_count = builder->conditions.count,
     };

@@ -1,4 +1,7 @@
-/* Statements that set something: once each, but for `listen`. */
+/* Statements that set one value for all of adit. Each of them may stand once in the configuration;
+ * `listen` is the exception and may be repeated.
+ *
+ */
 #include "config/builder.h"
 
 #include "config/suggest.h"
@@ -8,7 +11,8 @@
 #include <errno.h>
 #include <string.h>
 
-/* True, and the place is noted, when the statement stands for the first time. */
+/* Notes the place and returns true when the statement stands for the first time; otherwise reports
+ * the second one. */
 static bool is_first(struct config_builder *builder, struct config_place *noted,
                      const struct config_place *place, const char *what, const char *per)
 {
@@ -77,7 +81,7 @@ void build_tls(struct config_builder *builder, const struct config_place *place)
                   NULL);
 }
 
-/* False: not a name, and the diagnostics say what is right. */
+/* Returns false when the word is no host name; a diagnostic then says what would be right. */
 static bool parse_admin_name(struct config_builder *builder, const struct config_word *word,
                              struct authority *ret_name)
 {
@@ -181,7 +185,8 @@ void build_users(struct config_builder *builder, const struct config_place *plac
                            users_file_count(draft->users));
 }
 
-/* Notes the value of a setting that has one word and was not set before. */
+/* Sets the value, or reports what is wrong with the word. The caller has made sure that the setting
+ * stands for the first time. */
 static void set_value(struct config_builder *builder, enum setting setting,
                       const struct config_word *word)
 {
@@ -243,7 +248,8 @@ static bool has_word(const char *statement, const char *word)
     return false;
 }
 
-/* The `word`s of a statement, or the `per`s of one of its words. */
+/* Reports an unknown word and what is known there: the `word`s of the statement or, when `of` is
+ * given, the `per`s of that word. */
 static void report_unknown(struct config_builder *builder, const char *statement, const char *of,
                            const struct config_word *word)
 {
@@ -337,7 +343,7 @@ const char *config_log_event_name(enum config_log_event event)
     return names[event];
 }
 
-/* A word of `log` that is none of these names. */
+/* Reports a word of `log` that is none of these names. */
 static void report_unknown_name(struct config_builder *builder, const struct config_word *word,
                                 const char *what, const struct suggestion *suggestion,
                                 const char *expected)
@@ -386,7 +392,7 @@ static void set_format(struct config_builder *builder, const struct config_word 
     report_unknown_name(builder, word, "format", &suggestion, "; expected logfmt, json or squid");
 }
 
-/* `log stdou` is hardly a file. */
+/* A word that is near to a keyword, as in `log stdou`, is hardly meant as a file. */
 static void check_path(struct config_builder *builder, const struct config_word *path)
 {
     struct suggestion suggestion;

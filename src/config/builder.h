@@ -1,8 +1,10 @@
-/* What the grammar's actions call: tokens in, a configuration under construction out. Internal to
- * config/.
+/* The functions that the grammar's actions call: they take tokens and construct a configuration.
+ * Internal to config/.
  *
- * Whatever is wrong becomes a diagnostic, and building goes on: a run finds many errors. Memory
- * that runs out shows in the arena.
+ * Whatever is wrong becomes a diagnostic, and building goes on, so that one run finds many errors.
+ * When memory runs out, a function just returns; the arena remembers the failure
+ * (arena.is_exhausted), and the caller looks there once at the end.
+ *
  */
 #ifndef CONFIG_BUILDER_H
 #define CONFIG_BUILDER_H
@@ -28,40 +30,41 @@ struct config_builder {
     const char *paths[BUILDER_DEPTH_MAX];
     size_t depth;
     size_t file_count;
-    size_t statement_count;           /* of the file that is read now; an `include` is none */
-    struct vector listeners;          /* struct listener_draft */
-    struct vector references;         /* struct reference */
-    struct vector user_words;         /* struct config_word: all users that are named */
-    struct vector strays;             /* struct stray */
-    struct vector conditions;         /* struct policy_condition: of the rule that is read now */
-    struct config_place inside_place; /* of that rule */
-    enum policy_condition_kind condition_kind;         /* of the condition that is read now */
-    const char *words_before[2];                       /* of the last two tokens; NULL: no word */
-    size_t rule_errors;                                /* how many errors there were before it */
-    size_t rule_references;                            /* and references */
+    size_t statement_count;  /* statements in the file that is read now; `include` does not count */
+    struct vector listeners; /* struct listener_draft */
+    struct vector references; /* struct reference */
+    struct vector user_words; /* struct config_word: all users that are named */
+    struct vector strays;     /* struct stray */
+    struct vector conditions; /* struct policy_condition: those of the rule that is read now */
+    struct config_place inside_place; /* the first condition of that rule that is about a tunnel's
+                                         inside; line 0: none */
+    enum policy_condition_kind condition_kind; /* of the condition that was begun last */
+    const char *words_before[2]; /* the last two tokens; NULL: the token was not a word */
+    size_t rule_errors;          /* the number of errors before the rule that is read now */
+    size_t rule_references;      /* the number of references before it */
     struct config_place setting_places[SETTING_COUNT]; /* line 0: not set */
     bool has_admin;
     struct ip_endpoint admin;
     struct config_place admin_place;
     struct config_place admin_address_place;
-    struct config_place admin_from_place; /* of the first of them */
+    struct config_place admin_from_place; /* of the first word behind `from` */
     struct config_place control_place;
-    bool is_control_begun; /* the word `control` stands there, maybe where it is none */
-    bool is_cut;           /* something could not be read: a file, its text, a statement of it */
+    bool is_control_begun; /* the word `control` was read, maybe where it is not a statement */
+    bool is_cut;           /* a file, its text or a statement could not be read */
     struct config_place log_place;
     struct config_place resolver_place;
     struct config_place users_place;
 };
 
-/* A `log` statement's parts. */
+/* The parts of a `log` statement. */
 struct log_draft {
     struct config_word path;
     enum config_log_target target;
-    struct config_word format; /* text NULL: not given */
+    struct config_word format; /* text is NULL when it was not given */
     struct vector events;      /* struct config_word */
 };
 
-/* An `admin` statement's parts; a count of 0: not given. */
+/* The parts of an `admin` statement. A vector with a count of 0 was not given. */
 struct admin_draft {
     struct config_word address;
     struct vector users; /* struct config_word */
@@ -69,26 +72,29 @@ struct admin_draft {
     struct vector names; /* struct config_word */
 };
 
-/* -- diagnostics: the pieces up to NULL make the message */
+/* -- diagnostics: the pieces up to NULL are joined to make the message */
 void builder_error(struct config_builder *builder, const struct config_place *place, ...)
     __attribute__((sentinel));
 void builder_warn(struct config_builder *builder, const struct config_place *place, ...)
     __attribute__((sentinel));
 
 /* -- builder.c: files */
-/* Reads the file and what it includes. */
+/* Reads the file and all files that it includes. `place` is where it was named (NULL: on the
+ * command line). */
 void builder_read_file(struct config_builder *builder, const char *path,
                        const struct config_place *place);
-/* The same for a text that is no file. */
+/* The same for a text that does not come from a file. */
 void builder_read_text(struct config_builder *builder, const char *name, const char *text,
                        size_t length);
 void builder_include(struct config_builder *builder, const struct config_word *word);
-/* Relative to the file that is read now. NULL: no memory. */
+/* Joins the path with the folder of the file that is read now. Returns NULL when there is no
+ * memory. */
 const char *builder_join_path(struct config_builder *builder, const char *path);
-/* Of a file of the configuration that was just read. */
+/* Notes how much was found in a file of the configuration that was just read (struct
+ * config_source). */
 void builder_add_source(struct config_builder *builder, enum config_source_kind kind,
                         const char *path, const char *list, size_t count);
-/* Says why a file could not be read. */
+/* Adds an error that says why a file could not be read; `error` is a negative errno. */
 void builder_report_io(struct config_builder *builder, const struct config_place *place,
                        const char *path, int error);
 
@@ -111,7 +117,8 @@ void build_log(struct config_builder *builder, const struct config_place *place,
                const struct log_draft *log);
 
 /* -- build_lists.c */
-/* `list NAME` or `group NAME` was read; what follows may be malformed. */
+/* To be called when `list NAME` or `group NAME` was read: what follows may be malformed, and the
+ * name is then still known to be a list or a group. */
 void build_begin_list(struct config_builder *builder, const struct config_word *name);
 void build_begin_group(struct config_builder *builder, const struct config_word *name);
 void build_group(struct config_builder *builder, const struct config_word *name,
@@ -120,7 +127,8 @@ void build_list(struct config_builder *builder, const struct config_word *name,
                 const struct vector *values);
 void build_list_file(struct config_builder *builder, const struct config_word *name,
                      const struct config_word *word, bool is_lenient);
-/* The list or group of that name, made when there is none. False: no memory. */
+/* Finds the list or group of that name, and makes it when there is none. Returns false when there
+ * is no memory. */
 bool build_find_list(struct config_builder *builder, const struct config_word *name,
                      size_t *ret_index);
 bool build_find_group(struct config_builder *builder, const struct config_word *name,
@@ -132,38 +140,42 @@ void build_condition(struct config_builder *builder, enum policy_condition_kind 
                      bool is_negated, const struct vector *values);
 void build_rule(struct config_builder *builder, const struct config_place *place, bool is_report,
                 bool is_allow, const struct config_word *name);
-/* The one or two values that an entry is (`.example.com` is two); 0: no memory. */
+/* Turns the entry into the one or two values that it stands for (`.example.com` is a name and a
+ * suffix). Returns their number, or 0 when there is no memory. */
 size_t build_entry_values(struct config_builder *builder, const struct list_entry *entry,
                           struct policy_value ret_values[2]);
-/* Notes a user's name, for what is said of users in the end. False: it is none, which is said. */
+/* Notes a user's name, so that it can be compared with the users file at the end. Returns false
+ * when the word is not a user's name; that was reported then. */
 bool build_user(struct config_builder *builder, const struct config_word *word);
-/* For admin's `user` and `from`. */
+/* Turns the words of admin's `user` or `from` into a condition. Returns false when one of them is
+ * wrong; that was reported then. */
 bool build_values(struct config_builder *builder, enum policy_condition_kind kind,
                   const struct vector *words, struct policy_condition *ret_condition);
 
-/* The conditions (bits of 1 << their kind) that take the word as a keyword; 0: it is none. */
+/* Returns the conditions (a bit, 1 << kind, for each) that take the word as a keyword; 0 when it is
+ * not a keyword. */
 unsigned build_keyword_takers(const char *word);
-/* What a condition that is about hosts takes, in words. */
+/* Describes what a condition that is about hosts takes, for messages. */
 const char *build_wanted(enum policy_condition_kind kind);
 
 /* -- build_advice.c */
-/* The unexpected word that was read last, where a condition could stand; `expected` says what
- * could. */
+/* Notes the unexpected word that was read last, at a place where a condition could stand;
+ * `expected` says what could stand there. */
 void build_stray(struct config_builder *builder, const struct config_place *place,
                  bool is_behind_value, const struct suggestion *keyword, const char *expected);
-/* When all files are read: reports all of them. */
+/* Reports all unexpected words. To be called when all files are read. */
 void build_report_strays(struct config_builder *builder);
 
 /* -- build_names.c */
 void build_check_name(struct config_builder *builder, const struct config_word *name);
 bool build_is_reserved_name(const char *name);
-/* When all files are read: the places of all rules, and names for those that have none. */
+/* Gives every rule its place, and a name if it has none. To be called when all files are read. */
 void build_name_rules(struct config_builder *builder);
 
-/* -- build_warn.c: of what was read and found good */
+/* -- build_warn.c: warnings about what was read and found valid */
 void build_warn(struct config_builder *builder);
 
-/* -- build_check.c: when everything is read */
+/* -- build_check.c: to be called when everything is read */
 void build_finish(struct config_builder *builder, const struct config_overrides *overrides);
 
 #endif
