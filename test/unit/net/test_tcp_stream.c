@@ -164,10 +164,21 @@ static void test_a_broken_stream_has_room(void **state)
     fixture->peer_fd = -1;
 }
 
+/* A reader who takes nothing finds little waiting for him. */
+static void test_a_bounded_queue_holds_little(void **state)
+{
+    struct fixture *fixture = *state;
+
+    stream_bound_queue(fixture->stream, PIECE_BYTES);
+    fill(fixture);
+    assert_true(stream_unacknowledged(fixture->stream) < SEND_BYTES / 4);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_little_room_is_none, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_a_bounded_queue_holds_little, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_broken_stream_has_room, set_up, tear_down),
     };
 
