@@ -261,6 +261,7 @@ static bool user_is_complete(const struct user *user)
     static_assert(ARRAY_LENGTH(digests) == USER_HASH_KIND_COUNT, "a length for every kind");
     const char *hash = user->hash;
 
+    REQUIRE(user->kind < USER_HASH_KIND_COUNT);
     if (!is_hash_text(hash) || !has_good_parameters(user))
         return false;
     const char *last = memrchr(hash, '$', strlen(hash));

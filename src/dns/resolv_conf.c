@@ -24,24 +24,24 @@ static bool resolv_conf_parse_line(const char *line, size_t length,
     return resolv_server_parse(line + start, end - start, ret_server) == 0;
 }
 
-void resolv_conf_parse(const char *text, size_t length, struct resolv_server_list *ret_conf)
+void resolv_conf_parse(const char *text, size_t length, struct resolv_server_list *ret_servers)
 {
-    struct resolv_server_list conf = {.server_count = 0};
+    struct resolv_server_list found = {.server_count = 0};
     struct lines lines;
     const char *line;
     size_t line_length;
 
     lines_init(&lines, text, length);
-    while (conf.server_count < RESOLV_SERVERS_MAX && lines_next(&lines, &line, &line_length)) {
-        if (resolv_conf_parse_line(line, line_length, &conf.servers[conf.server_count]))
-            conf.server_count++;
+    while (found.server_count < RESOLV_SERVERS_MAX && lines_next(&lines, &line, &line_length)) {
+        if (resolv_conf_parse_line(line, line_length, &found.servers[found.server_count]))
+            found.server_count++;
     }
-    if (conf.server_count == 0) {
+    if (found.server_count == 0) {
         static const uint8_t loopback[4] = {127, 0, 0, 1};
 
-        conf.servers[0] =
+        found.servers[0] =
             (struct resolv_server){.endpoint = {ip_address_from_v4(loopback), RESOLV_SERVER_PORT}};
-        conf.server_count = 1;
+        found.server_count = 1;
     }
-    *ret_conf = conf;
+    *ret_servers = found;
 }
