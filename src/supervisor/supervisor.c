@@ -5,11 +5,8 @@
  * replaced), draining (the worker's end is ours). The listeners stay open here while serving, so
  * that between two workers connections wait in the kernel's queue and none is refused.
  *
- * A reload is: read, validate and open everything (configuration_load); send it to the worker; when
- * the worker goes by it (CHANNEL_TAKEN), give up what is old, close what listeners are gone, and
- * tell the worker (CHANNEL_RELOADED), which empties their queues and says when it is done
- * (CHANNEL_READY). Until the worker has taken it, the old configuration is what a new worker would
- * get. One reload at a time; whoever asks meanwhile has one of his own afterwards.
+ * How one configuration takes the place of another is in reload.c; here is only when that may
+ * begin, and what the signals and the worker say of it.
  *
  * The surprise is fork without exec: the worker begins inside become_worker, with a copy
  * of everything that the supervisor has; it closes what is not its own and never returns to the
@@ -20,10 +17,11 @@
 #include "admin/control_socket.h"
 #include "base/state.h"
 #include "process/channel.h"
-#include "process/reload_result.h"
+#include "supervisor/announce.h"
 #include "supervisor/configuration.h"
 #include "supervisor/log_file.h"
 #include "supervisor/machine_files.h"
+#include "supervisor/reload.h"
 #include "supervisor/worker_process.h"
 #include "system/clock.h"
 #include "system/say.h"
@@ -45,19 +43,6 @@ enum {
     KILL_AFTER_MS = 1000, /* beyond the drain time, or the second signal */
     MESSAGE_BYTES = 512,
 };
-
-enum reload_state {
-    RELOAD_NONE,
-    RELOAD_SENT,     /* the worker has `next` */
-    RELOAD_RETIRING, /* the worker empties old listeners */
-};
-
-static const struct state_row reload_rows[] = {
-    [RELOAD_NONE] = {"none", STATE_BIT(RELOAD_SENT)},
-    [RELOAD_SENT] = {"sent", STATE_BIT(RELOAD_RETIRING) | STATE_BIT(RELOAD_NONE)},
-    [RELOAD_RETIRING] = {"retiring", STATE_BIT(RELOAD_NONE)},
-};
-static const struct state_table reload_states = {"reload", reload_rows, ARRAY_LENGTH(reload_rows)};
 
 enum supervisor_state {
     SUPERVISOR_STARTING,
@@ -81,17 +66,8 @@ struct supervisor {
     const struct command_line *command_line;
     uint8_t state; /* enum supervisor_state */
     int exit_status;
-    struct configuration current;
-    struct configuration next; /* while RELOAD_SENT */
-    uint8_t reload;            /* enum reload_state */
-    bool is_reload_wanted;
-    unsigned asks;         /* over the channel, for the reload that comes next */
-    unsigned current_asks; /* for the one that goes on */
-    /* Who sent the last signal; and the SIGHUP of the reload that goes on, "": nobody. */
-    char signaller[RELOAD_SIGNALLER_SIZE];
-    char current_signaller[RELOAD_SIGNALLER_SIZE];
-    struct reload_report report;
-    char *message; /* CHANNEL_TEXT_MAX; its diagnostics */
+    struct reload reload;
+    char signaller[RELOAD_SIGNALLER_SIZE]; /* who sent the last signal */
     struct control_socket control;
     struct machine_files files;
     struct process_limits limits;
@@ -108,11 +84,6 @@ struct supervisor {
 static void supervisor_move_to(struct supervisor *supervisor, enum supervisor_state state)
 {
     state_move(&supervisor_states, &supervisor->state, state, 0);
-}
-
-static void supervisor_move_reload(struct supervisor *supervisor, enum reload_state state)
-{
-    state_move(&reload_states, &supervisor->reload, state, 0);
 }
 
 static void supervisor_end(struct supervisor *supervisor, int exit_status)
@@ -137,7 +108,7 @@ static void become_worker(void *self, int channel_fd)
         .limits = supervisor->limits,
         .adit_started_ms = supervisor->started_ms,
         .restarts = supervisor->restarts,
-        .reload = &supervisor->report,
+        .reload = &supervisor->reload.report,
     };
 
     /* A terminal's Ctrl-C reaches the whole group; only the supervisor decides what it means. */
@@ -146,8 +117,7 @@ static void become_worker(void *self, int channel_fd)
     close(supervisor->signal_fd);
     machine_files_close(&supervisor->files);
     /* What the worker needs of it comes through the channel. */
-    configuration_drop(&supervisor->current, NULL);
-    free(supervisor->message);
+    reload_drop(&supervisor->reload);
     exit(worker_run(&plan));
 }
 
@@ -158,7 +128,7 @@ static int start_worker(struct supervisor *supervisor)
     int error = worker_process_start(&supervisor->worker, become_worker, supervisor);
     if (error < 0)
         return error;
-    error = configuration_send(&supervisor->current, supervisor->worker.channel_fd);
+    error = configuration_send(&supervisor->reload.current, supervisor->worker.channel_fd);
     if (error < 0)
         return error;
     machine_files_send(&supervisor->files, supervisor->worker.channel_fd, NULL);
@@ -176,23 +146,6 @@ static void replace_worker(struct supervisor *supervisor)
     supervisor->start_worker_at_ms = clock_monotonic_ms() + SHORT_LIFE_MS;
 }
 
-/* It ended in the middle of a reload: whoever asked has lost his connection with it. */
-static void forget_reload(struct supervisor *supervisor)
-{
-    if (supervisor->reload == RELOAD_SENT) {
-        static const char why[] =
-            "adit: the worker ended before it took the new configuration; kept the old";
-
-        say_plainly("%s", why);
-        reload_report_note(&supervisor->report, clock_wall_ms(), false,
-                           supervisor->command_line->config_path, why);
-        configuration_drop(&supervisor->next, &supervisor->current);
-    }
-    if (supervisor->reload != RELOAD_NONE)
-        supervisor_move_reload(supervisor, RELOAD_NONE);
-    supervisor->asks = 0;
-}
-
 static void worker_ended(struct supervisor *supervisor, int status)
 {
     pid_t pid = supervisor->worker.pid;
@@ -201,7 +154,7 @@ static void worker_ended(struct supervisor *supervisor, int status)
 
     worker_process_ended(&supervisor->worker);
     supervisor->kill_worker_at_ms = CLOCK_NEVER_MS;
-    forget_reload(supervisor);
+    reload_worker_ended(&supervisor->reload);
     if (supervisor->state == SUPERVISOR_STARTING) {
         if (WIFSIGNALED(status))
             worker_process_say_end(pid, status, "it never served");
@@ -260,17 +213,14 @@ static void supervisor_drain(struct supervisor *supervisor)
         return;
     supervisor_move_to(supervisor, SUPERVISOR_DRAINING);
     supervisor->start_worker_at_ms = CLOCK_NEVER_MS;
-    if (supervisor->reload == RELOAD_SENT)
-        configuration_drop(&supervisor->next, &supervisor->current);
-    if (supervisor->reload != RELOAD_NONE)
-        supervisor_move_reload(supervisor, RELOAD_NONE);
-    configuration_stop_listening(&supervisor->current);
+    reload_abandon(&supervisor->reload);
+    configuration_stop_listening(&supervisor->reload.current);
     if (supervisor->worker.pid == 0) {
         supervisor_end(supervisor, 0);
         return;
     }
     supervisor->kill_worker_at_ms =
-        clock_monotonic_ms() + supervisor->current.drain_timeout_ms + KILL_AFTER_MS;
+        clock_monotonic_ms() + supervisor->reload.current.drain_timeout_ms + KILL_AFTER_MS;
     int error = send_signalled(supervisor, CHANNEL_DRAIN);
     /* Full: it does not read, and is killed when its time is over. Closed: it is ending. */
     (void)error;
@@ -292,163 +242,30 @@ static void told_to_end(struct supervisor *supervisor, const struct signalfd_sig
     }
 }
 
-/* -- what it says of itself */
-
-/* The endpoint as this machine's own programs reach it. */
-static void print_reachable(struct text *out, const struct ip_endpoint *bound)
-{
-    static const uint8_t loopback_v4[4] = {127, 0, 0, 1};
-    static const uint8_t loopback_v6[16] = {[15] = 1};
-    struct ip_endpoint endpoint = *bound;
-
-    if (ip_address_is_unspecified(&endpoint.address))
-        endpoint.address = endpoint.address.family == IP_V4 ? ip_address_from_v4(loopback_v4)
-                                                            : ip_address_from_v6(loopback_v6);
-    ip_endpoint_print(out, &endpoint);
-}
-
-/* When a reload has brought or moved it. */
-static void say_admin_page(const struct listener *admin)
-{
-    char name[IP_ENDPOINT_TEXT_SIZE];
-    struct text text;
-
-    text_init(&text, name, sizeof(name));
-    print_reachable(&text, &admin->bound);
-    say("admin page on http://%s/", name);
-}
-
 /* -- reload */
-
-/* Whoever asked gets the diagnostics, most likely on the same terminal. */
-static bool is_shown_there(const struct supervisor *supervisor)
-{
-    return supervisor->current_asks > 0 && supervisor->current_signaller[0] == '\0' &&
-           isatty(STDERR_FILENO);
-}
-
-/* False: full or closed; the worker hangs or ends, and is replaced. */
-static bool supervisor_answer_reload(struct supervisor *supervisor, const struct text *answer)
-{
-    return supervisor->worker.channel_fd >= 0 &&
-           channel_send_all(supervisor->worker.channel_fd, CHANNEL_RELOADED, NULL, 0, answer->start,
-                            answer->length) == 0;
-}
-
-/* For those who asked, and on stderr for those who look there. */
-static void tell_reloaded(struct supervisor *supervisor, bool is_good)
-{
-    struct reload_result result = {
-        .is_good = is_good, .asks = supervisor->current_asks, .message = supervisor->message};
-    char answer[CHANNEL_TEXT_MAX];
-    struct text text;
-
-    memcpy(result.signaller, supervisor->current_signaller, sizeof(result.signaller));
-    text_init(&text, answer, sizeof(answer));
-    reload_result_print(&text, &result);
-    reload_report_note(&supervisor->report, clock_wall_ms(), is_good,
-                       supervisor->command_line->config_path, supervisor->message);
-    bool is_told = supervisor_answer_reload(supervisor, &text);
-    if (!is_told || !is_shown_there(supervisor))
-        say_lines(supervisor->message);
-    supervisor->current_asks = 0;
-    say(is_good ? "reloaded the configuration"
-                : "kept the old configuration; mend the new one and reload again");
-}
-
-static void supervisor_reload(struct supervisor *supervisor)
-{
-    struct text message;
-
-    if (supervisor->is_reload_wanted)
-        memcpy(supervisor->current_signaller, supervisor->signaller, sizeof(supervisor->signaller));
-    else
-        supervisor->current_signaller[0] = '\0';
-    supervisor->is_reload_wanted = false;
-    supervisor->current_asks = supervisor->asks;
-    supervisor->asks = 0;
-    text_init(&message, supervisor->message, CHANNEL_TEXT_MAX);
-    /* Whatever comes of the rest, and watched or not. */
-    machine_files_send(&supervisor->files, supervisor->worker.channel_fd, &message);
-    int error = configuration_load(&supervisor->next, supervisor->command_line,
-                                   &supervisor->current, &message);
-    if (error == 0) {
-        error = configuration_send(&supervisor->next, supervisor->worker.channel_fd);
-        if (error == 0) {
-            supervisor_move_reload(supervisor, RELOAD_SENT);
-            return;
-        }
-        text_add(&message, "adit: can't tell the worker: ");
-        text_add(&message, strerror(-error));
-        text_add(&message, "; try again\n");
-        configuration_drop(&supervisor->next, &supervisor->current);
-    }
-    tell_reloaded(supervisor, false);
-}
-
-static void refuse_reload(struct supervisor *supervisor)
-{
-    struct text message;
-
-    supervisor->current_signaller[0] = '\0';
-    supervisor->current_asks += supervisor->asks;
-    supervisor->asks = 0;
-    text_init(&message, supervisor->message, CHANNEL_TEXT_MAX);
-    text_add(&message, "adit: it drains, and takes no new configuration\n");
-    tell_reloaded(supervisor, false);
-}
 
 static void reload_if_wanted(struct supervisor *supervisor)
 {
-    bool is_wanted = supervisor->is_reload_wanted || supervisor->asks > 0;
-
     /* Between two workers it waits for the next. */
-    if (is_wanted && supervisor->state == SUPERVISOR_SERVING && supervisor->reload == RELOAD_NONE &&
-        supervisor->worker.is_ready)
-        supervisor_reload(supervisor);
-}
-
-static void config_taken(struct supervisor *supervisor, const char *why_not)
-{
-    if (supervisor->reload != RELOAD_SENT)
-        return;
-    if (why_not[0] != '\0') {
-        struct text message;
-
-        text_init(&message, supervisor->message, CHANNEL_TEXT_MAX);
-        text_add(&message, "adit: the worker can't take the configuration: ");
-        text_add(&message, why_not);
-        text_add(&message, "\n");
-        configuration_drop(&supervisor->next, &supervisor->current);
-        supervisor_move_reload(supervisor, RELOAD_NONE);
-        tell_reloaded(supervisor, false);
-        return;
-    }
-    const struct listener *admin = listener_set_first(&supervisor->next.listeners, LISTENER_ADMIN);
-    bool is_admin_new = admin != NULL &&
-                        listener_set_find_socket(&supervisor->current.listeners, admin->id) == NULL;
-    configuration_drop(&supervisor->current, &supervisor->next);
-    supervisor->current = supervisor->next;
-    configuration_init(&supervisor->next);
-    supervisor_move_reload(supervisor, RELOAD_RETIRING);
-    tell_reloaded(supervisor, true);
-    if (is_admin_new)
-        say_admin_page(listener_set_first(&supervisor->current.listeners, LISTENER_ADMIN));
+    if (supervisor->state == SUPERVISOR_SERVING && supervisor->worker.is_ready &&
+        reload_is_due(&supervisor->reload))
+        reload_begin(&supervisor->reload, supervisor->worker.channel_fd, &supervisor->files,
+                     supervisor->signaller);
 }
 
 static void reopen_log(struct supervisor *supervisor)
 {
-    int error = configuration_reopen_log(&supervisor->current);
+    int error = configuration_reopen_log(&supervisor->reload.current);
     char buffer[MESSAGE_BYTES];
     struct text why;
 
     if (error < 0) {
         text_init(&why, buffer, sizeof(buffer));
-        log_file_explain(&why, supervisor->current.log_path, error);
+        log_file_explain(&why, supervisor->reload.current.log_path, error);
         say("kept the old log: can't open %s", buffer);
-    } else if (supervisor->current.log_fd >= 0 && supervisor->worker.channel_fd >= 0) {
-        error =
-            channel_send(supervisor->worker.channel_fd, CHANNEL_LOG, supervisor->current.log_fd);
+    } else if (supervisor->reload.current.log_fd >= 0 && supervisor->worker.channel_fd >= 0) {
+        error = channel_send(supervisor->worker.channel_fd, CHANNEL_LOG,
+                             supervisor->reload.current.log_fd);
         if (error < 0)
             say("can't tell the worker of the new log: %s; try again", strerror(-error));
     }
@@ -456,44 +273,14 @@ static void reopen_log(struct supervisor *supervisor)
 
 /* -- what happens */
 
-static void print_start_line(const struct supervisor *supervisor)
-{
-    char names[LISTENERS_MAX * (IP_ENDPOINT_TEXT_SIZE + 2)];
-    char example_name[IP_ENDPOINT_TEXT_SIZE];
-    char page[IP_ENDPOINT_TEXT_SIZE + 40];
-    const struct listener_set *listeners = &supervisor->current.listeners;
-    const struct listener *first = listener_set_first(listeners, LISTENER_TUNNELS);
-    const struct listener *admin = listener_set_first(listeners, LISTENER_ADMIN);
-    struct text text;
-
-    text_init(&text, names, sizeof(names));
-    for (size_t i = 0; i < listener_set_count(listeners, LISTENER_TUNNELS); i++) {
-        text_add(&text, i > 0 ? ", " : "");
-        ip_endpoint_print(&text, &listeners->all[i].bound);
-    }
-    text_init(&text, example_name, sizeof(example_name));
-    print_reachable(&text, &first->bound);
-    text_init(&text, page, sizeof(page));
-    if (admin != NULL) {
-        text_add(&text, "\nadit: admin page on http://");
-        print_reachable(&text, &admin->bound);
-        text_add(&text, "/");
-    }
-    say_plainly("adit %s listening on %s (%u worker%s); try: curl -v --http1.1 --proxy http://%s/ "
-                "https://example.com/%s",
-                ADIT_VERSION, names, supervisor->threads, supervisor->threads == 1 ? "" : "s",
-                example_name, page);
-}
-
 static void worker_is_ready(struct supervisor *supervisor)
 {
     supervisor->worker.is_ready = true;
     if (supervisor->state == SUPERVISOR_STARTING) {
         supervisor_move_to(supervisor, SUPERVISOR_SERVING);
-        print_start_line(supervisor);
+        announce_start(&supervisor->reload.current.listeners, supervisor->threads);
     }
-    if (supervisor->reload == RELOAD_RETIRING)
-        supervisor_move_reload(supervisor, RELOAD_NONE);
+    reload_retired(&supervisor->reload);
 }
 
 /* A drain forgets the reload that it overtakes; what the worker says of that one may still come. */
@@ -502,8 +289,8 @@ static bool is_awaited(const struct supervisor *supervisor, enum channel_kind ki
     if (supervisor->state == SUPERVISOR_DRAINING)
         return true;
     if (kind == CHANNEL_READY)
-        return !supervisor->worker.is_ready || supervisor->reload == RELOAD_RETIRING;
-    return kind != CHANNEL_TAKEN || supervisor->reload == RELOAD_SENT;
+        return !supervisor->worker.is_ready || supervisor->reload.state == RELOAD_RETIRING;
+    return kind != CHANNEL_TAKEN || supervisor->reload.state == RELOAD_SENT;
 }
 
 static void supervisor_take_message(struct supervisor *supervisor,
@@ -522,12 +309,12 @@ static void supervisor_take_message(struct supervisor *supervisor,
         worker_is_ready(supervisor);
         break;
     case CHANNEL_RELOAD:
-        supervisor->asks++;
+        supervisor->reload.asks++;
         if (supervisor->state == SUPERVISOR_DRAINING)
-            refuse_reload(supervisor);
+            reload_refuse(&supervisor->reload, supervisor->worker.channel_fd);
         break;
     case CHANNEL_TAKEN:
-        config_taken(supervisor, message->text);
+        reload_taken(&supervisor->reload, supervisor->worker.channel_fd, message->text);
         break;
     default:
         break;
@@ -548,7 +335,7 @@ static void hear_worker(struct supervisor *supervisor)
 
 static void hear_hangup(struct supervisor *supervisor, const struct signalfd_siginfo *info)
 {
-    supervisor->is_reload_wanted = true;
+    supervisor->reload.is_wanted = true;
     note_signaller(supervisor, info);
 }
 
@@ -694,7 +481,7 @@ static const char *explain_control_error(int error)
 /* A default one that can't be made is a warning, one that was named an error. */
 static int open_control(struct supervisor *supervisor)
 {
-    const char *named = supervisor->current.control_path;
+    const char *named = supervisor->reload.current.control_path;
     struct control_places places;
 
     control_places_init(&places, named);
@@ -708,33 +495,9 @@ static int open_control(struct supervisor *supervisor)
     return named != NULL ? error : 0;
 }
 
-static int open_configuration(struct supervisor *supervisor)
-{
-    const struct configuration nothing = {.bundle_fd = -1, .log_fd = -1};
-    char line[MESSAGE_BYTES];
-    struct text message;
-
-    text_init(&message, line, sizeof(line));
-    if (supervisor->command_line->config_path == NULL &&
-        command_line_check(supervisor->command_line, &message) < 0) {
-        say("%s", line);
-        return -EINVAL;
-    }
-    supervisor->message = malloc(CHANNEL_TEXT_MAX);
-    if (supervisor->message == NULL) {
-        say("no memory");
-        return -ENOMEM;
-    }
-    text_init(&message, supervisor->message, CHANNEL_TEXT_MAX);
-    int error =
-        configuration_load(&supervisor->current, supervisor->command_line, &nothing, &message);
-    say_lines(supervisor->message);
-    return error;
-}
-
 static int supervisor_open_all(struct supervisor *supervisor)
 {
-    int error = open_configuration(supervisor);
+    int error = reload_load_first(&supervisor->reload);
     if (error < 0)
         return error;
     error = open_control(supervisor);
@@ -747,10 +510,7 @@ static int supervisor_open_all(struct supervisor *supervisor)
 static void supervisor_close_all(struct supervisor *supervisor)
 {
     worker_process_kill(&supervisor->worker);
-    if (supervisor->reload == RELOAD_SENT)
-        configuration_drop(&supervisor->next, &supervisor->current);
-    configuration_drop(&supervisor->current, NULL);
-    free(supervisor->message);
+    reload_drop(&supervisor->reload);
     control_socket_close(&supervisor->control);
     machine_files_close(&supervisor->files);
     if (supervisor->signal_fd >= 0)
@@ -771,9 +531,7 @@ int supervisor_run(const struct command_line *command_line)
     };
 
     worker_process_init(&supervisor.worker);
-    reload_report_init(&supervisor.report, clock_wall_ms());
-    configuration_init(&supervisor.current);
-    configuration_init(&supervisor.next);
+    reload_init(&supervisor.reload, command_line);
     process_limits_read(&supervisor.limits);
     if (read_relay_mode(&supervisor.relay_mode) == 0 && supervisor_take_signals(&supervisor) == 0 &&
         supervisor_open_all(&supervisor) == 0) {
