@@ -1,5 +1,5 @@
-/* A client is reading (its request line is not complete), waiting (for what it asked), writing (its
- * answer does not fit into the socket's buffer) or closed.
+/* A client is reading (its request line is not complete), waiting (for what it asked), streaming (a
+ * trace), writing (its answer does not fit into the socket's buffer) or closed.
  *
  * Reloads are numbered in the order in which they are asked for, and answered in that order;
  * whoever leaves does not take the answer of the next.
@@ -30,14 +30,24 @@ enum {
     RELOAD_PATIENCE_MS = 60000,                    /* a list of a million names takes seconds */
     EXPLAIN_PATIENCE_MS = PANEL_EXPLAIN_MS + 5000, /* it ends by itself before that */
     RELOAD_ANSWER_SIZE = 64 * 1024,
+    TRACERS_MAX = 4,                /* each step costs each of them a look */
+    TRACE_BUFFER_SIZE = 128 * 1024, /* of each: what a slow reader may fall behind */
 };
 
-enum client_state { CLIENT_READING, CLIENT_WAITING, CLIENT_WRITING, CLIENT_CLOSED };
+enum client_state {
+    CLIENT_READING,
+    CLIENT_WAITING,
+    CLIENT_STREAMING,
+    CLIENT_WRITING,
+    CLIENT_CLOSED,
+};
 
 static const struct state_row client_rows[] = {
     [CLIENT_READING] = {"reading", STATE_BIT(CLIENT_WAITING) | STATE_BIT(CLIENT_WRITING) |
                                        STATE_BIT(CLIENT_CLOSED)},
-    [CLIENT_WAITING] = {"waiting", STATE_BIT(CLIENT_WRITING) | STATE_BIT(CLIENT_CLOSED)},
+    [CLIENT_WAITING] = {"waiting", STATE_BIT(CLIENT_STREAMING) | STATE_BIT(CLIENT_WRITING) |
+                                       STATE_BIT(CLIENT_CLOSED)},
+    [CLIENT_STREAMING] = {"streaming", STATE_BIT(CLIENT_WRITING) | STATE_BIT(CLIENT_CLOSED)},
     [CLIENT_WRITING] = {"writing", STATE_BIT(CLIENT_CLOSED)},
     [CLIENT_CLOSED] = {"closed", 0},
 };
@@ -49,6 +59,7 @@ struct control {
     struct acceptor *acceptor;
     struct list clients;
     size_t client_count;
+    size_t tracer_count;
     const struct panel *panel;
     struct control_owner owner;
     size_t reloads_asked;
@@ -67,7 +78,11 @@ struct control_client {
     struct tunnels_query query;
     struct explain_request explain;
     size_t reload_number;
-    char *answer; /* while writing */
+    struct trace_subscriber tracer; /* while is_tracing */
+    uint64_t lost_count;            /* steps that found no room, and it was not told of */
+    bool is_tracing;
+    bool is_trace_over; /* the tunnel that it traces has closed */
+    char *answer;       /* while writing, or streaming: TRACE_BUFFER_SIZE */
     size_t answer_length;
     size_t answer_sent;
     size_t length;
@@ -87,11 +102,21 @@ static void free_client(struct garbage *garbage)
     free(client);
 }
 
+static void control_trace_leave(struct control_client *client)
+{
+    if (!client->is_tracing)
+        return;
+    client->is_tracing = false;
+    client->control->tracer_count--;
+    client->control->panel->ops->end_trace(client->control->panel->self, &client->tracer);
+}
+
 static void close_client(struct control_client *client)
 {
     struct control *control = client->control;
 
     client_move_to(client, CLIENT_CLOSED);
+    control_trace_leave(client);
     control->panel->ops->cancel_tunnels(control->panel->self, &client->query);
     control->panel->ops->cancel_explain(control->panel->self, &client->explain);
     deadline_cancel(control->loop, &client->patience);
@@ -292,6 +317,146 @@ static void ask_policy(struct control_client *client, const struct control_reque
         refuse(client, problem);
 }
 
+/* ---- a trace: a stream of lines, of which one that does not fit is lost, and counted */
+
+/* False: there is no room. */
+static bool control_trace_put(struct control_client *client, const char *line, size_t length)
+{
+    if (client->answer_sent > 0) {
+        client->answer_length -= client->answer_sent;
+        memmove(client->answer, client->answer + client->answer_sent, client->answer_length);
+        client->answer_sent = 0;
+    }
+    if (length > TRACE_BUFFER_SIZE - client->answer_length)
+        return false;
+    memcpy(client->answer + client->answer_length, line, length);
+    client->answer_length += length;
+    return true;
+}
+
+static void control_trace_tell_lost(struct control_client *client)
+{
+    char line[64];
+    struct text text;
+
+    if (client->lost_count == 0)
+        return;
+    text_init(&text, line, sizeof(line));
+    text_add(&text, "{\"lost\":");
+    text_add_decimal(&text, client->lost_count);
+    text_add(&text, "}\n");
+    if (control_trace_put(client, line, text.length))
+        client->lost_count = 0;
+}
+
+static void control_trace_flush(struct control_client *client)
+{
+    while (client->answer_sent < client->answer_length) {
+        ssize_t count =
+            send(client->watch.fd, client->answer + client->answer_sent,
+                 client->answer_length - client->answer_sent, MSG_NOSIGNAL | MSG_DONTWAIT);
+
+        if (count < 0 && errno == EAGAIN)
+            return;
+        if (count < 0 && errno != EINTR) {
+            close_client(client);
+            return;
+        }
+        if (count > 0)
+            client->answer_sent += (size_t)count;
+        control_trace_tell_lost(client);
+    }
+}
+
+/* As far as it can now; the last bytes of a tunnel's as any answer. */
+static void control_trace_go_on(struct control_client *client)
+{
+    struct control *control = client->control;
+
+    if (client->state != CLIENT_STREAMING)
+        return;
+    control_trace_tell_lost(client);
+    if (!client->is_trace_over) {
+        control_trace_flush(client);
+        return;
+    }
+    control_trace_leave(client);
+    client_move_to(client, CLIENT_WRITING);
+    deadline_set(control->loop, &client->patience, loop_now_ms(control->loop) + PATIENCE_MS);
+    write_answer(client);
+}
+
+static void control_trace_stepped(struct trace_subscriber *tracer, const char *line, size_t length,
+                                  bool is_last)
+{
+    struct control_client *client = container_of(tracer, struct control_client, tracer);
+
+    if (client->lost_count > 0 || !control_trace_put(client, line, length))
+        client->lost_count++;
+    client->is_trace_over |= is_last && tracer->filter.id != 0;
+    control_trace_go_on(client);
+}
+
+static void control_trace_lost(struct trace_subscriber *tracer, uint64_t count)
+{
+    struct control_client *client = container_of(tracer, struct control_client, tracer);
+
+    client->lost_count += count;
+    control_trace_go_on(client);
+}
+
+static void control_trace_stream(struct control_client *client)
+{
+    deadline_cancel(client->control->loop, &client->patience);
+    client_move_to(client, CLIENT_STREAMING);
+    control_trace_go_on(client);
+}
+
+/* It is traced already, so that its end is not missed. */
+static void control_trace_found(struct tunnels_query *query, const struct tunnels_answer *tunnels)
+{
+    struct control_client *client = container_of(query, struct control_client, query);
+
+    if (tunnels->tunnel_count > 0 || client->is_trace_over) {
+        control_trace_stream(client);
+        return;
+    }
+    control_trace_leave(client);
+    free(client->answer);
+    client->answer = NULL;
+    client->answer_length = 0;
+    refuse(client, "there is no such tunnel; see 'adit ps'");
+}
+
+static void control_trace(struct control_client *client, const struct control_request *request)
+{
+    static const char granted[] = CONTROL_ANSWER_OK "}\n";
+    struct control *control = client->control;
+
+    if (control->tracer_count == TRACERS_MAX) {
+        refuse(client, "four trace already; end one of them");
+        return;
+    }
+    client->answer = malloc(TRACE_BUFFER_SIZE);
+    if (client->answer == NULL) {
+        close_client(client);
+        return;
+    }
+    control_trace_put(client, granted, sizeof(granted) - 1);
+    client->tracer = (struct trace_subscriber){
+        .filter = request->filter, .stepped = control_trace_stepped, .lost = control_trace_lost};
+    client->is_tracing = true;
+    control->tracer_count++;
+    control->panel->ops->begin_trace(control->panel->self, &client->tracer);
+    if (request->filter.id == 0) {
+        control_trace_stream(client);
+        return;
+    }
+    client->query =
+        (struct tunnels_query){.filter = request->filter, .answered = control_trace_found};
+    control->panel->ops->ask_tunnels(control->panel->self, &client->query);
+}
+
 static void control_serve(struct control_client *client, const char *line, size_t length)
 {
     struct control *control = client->control;
@@ -322,6 +487,9 @@ static void control_serve(struct control_client *client, const char *line, size_
         break;
     case CONTROL_EXPLAIN:
         ask_policy(client, &request);
+        break;
+    case CONTROL_TRACE:
+        control_trace(client, &request);
         break;
     case CONTROL_KIND_COUNT:
         break;
@@ -364,8 +532,10 @@ static void client_ready(struct watch *watch, uint32_t events)
     state_concern_enter(&concern, &client_states, &client->state, 0);
     if (client->state == CLIENT_READING)
         read_request(client);
-    else if (client->state == CLIENT_WAITING && events & (EPOLLERR | EPOLLHUP))
+    else if (client->state <= CLIENT_STREAMING && events & (EPOLLERR | EPOLLHUP))
         close_client(client);
+    else if (client->state == CLIENT_STREAMING)
+        control_trace_go_on(client);
     else if (client->state == CLIENT_WRITING)
         write_answer(client);
     state_concern_leave(&concern);
@@ -407,7 +577,7 @@ static void control_make_room(struct control *control)
         return;
     struct control_client *oldest =
         container_of(control->clients.next, struct control_client, link);
-    if (oldest->state == CLIENT_WRITING)
+    if (oldest->state >= CLIENT_STREAMING || oldest->is_tracing)
         close_client(oldest);
     else
         refuse(oldest, "too many control clients; try again");

@@ -10,7 +10,8 @@
 #include <errno.h>
 #include <string.h>
 
-static const char *const kind_names[] = {"stats", "ps", "kill", "reload", "drain", "explain"};
+static const char *const kind_names[] = {"stats", "ps",      "kill", "reload",
+                                         "drain", "explain", "trace"};
 static_assert(ARRAY_LENGTH(kind_names) == CONTROL_KIND_COUNT, "a name for every request");
 
 static int fail(const char **ret_problem, const char *problem)
@@ -105,14 +106,16 @@ static take_function *take_of(enum control_kind kind)
 {
     if (kind == CONTROL_EXPLAIN)
         return control_request_take_word;
-    return kind == CONTROL_PS || kind == CONTROL_KILL ? control_request_take_member : NULL;
+    return kind == CONTROL_PS || kind == CONTROL_KILL || kind == CONTROL_TRACE
+               ? control_request_take_member
+               : NULL;
 }
 
 int control_request_parse(const char *line, size_t length, struct control_request *ret_request,
                           const char **ret_problem)
 {
     static const char unknown[] =
-        "unknown request; there are stats, ps, kill, reload, drain and explain";
+        "unknown request; there are stats, ps, kill, reload, drain, explain and trace";
     const char *space = memchr(line, ' ', length);
     size_t word = space != NULL ? (size_t)(space - line) : length;
     struct control_request request = {.kind = CONTROL_STATS};
@@ -131,6 +134,8 @@ int control_request_parse(const char *line, size_t length, struct control_reques
         return fail(ret_problem,
                     "kill whom? as in: kill {\"id\":\"4n0g2b\"}, or user, host, client "
                     "or rule");
+    if (request.kind == CONTROL_TRACE && !tunnel_filter_is_of_ends(&request.filter))
+        return fail(ret_problem, "trace takes id, client and host");
     *ret_request = request;
     return 0;
 }

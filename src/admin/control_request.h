@@ -24,12 +24,13 @@ enum control_kind {
     CONTROL_RELOAD,
     CONTROL_DRAIN,
     CONTROL_EXPLAIN,
+    CONTROL_TRACE,
     CONTROL_KIND_COUNT,
 };
 
 struct control_request {
     enum control_kind kind;
-    struct tunnel_filter filter; /* of CONTROL_PS and CONTROL_KILL */
+    struct tunnel_filter filter; /* of CONTROL_PS, CONTROL_KILL and CONTROL_TRACE */
     /* Of CONTROL_EXPLAIN, "": not said. What they mean is not looked at. */
     char words[QUESTION_FIELD_COUNT][QUESTION_WORD_MAX + 1];
 };

@@ -65,6 +65,20 @@ struct event_subscriber {
     struct list link; /* private */
 };
 
+/* ---- a trace */
+
+/* Hears of each step of the tunnels that match, until it leaves; may leave, and nobody else, from
+ * within `stepped`. */
+struct trace_subscriber {
+    struct tunnel_filter filter; /* by id, client and host */
+    /* `line`: JSON (observe/trace.h), with its newline. `is_last`: it is the last of its tunnel. */
+    void (*stepped)(struct trace_subscriber *subscriber, const char *line, size_t length,
+                    bool is_last);
+    /* So many steps, whoever's, found no room. */
+    void (*lost)(struct trace_subscriber *subscriber, uint64_t count);
+    struct list link; /* private */
+};
+
 /* ---- all of it */
 
 struct panel_ops {
@@ -82,6 +96,8 @@ struct panel_ops {
     char *(*print_toplists)(void *self, size_t *ret_length);
     void (*subscribe)(void *self, struct event_subscriber *subscriber);
     void (*unsubscribe)(void *self, struct event_subscriber *subscriber);
+    void (*begin_trace)(void *self, struct trace_subscriber *subscriber);
+    void (*end_trace)(void *self, struct trace_subscriber *subscriber);
 };
 
 struct panel {

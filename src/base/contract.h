@@ -14,6 +14,11 @@
 #error "contracts stay on: do not define NDEBUG"
 #endif
 
+/* Keeps what is rare out of the way of what is not. */
+#define COLD __attribute__((cold))
+/* Of what is called so often that a call would be most of it. */
+#define ALWAYS_INLINE inline __attribute__((always_inline))
+
 #define REQUIRE(condition)                                                                         \
     (__builtin_expect(!!(condition), 1)                                                            \
          ? (void)0                                                                                 \
@@ -21,8 +26,8 @@
 #define ENSURE(condition) REQUIRE(condition)
 
 /* Ends the process with `problem` on standard error, then the states of what was worked on. */
-_Noreturn void contract_fail(const char *problem, const char *file, unsigned line,
-                             const char *function);
+COLD _Noreturn void contract_fail(const char *problem, const char *file, unsigned line,
+                                  const char *function);
 
 /* The caller may not ignore the result. */
 #define MUST_CHECK __attribute__((warn_unused_result))

@@ -3,7 +3,6 @@
  */
 #include "base/state.h"
 
-#include "base/contract.h"
 #include "base/short_id.h"
 #include "base/text.h"
 

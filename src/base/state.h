@@ -7,6 +7,8 @@
 #ifndef BASE_STATE_H
 #define BASE_STATE_H
 
+#include "base/contract.h"
+
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -21,18 +23,19 @@ struct state_table {
     unsigned count;
 };
 
-#define STATE_BIT(state) (1U << (state))
+#define STATE_BIT(state) (1U << (state)) /* there are 32 at most */
 
 const char *state_name(const struct state_table *table, unsigned state);
 
 static inline bool state_is_allowed(const struct state_table *table, unsigned from, unsigned to)
 {
-    return from < table->count && to < table->count && table->rows[from].next & STATE_BIT(to);
+    /* No row has a bit for what is no state. */
+    return from < table->count && table->rows[from].next >> to & 1U;
 }
 
 /* Ends the process. */
-_Noreturn void state_refuse_move(const struct state_table *table, unsigned from, unsigned to,
-                                 uint64_t id);
+COLD _Noreturn void state_refuse_move(const struct state_table *table, unsigned from, unsigned to,
+                                      uint64_t id);
 
 /* `id` is what the log calls it by; 0: by nothing. */
 static inline void state_move(const struct state_table *table, uint8_t *state, unsigned to,

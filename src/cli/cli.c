@@ -99,6 +99,7 @@ static int dispatch(struct options *options)
     case COMMAND_STATS:
     case COMMAND_PS:
     case COMMAND_KILL:
+    case COMMAND_TRACE:
     case COMMAND_RELOAD:
     case COMMAND_DRAIN:
     case COMMAND_TOP:

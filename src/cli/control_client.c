@@ -8,6 +8,7 @@
 #include "admin/panel.h"
 #include "admin/stats.h"
 #include "cli/ps.h"
+#include "cli/trace.h"
 #include "config/setting.h"
 
 #include <errno.h>
@@ -232,7 +233,8 @@ static void print_request(struct text *out, const struct options *options)
     const struct options_tunnels *tunnels = &options->tunnels;
 
     text_add(out, command_name(options->command));
-    if (options->command == COMMAND_PS || options->command == COMMAND_KILL) {
+    if (options->command == COMMAND_PS || options->command == COMMAND_KILL ||
+        options->command == COMMAND_TRACE) {
         text_add(out, " {");
         json_add_number(out, "min_bytes", tunnels->min_bytes);
         control_client_add(out, "id", tunnels->id);
@@ -278,6 +280,22 @@ static int ask_and_show(const struct options *options, int fd, const char *path)
     return status;
 }
 
+static int control_client_trace(const struct options *options, int fd, const char *path)
+{
+    const struct timeval patience = {.tv_sec = PATIENCE_S};
+    char request[CONTROL_REQUEST_MAX];
+    struct text text;
+
+    text_init(&text, request, sizeof(request));
+    print_request(&text, options);
+    if (setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience)) < 0 ||
+        send(fd, request, strlen(request), MSG_NOSIGNAL) < 0) {
+        fprintf(stderr, "adit: no answer from %s: %s; try again\n", path, strerror(errno));
+        return 1;
+    }
+    return trace_show(fd, options->tunnels.id != NULL);
+}
+
 int control_client_run(const struct options *options)
 {
     struct control_places places;
@@ -292,7 +310,8 @@ int control_client_run(const struct options *options)
         fprintf(stderr, "adit: %s\n", line);
         return 1;
     }
-    int status = ask_and_show(options, fd, path);
+    int status = options->command == COMMAND_TRACE ? control_client_trace(options, fd, path)
+                                                   : ask_and_show(options, fd, path);
     close(fd);
     return status;
 }

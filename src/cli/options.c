@@ -567,17 +567,24 @@ static bool is_tunnel_id(const char *word)
     return length > 0 && length <= TUNNEL_ID_MAX;
 }
 
+static int options_take_id(struct parse *parse)
+{
+    if (parse->operand_count < 2)
+        return 0;
+    parse->options->tunnels.id = parse->operands[1];
+    return is_tunnel_id(parse->operands[1]) ? 0
+                                            : options_fail(parse->message, "id", parse->operands[1],
+                                                           ": write it as 'adit ps' shows it");
+}
+
 /* Nobody shall end every tunnel by leaving something out. */
 static int take_kill(struct parse *parse)
 {
-    struct options_tunnels *tunnels = &parse->options->tunnels;
+    const struct options_tunnels *tunnels = &parse->options->tunnels;
+    int error = options_take_id(parse);
 
-    if (parse->operand_count > 1) {
-        tunnels->id = parse->operands[1];
-        if (!is_tunnel_id(tunnels->id))
-            return options_fail(parse->message, "id", tunnels->id,
-                                ": write it as 'adit ps' shows it");
-    }
+    if (error < 0)
+        return error;
     if (tunnels->id != NULL || tunnels->user != NULL || tunnels->host != NULL ||
         tunnels->client != NULL || tunnels->rule != NULL)
         return 0;
@@ -618,6 +625,8 @@ static int take_command_operand(struct parse *parse)
         return options_take_target(parse);
     if (options->command == COMMAND_KILL)
         return take_kill(parse);
+    if (options->command == COMMAND_TRACE)
+        return options_take_id(parse);
     if (options->command == COMMAND_CHECK && has_operand)
         return options_take_config(parse, parse->operands[1]);
     if (!has_operand)

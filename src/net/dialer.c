@@ -48,6 +48,7 @@ struct dial {
     struct loop *loop;
     struct room *room;
     void (*on_done)(void *, const struct dial_result *);
+    void (*attempted)(void *, const struct ip_address *, int); /* NULL: nobody wants to know */
     void *self;
     struct garbage garbage;
     struct deadline delay; /* resolution delay, then attempt delay or patience */
@@ -93,8 +94,15 @@ static int error_weight(int error)
     }
 }
 
+static void dial_tell_attempt(struct dial *dial, const struct ip_address *address, int error)
+{
+    if (dial->attempted != NULL)
+        dial->attempted(dial->self, address, error);
+}
+
 static void note_failure(struct dial *dial, const struct ip_address *address, int error)
 {
+    dial_tell_attempt(dial, address, error);
     if (error_weight(error) >= error_weight(dial->error)) {
         dial->error = error;
         dial->last_address = *address;
@@ -145,6 +153,7 @@ static void dial_finish(struct dial *dial, struct attempt *winner)
     result.endpoint.port = dial->port;
     result.endpoint.address = winner ? winner->address : dial->last_address;
     if (winner != NULL) {
+        dial_tell_attempt(dial, &winner->address, 0);
         result.stream = winner->stream;
         winner->stream = NULL;
     }
@@ -221,6 +230,7 @@ static bool begin_attempt(struct dial *dial, const struct ip_address *address)
 
     attempt->dial = dial;
     attempt->address = *address;
+    dial_tell_attempt(dial, address, -EINPROGRESS);
     if (error < 0) {
         note_failure(dial, address, error);
         return false;
@@ -405,6 +415,12 @@ void dial_start(struct dial *dial, uint64_t deadline_ms)
 static void dial_free(struct garbage *garbage)
 {
     slab_give(container_of(garbage, struct dial, garbage));
+}
+
+void dial_observe(struct dial *dial,
+                  void (*attempted)(void *self, const struct ip_address *address, int error))
+{
+    dial->attempted = attempted;
 }
 
 void dial_destroy(struct dial *dial)

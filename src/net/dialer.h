@@ -43,6 +43,10 @@ void dial_family_done(struct dial *dial, enum ip_family family);
  * (loop time). Contract: the dial still belongs to the caller in on_done, who destroys it there or
  * later. */
 void dial_start(struct dial *dial, uint64_t deadline_ms);
+/* Before dial_start: `attempted` hears of each attempt, with -EINPROGRESS when it begins, 0 when it
+ * has connected, and a negative errno when it failed. `self` is on_done's. */
+void dial_observe(struct dial *dial,
+                  void (*attempted)(void *self, const struct ip_address *address, int error));
 /* Closes whatever is under way. */
 void dial_destroy(struct dial *dial);
 

@@ -143,9 +143,6 @@ uint64_t access_ids_take(struct access_ids *ids)
     return ids->next++;
 }
 
-/* A format that is known when this is compiled saves a tenth of a line. */
-#define ALWAYS_INLINE inline __attribute__((always_inline))
-
 /* strcmp is a call. */
 static ALWAYS_INLINE bool is_word(const char *text, const char *word, size_t size)
 {
@@ -158,6 +155,7 @@ static ALWAYS_INLINE bool is_word(const char *text, const char *word, size_t siz
 
 #define IS_WORD(text, word) ((text) != NULL && is_word((text), (word), sizeof(word)))
 
+/* A format that is known when this is compiled saves a tenth of a line. */
 static ALWAYS_INLINE void add_facts(struct line *line, const struct access_record *record)
 {
     line_add_endpoint(line, &name_client, &record->client);

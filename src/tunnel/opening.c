@@ -20,6 +20,7 @@
 #include "tunnel/tunnel_env.h"
 #include "tunnel/tunnel_log.h"
 #include "tunnel/tunnel_state.h"
+#include "tunnel/tunnel_trace.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -116,6 +117,8 @@ static void opening_refuse_with(struct tunnel *tunnel, enum tunnel_error error, 
     };
 
     opening_note_waits(tunnel);
+    if (tunnel_is_traced(tunnel))
+        tunnel_trace_refused(tunnel, error);
     tunnel_log_refused(tunnel, error, refusal.details);
     tunnel_close(tunnel);
     way->refused(self, &refusal);
@@ -159,6 +162,8 @@ static bool opening_judge_name(struct tunnel *tunnel)
     if (!judgement_has_name(&opening->judgement))
         return true;
     struct verdict verdict = judgement_of_name(&opening->judgement);
+    if (tunnel_is_traced(tunnel))
+        tunnel_trace_verdict(tunnel, NULL, &verdict);
     opening_note(tunnel, &verdict);
     return !opening->judgement.is_denied;
 }
@@ -171,6 +176,8 @@ static void opening_judged(void *self, const struct ip_address *address,
     struct tunnel *tunnel = self;
     struct opening *opening = tunnel->opening;
 
+    if (tunnel_is_traced(tunnel))
+        tunnel_trace_verdict(tunnel, address, verdict);
     if (verdict->action != POLICY_ALLOW)
         return;
     if (opening->judgement.allowed_count == 1)
@@ -230,6 +237,8 @@ static void opening_answered(struct resolver_query *query, const struct resolver
     struct opening *opening = container_of(query, struct opening, query);
     struct tunnel *tunnel = opening->tunnel;
 
+    if (tunnel_is_traced(tunnel))
+        tunnel_trace_answer(tunnel, answer);
     judgement_of_answer(&opening->judgement, answer, opening_judged, tunnel);
     dial_family_done(opening->dial, answer->family);
     opening_drive(tunnel);
@@ -346,6 +355,8 @@ static bool opening_step_queued(struct tunnel *tunnel)
     if (opening->is_entered) {
         deadline_cancel(tunnel->env->loop, &opening->queue_deadline);
         tunnel_move_to(tunnel, TUNNEL_DIALLING);
+        if (tunnel_is_traced(tunnel))
+            dial_observe(opening->dial, tunnel_trace_attempt);
         dial_start(opening->dial, opening->dial_deadline_ms);
         return true;
     }

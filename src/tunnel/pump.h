@@ -16,6 +16,7 @@
 #include "tunnel/relay.h"
 #include "tunnel/relay_env.h"
 #include "tunnel/tunnel_env.h"
+#include "tunnel/tunnel_trace.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -46,6 +47,13 @@ struct relay_env {
     struct deadline tick; /* closes pipes that nobody needs, while there are any */
     char *buffer;         /* COPY_BULK_BYTES: what is in it never outlives a call */
 };
+
+/* `relay` is a tunnel's, where somebody traces. */
+static inline void relay_trace(const struct relay *relay, unsigned from, const char *what)
+{
+    if (trace_is_wanted(relay->env->trace))
+        tunnel_trace_relay(relay, from, what);
+}
 
 static inline struct relay_env *relay_env_of(const struct relay *relay)
 {

@@ -86,11 +86,18 @@ static void pump_copy_write(struct relay *relay, unsigned from, const char *byte
         relay->is_out_of_memory = true;
 }
 
+COLD static void pump_copy_note_full(struct relay *relay, struct half *half)
+{
+    half->moved_at = half_clock(relay);
+    if (half->full_reads == PROMOTE_AFTER)
+        relay_trace(relay, half == &relay->halves[RELAY_TARGET], "bulk");
+}
+
 static void pump_copy_note(struct relay *relay, struct half *half, bool is_full)
 {
     half->full_reads = is_full ? (uint8_t)(half->full_reads + 1) : 0;
     if (is_full)
-        half->moved_at = half_clock(relay);
+        pump_copy_note_full(relay, half);
 }
 
 /* Reads only what the sink takes. */

@@ -68,6 +68,8 @@ static void relay_note_end(struct relay *relay, enum closed_by closed_by)
 void relay_source_ended(struct relay *relay, unsigned from, bool is_reset)
 {
     relay->halves[from].is_source_ended = true;
+    if (trace_is_wanted(relay->env->trace))
+        tunnel_trace_source_ended(relay, from, is_reset);
     if (!is_reset) {
         relay_note_end(relay, from == RELAY_CLIENT ? CLOSED_BY_CLIENT_EOF : CLOSED_BY_TARGET_EOF);
         return;
@@ -101,7 +103,7 @@ static bool half_is_held(const struct relay *relay, unsigned from)
     return from == RELAY_TARGET && relay->started_turn == loop_turn_number(relay->env->loop);
 }
 
-static bool half_can_read(const struct relay *relay, unsigned from)
+static ALWAYS_INLINE bool half_can_read(const struct relay *relay, unsigned from)
 {
     const struct half *half = &relay->halves[from];
 
@@ -143,8 +145,10 @@ static bool half_is_bulk(struct relay *relay, unsigned from)
         return true;
     if (half->full_reads < PROMOTE_AFTER)
         return false;
-    if ((uint16_t)(now - half->moved_at) > 1)
+    if ((uint16_t)(now - half->moved_at) > 1) {
         half->full_reads = 0;
+        relay_trace(relay, from, "no bulk any more");
+    }
     half->moved_at = now;
     return half->full_reads > 0;
 }
@@ -357,7 +361,7 @@ static void relay_arm(struct relay *relay)
         deadline_set(relay->env->loop, &relay->deadline, at_ms);
 }
 
-static bool half_is_flowing(const struct relay *relay, unsigned from)
+static ALWAYS_INLINE bool half_is_flowing(const struct relay *relay, unsigned from)
 {
     const struct half *half = &relay->halves[from];
 

@@ -13,6 +13,7 @@
 #include "tunnel/tunnel_filter.h"
 #include "tunnel/tunnel_log.h"
 #include "tunnel/tunnel_state.h"
+#include "tunnel/tunnel_trace.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -34,6 +35,8 @@ static const struct state_table tunnel_states = {"tunnel", tunnel_rows, TUNNEL_S
 void tunnel_move_to(struct tunnel *tunnel, enum tunnel_state state)
 {
     state_move(&tunnel_states, &tunnel->state, state, tunnel->id);
+    if (tunnel_is_traced(tunnel))
+        tunnel_trace_state(tunnel);
 }
 
 void tunnel_concern_enter(struct state_concern *concern, const struct tunnel *tunnel)
@@ -165,6 +168,8 @@ static struct tunnel *tunnel_create(struct tunnel_env *env, const struct tunnel_
     }
     tunnel->id = access_ids_take(&env->ids);
     list_append(&env->openings, &tunnel->link);
+    if (tunnel_is_traced(tunnel))
+        tunnel_trace_state(tunnel);
     return tunnel;
 }
 
@@ -191,6 +196,8 @@ void tunnel_open(struct tunnel_env *env, const struct tunnel_request *request, v
 void tunnel_cancel(struct tunnel *tunnel)
 {
     opening_note_waits(tunnel);
+    if (tunnel_is_traced(tunnel))
+        tunnel_trace_cancelled(tunnel);
     tunnel_log_cancelled(tunnel);
     tunnel_close(tunnel);
 }
@@ -199,6 +206,8 @@ static void tunnel_relay_ended(struct relay *relay, enum closed_by closed_by)
 {
     struct tunnel *tunnel = container_of(relay, struct tunnel, relay);
 
+    if (tunnel_is_traced(tunnel))
+        tunnel_trace_ended(tunnel, closed_by);
     tunnel_log_close(tunnel, closed_by);
     tunnel_close(tunnel);
     tunnel->way->ended(tunnel->self);

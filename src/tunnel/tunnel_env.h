@@ -23,6 +23,7 @@ struct relay_env;
 struct relief;
 struct resolver;
 struct room;
+struct trace;
 
 /* Times in milliseconds; the defaults are in config/settings.def. */
 struct tunnel_timeouts {
@@ -68,7 +69,8 @@ struct tunnel_env {
     struct room *room;     /* shared by all threads */
     struct counters *counters;
     struct log_ring *log;
-    struct event_feed *events;        /* NULL: none */
+    struct event_feed *events; /* NULL: none */
+    struct trace *trace;
     struct talkers *talkers;          /* NULL: none */
     const struct listener *listeners; /* by their slots; only what they are called counts */
     size_t listener_count;

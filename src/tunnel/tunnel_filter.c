@@ -56,6 +56,11 @@ bool tunnel_filter_is_pointed(const struct tunnel_filter *filter)
            filter->rule[0] != '\0';
 }
 
+bool tunnel_filter_is_of_ends(const struct tunnel_filter *filter)
+{
+    return filter->user[0] == '\0' && filter->rule[0] == '\0' && filter->min_bytes == 0;
+}
+
 static bool network_equals(const struct ip_network *a, const struct ip_network *b)
 {
     return a->prefix_length == b->prefix_length && ip_address_equals(&a->address, &b->address);

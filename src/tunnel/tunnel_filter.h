@@ -45,6 +45,8 @@ int tunnel_filter_set_host(struct tunnel_filter *filter, const char *host) MUST_
 
 /* Whether it says which tunnels, other than by what they have carried. */
 bool tunnel_filter_is_pointed(const struct tunnel_filter *filter);
+/* It asks for nothing that is not known from the request on: neither user, rule nor bytes. */
+bool tunnel_filter_is_of_ends(const struct tunnel_filter *filter);
 bool tunnel_filter_equals(const struct tunnel_filter *a, const struct tunnel_filter *b);
 /* `user alice, host *.example.com`, for a person. */
 void tunnel_filter_print(struct text *out, const struct tunnel_filter *filter);

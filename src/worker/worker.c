@@ -22,6 +22,7 @@
 #include "worker/worker_explain.h"
 #include "worker/worker_private.h"
 #include "worker/worker_thread.h"
+#include "worker/worker_trace.h"
 #include "worker/worker_tunnels.h"
 
 #include <errno.h>
@@ -95,10 +96,18 @@ static struct worker_thread_plan worker_plan_thread(struct worker *worker, unsig
     };
 }
 
+static void worker_happened(void *self)
+{
+    struct worker *worker = self;
+
+    worker_trace_happened(worker->trace);
+    worker_events_happened(worker);
+}
+
 static int worker_create_threads(struct worker *worker)
 {
     const struct worker_thread_owner owner = {.loop = worker->loop,
-                                              .happened = worker_events_happened,
+                                              .happened = worker_happened,
                                               .self = worker,
                                               .ending = &worker->ending};
     uint64_t seed = clock_wall_ms();
@@ -131,6 +140,7 @@ static void worker_start_threads(struct worker *worker)
     }
     round_asked_all(&worker->ending);
     worker_events_watch_threads(worker->events);
+    worker_trace_watch_threads(worker->trace);
     worker_move_to(worker, WORKER_SERVING);
     worker_use_admin(worker);
     /* Without a supervisor there is nobody to tell; the channel's end says so in a moment. */
@@ -227,6 +237,8 @@ static int worker_create_panel(struct worker *worker)
         error = worker_events_create(worker, &worker->events);
     if (error == 0)
         error = worker_explain_create(worker->loop, &worker->explain);
+    if (error == 0)
+        error = worker_trace_create(worker, &worker->trace);
     return error;
 }
 
@@ -278,6 +290,7 @@ static void worker_destroy_parts(struct worker *worker)
     worker_tunnels_destroy(worker->tunnels);
     worker_events_destroy(worker->events);
     worker_explain_destroy(worker->explain);
+    worker_trace_destroy(worker->trace);
     for (unsigned i = 0; i < worker->thread_count; i++)
         worker_thread_destroy(worker->threads[i]);
     dial_gate_destroy(worker->dial_gate);

@@ -10,6 +10,7 @@
 #include "worker/worker_explain.h"
 #include "worker/worker_private.h"
 #include "worker/worker_thread.h"
+#include "worker/worker_trace.h"
 #include "worker/worker_tunnels.h"
 
 #include <errno.h>
@@ -83,6 +84,8 @@ void worker_panel_init(struct worker *worker)
         .print_toplists = worker_events_print_toplists,
         .subscribe = worker_events_subscribe,
         .unsubscribe = worker_events_unsubscribe,
+        .begin_trace = worker_trace_begin,
+        .end_trace = worker_trace_end,
     };
 
     worker->panel = (struct panel){.ops = &ops, .self = worker};

@@ -35,6 +35,7 @@ struct worker_admin;
 struct worker_events;
 struct worker_explain;
 struct worker_thread;
+struct worker_trace;
 struct worker_tunnels;
 
 enum worker_state { WORKER_STARTING, WORKER_SERVING, WORKER_DRAINING, WORKER_STATE_COUNT };
@@ -79,6 +80,7 @@ struct worker {
     struct worker_tunnels *tunnels;
     struct worker_events *events;
     struct worker_explain *explain;
+    struct worker_trace *trace;
     struct control *control; /* NULL: no control socket */
     struct worker_admin *admin;
 };

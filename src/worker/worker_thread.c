@@ -95,6 +95,11 @@ void worker_thread_await_turn(struct worker_thread *thread)
     loop_await_turn(thread->loop);
 }
 
+struct trace *worker_thread_trace(struct worker_thread *thread)
+{
+    return &thread->trace;
+}
+
 struct event_feed *worker_thread_events(struct worker_thread *thread)
 {
     return &thread->events;
@@ -121,6 +126,7 @@ static void thread_fill_env(struct worker_thread *thread, const struct worker_th
     env->counters = &thread->counters;
     env->log = plan->log;
     env->events = &thread->events;
+    env->trace = &thread->trace;
     env->talkers = &thread->talkers;
     env->listeners = plan->slots;
     access_ids_init(&env->ids, plan->process_seed, plan->index);
@@ -140,6 +146,8 @@ static int thread_create_parts(struct worker_thread *thread, const struct worker
 
     if (error == 0)
         error = event_feed_init(&thread->events, thread_happened, thread);
+    if (error == 0)
+        error = trace_init(&thread->trace, thread_happened, thread);
     if (error == 0)
         error = talkers_init(&thread->talkers);
     if (error == 0)
@@ -249,6 +257,7 @@ void worker_thread_destroy(struct worker_thread *thread)
     if (thread->use != NULL)
         tunnel_policy_release(&thread->use->policy);
     event_feed_finish(&thread->events);
+    trace_finish(&thread->trace);
     talkers_finish(&thread->talkers);
     for (size_t i = 0; i < WATCHED_FILE_COUNT; i++)
         file_text_release(thread->files[i]);

@@ -23,6 +23,7 @@ struct round;
 struct rule_names;
 struct snapshot;
 struct talkers;
+struct trace;
 struct worker_thread;
 
 /* What the threads of a process share, and what differs. All outlives the thread. */
@@ -68,6 +69,8 @@ void worker_thread_order(struct worker_thread *thread, const struct order *order
 
 /* Who moves how much on it; for the main thread to take from. */
 struct talkers *worker_thread_talkers(struct worker_thread *thread);
+/* What its tunnels do, step by step; for the main thread to take from. */
+struct trace *worker_thread_trace(struct worker_thread *thread);
 /* What happens on it; for the main thread to take from. */
 struct event_feed *worker_thread_events(struct worker_thread *thread);
 /* `happened` comes when its loop has turned: until then its figures are what they are. */

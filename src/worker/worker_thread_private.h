@@ -14,6 +14,7 @@
 #include "base/contract.h"
 #include "observe/event_feed.h"
 #include "observe/talkers.h"
+#include "observe/trace.h"
 #include "worker/handover.h"
 #include "worker/mailbox.h"
 #include "worker/worker_thread.h"
@@ -42,6 +43,7 @@ struct worker_thread {
     /* Written often, by this thread only; any thread may read. */
     _Alignas(THREAD_CACHE_LINE) struct counters counters;
     struct event_feed events; /* any thread */
+    struct trace trace;       /* any thread */
     struct talkers talkers;   /* any thread */
     _Alignas(THREAD_CACHE_LINE) struct tunnel_env env;
     struct thread_use *use;

@@ -168,6 +168,13 @@ def test_calls_of_a_round_trip(costs):
     assert_calls(costs.calls("off", drive=run_round_trips), {"recvfrom": 2, "sendto": 2})
 
 
+def test_a_trace_that_nobody_watches_is_not_written(costs):
+    """Each step is a look at one word then: no function of it is called."""
+    called = {name for text in costs.profiles("off", SHORT, ()) for _, name in NAME.findall(text)}
+    assert not [name for name in called if name.startswith(("tunnel_trace", "trace_write"))]
+    assert is_sanitized() or "tunnel_move_to" in called
+
+
 def test_a_tunnel_allocates_nothing(costs):
     """Its objects come from slabs."""
     assert costs.allocations("off") < 0.1

@@ -137,3 +137,8 @@ void resolver_cancel(struct resolver_query *query)
         question->query = NULL;
     }
 }
+
+const char *resolver_status_name(enum resolver_status status)
+{
+    return status == RESOLVER_OK ? "ok" : "failed";
+}

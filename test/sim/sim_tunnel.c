@@ -11,6 +11,7 @@
 #include "net/room.h"
 #include "net/tcp_memory.h"
 #include "observe/counters.h"
+#include "observe/trace.h"
 #include "policy/policy.h"
 #include "sim_auth.h"
 #include "sim_log.h"
@@ -58,6 +59,7 @@ static struct world {
     struct acceptor *acceptor;
     struct counters counters;
     struct room *room;
+    struct trace trace; /* nobody does */
     struct tunnel_env env;
     struct deadline drain, drain_over, reload;
     bool is_drained;
@@ -225,6 +227,7 @@ static void fill_env(void)
         .limit_values = world.scenario->limits,
         .relays = world.relays,
         .room = world.room,
+        .trace = &world.trace,
         .counters = &world.counters,
         .log = sim_log_ring(),
         .listeners = &world.listener,

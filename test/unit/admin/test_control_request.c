@@ -35,6 +35,9 @@ static void test_requests(void **state)
         {"kill {\"client\":\"10.0.0.0/8\"}", CONTROL_KILL},
         {"kill {\"rule\":\"web\"}", CONTROL_KILL},
         {"kill { \"host\" : \"h\" }\r", CONTROL_KILL},
+        {"trace", CONTROL_TRACE},
+        {"trace {\"id\":\"1a\"}", CONTROL_TRACE},
+        {"trace {\"client\":\"::1\",\"host\":\"h\",\"min_bytes\":0}", CONTROL_TRACE},
     };
 
     for (size_t i = 0; i < ARRAY_LENGTH(rows); i++) {
@@ -72,6 +75,9 @@ static void test_malformed(void **state)
         "STATS",
         "kill",
         "kill ",
+        "trace {\"user\":\"u\"}",
+        "trace {\"rule\":\"r\"}",
+        "trace {\"min_bytes\":1}",
         "kill {}",
         "kill }",
         "kill {\"min_bytes\":1}",

@@ -333,6 +333,9 @@ static void test_refusals_of_ps_and_kill(void **state)
         {"kill", "kill which? write adit kill ID, as 'adit ps' shows it, or --user USER, --host "
                  "HOST, --client ADDR or --rule RULE"},
         {"kill a b", "unexpected operand 'b'; see 'adit --help'"},
+        {"trace a b", "unexpected operand 'b'; see 'adit --help'"},
+        {"trace I", "id 'I': write it as 'adit ps' shows it"},
+        {"trace --user a", "option '--user' does not go with 'trace'; see 'adit --help'"},
         {"kill I", "id 'I': write it as 'adit ps' shows it"},
         {"kill 12345678901234", "id '12345678901234': write it as 'adit ps' shows it"},
         {"kill --json a", "option '--json' does not go with 'kill'; see 'adit --help'"},

@@ -12,6 +12,7 @@
 
 #include "loop/loop.h"
 #include "observe/counters.h"
+#include "observe/trace.h"
 #include "tunnel/relay.h"
 #include "tunnel/relay_env.h"
 #include "tunnel/relay_gate.h"
@@ -107,6 +108,8 @@ static const struct stream_kind fake_kind = {
     .unacknowledged = fake_unacknowledged,
 };
 
+static struct trace nobodys_trace; /* off */
+
 struct fixture {
     struct loop *loop;
     struct counters counters;
@@ -182,6 +185,7 @@ static int set_up(void **state)
     fixture->env = (struct tunnel_env){
         .loop = fixture->loop,
         .relays = fixture->relays,
+        .trace = &nobodys_trace,
         .counters = &fixture->counters,
         .timeouts = {.idle_ms = 600000, .half_closed_ms = 600000, .stuck_ms = 600000},
     };

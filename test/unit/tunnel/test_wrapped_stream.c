@@ -14,6 +14,7 @@
 #include "loop/loop.h"
 #include "net/tcp_stream.h"
 #include "observe/counters.h"
+#include "observe/trace.h"
 #include "tunnel/relay.h"
 #include "tunnel/relay_env.h"
 #include "tunnel/tunnel_env.h"
@@ -29,6 +30,8 @@
 enum { KEY = 0x5a, PATIENCE_MS = 60000, LOOK_MS = 5, LARGE_BYTES = 3 * 1024 * 1024 };
 
 /* The two ends of the relay, and who is at the other side of each. */
+static struct trace nobodys_trace; /* off */
+
 struct fixture {
     struct loop *loop;
     struct deadline tick;
@@ -84,6 +87,7 @@ static int set_up(void **state)
     inner = fixture->ends[RELAY_TARGET];
     assert_int_equal(xor_stream_create(fixture->loop, inner, KEY, &fixture->ends[RELAY_TARGET]), 0);
     fixture->env.loop = fixture->loop;
+    fixture->env.trace = &nobodys_trace;
     fixture->env.counters = &fixture->counters;
     fixture->env.timeouts = (struct tunnel_timeouts){
         .idle_ms = PATIENCE_MS, .half_closed_ms = PATIENCE_MS, .stuck_ms = PATIENCE_MS};

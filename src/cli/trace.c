@@ -1,0 +1,97 @@
+/* The first line says whether there is a trace; then each is a step, or says how many were lost.
+ * Values may hold what clients sent: they are escaped. A line goes out at once.
+ */
+#include "cli/trace.h"
+
+#include "admin/control_request.h"
+#include "admin/json.h"
+#include "base/escape.h"
+#include "base/text.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+
+enum { TRACE_CELL_SIZE = 8192 }; /* no line is as long (observe/trace.h), escaped or not */
+
+static bool trace_find(const char *line, size_t length, const char *name, char *value)
+{
+    return json_find(line, length, name, value, TRACE_CELL_SIZE);
+}
+
+/* Returns whether it was a tunnel's last step. */
+static bool trace_print_step(const char *line, size_t length)
+{
+    static const char *const names[] = {"time", "id", "client", "target", "what"};
+    char value[TRACE_CELL_SIZE] = "";
+    char cell[TRACE_CELL_SIZE];
+
+    for (size_t i = 0; i < ARRAY_LENGTH(names); i++) {
+        struct text text;
+
+        text_init(&text, cell, sizeof(cell));
+        if (trace_find(line, length, names[i], value))
+            escape_add(&text, value, strlen(value), sizeof(cell) - 1, ESCAPE_PLAIN);
+        printf("%s%s", i > 0 ? " " : "", cell);
+    }
+    putchar('\n');
+    return strcmp(value, "closed") == 0;
+}
+
+static bool trace_print(const char *line, size_t length)
+{
+    char count[TRACE_CELL_SIZE];
+
+    if (!trace_find(line, length, "lost", count))
+        return trace_print_step(line, length);
+    printf("%s lines were lost: read faster, or trace less\n", count);
+    return false;
+}
+
+/* False: it was refused. From now on only what happens counts, not how long that takes. */
+static bool trace_begin(int fd, const char *line, size_t length)
+{
+    const struct timeval forever = {.tv_sec = 0};
+    char why[TRACE_CELL_SIZE] = "the answer can't be read; is that the same version of adit?";
+
+    if (control_answer_is_ok(line, length) &&
+        setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &forever, sizeof(forever)) == 0)
+        return true;
+    trace_find(line, length, "error", why);
+    fprintf(stderr, "adit: refused: %s\n", why);
+    return false;
+}
+
+int trace_show(int fd, bool is_of_one)
+{
+    char lines[TRACE_CELL_SIZE];
+    size_t have = 0;
+    bool has_begun = false;
+    bool is_last = false;
+    ssize_t count;
+
+    while ((count = recv(fd, lines + have, sizeof(lines) - have, 0)) > 0) {
+        size_t at = 0;
+
+        have += (size_t)count;
+        for (const char *end; (end = memchr(lines + at, '\n', have - at)) != NULL;) {
+            size_t length = (size_t)(end - (lines + at));
+
+            if (has_begun)
+                is_last = trace_print(lines + at, length);
+            else if (!(has_begun = trace_begin(fd, lines + at, length)))
+                return 1;
+            at += length + 1;
+        }
+        memmove(lines, lines + at, have -= at);
+        if (fflush(stdout) != 0)
+            return 1;
+    }
+    if (is_last && is_of_one)
+        return 0;
+    fprintf(stderr, "adit: the trace ended: %s\n",
+            count < 0 ? strerror(errno) : "adit ended it, or itself");
+    return 1;
+}

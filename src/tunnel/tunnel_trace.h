@@ -1,0 +1,38 @@
+/* Steps of tunnels, in words, for `adit trace`. Private to tunnel/.
+ *
+ * Whoever takes a step asks tunnel_is_traced first: nothing is called while nobody traces.
+ */
+#ifndef TUNNEL_TUNNEL_TRACE_H
+#define TUNNEL_TUNNEL_TRACE_H
+
+#include "observe/access_log.h"
+#include "observe/trace.h"
+#include "tunnel/tunnel_env.h"
+#include "tunnel/tunnel_error.h"
+#include "tunnel/tunnel_state.h"
+
+#include <stdbool.h>
+
+struct resolver_answer;
+struct verdict;
+
+static inline bool tunnel_is_traced(const struct tunnel *tunnel)
+{
+    return trace_is_wanted(tunnel->env->trace);
+}
+
+COLD void tunnel_trace_state(const struct tunnel *tunnel);
+/* `address` NULL: of the name. */
+COLD void tunnel_trace_verdict(const struct tunnel *tunnel, const struct ip_address *address,
+                               const struct verdict *verdict);
+COLD void tunnel_trace_answer(const struct tunnel *tunnel, const struct resolver_answer *answer);
+/* -EINPROGRESS: it begins; 0: it is connected. `self` is the tunnel. */
+COLD void tunnel_trace_attempt(void *self, const struct ip_address *address, int error);
+COLD void tunnel_trace_refused(const struct tunnel *tunnel, enum tunnel_error error);
+COLD void tunnel_trace_cancelled(const struct tunnel *tunnel);
+COLD void tunnel_trace_ended(const struct tunnel *tunnel, enum closed_by closed_by);
+/* Of the direction that comes from `from`. `relay` is a tunnel's. */
+COLD void tunnel_trace_relay(const struct relay *relay, unsigned from, const char *what);
+COLD void tunnel_trace_source_ended(const struct relay *relay, unsigned from, bool is_reset);
+
+#endif
