@@ -78,6 +78,8 @@ void deadline_wheel_remove(struct deadline_wheel *wheel, struct deadline *deadli
 uint64_t deadline_wheel_next(const struct deadline_wheel *wheel)
 {
     for (unsigned level = 0; level < WHEEL_LEVELS; level++) {
+        if (wheel->occupied[level] == 0) /* most of the low ones are */
+            continue;
         unsigned shift = DIGIT_BITS * level;
         uint64_t ahead = ~(uint64_t)0 << digit(wheel->time_ms, level) << 1;
         uint64_t candidates = wheel->occupied[level] & ahead;
