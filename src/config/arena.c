@@ -2,7 +2,6 @@
  * a chunk gets a chunk of its own size. A vector doubles when it grows and leaves its old items
  * behind, so that an arena of vectors takes at most twice the size of its contents. That is
  * acceptable because configurations are small.
- *
  */
 #include "config/arena.h"
 

@@ -4,7 +4,6 @@
  * dot a host name. Lists have priority over the words of the language. Since a list may be defined
  * further down, a stray word is only noted while the files are read, and reported when all of them
  * are known.
- *
  */
 #include "config/builder.h"
 

@@ -1,7 +1,6 @@
 /* Checks that need the whole configuration: references to lists, groups and listeners; the options
  * of the command line; warnings about the whole; and that it does not make an open proxy by
  * accident.
- *
  */
 #include "config/builder.h"
 

@@ -1,7 +1,6 @@
 /* Lists and groups. Both accumulate: a second statement with the same name adds to the first one.
  * Both may be used before they are defined, so the first statement that mentions a name creates the
  * list or group, and only the check at the end (build_check.c) knows whether it was ever defined.
- *
  */
 #include "config/builder.h"
 

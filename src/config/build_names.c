@@ -3,7 +3,6 @@
  * other files of the configuration; mostly that is the base name. A relative path is made absolute
  * first, because an adit that runs has it in that form and its rules must be called the same
  * everywhere.
- *
  */
 #include "config/builder.h"
 

@@ -1,7 +1,6 @@
 /* Rules: from words to conditions. The condition decides which kinds of value a word may be
  * (`takes`). The form of the word decides which of them it is: an address, `*.suffix`, `.domain`, a
  * quoted or dotted name, or a bare word, which is a keyword or else the name of a list.
- *
  */
 #include "config/builder.h"
 

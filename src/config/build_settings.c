@@ -1,6 +1,5 @@
 /* Statements that set one value for all of adit. Each of them may stand once in the configuration;
  * `listen` is the exception and may be repeated.
- *
  */
 #include "config/builder.h"
 

@@ -1,5 +1,5 @@
-/* What is no error and hardly meant. Each kind of warning is said once, for the first place, with
- * how many more there are; of a rule that has an error nothing is said.
+/* Warnings: what is no error, but hardly intended. Each kind of warning is given once, for the
+ * first place, with the number of further ones. Nothing is said about a rule that has an error.
  */
 #include "config/builder.h"
 
@@ -114,7 +114,8 @@ static bool reaches_smtp(const struct policy_rule_source *rule)
     return true;
 }
 
-/* `allow to localhost` can't come true: the name is matched, but never the address behind it. */
+/* `allow to localhost` can't come true: it matches the name, but does not reach the loopback
+ * address behind it. */
 static bool allows_only_localhost(const struct policy_rule_source *rule)
 {
     const struct policy_condition *to = find_condition(rule, POLICY_TO);
@@ -188,7 +189,8 @@ static void warn_of_rules(struct warnings *warnings)
 
 /* -- rules among themselves */
 
-/* The last rule that allows what lies in special-purpose space; 0 also when none does. */
+/* Returns the last rule that allows something in special-purpose space; 0 also when there is none.
+ */
 static size_t find_last_special(const struct rule_cover *cover, const struct vector *rules)
 {
     const struct rule_draft *drafts = rules->items;
@@ -208,8 +210,8 @@ struct comparison {
     struct covered_condition smtp; /* `port 25` */
 };
 
-/* Whether the rule at `first` leaves nothing to the one at `second`, or nothing that meets `also`.
- */
+/* True when the rule at `first` leaves nothing to decide for the one at `second`; with `also`,
+ * nothing that meets this condition. */
 static bool leaves_nothing(struct comparison *comparison, size_t first, size_t second,
                            const struct covered_condition *also)
 {
@@ -224,12 +226,12 @@ static bool leaves_nothing(struct comparison *comparison, size_t first, size_t s
         return true;
     if (rule_names_special(cover, late))
         return false;
-    /* What the allow leaves are special-purpose addresses. Another allow does not reach them
-     * either, and a deny of what nothing allows further down changes nothing. */
+    /* An allow leaves only special-purpose addresses. Another allow that does not name them does
+     * not reach them either, and a deny changes nothing when no rule behind it allows them. */
     return late->is_allow || (!late->is_report && comparison->last_special <= second);
 }
 
-/* The first rule that leaves nothing to that one; itself when none does. */
+/* Returns the first rule that leaves nothing to this one, or this one when there is none. */
 static size_t find_decider(struct comparison *comparison, size_t rule,
                            const struct covered_condition *also)
 {
@@ -333,7 +335,7 @@ static void warn_of_names(struct warnings *warnings)
 
 /* -- lists, groups, users */
 
-/* Most often a file was not fetched or filled yet, or in vain. */
+/* Mostly, a file has not been fetched or filled yet, or that has failed. */
 static void warn_of_empty(struct warnings *warnings)
 {
     const struct config_draft *draft = warnings->builder->draft;
@@ -390,7 +392,7 @@ static void warn_of_users(struct warnings *warnings)
         char buffer[DIAGNOSTIC_MESSAGE_SIZE];
         struct text hint;
 
-        if (users_file_count(users) == 0 || /* that is warned of */
+        if (users_file_count(users) == 0 || /* an empty users file has its own warning */
             users_file_find(users, words[i].text, words[i].length) != NULL)
             continue;
         text_init(&hint, buffer, sizeof(buffer));
@@ -410,7 +412,8 @@ void build_warn(struct config_builder *builder)
     compare_rules(&warnings);
     warn_of_names(&warnings);
     warn_of_users(&warnings);
-    if (is_good) { /* else who uses them, or what they have, may be what is not understood */
+    if (is_good) { /* after an error, the use of a list or its content may be just what was not
+                      understood */
         warn_of_unused(&warnings);
         warn_of_empty(&warnings);
     }

@@ -72,7 +72,8 @@ void builder_report_io(struct config_builder *builder, const struct config_place
     builder_error(builder, place, "can't read '", path, "': ", why, NULL);
 }
 
-/* Signs of `escaped` in the folder's own name get a backslash. */
+/* Joins the path with the folder of the file that is read now. Characters of `escaped` in the
+ * folder's own name get a backslash, for glob. */
 static const char *join_path(struct config_builder *builder, const char *path, const char *escaped)
 {
     struct arena *arena = &builder->draft->arena;
@@ -111,7 +112,8 @@ void builder_read_text(struct config_builder *builder, const char *name, const c
         return;
     }
     builder->lexer = &lexer;
-    /* Its result: errors are diagnostics already, and memory shows in the arena but for bison's. */
+    /* Only running out of memory in bison itself (2) is new here: errors are diagnostics already,
+     * and the arena knows of its own failures. */
     if (grammar_parse(builder) == 2)
         builder->draft->arena.is_exhausted = true;
     builder->lexer = outer;
@@ -164,7 +166,7 @@ void builder_read_file(struct config_builder *builder, const char *path,
     if (error == 0 && length > CONFIG_FILE_MAX)
         error = -EFBIG;
     if (error == 0 && length == 0)
-        text = ""; /* a reader may have nothing to point to */
+        text = ""; /* for an empty file, the reader may have set nothing to point to */
     builder->is_cut |= error < 0;
     if (error < 0)
         builder_report_io(builder, place, path, error);

@@ -4,7 +4,6 @@
  * Whatever is wrong becomes a diagnostic, and building goes on, so that one run finds many errors.
  * When memory runs out, a function just returns; the arena remembers the failure
  * (arena.is_exhausted), and the caller looks there once at the end.
- *
  */
 #ifndef CONFIG_BUILDER_H
 #define CONFIG_BUILDER_H

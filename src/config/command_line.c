@@ -1,5 +1,5 @@
-/* The one check that needs all of the command line: never an open proxy by accident. With a file,
- * config_parse sees to it.
+/* The one check that needs the whole command line: it must not make an open proxy by accident. With
+ * a configuration file, config_parse does this check instead.
  */
 #include "config/command_line.h"
 

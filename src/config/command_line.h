@@ -17,7 +17,8 @@
 struct command_line {
     const char *config_path;                       /* of -c; NULL: the built-in configuration */
     struct listener_set listeners;                 /* -l, -a ADDR:PORT */
-    struct ip_network from[COMMAND_LINE_FROM_MAX]; /* --from: anywhere but to special addresses */
+    struct ip_network from[COMMAND_LINE_FROM_MAX]; /* --from: clients that may go anywhere except to
+                                                      special addresses */
     size_t from_count;
     bool is_admin_off;        /* -a off */
     unsigned workers;         /* threads; 0: one per core */
@@ -25,10 +26,10 @@ struct command_line {
 };
 
 void command_line_init(struct command_line *command_line);
-/* For tunnels, unless listeners for them were named. */
+/* Adds the default listener for tunnels, unless one was named. */
 void command_line_use_default_listener(struct command_line *command_line);
-/* Never an open proxy by accident: a listener beyond loopback needs --from. 0, or -1 and why in
- * `message`. */
+/* Refuses an open proxy by accident: a listener beyond loopback needs --from. Returns 0, or -1 and
+ * the reason in `message`. */
 int command_line_check(const struct command_line *command_line, struct text *message) MUST_CHECK;
 
 #endif

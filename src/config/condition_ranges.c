@@ -16,7 +16,7 @@ enum {
     PORTS_END = 65536,
     V4_BITS = 32,
     V6_BITS = 128,
-    LIST_MAX = 1024, /* blocks; to compare longer lists block by block would take too long */
+    LIST_MAX = 1024, /* blocks; comparing longer lists block by block would take too long */
     CONDITION_RANGES_MAX = 8192,
 };
 
@@ -81,7 +81,7 @@ static bool range_is_before(const struct range *a, const struct range *b)
     return point_compare(&a->first, &b->first) < 0;
 }
 
-/* Both children of `at` head a heap: so does `at` then. */
+/* Contract: both children of `at` are heaps. Afterwards `at` is one, too. */
 static void range_sift_down(struct range *ranges, size_t at, size_t count)
 {
     while (2 * at + 1 < count) {
@@ -97,7 +97,7 @@ static void range_sift_down(struct range *ranges, size_t at, size_t count)
     }
 }
 
-/* A heap sort: libc's qsort may allocate, and is not pure. */
+/* A heap sort, because libc's qsort may allocate memory and so is not pure. */
 static void sort(struct range *ranges, size_t count)
 {
     for (size_t i = count / 2; i > 0; i--)
@@ -111,7 +111,7 @@ static void sort(struct range *ranges, size_t count)
     }
 }
 
-/* Puts them in order, and joins what touches. */
+/* Puts the ranges in order and joins those that touch. */
 static void seal(struct range_set *set)
 {
     struct range *ranges = set->ranges.items;
@@ -148,7 +148,7 @@ bool range_set_has(const struct range_set *outer, const struct range_set *inner)
     return true;
 }
 
-/* What the set lacks of `all`. */
+/* Makes the set of all points of `all` that are not in the set. */
 static void add_others(struct arena *arena, const struct range_set *set, const struct range *all,
                        struct range_set *others)
 {
@@ -207,7 +207,7 @@ static bool add_list(struct ranges_making *making, size_t index)
     return true;
 }
 
-/* The minutes of a day, of which those behind its end belong to the next. */
+/* Adds the minutes of one day; those behind its end belong to the next day. */
 static void add_minutes(struct ranges_making *making, unsigned day, unsigned first, unsigned end)
 {
     enum { WEEK = MINUTES_OF_DAY * DAYS_OF_WEEK };
@@ -231,7 +231,7 @@ static void making_add_time(struct ranges_making *making, const struct policy_va
             add_minutes(making, day, first, end > first ? end : end + MINUTES_OF_DAY);
 }
 
-/* False: nobody listens there. */
+/* Returns false when adit does not listen there. */
 static bool add_listener(struct ranges_making *making, const struct ip_endpoint *listener)
 {
     const struct listener_set *listeners = &making->draft->config.listeners;
@@ -255,7 +255,7 @@ static bool making_add_value(struct ranges_making *making, const struct policy_v
     size_t count;
 
     switch (value->kind) {
-    case POLICY_VALUE_ANY: /* a target is known to be any before its address is */
+    case POLICY_VALUE_ANY: /* for a target, `any` is true before the address is known */
         if (making->condition->kind != POLICY_FROM)
             return false;
         range_set_add(making->arena, making->set, all_addresses.first, all_addresses.end);

@@ -1,6 +1,6 @@
-/* What a condition says of ports, minutes of the week, listeners or addresses, as a set of ranges:
- * such sets can be turned round, and one tells exactly whether it has all of another. Internal to
- * config/.
+/* What a condition says about ports, minutes of the week, listeners or addresses, as a set of
+ * ranges. Such sets can be inverted, and it can be said exactly whether one contains all of
+ * another. Internal to config/.
  */
 #ifndef CONFIG_CONDITION_RANGES_H
 #define CONFIG_CONDITION_RANGES_H
@@ -25,15 +25,16 @@ struct range {
     struct range_point end; /* exclusive */
 };
 
-/* In order, with gaps between them. */
+/* The ranges are in order, with gaps between them. */
 struct range_set {
     struct vector ranges; /* struct range */
 };
 
-/* The facts that a condition without `not` takes, and all others of its kind. False: the first are
- * not all, and the others not known. Then it is about something else as well (names, users,
- * `special`), has a list that is empty or long, or is long itself; or there is no memory, which
- * shows in the arena. The sets live there. */
+/* Makes the set of facts that the condition takes without its `not`, and the set of all others of
+ * its kind. Returns false when the ranges are only a part of what it takes and the others are not
+ * known: it is also about something else (names, users, `special`), has a list that is empty or
+ * long, or is long itself; or there is no memory, which shows in the arena. The sets live in the
+ * arena. */
 bool condition_ranges_make(struct arena *arena, const struct config_draft *draft,
                            const struct policy_condition *condition, struct range_set *ret_set,
                            struct range_set *ret_others) MUST_CHECK;

@@ -1,6 +1,7 @@
-/* The entrance: a builder reads, build_finish judges, and what remains is a config in its arena.
+/* The entrance to config/: a builder reads the text, build_finish judges it, and what remains is a
+ * struct config in the builder's arena.
  *
- * Without a file, the built-in configuration is a text in the very language, and --from adds lines
+ * Without a file, the built-in configuration is a text in the same language, and --from adds lines
  * to it.
  */
 #include "config/config.h"
@@ -14,7 +15,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* A client may reach what it could reach by itself. */
+/* The built-in configuration: a client on this machine may reach whatever it could reach by itself.
+ */
 static const char built_in[] = "listen " LISTENER_TUNNELS_DEFAULT "\n"
                                "allow from loopback to any, special as \"built-in\"\n"
                                "admin " LISTENER_ADMIN_DEFAULT "\n";
@@ -107,7 +109,8 @@ int config_parse(struct config_reader *reader, const char *path,
     return 0;
 }
 
-/* What it names no `control` in does not prove that there is none. */
+/* Whether a `control` statement may exist although none was understood: a text in which something
+ * could not be read does not prove that there is none. */
 static bool may_hide_control(const struct config_builder *builder)
 {
     const struct config_source *sources = builder->draft->sources.items;
@@ -131,7 +134,7 @@ int config_find_control(struct config_reader *reader, const char *path, struct t
         return error;
     if (config_begin(&builder, reader) < 0)
         return -ENOMEM;
-    /* Not builder_read_file: what is a pipe has been read. */
+    /* builder_read_file would read the file again, which fails for a pipe. */
     builder.paths[builder.depth++] = path;
     builder_read_text(&builder, path, length > 0 ? bytes : "", length);
     if (builder.draft->arena.is_exhausted)

@@ -27,9 +27,11 @@
 
 struct users_file; /* config/users_file.h */
 
-/* Contract: texts stay until config_parse returns; nothing of them is needed afterwards. */
+/* How config/ reads the outside world. Contract: the texts stay valid until config_parse returns;
+ * none of them is needed afterwards. */
 struct config_reader {
-    /* The whole file. 0, or -errno: -ENOENT, -EACCES, -EISDIR, -EFBIG (over `size_max`), ... */
+    /* Reads the whole file. Returns 0 or -errno: -ENOENT, -EACCES, -EISDIR, -EFBIG (more than
+     * `size_max` bytes), ... */
     int (*read)(struct config_reader *reader, const char *path, size_t size_max,
                 const char **ret_bytes, size_t *ret_length);
     /* Calls `add` for each path that matches, in any order; a backslash takes the next sign as it
@@ -37,11 +39,11 @@ struct config_reader {
      * knows what matches. */
     int (*glob)(struct config_reader *reader, const char *pattern,
                 void (*add)(void *self, const char *path), void *self);
-    /* A variable of the environment. 0, -ENOENT: it is not set, or -ENOMEM. */
+    /* Reads a variable of the environment. Returns 0, -ENOENT when it is not set, or -ENOMEM. */
     int (*environment)(struct config_reader *reader, const char *name, const char **ret_value);
 };
 
-/* What the command line says; zeroes change nothing. */
+/* What the command line says; a struct of zeroes changes nothing. */
 struct config_overrides {
     const struct listener_set *listeners; /* -l: instead of all `listen`; -a ADDR:PORT: instead of
                                              `admin`; NULL: neither */
@@ -89,28 +91,29 @@ enum config_source_kind { CONFIG_SOURCE_STATEMENTS, CONFIG_SOURCE_LIST, CONFIG_S
 struct config_source {
     enum config_source_kind kind;
     const char *path;
-    const char *list; /* whose entries it has; NULL: it is no list file */
+    const char *list; /* the list that the entries belong to; NULL: it is not a list file */
     size_t count; /* statements (without `include`, which says nothing itself), entries, users */
 };
 
-/* Paths are joined with the folder of the file that names them: absolute when `path` of
- * config_parse was. All of it is owned by the config and const. */
+/* A configuration. It owns all that it points to, and all of it is const. Paths are joined with the
+ * folder of the file that names them, so they are absolute when the `path` of config_parse was. */
 struct config {
     struct config_values values;
     struct listener_set listeners; /* at least one for tunnels; without sockets */
-    bool is_admin_built_in; /* nobody named it: where its port is busy, there is no admin page */
+    bool is_admin_built_in;        /* the page is there by default: when its port is busy, adit runs
+                                      without it */
     struct policy_condition admin_users; /* of kind POLICY_USER; value_count 0: anybody */
     struct policy_condition admin_from;  /* of kind POLICY_FROM; value_count 0: from anywhere */
     const char *admin_names[CONFIG_ADMIN_NAMES_MAX]; /* of the page, normalised */
     size_t admin_name_count;
     const char *users_path;         /* NULL: no users */
     const struct users_file *users; /* NULL: no users */
-    bool has_resolver;              /* else: what /etc/resolv.conf says */
+    bool has_resolver;              /* false: /etc/resolv.conf decides */
     struct resolv_server_list resolver;
     enum config_log_target log_target;
     enum config_log_format log_format;
     const char *log_path;     /* of CONFIG_LOG_FILE */
-    unsigned log_events;      /* a bit (1 << enum config_log_event) an event */
+    unsigned log_events;      /* one bit per event: 1 << enum config_log_event */
     unsigned workers;         /* threads; 0: one per core */
     const char *control_path; /* NULL: the default; one of the overrides is not copied */
     const char *path;         /* as it was given; NULL: the built-in configuration */
@@ -119,10 +122,10 @@ struct config {
     size_t source_count;
 };
 
-/* Reads `path` (NULL: the built-in configuration) and all that it names, validates everything,
- * refuses an open proxy by accident. `ret_diagnostics` is always set unless -ENOMEM is returned,
- * and may hold warnings on success; the caller destroys it. 0 and `ret_config`; -EINVAL: see the
- * diagnostics; -ENOMEM. */
+/* Reads `path` (NULL: the built-in configuration) and all files that it names, validates
+ * everything, and refuses an open proxy by accident. Returns 0 and sets `ret_config`; -EINVAL when
+ * there are errors; or -ENOMEM. `ret_diagnostics` is set except with -ENOMEM, and may hold warnings
+ * on success; the caller destroys it. */
 int config_parse(struct config_reader *reader, const char *path,
                  const struct config_overrides *overrides, struct config **ret_config,
                  struct diagnostics **ret_diagnostics) MUST_CHECK;
@@ -133,20 +136,20 @@ int config_parse(struct config_reader *reader, const char *path,
  * is not to be taken for it; -errno: the file can't be read. */
 int config_find_control(struct config_reader *reader, const char *path,
                         struct text *ret_path) MUST_CHECK;
-/* Harmless on NULL. A policy that was compiled from config->policy must be gone. */
+/* Harmless on NULL. A policy that was compiled from config->policy must be destroyed before. */
 void config_destroy(struct config *config);
 
-/* The effective configuration in the language itself, defaults included; parses to the same. Calls
- * `write` with pieces of it. */
+/* Writes the effective configuration in the language itself, defaults included; it parses to the
+ * same. `write` is called with pieces of it. */
 void config_print(const struct config *config,
                   void (*write)(void *self, const char *bytes, size_t length), void *self);
 
-/* A condition of one of its rules in the language itself, with a blank in front. */
+/* Writes a condition of one of its rules in the language itself, with a blank in front. */
 void config_print_condition(const struct config *config, const struct policy_condition *condition,
                             void (*write)(void *self, const char *bytes, size_t length),
                             void *self);
 
-/* What was found in each list file, a line a file: how many entries in which format. */
+/* Writes what was found in each list file, one line per file: how many entries in which format. */
 void config_print_list_files(const struct config *config,
                              void (*write)(void *self, const char *bytes, size_t length),
                              void *self);

@@ -1,5 +1,5 @@
-/* The effective configuration as text. What is in force but can't be written (no limit, the
- * system's name servers, the command line's -w and -s) is a comment.
+/* Prints the effective configuration as text. What is in force but can't be written in the language
+ * (no limit, the system's name servers, the command line's -w and -s) becomes a comment.
  */
 #include "config/builder.h"
 
@@ -33,7 +33,7 @@ static void put_quoted(struct printer *printer, const char *string)
     printer_put(printer, "\"");
 }
 
-/* Quoted where a rule would take it for something else. */
+/* Quotes the word where a rule would take it for something else. */
 static void put_word(struct printer *printer, const char *word)
 {
     if (lexer_is_plain(word) && !lexer_is_rule_keyword(word) && strcmp(word, "any") != 0)

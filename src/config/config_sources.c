@@ -1,4 +1,4 @@
-/* A file is known by its kind, its path and, as two lists may share one, its list. */
+/* A file is identified by its kind, its path and, because two lists may share a file, its list. */
 #include "config/config_sources.h"
 
 #include <errno.h>
@@ -12,7 +12,8 @@ struct config_sources {
     struct config_source items[];
 };
 
-/* NULL stays NULL; `ret_has_memory` is only ever set to false. */
+/* Copies a text; NULL stays NULL. `ret_has_memory` is only ever set to false, so that many copies
+ * need one check. */
 static const char *source_copy_text(const char *text, bool *ret_has_memory)
 {
     size_t size = text != NULL ? strlen(text) + 1 : 0;
@@ -60,7 +61,7 @@ static bool source_is_same(const struct config_source *a, const struct config_so
            (a->list == NULL || strcmp(a->list, b->list) == 0);
 }
 
-/* What it had; 0: it was not there. */
+/* Returns how much the source had before; 0 when it was not there. */
 static size_t find_count(const struct config_sources *before, const struct config_source *source)
 {
     for (size_t i = 0; i < before->count; i++)

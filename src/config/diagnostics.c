@@ -17,11 +17,12 @@ enum { EXCERPT_MAX = 160, CONTEXT_MAX = 60, FILE_NAME_MAX = 1024 };
 
 struct diagnostic {
     bool is_warning;
-    size_t file_rank; /* while sorting */
+    size_t file_rank; /* valid while sorting: index of the first diagnostic of the same file */
     unsigned line;
     unsigned column;
     unsigned caret;     /* bytes of the excerpt in front of what the caret marks */
-    unsigned caret_end; /* and with it; less: nothing, or it is cut */
+    unsigned caret_end; /* and with the marked text; less than `caret`: nothing is marked, or it was
+                           cut off */
     bool has_excerpt;
     char excerpt[EXCERPT_MAX + 1];
     char message[DIAGNOSTIC_MESSAGE_SIZE];
@@ -54,7 +55,7 @@ static bool is_continuation(char byte)
     return ((unsigned char)byte & 0xc0) == 0x80;
 }
 
-/* The offset of a character, counted from 1. */
+/* Returns the offset of a character; characters are counted from 1. */
 static size_t find_column(const char *line, size_t length, unsigned column)
 {
     size_t at = 0;
@@ -117,7 +118,7 @@ void diagnostics_add(struct diagnostics *diagnostics, bool is_warning,
         return;
     diagnostic = calloc(1, sizeof(*diagnostic));
     if (diagnostic == NULL)
-        return; /* counted at least */
+        return; /* it is only counted */
     diagnostic->is_warning = is_warning;
     set_text(diagnostic->message, sizeof(diagnostic->message), message);
     if (place != NULL && place->file != NULL) {
@@ -130,7 +131,7 @@ void diagnostics_add(struct diagnostics *diagnostics, bool is_warning,
     diagnostics->kept[diagnostics->kept_count++] = diagnostic;
 }
 
-/* Of the first that is about the same file. */
+/* Returns the index of the first diagnostic about the same file. */
 static size_t find_file(const struct diagnostics *diagnostics, const struct diagnostic *diagnostic)
 {
     size_t i = 0;
@@ -149,7 +150,8 @@ static bool diagnostic_is_before(const struct diagnostic *a, const struct diagno
     return a->line != b->line ? a->line < b->line : a->column < b->column;
 }
 
-/* By insertion: there are few, they are mostly in order, and equals stay so. */
+/* An insertion sort: there are few diagnostics, they are mostly in order already, and equal ones
+ * must keep their order. */
 void diagnostics_sort(struct diagnostics *diagnostics)
 {
     for (size_t i = 0; i < diagnostics->kept_count; i++)

@@ -1,6 +1,7 @@
-/* What is wrong with a configuration, for a person: FILE:LINE:COL, the message, the line, a caret.
+/* What is wrong with a configuration, for a person to read: FILE:LINE:COL, the message, the line, a
+ * caret.
  *
- * A bounded number is kept; the rest is counted. Everything is copied.
+ * A bounded number of diagnostics is kept; the others are only counted. Everything is copied.
  */
 #ifndef CONFIG_DIAGNOSTICS_H
 #define CONFIG_DIAGNOSTICS_H
@@ -12,18 +13,18 @@
 #include <stddef.h>
 
 #define DIAGNOSTICS_KEPT_MAX 50
-/* Room for any one message; what does not fit is cut. */
+/* Room for the text of one message; what does not fit is cut. */
 #define DIAGNOSTIC_MESSAGE_SIZE 1024
-/* Room for any one, printed. */
+/* Room for one diagnostic as it is printed. */
 #define DIAGNOSTIC_TEXT_SIZE 4096
 
 struct diagnostics;
 
 /* Where a word stands. */
 struct config_place {
-    const char *file;    /* as it was named; NULL: the command line, or the configuration in all */
-    unsigned line;       /* from 1; 0: the file as such (it can't be read, ...) */
-    unsigned column;     /* from 1, in characters */
+    const char *file; /* as it was named; NULL: the command line, or the configuration as a whole */
+    unsigned line;    /* from 1; 0: the file as such (it can't be read, ...) */
+    unsigned column;  /* from 1, in characters */
     unsigned column_end; /* behind its last character */
     const char
         *line_start; /* the line's text, to quote it; NULL: keep it secret or there is none */
@@ -37,11 +38,11 @@ void diagnostics_destroy(struct diagnostics *diagnostics);
 void diagnostics_add(struct diagnostics *diagnostics, bool is_warning,
                      const struct config_place *place, const char *message);
 
-/* The text that the place marks. */
+/* Adds the text that the place marks. */
 void diagnostics_add_source(struct text *out, const struct config_place *place);
 
-/* From now on those of one file are in the order of its lines; files in the order in which
- * something was found in them; what has no place comes last. */
+/* Puts them in order: those of one file by its lines, files in the order in which something was
+ * found in them, and what has no place at the end. */
 void diagnostics_sort(struct diagnostics *diagnostics);
 size_t diagnostics_error_count(const struct diagnostics *diagnostics);   /* not kept ones, too */
 size_t diagnostics_warning_count(const struct diagnostics *diagnostics); /* not kept ones, too */

@@ -1,5 +1,5 @@
-/* A configuration as it is read, until all of it is known; it stays, for --print. Internal to
- * config/. */
+/* A configuration while it is read, until all of it is known. The drafts stay in memory afterwards
+ * for --print. Internal to config/. */
 #ifndef CONFIG_DRAFTS_H
 #define CONFIG_DRAFTS_H
 
@@ -13,10 +13,10 @@
 struct name_set;
 struct network_set;
 
-/* A list as it is written. */
+/* A list as it is written; its definitions accumulate. */
 struct list_draft {
     const char *name;
-    bool is_begun; /* a definition was, be it malformed */
+    bool is_begun; /* a definition was begun, even if it is malformed */
     bool is_defined;
     bool is_bad;            /* what it holds has an error */
     unsigned unended_count; /* definitions that are malformed */
@@ -30,9 +30,9 @@ struct list_draft {
 
 struct group_draft {
     const char *name;
-    bool is_begun; /* as a list's */
+    bool is_begun; /* as in a list */
     bool is_defined;
-    bool is_missed; /* that there is none was said */
+    bool is_missed; /* it was reported that there is no such group */
     bool is_used;
     struct config_place place; /* of its first definition, else use */
     struct vector users;       /* const char * */
@@ -40,10 +40,10 @@ struct group_draft {
 
 struct rule_draft {
     struct policy_rule_source source;
-    bool is_named; /* by `as`, and not by us */
+    bool is_named; /* `as` gives it a name; false: build_name_rules does */
     bool is_bad;   /* it has an error, which was reported */
     struct config_place place;
-    struct config_place inside_place; /* of what is about a tunnel's inside; line 0: nothing */
+    struct config_place inside_place; /* of the condition about a tunnel's inside; line 0: none */
 };
 
 struct listener_draft {
@@ -60,22 +60,23 @@ struct reference {
     size_t index;                    /* of the list or the group */
     struct ip_endpoint listener;
     struct config_place place;
-    size_t rule; /* its number from 1; 0: it stands in none, or that has another error */
+    size_t rule; /* number of the rule, from 1; 0: it stands in no rule, or in one that has another
+                    error */
 };
 
-/* A word that stands where a condition or a comma belongs. What to say of it shows when all lists
- * are known. */
+/* A word that stands where a condition or a comma belongs. What to advise is known only when all
+ * lists are known. */
 struct stray {
     struct config_place place;
     const char *word;                /* as it is written */
-    const char *before;              /* the word in front of it; NULL: that is none */
+    const char *before;              /* the word in front of it; NULL: that token is not a word */
     enum policy_condition_kind kind; /* of the condition in front of it */
     bool is_behind_value;
     struct suggestion keyword; /* the nearest that could stand there */
     const char *expected;      /* what is said when nothing better is known */
 };
 
-/* What a struct config lives in, with all that it is made of. */
+/* The memory of a struct config and of all that it is made of. */
 struct config_draft {
     struct config config;
     struct arena arena;

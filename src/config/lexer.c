@@ -1,10 +1,13 @@
-/* Text to tokens.
+/* Turns text into tokens.
  *
- * A newline is a token that ends a statement, but for three cases: behind a comma, on an empty
- * line, and in the braces of `list` and `group`, where it is a blank. The first word of a statement
- * decides which words are keywords up to its end: `keywords` below has a bit a statement.
- * What the environment has for a `${NAME}` is a part of the word it stands in, whatever is in it,
- * and is not cut into tokens; a word that is made so may be a keyword, as in `log ${LOG:-stderr}`.
+ * A newline is a token that ends a statement, with three exceptions: behind a comma, on an empty
+ * line, and in the braces of `list` and `group` it is a blank. The first word of a statement
+ * decides which words are keywords until its end: `keywords` below has one bit per statement.
+ *
+ * The value of a variable (`${NAME}`) is a part of the word in which it stands, whatever it
+ * contains, and is not cut into tokens. A word that is made so may be a keyword, as in `log
+ * ${LOG:-stderr}`.
+ *
  * The text was checked to be UTF-8 without controls before the first token is asked for.
  */
 #include "config/lexer.h"
@@ -35,7 +38,8 @@ enum statement_bits {
     IN_PATH = 1 << 11, /* behind `file` */
 };
 
-/* Where a keyword stands, and what its statement is when it begins one. */
+/* `where` says where a word is a keyword; `statement`, what the lexer is in after it (0: no
+ * change). */
 static const struct {
     const char *word;
     int token;
@@ -191,7 +195,7 @@ static bool is_word_byte(char byte)
     return strchr(" \t\r\n,;{}\"", byte) == NULL;
 }
 
-/* Whether a newline counts, where it stands. */
+/* True when a newline at this point is a token. */
 static bool is_newline_token(const struct lexer *lexer)
 {
     if (lexer->is_continued || (lexer->is_at_start && lexer->depth == 0))
@@ -199,7 +203,8 @@ static bool is_newline_token(const struct lexer *lexer)
     return !(lexer->statement & IN_BRACES);
 }
 
-/* Up to the next token; true: that is a newline, which was taken. */
+/* Skips blanks and comments up to the next token. Returns true when that is a newline; the caller
+ * takes it. */
 static bool lexer_skip_blanks(struct lexer *lexer)
 {
     while (lexer->at < lexer->end) {
@@ -263,7 +268,7 @@ static bool refuse_variable(struct lexer *lexer, const struct config_place *plac
     return false;
 }
 
-/* False: there is none, and that was reported. */
+/* Appends the variable's value to `bytes`. Returns false when it has none; that was reported. */
 static bool push_value(struct lexer *lexer, const struct config_place *place,
                        const struct variable *variable, struct vector *bytes)
 {
@@ -314,7 +319,7 @@ static bool take_variable(struct lexer *lexer, struct vector *bytes)
 
 /* -- words */
 
-/* The text is whole: ends it, and makes it the word. */
+/* Ends the text with a NUL and makes it the word. Returns false when there is no memory. */
 static bool finish_word(struct lexer *lexer, struct vector *bytes, bool is_quoted,
                         struct config_word *word)
 {
@@ -350,7 +355,8 @@ static int lexer_take_string(struct lexer *lexer, struct config_word *word)
     return is_good ? TOKEN_STRING : TOKEN_BAD_VARIABLE;
 }
 
-/* The keyword's token, or WORD. */
+/* Returns the token of the keyword, or TOKEN_WORD when the text is not a keyword here. The first
+ * word of a statement also decides which words are keywords behind it. */
 static int find_keyword(struct lexer *lexer, const char *text)
 {
     for (size_t i = 0; i < ARRAY_LENGTH(keywords); i++) {
@@ -419,7 +425,7 @@ static int take_newline(struct lexer *lexer)
     return TOKEN_NEWLINE;
 }
 
-/* The text ends: a statement that is open still gets its newline. */
+/* At the end of the text, a statement without a newline still gets one. */
 static int take_end(struct lexer *lexer)
 {
     if (lexer->is_at_start || lexer->depth > 0 || lexer->is_continued)

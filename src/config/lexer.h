@@ -14,8 +14,8 @@
 struct config_builder;
 struct config_reader;
 
-/* A word or "string" of the text, with what the environment has in it; NUL-terminated and owned by
- * the arena. */
+/* A word or "string" of the text, in which variables are already replaced. It is NUL-terminated and
+ * owned by the arena. */
 struct config_word {
     const char *text;
     size_t length;
@@ -28,8 +28,8 @@ struct lexer {
     const char *end;
     struct config_place place; /* file, line and its text */
     unsigned column;
-    unsigned statement; /* a bit: which words are keywords now */
-    unsigned depth;     /* of braces */
+    unsigned statement; /* one of statement_bits in lexer.c: which words are keywords now */
+    unsigned depth;     /* how many braces are open */
     bool is_at_start;   /* the last token ended a statement */
     bool is_continued;  /* the last token was a comma */
     unsigned open_line; /* of the last `{` */
@@ -41,16 +41,18 @@ struct lexer {
 /* Contract: `file` and `text` stay as long as places of tokens are used. */
 void lexer_init(struct lexer *lexer, const char *file, const char *text, size_t length,
                 struct config_builder *builder);
-/* No NUL, control or bad UTF-8 anywhere; else a diagnostic. lexer_next needs it. */
+/* Returns true when the text has no NUL, no control and no bad UTF-8; otherwise adds a diagnostic.
+ * lexer_next may be called only after this succeeded. */
 bool lexer_check_text(const struct lexer *lexer) MUST_CHECK;
-/* The next token's number in grammar.y, its place, and its word if it has one. */
+/* Takes the next token. Returns its number in grammar.y; sets its place, and its word if it has
+ * one. */
 int lexer_next(struct lexer *lexer, struct config_word *ret_word, struct config_place *ret_place);
-/* After an error: the next token begins a statement. */
+/* To be called after an error: the next token then begins a statement. */
 void lexer_resume(struct lexer *lexer);
 
-/* Whether a rule takes this word for a keyword, unless it is quoted. */
+/* True when a rule takes this word for a keyword unless it is quoted. */
 bool lexer_is_rule_keyword(const char *text);
-/* Whether the word can be written without quotes: letters, digits and some signs. */
+/* True when the word can be written without quotes: letters, digits and some signs. */
 bool lexer_is_plain(const char *text);
 
 #endif

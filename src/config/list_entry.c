@@ -1,5 +1,5 @@
-/* An entry is an address first (`10.0.0.1`, `fd00::/8`), a name otherwise. Names go through
- * wire/authority, so that a list and a request spell them alike.
+/* A text that is an address or a block (`10.0.0.1`, `fd00::/8`) is that, and a name otherwise.
+ * Names go through wire/authority, so that a list and a request spell them alike.
  */
 #include "config/list_entry.h"
 
@@ -58,7 +58,7 @@ static int fail_star(struct text *message, const char *text, size_t length, bool
                   "*.example.com for all names below it, or eu.*.example.com");
 }
 
-/* Takes each label `*` for an `x`, so that the rest can be judged as a name is. */
+/* Replaces each label `*` by an `x`, so that the rest can be judged like a name. */
 static int hide_stars(struct text *message, const char *text, size_t length, char *host,
                       size_t host_length)
 {

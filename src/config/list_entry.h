@@ -24,20 +24,20 @@ enum list_entry_kind {
 struct list_entry {
     enum list_entry_kind kind;
     struct ip_network network; /* NETWORK */
-    /* The others: host and host_length, normalised, without the leading "*." or "."; a label that
-     * is `*` stands for any one label. */
+    /* For the other kinds: host and host_length are set and normalised, without the leading "*." or
+     * "."; a label `*` stands for any one label. */
     struct authority authority;
 };
 
-/* 0, or -EINVAL and in `message` what is wrong and what to write. */
+/* Returns 0; or -EINVAL, and `message` says what is wrong and what to write. */
 int list_entry_parse(const char *text, size_t length, struct list_entry *ret_entry,
                      struct text *message) MUST_CHECK;
 /* The same without the message, and an IPv6 address may have its brackets. */
 int list_entry_parse_host(const char *text, size_t length, struct list_entry *ret_entry) MUST_CHECK;
-/* Whether a target's host, normalised and without brackets, is meant. */
+/* Whether the entry matches a target's host, which is normalised and without brackets. */
 bool list_entry_has_host(const struct list_entry *entry, const char *host,
                          size_t length) MUST_CHECK;
-/* As it is written in a list. */
+/* Prints the entry as a list has it. */
 void list_entry_print(struct text *out, const struct list_entry *entry);
 bool list_entry_equals(const struct list_entry *a, const struct list_entry *b) MUST_CHECK;
 /* 0 or -ENOMEM. */

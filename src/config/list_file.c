@@ -1,5 +1,6 @@
-/* Line by line; what a line looks like says its format, so that files may mix them. The surprise is
- * speed: a million names must load in under two seconds, so nothing is copied but by the sets.
+/* Reads a list file line by line. The form of a line shows its format, so that a file may mix
+ * formats. The surprise is speed: a million names must load in under two seconds, so nothing is
+ * copied except into the sets.
  *
  * Whatever could mean something else is an error: an exception (`@@`), a rule with options or for a
  * part of a page, a hosts line that leads to another machine.
@@ -24,10 +25,10 @@ struct list_parse {
     struct network_set *networks;
     struct lines lines;
     size_t error_count;
-    struct config_place rest; /* the first error that is not said */
-    size_t rest_count;        /* lines from there on that have one */
+    struct config_place rest; /* the first error that is not reported any more */
+    size_t rest_count;        /* lines with an error from there on */
     unsigned rest_line;       /* the last of them; 0: none */
-    unsigned skipped_line;    /* the last one that was counted; 0: none */
+    unsigned skipped_line;    /* the last line that was counted as skipped; 0: none */
     struct config_place first_skipped;
     char first_message[DIAGNOSTIC_MESSAGE_SIZE];
 };
@@ -84,7 +85,7 @@ static void list_parse_report(struct list_parse *parse, const struct span *span,
             note_rest(parse, &place);
         return;
     }
-    if (parse->skipped_line == place.line) /* of a hosts file, with many names */
+    if (parse->skipped_line == place.line) /* counted once per line, which may have many names */
         return;
     parse->skipped_line = place.line;
     if (parse->file->skipped_count++ > 0)
@@ -143,7 +144,7 @@ static int list_parse_add(struct list_parse *parse, enum list_file_format format
     return list_entry_add(entry, parse->names, parse->networks);
 }
 
-/* False: it is none, and that was reported. */
+/* Returns false when the text is no entry; that was reported. */
 static bool parse_entry(struct list_parse *parse, const struct span *span,
                         struct list_entry *ret_entry)
 {
@@ -165,7 +166,7 @@ static int list_parse_plain(struct list_parse *parse, const struct span *span)
     return parse_entry(parse, span, &entry) ? list_parse_add(parse, LIST_FILE_PLAIN, &entry) : 0;
 }
 
-/* `||NAME^` and nothing else. */
+/* Reads `||NAME^` and nothing else. */
 static int parse_adblock(struct list_parse *parse, const struct span *span)
 {
     const char *text = span->line + span->start;
@@ -194,7 +195,7 @@ static int parse_adblock(struct list_parse *parse, const struct span *span)
 
 /* -- lines of a hosts file */
 
-/* `lower` is in lower case; the other has as many bytes at least. */
+/* Compares without regard to case. `lower` is in lower case; `name` has at least as many bytes. */
 static bool has_letters(const char *lower, const char *name)
 {
     for (size_t i = 0; lower[i] != '\0'; i++)
@@ -203,7 +204,7 @@ static bool has_letters(const char *lower, const char *name)
     return true;
 }
 
-/* What every hosts file has, and nobody means by a list. */
+/* True for names that every hosts file has and that nobody wants in a list. */
 static bool is_own_name(const char *name, size_t length)
 {
     static const char *const names[] = {
@@ -241,7 +242,7 @@ static size_t span_skip_blanks(const struct span *span, size_t at)
     return at;
 }
 
-/* A zone (`fe80::1%lo0`) is not looked at. */
+/* Parses the address and ignores its zone (`fe80::1%lo0`). */
 static bool parse_address(const struct span *span, struct ip_address *ret_address)
 {
     const char *text = span->line + span->start;
@@ -298,7 +299,8 @@ static int parse_hosts(struct list_parse *parse, const struct span *span)
 
 /* -- lines */
 
-/* `#` that belongs to a rule for a part of a page, as in `example.com##.ad` and `a.example#@#b`. */
+/* True for a `#` that belongs to a rule for a part of a page, as in `example.com##.ad` and
+ * `a.example#@#b`, and so begins no comment. */
 static bool is_page_rule(const char *at, const char *end)
 {
     do
@@ -307,7 +309,8 @@ static bool is_page_rule(const char *at, const char *end)
     return at < end && *at == '#';
 }
 
-/* An entry with a dot or a colon, as hardly a comment begins: `a.example;b.example` is two. */
+/* True when the text begins with an entry that has a dot or a colon. A comment hardly begins so:
+ * `a.example;b.example` is two entries in one line. */
 static bool begins_with_entry(const char *text, size_t length)
 {
     char buffer[DIAGNOSTIC_MESSAGE_SIZE];
@@ -341,7 +344,7 @@ static size_t find_comment(const char *line, size_t length)
     return length;
 }
 
-/* `[Adblock Plus 2.0]` */
+/* True for the first line of an adblock list, `[Adblock Plus 2.0]`. */
 static bool is_title(const struct span *span)
 {
     const char *text = span->line + span->start;

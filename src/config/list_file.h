@@ -1,8 +1,8 @@
-/* List files: names and addresses, in whatever of three formats a line is. Pure.
+/* List files: names and addresses. Each line is in one of three formats. Pure.
  *
- * Plain: one entry (list_entry.h). Hosts: `0.0.0.0 NAME ...`, or another address that leads nowhere
- * but to this machine. Adblock: `||NAME^`, the name and all below it. Comments begin with `#` or
- * `;`, or with a `!` at the start or behind a blank.
+ * Plain: one entry (list_entry.h). Hosts: `0.0.0.0 NAME ...`, or another address that leads only to
+ * this machine. Adblock: `||NAME^`, which means the name and all below it. Comments begin with `#`
+ * or `;`, or with a `!` at the start of the line or behind a blank.
  */
 #ifndef CONFIG_LIST_FILE_H
 #define CONFIG_LIST_FILE_H
@@ -25,9 +25,10 @@ enum list_file_format {
 
 struct list_file {
     const char *path;
-    bool is_lenient; /* what is no entry is skipped; the first of such lines is a warning */
-    size_t entry_counts[LIST_FILE_FORMAT_COUNT]; /* found by the parser, like the next */
-    size_t skipped_count; /* lines of which something was; other names of theirs are entries */
+    bool is_lenient; /* what is no entry is skipped, and the first such line becomes a warning */
+    size_t entry_counts[LIST_FILE_FORMAT_COUNT]; /* set by the parser, like the next member */
+    size_t skipped_count; /* lines with something that was skipped; other names in them count as
+                             entries */
 };
 
 /* "plain", "hosts", "adblock" */

@@ -1,4 +1,5 @@
-/* One function a field: it takes the word, and says what would have been right. */
+/* One function per field: it parses the word, and says what would have been right when it is wrong.
+ */
 #include "config/question.h"
 
 #include "config/lexer.h"
@@ -8,7 +9,7 @@
 #include <errno.h>
 #include <string.h>
 
-/* NULL, or what is wrong. */
+/* Returns NULL, or what is wrong. */
 typedef const char *take_function(struct question *question, const char *word);
 
 static const char *question_take_target(struct question *question, const char *word)

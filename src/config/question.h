@@ -16,8 +16,8 @@ enum question_field {
     QUESTION_CLIENT,
     QUESTION_LISTENER,
     QUESTION_TIME,     /* "Sat 23:30" */
-    QUESTION_SNI,      /* what is inside is TLS, for that name */
-    QUESTION_PROTOCOL, /* what is inside */
+    QUESTION_SNI,      /* the inside of the tunnel is TLS for that name */
+    QUESTION_PROTOCOL, /* the protocol inside the tunnel */
     QUESTION_ALL,      /* "yes": each rule is to be listed */
     QUESTION_FIELD_COUNT,
 };
@@ -26,18 +26,19 @@ enum question_field {
 #define QUESTION_WORD_MAX 320
 
 struct question {
-    const char
-        *words[QUESTION_FIELD_COUNT]; /* as they were said; NULL: not. Outlive the question */
+    const char *words[QUESTION_FIELD_COUNT]; /* as they were given; NULL: not given. They must
+                                                outlive the question */
     struct authority target;
-    struct ip_address client;    /* 127.0.0.1 when nothing was said */
-    struct ip_endpoint listener; /* family IP_NONE: not said, the first */
-    uint8_t weekday;             /* with a QUESTION_TIME, as the minute */
+    struct ip_address client;    /* 127.0.0.1 when none was given */
+    struct ip_endpoint listener; /* family IP_NONE: none was given, the first one is meant */
+    uint8_t weekday;             /* valid with a QUESTION_TIME, like the minute */
     uint16_t minute;
-    struct authority sni; /* with a QUESTION_SNI; host: the name, normalised */
+    struct authority sni; /* valid with a QUESTION_SNI; its host is the name, normalised */
 };
 
 void question_init(struct question *question);
-/* 0; or -EINVAL, and `*ret_problem` (static) says what is right. */
+/* Sets a field from its word. Returns 0; or -EINVAL, and `*ret_problem` (static) says what would be
+ * right. */
 int question_set(struct question *question, enum question_field field, const char *word,
                  const char **ret_problem) MUST_CHECK;
 const char *question_field_name(enum question_field field); /* "target", "user", ... */

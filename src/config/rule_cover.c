@@ -1,9 +1,11 @@
-/* A rule has all of another when each of its conditions is weaker than one of the other's: of the
- * same kind, so that both wait for the same facts, and true where that one is.
+/* A rule covers another one when each of its conditions is weaker than some condition of the other
+ * rule: it is of the same kind, so that both wait for the same facts, and it is true wherever that
+ * one is true.
  *
- * What is about numbers alone is compared as ranges, `not` or no. The rest goes value by value:
- * each of the one has to be contained in one of the other, or, behind a `not`, to be apart from all
- * of the other. A name is never apart from an address, which it may have.
+ * Conditions that are about numbers alone are compared as ranges, with or without `not`. All others
+ * go value by value: each value of the one must be contained in a value of the other or, behind a
+ * `not`, must have nothing in common with any of them. A name is never taken to be apart from an
+ * address, because it may resolve to it.
  */
 #include "config/rule_cover.h"
 
@@ -19,7 +21,7 @@
 
 enum {
     NAME_SIZE = 256,
-    COVER_STEPS_MAX = 20000000, /* some 200 ms */
+    COVER_STEPS_MAX = 20000000, /* about 200 ms on a usual machine */
     COVER_RANGES_MAX = 100000,  /* 48 bytes each */
 };
 
@@ -93,7 +95,8 @@ static bool suffix_has(const char *outer, const struct policy_value *inner)
             name_pattern_has(outer, outer_length, inner->text, length));
 }
 
-/* All below a name are in the list when one of which nobody has heard is. */
+/* All names below the suffix are in the set when one is that nobody has written: "?" stands for it,
+ * which is not a possible label. */
 static bool names_have_suffix(const struct name_set *names, const char *suffix)
 {
     char buffer[NAME_SIZE];
@@ -178,7 +181,7 @@ static bool any_has(struct rule_cover *cover, const struct policy_condition *out
     return false;
 }
 
-/* What a list or group consists of, one after another, as long as `take` says so. */
+/* Passes the parts of a list or group to `take`, one after another, until it returns false. */
 struct cover_parts {
     struct rule_cover *cover;
     const struct policy_condition *outer;
@@ -210,7 +213,8 @@ static void parts_take_network(void *self, const struct ip_network *network)
     parts->are_taken = parts->are_taken && parts->take(parts->cover, parts->outer, &part);
 }
 
-/* False for an empty list or group, too: most often it is not filled yet. */
+/* Returns true when `take` accepted all parts. An empty list or group returns false, because it is
+ * mostly not filled yet. */
 static bool parts_take(struct cover_parts *parts, const struct policy_value *value)
 {
     size_t count = 0;
@@ -262,7 +266,7 @@ static bool names_are_apart(const struct policy_value *a, const struct policy_va
                                b->kind == POLICY_VALUE_SUFFIX);
 }
 
-/* Neither is a list or group. */
+/* True when nothing matches both. Contract: neither is a list or a group. */
 static bool parts_are_apart(const struct policy_value *a, const struct policy_value *b)
 {
     if (value_is_name(a) && value_is_name(b))
@@ -280,7 +284,8 @@ static bool all_parts_are_apart(struct rule_cover *cover, const struct policy_co
     return true;
 }
 
-/* `inner` is no list or group. */
+/* True when `inner` has nothing in common with any value of `outer`. Contract: `inner` is not a
+ * list or a group. */
 static bool all_are_apart(struct rule_cover *cover, const struct policy_condition *outer,
                           const struct policy_value *inner)
 {
@@ -324,8 +329,8 @@ static bool has_any(const struct policy_condition *condition)
     return false;
 }
 
-/* True whatever comes, and at once. `user any` is not: it asks; nor is what waits for an address.
- */
+/* True for a condition that is always true, and known at once. `user any` is not, because it asks
+ * for credentials; neither is a condition that waits for an address. */
 static bool is_universal(const struct covered_condition *condition)
 {
     const struct policy_condition *source = condition->source;
@@ -345,7 +350,7 @@ static bool ranges_have(struct rule_cover *cover, const struct range_set *outer,
            range_set_has(outer, inner);
 }
 
-/* Whether `first`, negated or not, is true where `second` is. */
+/* Whether `first` (with a `not` when `is_negated`) is true wherever `second` is true. */
 static bool is_weaker(struct rule_cover *cover, const struct covered_condition *first,
                       bool is_negated, const struct covered_condition *second)
 {
@@ -373,7 +378,7 @@ static bool value_names_special(const struct rule_cover *cover, const struct pol
         return true;
     case POLICY_VALUE_NETWORK:
         return special_address_contains_network(&value->network);
-    case POLICY_VALUE_LIST: /* one of its blocks may */
+    case POLICY_VALUE_LIST: /* one of its blocks may name it */
         return network_set_count(list_of(cover, value)->networks) > 0;
     default:
         return false;
@@ -398,7 +403,7 @@ static bool is_of_addresses(const struct rule_cover *cover,
     return false;
 }
 
-/* Whether a condition hangs on a fact that comes after the name. */
+/* Whether a condition depends on a fact that is known later than the target's name. */
 static bool has_late_fact(const struct rule_cover *cover, const struct policy_condition *condition)
 {
     return condition->kind == POLICY_ADDRESS || condition->kind == POLICY_PROTOCOL ||
@@ -406,8 +411,9 @@ static bool has_late_fact(const struct rule_cover *cover, const struct policy_co
            (condition->kind == POLICY_TO && is_of_addresses(cover, condition));
 }
 
-/* The second rule asks for credentials while the first, which does not, waits for an address. With
- * a `to` of names it does not wait: these names are among its own. */
+/* True when the second rule may ask for credentials while the first one, which has no `user`, still
+ * waits for a later fact. A `to` of the first rule does not count: where the second rule has only
+ * names, the first one has them, too, and need not wait. */
 static bool may_ask_first(const struct rule_cover *cover, const struct policy_rule_source *first,
                           const struct policy_rule_source *second)
 {
@@ -424,7 +430,8 @@ static bool may_ask_first(const struct rule_cover *cover, const struct policy_ru
     return is_waiting;
 }
 
-/* Whether one of the rule's conditions is stronger, or the one beside the rule. */
+/* Whether a condition of the rule, or `also`, is stronger than this condition, so that it is met
+ * whenever the rule is. */
 static bool is_met(struct rule_cover *cover, const struct covered_condition *condition,
                    const struct covered_rule *rule, const struct covered_condition *also)
 {
@@ -453,7 +460,8 @@ bool rule_cover_has(struct rule_cover *cover, size_t first, size_t second,
     return true;
 }
 
-/* `to not any`, and numbers that are none. What has an empty list may get some. */
+/* True for a condition that nothing meets: `to not any`, or an empty set of numbers. An empty list
+ * does not count, because it may be filled later. */
 static bool is_void(const struct covered_condition *condition)
 {
     const struct policy_condition *source = condition->source;
@@ -463,7 +471,8 @@ static bool is_void(const struct covered_condition *condition)
     return source->kind == POLICY_TO && source->is_negated && has_any(source);
 }
 
-/* A rule with `user` asks for credentials before it is known to be in vain. */
+/* In a rule with `user`, conditions about users and about later facts are not looked at: the rule
+ * asks for credentials before they are known to fail. */
 bool rule_cover_is_void(struct rule_cover *cover, size_t rule)
 {
     const struct policy_rule_source *source = cover->rules[rule].source;
@@ -548,7 +557,7 @@ bool rule_names_special(const struct rule_cover *cover, const struct policy_rule
     return false;
 }
 
-/* Whether a value of the condition names the special-purpose space that this value is. */
+/* Whether some value of the condition names the special-purpose space that `value` is. */
 static bool reaches_value(struct rule_cover *cover, const struct policy_condition *condition,
                           const struct policy_value *value)
 {

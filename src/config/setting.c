@@ -78,7 +78,8 @@ static const struct unit *find_unit(const struct unit *units, const char *name, 
     return NULL;
 }
 
-/* NUMBER UNIT, for durations repeated. False when it is not that, or over UINT64_MAX. */
+/* Parses NUMBER UNIT, repeated for durations. Returns false when the text is not that, or is over
+ * UINT64_MAX. */
 static bool parse_amount(const struct unit *units, const char *text, uint64_t *ret_value)
 {
     uint64_t sum = 0;

@@ -25,7 +25,7 @@ enum setting_kind {
 struct setting_row {
     const char *statement;
     const char *word;
-    const char *per; /* "": in all */
+    const char *per; /* "": the limit is for all of adit */
     enum setting_kind kind;
     uint64_t initial; /* below min: none */
     uint64_t min;
@@ -34,12 +34,13 @@ struct setting_row {
 };
 
 const struct setting_row *setting_row(enum setting setting);
-/* SETTING_COUNT: no such one. */
+/* Returns SETTING_COUNT when there is no such setting. */
 enum setting setting_find(const char *statement, const char *word, const char *per);
-/* 0, or -EINVAL and in `message` what is wrong and what is right. */
+/* Parses a value. Returns 0; or -EINVAL, and `message` says what is wrong and what would be right.
+ */
 int setting_parse(enum setting setting, const char *text, uint64_t *ret_value,
                   struct text *message) MUST_CHECK;
-/* A number of bytes: 0, 64k, 10MB, 1GiB: powers of 1024. 0 or -EINVAL. */
+/* Parses a number of bytes: 0, 64k, 10MB, 1GiB; units are powers of 1024. Returns 0 or -EINVAL. */
 int setting_parse_size(const char *text, uint64_t *ret_bytes) MUST_CHECK;
 void setting_print(struct text *out, enum setting setting, uint64_t value);
 

@@ -18,9 +18,10 @@ static bool letter_is_same(char a, char b)
     return ascii_lower(a) == ascii_lower(b);
 }
 
-/* Damerau's distance: a letter more, less or other, or two that changed places, are one step each
- * (but none is changed twice). Both have at most LENGTH_MAX bytes; case does not count. Of more
- * than EDITS_MAX it need not say how many: when all of a row is beyond, so are those below it. */
+/* Returns Damerau's distance: one step inserts, removes or replaces a letter, or swaps two
+ * neighbours (no letter is changed twice). Both texts have at most LENGTH_MAX bytes; case does not
+ * count. The result is only exact up to EDITS_MAX: when a whole row is beyond it, all further rows
+ * are, too, and the search ends. */
 static size_t count_edits(const char *a, const char *b)
 {
     size_t width = strlen(a);
@@ -50,7 +51,7 @@ static size_t count_edits(const char *a, const char *b)
     return least > EDITS_MAX ? least : rows[height % 3][width];
 }
 
-/* An option's dashes are none. */
+/* The dashes of an option do not count as letters. */
 static size_t count_letters(const char *name)
 {
     while (*name == '-')
@@ -58,14 +59,14 @@ static size_t count_letters(const char *name)
     return strlen(name);
 }
 
-/* Where two of at most four letters differ, hardly one agrees. */
+/* In a word of up to four letters only one edit is allowed: with two, hardly a letter agrees. */
 static size_t edits_allowed(const char *name, const char *word)
 {
     return smaller(count_letters(name), count_letters(word)) > SHORT_NAME ? EDITS_MAX : 1;
 }
 
-/* Of a name of two letters: one of them replaced or lost leaves too little to guess by, and so does
- * a third one but a letter that is there twice. */
+/* For names of two letters. When one letter is replaced or lost, too little is left to guess by. A
+ * third letter is only accepted when one stands there twice. */
 static bool has_both_letters(const char *name, const char *word)
 {
     if (strlen(word) > 2)

@@ -8,9 +8,10 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* The name of which the word is most probably a slip of the keyboard: with the fewest edits, at
- * most two, or one where either has up to four letters (and one of two letters is whole); of equals
- * the first. Neither has more than 128 bytes, a user's name at its longest. */
+/* Finds the name that a person probably meant by a word: the one with the fewest edits, at most
+ * two; only one when the shorter of both has up to four letters. A name of two letters must be
+ * there with both of them. When several are equally near, the first one wins. Words over 128 bytes,
+ * the longest user's name, are not compared. */
 struct suggestion {
     const char *word;
     const char *nearest; /* NULL: none so far */

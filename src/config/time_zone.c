@@ -1,6 +1,7 @@
-/* As glibc looks: a file first, in TZDIR or /usr/share/zoneinfo; then a rule, of which only the
- * beginning is read here, since a zone that is misspelt has no offset. Without TZ it is the file
- * /etc/localtime, where there is one, a link into the zones that were installed.
+/* Looks like glibc does: first for a file in TZDIR or /usr/share/zoneinfo; then the text may be a
+ * rule, of which only the beginning is read here, since a misspelt zone has no offset. Without TZ
+ * it is the file /etc/localtime, if there is one, which is a link into the zones that are
+ * installed.
  */
 #include "config/time_zone.h"
 
@@ -42,7 +43,7 @@ static bool is_installed(struct config_reader *reader, const char *zone)
     return !path.is_truncated && is_zone_file(reader, buffer);
 }
 
-/* What libc takes it for, installed or not. */
+/* True for the names of UTC: libc takes them for UTC whether or not they are installed. */
 static bool is_utc(const char *zone)
 {
     static const char prefix[] = "Etc/";
@@ -57,7 +58,7 @@ static bool is_utc(const char *zone)
     return false;
 }
 
-/* The length of its first name; 0: it has none. */
+/* Returns the length of the first name of the rule; 0 when it has none. */
 static size_t name_length(const char *zone)
 {
     size_t length = 0;
@@ -96,7 +97,7 @@ bool time_zone_of_machine_is_known(struct config_reader *reader)
 {
     bool is_there = false;
 
-    /* A link to nothing is found, too. */
+    /* glob also finds a link that leads nowhere, which is the mistake to be found here. */
     int error = reader->glob(reader, machine_zone, note_match, &is_there);
     return error < 0 || !is_there || is_zone_file(reader, machine_zone);
 }

@@ -1,6 +1,6 @@
-/* One user a line. What kind a hash is shows in its prefix; its cost, in the parameters behind
- * that, which matters for one thing only: an unknown user must cost as much as the costliest known
- * one. So costs are rough microseconds, right in their order.
+/* Reads one user per line. The prefix of a hash shows its kind, and the parameters behind it show
+ * its cost. The cost matters for one thing only: an unknown user must cost as much as the costliest
+ * known one. So costs are rough microseconds, and only their order must be right.
  */
 #include "config/users_file.h"
 
@@ -20,7 +20,8 @@ struct users_file_entry {
     unsigned line;
 };
 
-/* The table points to entries, so they stay where they are while the vector grows. */
+/* The table points to entries, which therefore must not move; the vector, which moves its items
+ * when it grows, only holds links to them. */
 struct entry_link {
     struct users_file_entry *entry;
 };
@@ -41,7 +42,8 @@ struct users_parse {
     bool is_bad;
 };
 
-/* The table holds an administrator's names: nobody else adds to it. */
+/* A fixed seed is enough, because the table holds an administrator's names and nobody else adds to
+ * it. */
 static const struct hash_seed users_file_seed = {{0x75736572, 0x66696c65}};
 
 static const char *const hash_kind_names[] = {
@@ -114,7 +116,7 @@ static uint64_t estimate_yescrypt(const char *parameters)
     return (uint64_t)USUAL_COST << ((power < LARGEST ? power : LARGEST) - USUAL);
 }
 
-/* Microseconds; a machine of 2020. */
+/* Estimates the time of one hash in microseconds, on a machine of 2020. */
 static uint64_t estimate_cost(const struct user *user)
 {
     const char *hash = user->hash;
@@ -134,7 +136,7 @@ static uint64_t estimate_cost(const struct user *user)
     return 500;
 }
 
-/* How long the part is that says how to hash, up to the salt. */
+/* Returns the length of the part that says how to hash, up to the salt. */
 static size_t parameters_length(const struct user *user)
 {
     bool is_sha = user->kind == USER_HASH_SHA512 || user->kind == USER_HASH_SHA256;
@@ -147,7 +149,8 @@ static size_t parameters_length(const struct user *user)
     return (size_t)(end - user->hash);
 }
 
-/* The same method, parameters and length of salt: the same time for the same password. */
+/* True for the same method, parameters and length of salt, so that the same password takes the same
+ * time. */
 static bool costs_the_same(const struct user *a, const struct user *b)
 {
     size_t length = parameters_length(a);
@@ -178,7 +181,7 @@ static size_t count_digits(const char *text)
     return count;
 }
 
-/* Up to the next `$`, or to the end. */
+/* Returns the length up to the next `$`, or to the end. */
 static size_t field_length(const char *field)
 {
     const char *end = strchr(field, '$');
@@ -301,8 +304,9 @@ static bool check_hash(struct users_parse *parse, struct user *user)
 
 /* -- names */
 
-/* The first character that nobody sees in a name, and so nobody types: it would lock the user out
- * without a word. 0: there is none. What is not UTF-8 is taken as it is. */
+/* Finds the first character of the name that nobody can see, and so nobody types: it would lock the
+ * user out without an explanation. Returns 0 when there is none. What is not UTF-8 is taken as it
+ * is. */
 static uint32_t find_invisible(const char *name)
 {
     static const struct {
@@ -383,7 +387,7 @@ static int add_user(struct users_parse *parse, const struct user *user)
     return 0;
 }
 
-/* The name and the hash, without the blanks around them. */
+/* Takes a user. Name and hash come without the blanks around them. */
 static int users_file_take_parts(struct users_parse *parse, const char *name, size_t name_length,
                                  const char *hash, size_t hash_length)
 {
@@ -440,7 +444,7 @@ static int parse_lines(struct users_parse *parse, const char *text, size_t lengt
     return 0;
 }
 
-/* A bucket for every line, and none short. */
+/* Makes at least one bucket for every line, so that the table never has to grow. */
 static int prepare_table(struct users_file *users, const char *text, size_t length)
 {
     size_t lines = 1;
@@ -460,13 +464,14 @@ static int prepare_table(struct users_file *users, const char *text, size_t leng
 
 enum { NAMED_MAX = 5 };
 
-/* Ten percent are no matter: estimates are rough. */
+/* Ten percent are ignored, because costs are estimates. */
 static bool is_quicker(const struct user *user, const struct user *costliest)
 {
     return estimate_cost(user) < estimate_cost(costliest) / 10 * 9;
 }
 
-/* The users to hash anew, and how many more; 0: none. `*ret_line` is the first one's. */
+/* Lists the users who should be hashed anew. Returns their number (the text names only some of
+ * them); `*ret_line` is the line of the first one. */
 static size_t list_quicker(const struct users_file *users, struct text *names, unsigned *ret_line)
 {
     const struct user *costliest = users_file_costliest(users);
@@ -491,7 +496,8 @@ static size_t list_quicker(const struct users_file *users, struct text *names, u
     return count;
 }
 
-/* What is quicker to compute is quicker to guess, too. */
+/* Warns about hashes that are quicker to compute than the costliest one: they are quicker to guess,
+ * too. */
 static void report_quicker(struct users_parse *parse)
 {
     struct config_place place = {.file = parse->file, .column = 1};

@@ -1,4 +1,4 @@
-/* The shell's two most common forms, and no more of it: no nesting, no `:?`. */
+/* The shell's two most common forms, and nothing more: no nesting, no `:?`. */
 #include "config/variable.h"
 
 #include "base/ascii.h"

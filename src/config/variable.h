@@ -7,7 +7,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* Bytes of a value: more is a mistake, and a text that names it often would fill the memory. */
+/* The longest value in bytes. A longer one is a mistake, and a text that names it often would fill
+ * the memory. */
 #define VARIABLE_VALUE_MAX 4096
 
 struct variable {
@@ -15,12 +16,13 @@ struct variable {
     size_t name_length;
     const char *initial; /* the default; NULL: none */
     size_t initial_length;
-    size_t length; /* of all, from the `$` to the `}` */
+    size_t length; /* of the whole, from the `$` to the `}` */
 };
 
-/* Whether one begins here: `${`. */
+/* Whether a variable begins here: `${`. */
 bool variable_begins(const char *at, const char *end);
-/* False: it begins, but is none. A default ends at the first `}` and has neither `${` nor `"`. */
+/* Returns false when a variable begins here but is malformed. A default ends at the first `}` and
+ * contains neither `${` nor `"`. */
 bool variable_parse(const char *at, const char *end, struct variable *ret_variable) MUST_CHECK;
 
 #endif

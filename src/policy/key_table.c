@@ -1,7 +1,8 @@
-/* Open addressing over the hashes, a chain of entries behind each. Whole hashes are compared, so
- * that a long chain costs only those who ask for it.
+/* Open addressing over the hashes, with a chain of entries behind each of them. Slots compare whole
+ * hashes, so that a long chain costs only those who ask for it.
  *
- * The surprise: two keys with one hash share a chain. Whoever asks takes what comes for a hint.
+ * The surprise: two keys with the same hash share a chain. Whoever asks must take the numbers that
+ * it finds for hints, and check them.
  */
 #include "policy/key_table.h"
 
@@ -13,7 +14,7 @@ int key_table_init(struct key_table *table, size_t size)
 {
     size_t slots = 1;
 
-    while (slots <= size + size / 2) /* one at least stays free */
+    while (slots <= size + size / 2) /* at least one slot stays free, so that every search ends */
         slots *= 2;
     *table = (struct key_table){.mask = slots - 1, .size = size};
     table->slots = malloc(slots * sizeof(*table->slots));

@@ -1,4 +1,5 @@
-/* From a hash to numbers, in ascending order: what a rule_index is made of. Private to policy/. */
+/* A table from a hash to numbers, in ascending order: a rule_index is made of such tables. Private
+ * to policy/. */
 #ifndef POLICY_KEY_TABLE_H
 #define POLICY_KEY_TABLE_H
 
@@ -11,12 +12,12 @@
 
 struct key_entry {
     uint32_t number;
-    uint32_t next; /* in entries; KEY_TABLE_END: none */
+    uint32_t next; /* index of the next entry of the chain; KEY_TABLE_END: none */
 };
 
 struct key_slot {
     uint32_t hash;
-    uint32_t first; /* in entries; KEY_TABLE_END: the slot is free */
+    uint32_t first; /* index of the chain's first entry; KEY_TABLE_END: the slot is free */
 };
 
 struct key_table {
@@ -26,14 +27,15 @@ struct key_table {
     size_t count, size;
 };
 
-/* Takes `size` entries at most, at up to 32 bytes each. On failure it is as good as finished. 0 or
- * -ENOMEM. */
+/* Makes room for at most `size` entries, at up to 32 bytes each. Returns 0 or -ENOMEM; after a
+ * failure there is nothing to finish. */
 int key_table_init(struct key_table *table, size_t size) MUST_CHECK;
 /* Harmless on a zeroed one. */
 void key_table_finish(struct key_table *table);
-/* Numbers come in descending order; twice the same is harmless. */
+/* Adds a number to the chain of the hash. Contract: numbers come in descending order, because each
+ * one is put in front of its chain. Adding the same number twice is harmless. */
 void key_table_add(struct key_table *table, uint32_t hash, uint32_t number);
-/* The slot that has the hash, or the free one where it belongs. */
+/* Returns the slot that has the hash, or the free one where it belongs. */
 static inline struct key_slot *key_table_slot(const struct key_table *table, uint32_t hash)
 {
     size_t at = hash & table->mask;
@@ -42,14 +44,14 @@ static inline struct key_slot *key_table_slot(const struct key_table *table, uin
         at = (at + 1) & table->mask;
     return &table->slots[at];
 }
-/* The entry with the lowest number, or NULL. */
+/* Returns the entry with the lowest number, or NULL. */
 static inline const struct key_entry *key_table_find(const struct key_table *table, uint32_t hash)
 {
     const struct key_slot *slot = key_table_slot(table, hash);
 
     return slot->first == KEY_TABLE_END ? NULL : &table->entries[slot->first];
 }
-/* The one that follows, or NULL. */
+/* Returns the entry that follows, or NULL. */
 static inline const struct key_entry *key_table_next(const struct key_table *table,
                                                      const struct key_entry *entry)
 {

@@ -1,8 +1,9 @@
-/* Hashes run from the last byte to the first, so that one pass over a name passes through the hash
- * of every suffix (FNV-1a, then the finaliser of MurmurHash3, since FNV's low bits are weak).
+/* Hashes run from the last byte to the first, so that one pass over a name yields the hash of every
+ * suffix on the way. The function is FNV-1a, followed by the finaliser of MurmurHash3, because the
+ * low bits of FNV are weak.
  *
- * The surprise: no secret seed. What is stored comes from the operator's files; clients only look
- * up, and can't lengthen a chain.
+ * The surprise: there is no secret seed. What is stored comes from the operator's files; clients
+ * only look names up, and so they can't make a chain longer.
  */
 #include "policy/name_key.h"
 

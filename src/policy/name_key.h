@@ -1,5 +1,5 @@
-/* A name with the hashes of all that it may match: worked out once, looked up in many sets. Private
- * to policy/. */
+/* A name with the hashes of all entries that it may match. The hashes are computed once and looked
+ * up in many sets. Private to policy/. */
 #ifndef POLICY_NAME_KEY_H
 #define POLICY_NAME_KEY_H
 
@@ -22,11 +22,12 @@ struct name_key {
     } suffixes[NAME_KEY_SUFFIXES_MAX];
 };
 
-/* The name must outlive the key. */
+/* Computes the hashes of the name and of all its suffixes. The name must outlive the key. */
 void name_key_init(struct name_key *key, const char *name, size_t length);
-/* The hash that name_key_init finds for such a name, or for what follows "*.". */
+/* Returns the hash that name_key_init finds for this name, or for the suffix that follows "*.". */
 uint32_t name_key_hash(const char *name, size_t length, bool is_suffix);
-/* Where the labels behind the last label `*` begin, at least one; 0: no label is `*`. */
+/* Returns the offset of the labels that follow the last label `*` (there is at least one such
+ * label); 0 when no label is `*`. */
 size_t name_key_tail(const char *name, size_t length);
 
 #endif

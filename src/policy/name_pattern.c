@@ -1,5 +1,6 @@
-/* Label by label from the left, with as many on both sides; what lies below is tried behind each
- * dot. Two patterns are laid side by side at their right ends.
+/* Labels are compared one by one from the left, and both sides must have the same number of them.
+ * What lies below a pattern is found by trying this behind each dot of the name. Two patterns are
+ * aligned at their right ends.
  */
 #include "policy/name_pattern.h"
 

@@ -22,12 +22,12 @@ enum { FIRST_SLOTS = 8, FIRST_BYTES = 64, HEADER_BYTES = 2, FIRST_SHAPES = 4, HO
 
 struct slot {
     uint32_t hash;
-    uint32_t offset; /* of the entry in `bytes`, plus 1; 0: free */
+    uint32_t offset; /* offset of the entry in `bytes`, plus 1; 0: the slot is free */
 };
 
-/* Known by the first name that has it. */
+/* A shape is stored as a reference to the first name that had it. */
 struct shape {
-    uint32_t offset; /* of that name in `bytes` */
+    uint32_t offset; /* offset of that name in `bytes` */
     uint16_t length;
     uint16_t label_count;
     bool is_suffix;
@@ -93,7 +93,7 @@ static bool is_entry(const struct name_set *set, size_t offset, const char *name
            memcmp(set->bytes + offset + HEADER_BYTES, name, length) == 0;
 }
 
-/* The slot that has the name, or the free one where it belongs. */
+/* Returns the slot that has the name, or the free one where it belongs. */
 static struct slot *name_slot_find(const struct name_set *set, uint32_t hash, const char *name,
                                    size_t length, bool is_suffix)
 {
@@ -106,8 +106,8 @@ static struct slot *name_slot_find(const struct name_set *set, uint32_t hash, co
     }
 }
 
-/* `name` with a `*` wherever the shape has one. Both have the same number of labels. Returns the
- * length; 0: a label is empty. */
+/* Writes `name` with a `*` wherever the shape has one. Both must have the same number of labels.
+ * Returns the length, or 0 when a label is empty. */
 static size_t put_into_shape(const struct name_set *set, const struct shape *shape,
                              const char *name, const char *end, char *out)
 {
@@ -214,7 +214,8 @@ static int grow_slots(struct name_set *set)
     return 0;
 }
 
-/* By half and not to the double: what is unused counts, too. */
+/* The block of bytes grows by half, not to the double: what is allocated and not yet used counts,
+ * too. */
 static int grow_bytes(struct name_set *set, size_t wanted)
 {
     size_t size = set->size + set->size / 2;

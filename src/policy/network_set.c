@@ -1,8 +1,8 @@
-/* A path-compressed binary trie a family (Patricia): a node has a prefix, of at least the length of
- * its parent's plus one, and is either a block of the set or a place where two of them part. So
- * there are at most two nodes a block, and a lookup visits only nodes where something is decided.
+/* One path-compressed binary trie (Patricia) per family. A node has a prefix that is longer than
+ * its parent's; it is either a block of the set, or a branch where the ways to two blocks part. So
+ * there are at most two nodes per block, and a lookup visits only nodes where something is decided.
  *
- * Nodes lie in one array and name each other by index; 0 is nobody.
+ * Nodes lie in one array and refer to each other by index; the index 0 means that there is no node.
  */
 #include "policy/network_set.h"
 
@@ -15,7 +15,7 @@ enum { FIRST_NODES = 4 };
 struct node {
     uint8_t bits[16];
     uint8_t length; /* of the prefix */
-    bool is_block;  /* else only a branch */
+    bool is_block;  /* false: it is only a branch */
     uint8_t family;
     uint32_t children[2];
 };
@@ -64,7 +64,7 @@ static unsigned bit_at(const uint8_t *bits, unsigned at)
     return bits[at / 8] >> (7 - at % 8) & 1;
 }
 
-/* How many of the first `limit` bits agree. */
+/* Returns how many of the first `limit` bits are equal in both. */
 static unsigned common_length(const uint8_t *a, const uint8_t *b, unsigned limit)
 {
     for (unsigned i = 0; i * 8 < limit; i++) {
@@ -94,7 +94,8 @@ bool network_set_find_longest(const struct network_set *set, const struct ip_add
 
     while (at != 0) {
         const struct node *node = &set->nodes[at];
-        /* A branch needs no look at its bits: the blocks below it have them, too. */
+        /* A branch is not compared itself: the blocks below it begin with the same bits and are
+         * compared. */
         if (node->is_block) {
             if (common_length(node->bits, address->bytes, node->length) < node->length)
                 break;
@@ -134,7 +135,7 @@ void network_set_visit(const struct network_set *set,
 
 /* -- adding */
 
-/* Room for the two nodes that one block may need. */
+/* Makes room for the two nodes that one block may need. */
 static int reserve(struct network_set *set)
 {
     if (set->used + 2 <= set->size)
@@ -152,7 +153,7 @@ static int reserve(struct network_set *set)
     return 0;
 }
 
-/* Bits behind the prefix are cleared: a branch may become a block later. */
+/* The bits behind the prefix are cleared, because a branch may become a block later. */
 static uint32_t take_node(struct network_set *set, const struct ip_address *address,
                           unsigned length)
 {
@@ -177,7 +178,8 @@ static uint32_t take_block(struct network_set *set, const struct ip_network *net
     return at;
 }
 
-/* Puts the block above `*link`, or beside it under a new branch. `common` is what both share. */
+/* Puts the block above `*link`, or beside it under a new branch. `common` is the number of bits
+ * that both share. */
 static void split(struct network_set *set, uint32_t *link, const struct ip_network *network,
                   unsigned common)
 {

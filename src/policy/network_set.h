@@ -1,4 +1,5 @@
-/* A set of CIDR blocks of both families as a prefix trie: a lookup takes at most one step a bit. */
+/* A set of CIDR blocks of both families, kept as a prefix trie. A lookup takes at most one step per
+ * bit of the address. */
 #ifndef POLICY_NETWORK_SET_H
 #define POLICY_NETWORK_SET_H
 
@@ -15,10 +16,10 @@ void network_set_destroy(struct network_set *set);
 int network_set_add(struct network_set *set, const struct ip_network *network) MUST_CHECK;
 size_t network_set_count(const struct network_set *set);
 bool network_set_contains(const struct network_set *set, const struct ip_address *address);
-/* Every block, in no order. */
+/* Visits every block, in no particular order. */
 void network_set_visit(const struct network_set *set,
                        void (*visit)(void *self, const struct ip_network *network), void *self);
-/* The longest block that has the address; false when none has. */
+/* Finds the longest block that contains the address. Returns false when no block does. */
 bool network_set_find_longest(const struct network_set *set, const struct ip_address *address,
                               struct ip_network *ret_network);
 

@@ -62,7 +62,7 @@ bool policy_needs_time(const struct policy *policy)
 
 /* -- loops */
 
-/* Dialling 0.0.0.0 or :: reaches the loopback address of the family. */
+/* Dialling 0.0.0.0 or :: reaches the loopback address of the same family. */
 static struct ip_address as_dialled(const struct ip_address *address)
 {
     static const uint8_t v4_loopback[4] = {127, 0, 0, 1};
@@ -116,7 +116,8 @@ static enum policy_truth truth_of(bool is_true)
     return is_true ? POLICY_TRUE : POLICY_FALSE;
 }
 
-/* But for POLICY_VALUE_SPECIAL, which `from` does not have. */
+/* Compares the address with all kinds of value except POLICY_VALUE_SPECIAL, which is not allowed in
+ * `from` and is handled by the conditions about targets. */
 static bool matches_address(const struct compiled_condition *condition,
                             const struct ip_address *address)
 {
@@ -208,7 +209,8 @@ static enum policy_truth inside_truth(const struct evaluation *evaluation,
     return truth_of(matches_text(condition, text));
 }
 
-/* The hours after midnight belong to the day before. */
+/* A time that runs over midnight belongs to the day on which it begins: `Fri 22:00-06:00` matches
+ * on Saturday at 05:00. */
 static bool policy_value_has_time(const struct policy_value *value, uint8_t weekday,
                                   uint16_t minute)
 {
@@ -222,7 +224,7 @@ static bool policy_value_has_time(const struct policy_value *value, uint8_t week
     return (is_today && minute >= first) || (is_yesterday && minute < end);
 }
 
-/* Ports, listeners, times. */
+/* Compares a port, a listener or a time: the values that have no set of their own. */
 static bool matches_value(const struct policy_value *value, const struct policy_facts *facts)
 {
     switch (value->kind) {
@@ -289,8 +291,9 @@ static enum policy_truth rule_truth(const struct evaluation *evaluation,
     return truth;
 }
 
-/* The longest block that has the address decides: what lies in special-purpose space is longer than
- * what does not. */
+/* Whether a block of the set names special-purpose space at this address. Looking at the longest
+ * block that contains the address is enough: when a block is special as a whole, so are all longer
+ * ones inside. */
 static bool set_names_special(const struct network_set *networks, const struct ip_address *address)
 {
     struct ip_network longest;
@@ -314,7 +317,8 @@ static bool condition_names_special(const struct compiled_condition *condition,
     return false;
 }
 
-/* True when the address is ordinary, or the rule's `to` or `address` names it. */
+/* An allow reaches an ordinary address always, and a special-purpose address only when the rule's
+ * own `to` or `address` names it. Conditions with `not` name nothing. */
 static bool reaches(const struct evaluation *evaluation, const struct compiled_rule *rule)
 {
     if (!evaluation->is_special)
@@ -335,11 +339,12 @@ static bool reaches(const struct evaluation *evaluation, const struct compiled_r
 
 /* -- the walk */
 
-/* What the rules that did not decide leave behind: the first of each, POLICY_NO_RULE when none. */
+/* What the rules that were passed without a decision leave behind. The numbers are those of the
+ * first such rule; POLICY_NO_RULE when there is none. */
 struct passed {
-    uint32_t possible;   /* an unknown allow */
-    uint32_t too_short;  /* an allow that does not reach the address */
-    bool is_any_unknown; /* allow or deny */
+    uint32_t possible;   /* an allow that is still unknown */
+    uint32_t too_short;  /* an allow that is not false but does not reach the address */
+    bool is_any_unknown; /* some rule, allow or deny, is unknown */
 };
 
 static void set_verdict(const struct evaluation *evaluation, enum policy_action action,
@@ -354,7 +359,9 @@ static void set_verdict(const struct evaluation *evaluation, enum policy_action 
     verdict->place = rule == POLICY_NO_RULE ? default_rule : rules[rule].place;
 }
 
-/* `rule` is true, or POLICY_NO_RULE: the end of the list. */
+/* Makes the verdict when the walk ends at `rule`, which is true, or at the end of the list
+ * (POLICY_NO_RULE). A possible allow further up has priority: it could still decide first. A true
+ * allow is final only when the address is known and no rule further up is unknown. */
 static void policy_decide(const struct evaluation *evaluation, const struct passed *passed,
                           uint32_t rule, struct verdict *verdict)
 {
@@ -374,7 +381,8 @@ static void policy_decide(const struct evaluation *evaluation, const struct pass
         set_verdict(evaluation, POLICY_DENY, POLICY_DEFAULT, POLICY_NO_RULE, verdict);
 }
 
-/* A report rule never asks for credentials. */
+/* Notes a report rule that is true. An unknown one is ignored, so a report rule never makes the
+ * proxy ask for credentials. */
 static void evaluation_report(uint32_t rule, enum policy_truth truth, struct verdict *verdict)
 {
     if (truth == POLICY_TRUE && verdict->report_count < POLICY_REPORTS_MAX)
@@ -496,7 +504,8 @@ static enum policy_truth truth_without_target(const struct evaluation *evaluatio
     }
 }
 
-/* True for every target: none of the rules behind it is reached. */
+/* Whether this rule, which is true, decides for every target, so that no rule behind it is reached.
+ * A deny does; an allow does only when it also reaches special-purpose addresses. */
 static bool decides_every_target(const struct compiled_rule *rule)
 {
     if (!rule->is_allow)
@@ -507,10 +516,11 @@ static bool decides_every_target(const struct compiled_rule *rule)
         if (condition->kind == POLICY_TO && has_kind(condition, POLICY_VALUE_SPECIAL))
             return true;
     }
-    return false; /* it does not reach special-purpose addresses */
+    return false; /* special-purpose addresses go on to the rules behind it */
 }
 
-/* The walk of policy_evaluate, over every rule: the index finds rules by their targets. */
+/* Walks like policy_evaluate, but over every rule, because the index finds rules by their targets
+ * and there is no target yet. */
 bool policy_may_ask(const struct policy *policy, const struct policy_facts *facts)
 {
     const struct evaluation evaluation = {.policy = policy, .facts = facts};

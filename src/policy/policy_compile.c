@@ -1,9 +1,9 @@
-/* From a policy_source to a policy.
+/* Compiles a policy_source into a policy.
  *
- * Each condition's names, users and words go to one name_set and its blocks to one network_set, so
- * that a condition costs the same with one value and with a hundred thousand; lists are shared by
- * all conditions that name them and stay where they are. The rest (ports, listeners, times) is few
- * and is read from the source.
+ * Each condition's names, users and words go into one name_set, and its blocks into one
+ * network_set, so that a condition costs the same with one value and with a hundred thousand. Lists
+ * are shared by all conditions that name them and stay where they are. The other values (ports,
+ * listeners, times) are few and are read from the source.
  */
 #include "policy/name_set.h"
 #include "policy/network_set.h"
@@ -24,7 +24,7 @@ static int add_host(struct compiled_condition *condition, const char *name, bool
     return name_set_add_host(condition->names, name, strlen(name), is_suffix);
 }
 
-/* A user or a word: a `*` in it is a `*`. */
+/* For users and words, in which a `*` has no special meaning. */
 static int add_word(struct compiled_condition *condition, const char *word)
 {
     if (!condition->names && name_set_create(&condition->names) < 0)
@@ -117,7 +117,8 @@ static int compile_rules(struct policy *policy)
     return 0;
 }
 
-/* One more than needed of each: calloc(0) may be NULL without being out of memory. */
+/* Each array has one more item than needed, because calloc(0) may return NULL without being out of
+ * memory. */
 static int policy_allocate(struct policy *policy, size_t listener_count)
 {
     const struct policy_source *source = policy->source;

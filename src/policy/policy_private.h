@@ -9,7 +9,8 @@
 struct name_set;
 struct network_set;
 
-/* One condition; what is not in the masks and sets stands in the source's values. */
+/* One condition as it is compiled. Values that are not in the masks and sets below are read from
+ * the source. */
 struct compiled_condition {
     enum policy_condition_kind kind;
     bool is_negated;
@@ -33,16 +34,16 @@ struct compiled_rule {
 struct policy {
     const struct policy_source *source;
     struct compiled_rule *rules;
-    struct compiled_condition *conditions; /* of all rules */
+    struct compiled_condition *conditions; /* the conditions of all rules, one rule after another */
     size_t condition_count;
-    const struct policy_list **lists; /* that conditions name, of all conditions */
+    const struct policy_list **lists; /* the lists that conditions name, for all conditions */
     struct ip_endpoint *listeners;
     size_t listener_count;
     struct rule_index index;
     bool needs_time;
 };
 
-/* One evaluation: the facts, and what many conditions would ask of them again. */
+/* One evaluation: the facts, and what many conditions would otherwise compute from them again. */
 struct evaluation {
     const struct policy *policy;
     const struct policy_facts *facts;
@@ -56,8 +57,9 @@ struct evaluation {
 void evaluation_init(struct evaluation *evaluation, const struct policy *policy,
                      const struct policy_facts *facts);
 
-/* Where nobody can have credentials, asking for them would be in vain: then it is nobody, and not
- * somebody unknown. */
+/* True when no user is known yet but one may still come. Where there is no users file, nobody can
+ * have credentials, and asking for them would be pointless: a missing user is then nobody, and not
+ * somebody who is still unknown. */
 static inline bool evaluation_lacks_user(const struct evaluation *evaluation)
 {
     return !evaluation->facts->user && evaluation->policy->source->has_users;

@@ -1,7 +1,7 @@
 /* What a policy is made of: rules, conditions, values, lists and groups as plain data.
  *
- * config/ makes it from text, the built-in policy makes it by hand, policy_compile turns it into a
- * struct policy. Whoever makes it owns all of it and keeps it alive as long as the policy lives.
+ * config/ makes it from text, and policy_compile turns it into a struct policy. Whoever makes it
+ * owns all of it and keeps it alive as long as the policy lives.
  */
 #ifndef POLICY_POLICY_SOURCE_H
 #define POLICY_POLICY_SOURCE_H
@@ -65,8 +65,8 @@ struct policy_value {
     };
 };
 
-/* True when one of the values matches; `is_negated` turns that round. Several conditions of one
- * kind in a rule are ANDed like any others. */
+/* A condition is true when one of its values matches; `is_negated` inverts that. Several conditions
+ * of one kind in a rule are ANDed like any others. */
 struct policy_condition {
     enum policy_condition_kind kind;
     bool is_negated;

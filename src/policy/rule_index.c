@@ -134,7 +134,8 @@ static void count_users_of_key(void *self, const struct rule_key *key)
     ++*count_of(self, key);
 }
 
-/* Who has no name is rarely worth a thought. */
+/* KEY_NO_USER is left out of the count: evaluations without a user are rarely the ones that a rule
+ * with `user` is about. */
 static void find_commonest(void *self, const struct rule_key *key)
 {
     struct index_making *making = self;
@@ -144,7 +145,7 @@ static void find_commonest(void *self, const struct rule_key *key)
         making->commonest = count;
 }
 
-/* NULL: none can be chosen. */
+/* Returns NULL when no condition can be chosen. */
 static const struct policy_condition *choose_condition(struct index_making *making,
                                                        const struct policy_rule_source *rule)
 {
@@ -250,7 +251,8 @@ static void count_set_key(void *self, const struct rule_key *key)
     making->key_count++;
 }
 
-/* The domain is that of whoever looks. */
+/* Entries of a set are stored without a domain (KEY_EVERY), because one list may be named by
+ * conditions about the host, the client and the target. */
 static void add_set_key(void *self, const struct rule_key *key)
 {
     struct set_making *making = self;
@@ -326,7 +328,7 @@ static void cursor_sift_down(struct rule_cursor *cursor, size_t at)
     }
 }
 
-/* The first chain goes on, or ends. */
+/* Advances the first chain to its next rule, or removes it when it has ended. */
 static void cursor_advance(struct rule_cursor *cursor)
 {
     struct rule_chain *first = &cursor->chains[0];
@@ -401,7 +403,7 @@ uint32_t rule_cursor_next(struct rule_cursor *cursor)
 {
     if (cursor->is_every)
         return cursor->next < cursor->index->source->rule_count ? cursor->next++ : RULE_INDEX_END;
-    /* What was dropped ends without being told. */
+    /* Chains of a layer that was dropped end without yielding their rules. */
     while (cursor->chain_count > 0 && !(cursor->layers >> cursor->chains[0].layer & 1))
         cursor_advance(cursor);
     if (cursor->chain_count == 0)

@@ -1,5 +1,5 @@
-/* Which rules can concern an evaluation: thousands of rules cost one that none of them is about
- * next to nothing. Private to policy/.
+/* Finds the rules that can concern an evaluation, so that thousands of rules cost next to nothing
+ * when none of them is about the target at hand. Private to policy/.
  */
 #ifndef POLICY_RULE_INDEX_H
 #define POLICY_RULE_INDEX_H
@@ -26,26 +26,28 @@ enum rule_layer {
     RULE_LAYER_COUNT,
 };
 
-/* Starts as zeroes. */
+/* All zeroes before rule_index_init. */
 struct rule_index {
     const struct policy_source *source;
     struct key_table layers[RULE_LAYER_COUNT]; /* from keys to rules */
-    uint32_t domains[RULE_LAYER_COUNT];        /* of those keys, a bit each */
-    struct key_table sets;                     /* from what lists and groups have to them */
+    uint32_t domains[RULE_LAYER_COUNT];        /* the domains of those keys, a bit for each */
+    struct key_table sets; /* from the keys of their entries to lists and groups */
     struct key_use use;
 };
 
-/* The source must live as long. On failure the index is as good as finished. 0 or -ENOMEM. */
+/* Builds the index. The source must live as long as the index. Returns 0 or -ENOMEM; after a
+ * failure there is nothing to finish. */
 int rule_index_init(struct rule_index *index, const struct policy_source *source) MUST_CHECK;
 /* Harmless on a zeroed one. */
 void rule_index_finish(struct rule_index *index);
 
-/* Yields, in ascending order and each once, all rules that can matter; others may come along. */
+/* A walk over all rules that can matter, in ascending order and each once. Rules that do not matter
+ * may be among them, so each one must still be evaluated. */
 struct rule_cursor {
     const struct rule_index *index;
     unsigned layers;  /* a bit each */
-    uint32_t domains; /* of keys in these, a bit each */
-    bool is_every;    /* too many chains: every rule, then */
+    uint32_t domains; /* the domains of the keys in these layers, a bit for each */
+    bool is_every;    /* there were too many chains, so every rule is yielded */
     uint32_t next;    /* when is_every */
     size_t chain_count;
     struct rule_chain {
@@ -57,7 +59,8 @@ struct rule_cursor {
 
 void rule_cursor_init(struct rule_cursor *cursor, const struct rule_index *index,
                       const struct evaluation *evaluation);
-/* From now on another allow that depends on the address makes no difference. */
+/* To be called when an allow that depends on the address was found: from now on another one makes
+ * no difference, and the cursor skips them. */
 void rule_cursor_drop_possible(struct rule_cursor *cursor);
 uint32_t rule_cursor_next(struct rule_cursor *cursor); /* or RULE_INDEX_END */
 

@@ -1,6 +1,6 @@
-/* Names are their own keys, and a host has those of its suffixes, too. An address has one for each
- * length of block that somebody wrote. A range of ports is taken apart into blocks, 30 at most, so
- * that any number of overlapping ranges stays small.
+/* Names are their own keys, and a host also has those of its suffixes. An address has one key for
+ * each length of block that the configuration uses. A range of ports is split into at most 30
+ * blocks, so that any number of overlapping ranges stays small.
  */
 #include "policy/rule_key.h"
 
@@ -14,7 +14,8 @@
 
 enum { WORD_BITS = 64 };
 
-/* The four things that a value may say of an address, for the client and for the target. */
+/* The four kinds of value that may match an address, each once for the client and once for the
+ * target. */
 struct address_domains {
     enum key_domain block, loopback, private, special;
 };
@@ -61,7 +62,7 @@ static uint32_t hash_endpoint(const struct ip_endpoint *endpoint)
     return (uint32_t)mix(halves[0] ^ mix(halves[1] ^ mix(endpoint->port)));
 }
 
-/* A name in which a label is `*` is found by what it ends with. */
+/* A name in which a label is `*` is found by the labels behind the last `*`. */
 static uint32_t hash_host(const char *name, size_t length, bool is_suffix)
 {
     size_t tail = name_key_tail(name, length);
@@ -90,7 +91,8 @@ static struct block block_of(const struct ip_network *network)
                           .low = word_at(bytes + 8)};
 }
 
-/* The first `length` bits of a word: all or none beyond its ends. */
+/* Returns the mask of the first `length` bits of a word: no bit when `length` is 0 or less, and all
+ * bits when it is 64 or more. */
 static uint64_t first_bits(uint64_t word, int length)
 {
     if (length <= 0)
@@ -98,7 +100,7 @@ static uint64_t first_bits(uint64_t word, int length)
     return length >= WORD_BITS ? word : word & ~(UINT64_MAX >> length);
 }
 
-/* The block of that length that has `whole`. */
+/* Returns the block of that length that contains `whole`. */
 static struct block shortened(const struct block *whole, unsigned length)
 {
     return (struct block){.space = whole->space,
@@ -133,7 +135,7 @@ static void see_block(const struct visit *visit, enum key_domain domain, const s
                &(struct rule_key){.domain = domain, .hash = hash_block(block), .block = block});
 }
 
-/* Aligned blocks from the first port on, each as long as it can be. */
+/* Splits the range into aligned blocks from the first port on, each as long as it can be. */
 static void see_ports(const struct visit *visit, uint32_t first, uint32_t last)
 {
     while (first <= last) {
@@ -293,7 +295,7 @@ static bool uses(const struct key_use *use, enum key_domain domain)
     return use->domains >> domain & 1;
 }
 
-/* The block with all its bits, and the shorter ones that have it. */
+/* Visits the key of the whole block and those of the shorter ones that contain it. */
 static void see_blocks(const struct visit *visit, const struct key_use *use, enum key_domain domain,
                        const struct block *whole)
 {

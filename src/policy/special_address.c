@@ -42,7 +42,8 @@ static const struct ip_network blocks[] = {
     {{IP_V6, {0xff}}, 8},                       /* multicast */
 };
 
-/* The first byte rules nearly all blocks out at a glance; every dial comes here. */
+/* Comparing the first byte excludes nearly all blocks at once. That is worth it because every dial
+ * comes here. */
 static bool is_in_table(const struct ip_address *address)
 {
     for (size_t i = 0; i < ARRAY_LENGTH(blocks); i++) {
@@ -82,7 +83,8 @@ static bool is_isatap(const struct ip_address *address)
            bytes[10] == 0x5e && bytes[11] == 0xfe;
 }
 
-/* The IPv4 address that routers would take out of the last 32 bits; false when there is none. */
+/* Extracts the IPv4 address that routers would take from the last 32 bits. Returns false when the
+ * address carries none. */
 static bool embedded_v4(const struct ip_address *address, struct ip_address *ret_v4)
 {
     if (special_address_from_nat64(address, ret_v4))

@@ -1,9 +1,9 @@
 /* The one place that reads host:port.
  *
- * First the text is cut into host and port, then each part is read strictly: a bracketed host is
- * IPv6 or wrong, another host is a dotted quad or a name. The surprise: what looks like a number
+ * First the text is cut into host and port, then each part is read strictly: a host in brackets is
+ * IPv6 or wrong, any other host is a dotted quad or a name. The surprise: what looks like a number
  * but is no strict quad (`127.1`, `0x7f.1`, `2130706433`, `127.0.0.1.`) is refused instead of being
- * looked up, because inet_aton somewhere behind us would dial 127.0.0.1 for it.
+ * looked up, because an inet_aton behind us would dial 127.0.0.1 for it.
  */
 #include "wire/authority.h"
 
@@ -47,7 +47,7 @@ static bool has_byte(const char *text, size_t length, char byte)
     return length > 0 && memchr(text, byte, length);
 }
 
-/* The port; 0 is no port to dial. */
+/* Parses the port. 0 is refused because nothing can be dialled there. */
 static enum authority_error parse_port(const char *text, size_t length, uint16_t *ret_port)
 {
     uint16_t port;
@@ -70,7 +70,8 @@ static void set_literal(struct authority *authority, const struct ip_address *ad
 
 /* -- names */
 
-/* What inet_aton or a URL parser reads as a number: all digits, or 0x and hex digits (or none). */
+/* True for what inet_aton or a URL parser reads as a number: all digits, or 0x followed by hex
+ * digits or by nothing. */
 static bool label_is_number(const char *label, size_t length)
 {
     bool is_hex = length >= 2 && label[0] == '0' && label[1] == 'x';
@@ -82,7 +83,7 @@ static bool label_is_number(const char *label, size_t length)
     return true;
 }
 
-/* Of UTF-8, most likely, though that is not looked at. */
+/* False when a byte is not ASCII. The host is then most likely UTF-8, which is not verified. */
 static bool host_is_ascii(const char *text, size_t length)
 {
     for (size_t i = 0; i < length; i++) {
@@ -152,7 +153,8 @@ static enum authority_error parse_bracketed(const char *text, size_t length,
     return parse_port(rest + 1, rest_length - 1, &authority->port);
 }
 
-/* Two colons without brackets: an IPv6 address, with or without a port behind it, or just wrong. */
+/* Says what is wrong with a text that has two colons and no brackets: it is an IPv6 address, with
+ * or without a port behind it, or it is malformed. */
 static enum authority_error explain_colons(const char *text, size_t length)
 {
     struct ip_address address;
@@ -195,7 +197,8 @@ static bool is_url(const char *text, size_t length)
     return colon != NULL && text + length - colon >= 3 && memcmp(colon, "://", 3) == 0;
 }
 
-/* What is no target in the end may be something that people often take for one. */
+/* Finds a better reason for a text that was refused: it may be something that people often mistake
+ * for a target. */
 static enum authority_error telling_error(const char *text, size_t length,
                                           enum authority_error error)
 {
@@ -207,7 +210,8 @@ static enum authority_error telling_error(const char *text, size_t length,
 enum authority_error authority_parse(const char *text, size_t length,
                                      struct authority *ret_authority)
 {
-    struct authority authority; /* not zeroed: what is behind the host's NUL is nobody's */
+    struct authority
+        authority; /* not zeroed, for speed: nobody reads the bytes behind the host's NUL */
     enum authority_error error;
 
     authority.address = (struct ip_address){.family = IP_NONE};

@@ -42,14 +42,15 @@ enum authority_error {
 
 enum authority_error authority_parse(const char *text, size_t length,
                                      struct authority *ret_authority) MUST_CHECK;
-/* A host alone, an IPv6 address with or without its brackets; the port is 0. */
+/* Parses a host without a port. An IPv6 address may have its brackets or not. The port is set to 0.
+ */
 enum authority_error authority_parse_host(const char *text, size_t length,
                                           struct authority *ret_authority) MUST_CHECK;
-/* What is wrong and what is right, for a person; one line, no full stop. */
+/* Says what is wrong and what would be right, for a person; one line without a full stop. */
 const char *authority_error_text(enum authority_error error);
-/* `name:443`, `[::1]:443` */
+/* Prints `name:443` or `[::1]:443`. */
 void authority_print(struct text *out, const struct authority *authority);
-/* The same, fast and without a NUL; returns the length. */
+/* The same without a struct text and without a NUL behind it. Returns the length. */
 size_t authority_put(char out[AUTHORITY_TEXT_SIZE], const struct authority *authority);
 /* `localhost` and `*.localhost` are loopback and are never looked up (RFC 6761 6.3). */
 bool authority_host_is_localhost(const char *host, size_t length);

@@ -1,8 +1,8 @@
-/* Base64 is decoded a byte at a time straight into the two parts, so that there is no second copy
- * of the password that would have to be wiped.
+/* Base64 is decoded one byte at a time, straight into user and password, so that there is no second
+ * copy of the password that would have to be wiped.
  *
- * The surprise is in the last digits: RFC 4648 3.5 lets a decoder refuse bits that encode nothing.
- * We do, so that one pair of credentials has one spelling.
+ * The surprise is in the last digits: RFC 4648 3.5 allows a decoder to refuse bits that encode
+ * nothing. We do so, in order that a pair of credentials has only one spelling.
  */
 #include "wire/basic_auth.h"
 
@@ -25,7 +25,7 @@ static int base64_value(char digit)
     return digit == '/' ? 63 : -1;
 }
 
-/* Where decoded bytes go. */
+/* The place where decoded bytes go. */
 struct basic_auth_parts {
     struct basic_credentials *credentials;
     bool is_user_done;
@@ -55,7 +55,7 @@ static bool basic_auth_take_byte(struct basic_auth_parts *parts, uint8_t byte)
     return true;
 }
 
-/* Four digits, of which the last `padding` are `=`. */
+/* Decodes four digits, of which the last `padding` are `=`. */
 static bool take_group(struct basic_auth_parts *parts, const char *group, unsigned padding)
 {
     uint32_t bits = 0;

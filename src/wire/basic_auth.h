@@ -10,7 +10,8 @@
 #define BASIC_USER_MAX 255
 #define BASIC_PASSWORD_MAX 128
 
-/* A NUL is behind each; neither has one inside. Contract: whoever holds it wipes it. */
+/* Each text has a NUL behind it and none inside. Contract: whoever holds the credentials wipes
+ * them. */
 struct basic_credentials {
     size_t user_length;
     size_t password_length;
@@ -22,13 +23,14 @@ enum basic_auth_result {
     BASIC_AUTH_OK,
     BASIC_AUTH_MALFORMED,
     BASIC_AUTH_OTHER_SCHEME,  /* Negotiate, NTLM, Digest, Bearer, ... */
-    BASIC_AUTH_LONG_PASSWORD, /* over BASIC_PASSWORD_MAX bytes, else well-formed; the user is set */
+    BASIC_AUTH_LONG_PASSWORD, /* over BASIC_PASSWORD_MAX bytes, otherwise well-formed; `user` is set
+                               */
     BASIC_AUTH_RESULT_COUNT,
 };
 
-/* Strict: the scheme in any case, blanks, canonical base64 with its padding, a colon inside, no
- * control bytes, the user within its bound. But for BASIC_AUTH_OK and the user's name with
- * BASIC_AUTH_LONG_PASSWORD nothing stays in `ret_credentials`. */
+/* Parses strictly: the scheme in any case, blanks, canonical base64 with its padding, a colon
+ * inside, no control bytes, a user within its bound. `ret_credentials` holds both texts with
+ * BASIC_AUTH_OK, only the user with BASIC_AUTH_LONG_PASSWORD, and nothing with any other result. */
 enum basic_auth_result basic_auth_parse(const char *value, size_t length,
                                         struct basic_credentials *ret_credentials) MUST_CHECK;
 

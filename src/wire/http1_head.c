@@ -53,7 +53,7 @@ static bool is_class(char byte, unsigned class)
     return byte_classes[(uint8_t)byte] & class;
 }
 
-/* How many bytes at the start are of the class. */
+/* Returns how many bytes at the start are of the class. */
 static size_t span(struct view text, unsigned class)
 {
     size_t length = 0;
@@ -74,7 +74,7 @@ static struct view view_behind(struct view text, size_t skip)
     return (struct view){text.start + skip, text.length - skip};
 }
 
-/* The line without its CRLF or LF; `end` is behind the LF. */
+/* Returns the line without its CRLF or LF; `end` is behind the LF. */
 static struct view line_view(const char *bytes, size_t start, size_t end)
 {
     size_t length = end - start - 1;
@@ -103,7 +103,7 @@ const char *http1_result_name(enum http1_result result)
     return http1_result_names[result];
 }
 
-/* -- syntax, a line at a time: NULL, or what is wrong */
+/* -- syntax, one line at a time: each function returns NULL, or what is wrong */
 
 struct request_line {
     struct view method;
@@ -111,7 +111,8 @@ struct request_line {
     struct view version; /* `HTTP/d.d` */
 };
 
-/* Cuts at the next space. False: there is none, or nothing before it. */
+/* Cuts `rest` at the next space. Returns false when there is no space, or nothing in front of it.
+ */
 static bool http1_next_word(struct view *rest, struct view *ret_word)
 {
     const char *space = rest->length > 0 ? memchr(rest->start, ' ', rest->length) : NULL;
@@ -123,7 +124,7 @@ static bool http1_next_word(struct view *rest, struct view *ret_word)
     return true;
 }
 
-/* method SP target SP version. */
+/* Splits the request line: method SP target SP version. */
 static bool split_request_line(struct view line, struct request_line *parts)
 {
     if (!http1_next_word(&line, &parts->method) || !http1_next_word(&line, &parts->target))
@@ -143,7 +144,8 @@ static const char proxy_protocol_problem[] =
     "this is a PROXY protocol head, which is not taken here: turn it off at the load balancer "
     "(HAProxy: send-proxy)";
 
-/* Of its bytes one by one it is known that they are of TARGET or a space. */
+/* Checks the request line as a whole. Its single bytes were checked before: each is of TARGET or a
+ * space. */
 static const char *request_line_problem(struct view line, bool is_of_page)
 {
     struct request_line parts;
@@ -179,7 +181,7 @@ static const char *field_problem(struct view line)
 
 /* -- the scan */
 
-/* How many bytes at the start are printable ASCII. */
+/* Returns how many bytes at the start are printable ASCII. */
 static size_t printable_span(const char *bytes, size_t length)
 {
     static const uint64_t ones = 0x0101010101010101;
@@ -189,8 +191,9 @@ static size_t printable_span(const char *bytes, size_t length)
     for (; at + sizeof(word) <= length; at += sizeof(word)) {
         memcpy(&word, bytes + at, sizeof(word));
         word = le64toh(word);
-        /* A high bit: the byte has one, is below a space, is DEL. A borrow may set one further up,
-         * which does not change the lowest. */
+        /* The expression sets the high bit of each byte that has it already, is below a space, or
+         * is DEL. A borrow may set it wrongly in a byte further up, which does not change the
+         * lowest one. */
         uint64_t faults = (word | (word - ones * ' ') | ((word ^ ones * 0x7f) - ones)) & ones << 7;
         if (faults)
             return at + (size_t)__builtin_ctzll(faults) / 8;
@@ -200,7 +203,7 @@ static size_t printable_span(const char *bytes, size_t length)
     return at;
 }
 
-/* Behind a carriage return in the same line, where nothing but a line feed may stand. */
+/* True behind a carriage return in the same line, where nothing but a line feed may stand. */
 static bool is_behind_return(const struct http1_scan *scan, const char *bytes)
 {
     return scan->offset > scan->line_start && bytes[scan->offset - 1] == '\r';
@@ -217,11 +220,12 @@ static const char socks_to_page[] =
     "this is SOCKS, and this is the admin page, not the proxy, which "
     "has an address of its own";
 
-/* NULL: the byte at scan->offset begins, or tells, no other protocol that people point at a proxy.
- */
+/* Returns what is wrong when the byte at scan->offset shows that this is another protocol that
+ * people send to a proxy by mistake; NULL otherwise. */
 static const char *other_protocol(const struct http1_scan *scan, const char *bytes)
 {
-    static const char proxy_v2[] = "\r\n\r\n"; /* and a NUL: the beginning of its signature */
+    static const char proxy_v2[] = "\r\n\r\n"; /* the beginning of the PROXY protocol's signature;
+                                                  the NUL behind it belongs to it */
     uint32_t offset = scan->offset;
     char byte = bytes[offset];
 
@@ -234,7 +238,7 @@ static const char *other_protocol(const struct http1_scan *scan, const char *byt
     return NULL;
 }
 
-/* In the request line, outside of printable ASCII. */
+/* Says what is wrong with a byte of the request line that is not printable ASCII. */
 static const char *request_byte_problem(const struct http1_scan *scan, const char *bytes)
 {
     struct view line = {bytes + scan->line_start, scan->offset - scan->line_start};
@@ -244,7 +248,8 @@ static const char *request_byte_problem(const struct http1_scan *scan, const cha
     return "the request line holds a character that is not printable ASCII";
 }
 
-/* What is wrong with the byte at scan->offset, by itself and the one before it. */
+/* Returns what is wrong with the byte at scan->offset, judged by itself and by the byte before it;
+ * NULL when nothing is. */
 static const char *byte_problem(const struct http1_scan *scan, const char *bytes)
 {
     char byte = bytes[scan->offset];
@@ -263,7 +268,8 @@ static const char *byte_problem(const struct http1_scan *scan, const char *bytes
     return problem != NULL ? problem : request_byte_problem(scan, bytes);
 }
 
-/* A line ended: scan->offset is behind its LF. HTTP1_MORE: the head goes on. */
+/* To be called when a line has ended and scan->offset is behind its LF. Returns HTTP1_MORE when the
+ * head goes on. */
 static enum http1_result http1_end_line(struct http1_scan *scan, const char *bytes)
 {
     struct view line = line_view(bytes, scan->line_start, scan->offset);
@@ -304,14 +310,14 @@ enum http1_result http1_scan(struct http1_scan *scan, const char *bytes, size_t 
     }
     if (limit < HTTP1_HEAD_MAX)
         return HTTP1_MORE;
-    /* Nothing but empty lines is no long target. */
+    /* A head of nothing but empty lines is not a target that is too long. */
     bool is_in_request_line = scan->line_count == 0 && scan->line_start < limit;
     return is_in_request_line ? HTTP1_TARGET_TOO_LONG : HTTP1_HEAD_TOO_LARGE;
 }
 
 /* -- meaning */
 
-/* `prefix` is in lower case; the text's case does not matter. */
+/* Compares without regard to the text's case; `prefix` is in lower case. */
 static bool starts_with_any_case(struct view text, const char *prefix)
 {
     size_t length = strlen(prefix);
@@ -325,7 +331,7 @@ static bool starts_with_any_case(struct view text, const char *prefix)
     return true;
 }
 
-/* Field names are case-insensitive; `name` is in lower case. */
+/* Compares a field's name without regard to its case; `name` is in lower case. */
 static bool name_is(struct view text, const char *name)
 {
     return text.length == strlen(name) && starts_with_any_case(text, name);
@@ -352,19 +358,20 @@ static struct view trim(struct view text)
     return text;
 }
 
-/* The next line of the head; false at the empty line that ends it. */
+/* Takes the next line of the head. Returns false at the empty line that ends it. */
 static bool next_line(struct view *rest, struct view *ret_line)
 {
     const char *feed = memchr(rest->start, '\n', rest->length);
 
-    REQUIRE(feed); /* a complete head: the scan saw its end */
+    REQUIRE(feed); /* the head is complete, because the scan saw its end */
     size_t size = (size_t)(feed - rest->start) + 1;
     *ret_line = line_view(rest->start, 0, size);
     *rest = view_behind(*rest, size);
     return ret_line->length > 0;
 }
 
-/* The number without its leading zeros: empty for 0. False: it is none (RFC 9110 8.6). */
+/* Takes the leading zeros away, so that equal numbers have equal texts; 0 becomes empty. Returns
+ * false when the text is not a number (RFC 9110 8.6). */
 static bool read_content_length(struct view value, struct view *ret_number)
 {
     for (size_t i = 0; i < value.length; i++) {
@@ -379,7 +386,7 @@ static bool read_content_length(struct view value, struct view *ret_number)
     return true;
 }
 
-/* The next field of the head; false at its end. */
+/* Takes the next field of the head. Returns false at its end. */
 static bool next_field(struct view *rest, struct view *ret_name, struct view *ret_value)
 {
     struct view line;
@@ -391,9 +398,9 @@ static bool next_field(struct view *rest, struct view *ret_name, struct view *re
     return true;
 }
 
-/* On a CONNECT it means nothing (RFC 9110 9.3.6); but where it is malformed, or two differ,
- * somebody between the client and us may have read another request than we do. `*seen` is the one
- * before. */
+/* Checks Content-Length. On a CONNECT it means nothing (RFC 9110 9.3.6); but when it is malformed,
+ * or when two of them differ, something between the client and us may have read another request
+ * than we do. `*seen` is the value of the one before. */
 static const char *content_length_problem(struct view value, struct view *seen)
 {
     struct view number;
@@ -408,7 +415,7 @@ static const char *content_length_problem(struct view value, struct view *seen)
     return NULL;
 }
 
-/* Fields that matter to CONNECT; all others are none of our business. */
+/* Takes the fields that matter to CONNECT; all others are ignored. */
 static const char *read_fields(struct view rest, struct http1_head *head)
 {
     struct view content_length = {NULL, 0};
@@ -446,15 +453,16 @@ static enum http1_result read_connect(struct view fields, struct http1_head *hea
     return HTTP1_BAD;
 }
 
-/* A client that asks the proxy itself to speak TLS with the target, or WebSocket, for which it must
- * send CONNECT as well (RFC 6455 4.1). */
+/* True when the client asks the proxy itself to speak TLS or WebSocket with the target. It must
+ * send CONNECT for both of them (WebSocket: RFC 6455 4.1). */
 static bool is_tunnel_wanted(struct view target)
 {
     return starts_with_any_case(target, "https://") || starts_with_any_case(target, "wss://") ||
            starts_with_any_case(target, "ws://");
 }
 
-/* Behind leading empty lines; `rest` is left at the first field. */
+/* Reads the request line, which stands behind leading empty lines, and leaves `rest` at the first
+ * field. */
 static struct request_line read_request_line(struct view *rest)
 {
     struct request_line parts;
@@ -463,7 +471,7 @@ static struct request_line read_request_line(struct view *rest)
     while (!next_line(rest, &line))
         continue;
     bool is_split = split_request_line(line, &parts);
-    REQUIRE(is_split && parts.version.length == 8); /* the scan saw to it */
+    REQUIRE(is_split && parts.version.length == 8); /* guaranteed by the scan */
     return parts;
 }
 

@@ -19,7 +19,7 @@
 #define HTTP1_HEAD_MAX 16384
 #define HTTP1_FIELDS_MAX 100
 
-/* A piece of the caller's bytes. */
+/* A piece of the caller's bytes; nothing is copied. */
 struct view {
     const char *start;
     size_t length;
@@ -45,18 +45,21 @@ enum http1_result {
 
 const char *http1_result_name(enum http1_result result); /* "bad", "head-too-large" */
 
-/* Progress of a scan. All zero at the start but for `is_of_page`; private to http1_head.c. */
+/* The progress of a scan. All members are zero at the start, except `is_of_page`, which the caller
+ * sets; the others are private to http1_head.c. */
 struct http1_scan {
     uint32_t offset;     /* bytes looked at */
-    uint32_t line_start; /* of the line that `offset` is in */
+    uint32_t line_start; /* start of the line that `offset` is in */
     uint32_t line_count;
-    bool is_of_page;     /* the caller's: the admin page's, not the proxy's; the words differ */
+    bool is_of_page; /* set by the caller: the head is for the admin page, not for the proxy; the
+                        texts differ */
     const char *problem; /* set with HTTP1_BAD: one line for a person, no full stop; static */
 };
 
-/* `bytes` is the whole head so far, from its first byte, at one stable content. Leading empty lines
- * are skipped (RFC 9112 2.2). On HTTP1_OK `*ret_head_length` counts the bytes up to and including
- * the empty line; what is behind belongs to the tunnel. */
+/* Looks at the bytes that have come since the last call. `bytes` is the whole head so far, from its
+ * first byte; what was there before must not have changed. Empty lines at the start are skipped
+ * (RFC 9112 2.2). With HTTP1_OK, `*ret_head_length` counts the bytes up to and including the empty
+ * line; the bytes behind it belong to the tunnel. */
 enum http1_result http1_scan(struct http1_scan *scan, const char *bytes, size_t length,
                              size_t *ret_head_length) MUST_CHECK;
 
@@ -70,8 +73,8 @@ struct http1_head {
     const char *problem;             /* set unless HTTP1_OK: one line for a person; static */
 };
 
-/* `bytes[0..length)` is a complete head as http1_scan found it. On failure, too, all members but
- * `authority` are set (method and target then serve the log). */
+/* Reads a complete head; `bytes[0..length)` is what http1_scan found. All members except
+ * `authority` are set on failure, too: method and target then serve the log. */
 enum http1_result http1_head_parse(const char *bytes, size_t length,
                                    struct http1_head *ret_head) MUST_CHECK;
 
@@ -86,7 +89,7 @@ struct http1_request {
     const char *problem; /* set unless HTTP1_OK: one line for a person; static */
 };
 
-/* As http1_head_parse. HTTP1_OK, HTTP1_BAD or HTTP1_VERSION. */
+/* Reads the same bytes as http1_head_parse. Returns HTTP1_OK, HTTP1_BAD or HTTP1_VERSION. */
 enum http1_result http1_request_parse(const char *bytes, size_t length,
                                       struct http1_request *ret_request) MUST_CHECK;
 

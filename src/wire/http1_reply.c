@@ -21,7 +21,7 @@ struct status_reason {
     const char *reason;
 };
 
-/* Of the admin page: RFC 9110 15 and RFC 6585. */
+/* Reason phrases for the admin page (RFC 9110 15 and RFC 6585). */
 static const struct status_reason status_reasons[] = {
     {200, "OK"},
     {400, "Bad Request"},
@@ -60,7 +60,7 @@ static void add_printable(struct text *out, const char *bytes, size_t length)
     }
 }
 
-/* An sf-string with its quotes. */
+/* Writes an sf-string with its quotes. */
 static void reply_add_string(struct text *out, const char *bytes, size_t length)
 {
     text_add_char(out, '"');
@@ -94,7 +94,7 @@ static void add_proxy_status(struct text *out, const struct http1_refusal *refus
     text_add(out, "\r\n");
 }
 
-/* Cut between two words where that is possible. */
+/* Writes the phrase, cut between two words where that is possible. */
 static void add_phrase(struct text *out, const char *phrase, size_t length)
 {
     if (length <= HTTP1_PHRASE_MAX) {

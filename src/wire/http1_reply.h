@@ -19,10 +19,11 @@ struct http1_refusal {
     unsigned status;         /* 400-599 */
     const char *proxy_error; /* RFC 9209 token, e.g. "connection_refused" */
     const char *rcode;       /* for dns_error: "NXDOMAIN"; else NULL */
-    /* One line for a person, in UTF-8: the body. */
+    /* One line for a person, in UTF-8; it is the body. */
     const char *details;
-    /* The same in ASCII (NULL: it is): the reason phrase, and escaped as the sf-string details.
-     * What must be known stands in the first HTTP1_PHRASE_MAX bytes. */
+    /* The same in ASCII; NULL when `details` is ASCII itself. It becomes the reason phrase and,
+     * escaped as an sf-string, the details of Proxy-Status. What the reader must know has to stand
+     * in the first HTTP1_PHRASE_MAX bytes. */
     const char *phrase;
     unsigned retry_after_s; /* 0: no Retry-After */
     bool is_body_omitted;   /* answer to HEAD: Content-Length stays, the body does not */
@@ -31,19 +32,19 @@ struct http1_refusal {
 /* An answer of the admin page. */
 struct http1_answer {
     unsigned status;
-    const char *phrase; /* as of a refusal; NULL: the status's own */
+    const char *phrase; /* as in a refusal; NULL: the usual phrase of the status */
     const char *content_type;
-    const char *fields; /* more of them, each with its CR LF; "" for none */
+    const char *fields; /* further fields, each with its CR LF; "" for none */
     bool has_length;    /* false: the body ends with the connection */
     size_t length;
 };
 
-/* Status line, Connection: close, the fields, empty line. */
+/* Writes the status line, Connection: close, the fields and the empty line. */
 void http1_reply_head(struct text *out, const struct http1_answer *answer);
 
-/* Status line, Connection: close, Content-Type, exact Content-Length, Allow (405),
- * Proxy-Authenticate (407), Retry-After, Proxy-Status: adit; error=TOKEN; details="..." (RFC 9209),
- * empty line, `adit: details\n`. */
+/* Writes a whole refusal: the status line, Connection: close, Content-Type, an exact
+ * Content-Length, Allow (with 405), Proxy-Authenticate (with 407), Retry-After, Proxy-Status: adit;
+ * error=TOKEN; details="..." (RFC 9209), the empty line, and `adit: details\n` as the body. */
 void http1_reply_refusal(struct text *out, const struct http1_refusal *refusal);
 
 #endif

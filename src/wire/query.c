@@ -1,4 +1,6 @@
-/* Names are compared as they stand: nobody needs to escape ours. */
+/* Reads the query of a URL. Names are compared as they stand, without decoding: our own names have
+ * no character that anybody would need to escape.
+ */
 #include "wire/query.h"
 
 #include "base/ascii.h"
@@ -6,7 +8,8 @@
 #include <errno.h>
 #include <string.h>
 
-/* The byte at the start of `text` and how long it is written, or -EINVAL. */
+/* Decodes the byte at the start of `text`. Returns how many characters it is written with, or
+ * -EINVAL. */
 static int decode_byte(struct view text, char *ret_byte)
 {
     *ret_byte = text.start[0];

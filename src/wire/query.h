@@ -7,8 +7,9 @@
 
 #include <stddef.h>
 
-/* The first value of that name, decoded (%41, + for a blank), with a NUL behind. Its length, or
- * -ENOENT: there is none; -EINVAL: a broken escape, or a control character; -ENAMETOOLONG. */
+/* Finds the first value of that name and decodes it (%41, + for a blank); a NUL is put behind it.
+ * Returns its length, or -ENOENT when there is none, -EINVAL when it has a broken escape or a
+ * control character, -ENAMETOOLONG when it does not fit. */
 int query_value(struct view query, const char *name, char *ret_value, size_t size) MUST_CHECK;
 
 #endif

@@ -1,4 +1,5 @@
-/* The zone is taken out of the text first; what is left is an address, or an endpoint. */
+/* The zone is removed from the text first; the rest is then an ordinary address or endpoint, which
+ * base/ can parse. */
 #include "wire/resolv_server.h"
 
 #include <errno.h>
@@ -11,13 +12,13 @@ static bool is_link_local(const struct ip_address *address)
            (address->bytes[1] & 0xc0) == 0x80;
 }
 
-/* What can stand in an interface's name, and in the configuration without quotes. */
+/* The bytes that an interface's name may have and that the configuration takes without quotes. */
 static bool is_zone_byte(char byte)
 {
     return byte > ' ' && byte <= '~' && strchr("%/[],;{}\"\\#$", byte) == NULL;
 }
 
-/* Takes `%ZONE` out of the text, if it is there, and leaves the rest: an address, or
+/* Removes `%ZONE` from the text, if it is there, and leaves the rest: an address, or
  * `[ADDRESS]:PORT`. `ret_rest` has room for RESOLV_SERVER_TEXT_SIZE bytes. */
 static bool take_zone(const char *text, size_t length, char *ret_rest, size_t *ret_length,
                       char ret_zone[RESOLV_SERVER_ZONE_SIZE])

@@ -15,11 +15,11 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* As in libc. Further ones would hardly get their turn before a lookup times out. */
+/* As many as libc asks. Further ones would hardly get their turn before a lookup times out. */
 #define RESOLV_SERVERS_MAX 3
 #define RESOLV_SERVER_PORT 53
 
-#define RESOLV_SERVER_ZONE_SIZE 16 /* of an interface's name, with its NUL: IF_NAMESIZE */
+#define RESOLV_SERVER_ZONE_SIZE 16 /* room for an interface's name with its NUL: IF_NAMESIZE */
 /* Room for resolv_server_print. */
 #define RESOLV_SERVER_TEXT_SIZE (IP_ENDPOINT_TEXT_SIZE + RESOLV_SERVER_ZONE_SIZE)
 
@@ -28,18 +28,18 @@ struct resolv_server {
     char zone[RESOLV_SERVER_ZONE_SIZE]; /* the interface, by name or number; "": none */
 };
 
-/* Those to ask, in the order in which they are asked. */
+/* The servers, in the order in which they are asked. */
 struct resolv_server_list {
     struct resolv_server servers[RESOLV_SERVERS_MAX];
     size_t server_count;
 };
 
-/* One server, with or without a port. 0 or -EINVAL. */
+/* Parses one server, with or without a port. Returns 0 or -EINVAL. */
 int resolv_server_parse(const char *text, size_t length,
                         struct resolv_server *ret_server) MUST_CHECK;
-/* With its port; parses to the same. */
+/* Prints the server with its port. The text parses to the same server. */
 void resolv_server_print(struct text *out, const struct resolv_server *server);
-/* Of a link-local address without a zone nobody knows where it is. */
+/* True for a link-local address without a zone: nobody knows on which interface it is. */
 bool resolv_server_needs_zone(const struct resolv_server *server);
 
 bool resolv_server_list_equals(const struct resolv_server_list *a,
