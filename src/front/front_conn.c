@@ -322,10 +322,8 @@ static void front_conn_refuse_at_once(struct front_conn *conn, enum tunnel_error
 
 /* ---- events ---- */
 
-static void front_conn_ready(struct stream *stream, void *self)
+static void front_conn_happened(struct front_conn *conn)
 {
-    struct front_conn *conn = self;
-
     switch ((enum front_state)conn->state) {
     case FRONT_AWAITING:
         front_conn_read(conn);
@@ -333,7 +331,7 @@ static void front_conn_ready(struct stream *stream, void *self)
     case FRONT_CHECKING:
     case FRONT_OPENING:
         /* A FIN behind a complete request is no departure: the answer still goes out. */
-        if (stream->ready & STREAM_BROKEN)
+        if (conn->stream->ready & STREAM_BROKEN)
             front_conn_close(conn);
         break;
     case FRONT_ANSWERING:
@@ -342,6 +340,17 @@ static void front_conn_ready(struct stream *stream, void *self)
     default: /* it has another observer, or is closed */
         break;
     }
+}
+
+static void front_conn_ready(struct stream *stream, void *self)
+{
+    struct front_conn *conn = self;
+    struct state_concern concern;
+
+    (void)stream;
+    state_concern_enter(&concern, &front_states, &conn->state, 0);
+    front_conn_happened(conn);
+    state_concern_leave(&concern);
 }
 
 static void front_conn_passed(struct deadline *deadline)
