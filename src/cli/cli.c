@@ -5,6 +5,7 @@
 #include "cli/control_client.h"
 #include "cli/explain.h"
 #include "cli/options.h"
+#include "cli/options_help.h"
 #include "cli/top_program.h"
 #include "config/config.h"
 #include "process/bundle.h"

@@ -57,16 +57,11 @@ struct options {
 
 /* Room for any message of options_parse (the words quoted in it are cut). */
 #define OPTIONS_MESSAGE_SIZE 512
-/* Room for any help text. */
-#define OPTIONS_HELP_SIZE 8192
 
 /* `words` are the arguments without the program's name; texts in `ret_options` point into them.
  * 0, or -EINVAL and in `message` one line: what was wrong and what is right. */
 int options_parse(size_t count, char *const words[], struct options *ret_options,
                   struct text *message) MUST_CHECK;
-
-/* COMMAND_RUN: the overview. */
-void options_help(struct text *out, enum command topic);
 
 const char *command_name(enum command command); /* "run", "stats", ... */
 

@@ -8,6 +8,7 @@
 #include <cmocka.h>
 
 #include "cli/options.h"
+#include "cli/options_help.h"
 
 #include <errno.h>
 #include <string.h>
