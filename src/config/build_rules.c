@@ -70,7 +70,7 @@ const char *build_wanted(enum policy_condition_kind kind)
     return host_conditions[kind].wanted;
 }
 
-/* False: no memory. */
+/* Returns false when there is no memory. */
 static bool add_reference(struct config_builder *builder, const struct reference *reference)
 {
     struct reference *added =

@@ -47,7 +47,8 @@ struct warnings {
     struct tally tallies[WARNING_COUNT];
 };
 
-/* The pieces up to NULL make the message. */
+/* The pieces up to NULL are joined to make the message. Only the first message of a kind is kept.
+ */
 static void warnings_add(struct warnings *warnings, enum warning kind,
                          const struct config_place *place, ...) __attribute__((sentinel));
 

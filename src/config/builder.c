@@ -221,7 +221,7 @@ static const char *explain_search(int error)
     }
 }
 
-/* Rules may be lost with what is not found, so that nothing goes by without a word. */
+/* What is not found may take rules away, so it is always reported. */
 static void report_search(struct config_builder *builder, const struct config_place *place,
                           const char *pattern, int error)
 {

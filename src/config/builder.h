@@ -24,7 +24,7 @@ struct config_builder {
     struct config_draft *draft;
     struct config_reader *reader;
     struct diagnostics *diagnostics;
-    struct lexer *lexer; /* of the file that is read now */
+    struct lexer *lexer; /* the lexer of the file that is read now */
     const char *folder;  /* as in struct config_overrides */
     const char *paths[BUILDER_DEPTH_MAX];
     size_t depth;

@@ -52,7 +52,7 @@ static struct range_point point_of_address(const struct ip_address *address)
     return point;
 }
 
-/* 2 to the power of `bits` further on. */
+/* Returns the point that lies 2 to the power of `bits` further on. */
 static struct range_point point_after(struct range_point point, unsigned bits)
 {
     size_t at = 2 - bits / 64;
@@ -289,7 +289,7 @@ static bool making_add_value(struct ranges_making *making, const struct policy_v
 static struct range all_of(const struct config_draft *draft, enum policy_condition_kind kind)
 {
     switch (kind) {
-    case POLICY_PORT: /* a request for port 0 is none */
+    case POLICY_PORT: /* port 0 is left out: no request can be for it */
         return (struct range){point_of(1), point_of(PORTS_END)};
     case POLICY_TIME:
         return (struct range){point_of(0), point_of((uint64_t)MINUTES_OF_DAY * DAYS_OF_WEEK)};

@@ -15,7 +15,8 @@
 struct config_draft;
 struct policy_condition;
 
-/* A number of 192 bits, the highest word first: an IPv6 address, and a bit for what lies behind. */
+/* A number of 192 bits, the highest word first. An IPv6 address takes 128 of them; the end of a
+ * range that reaches the last address needs one more. */
 struct range_point {
     uint64_t words[3];
 };

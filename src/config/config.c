@@ -60,7 +60,7 @@ static void set_defaults(struct config *config)
     config->log_events = (1U << CONFIG_LOG_EVENT_COUNT) - 1;
 }
 
-/* 0 or -ENOMEM. */
+/* Sets up a builder with an empty draft. Returns 0 or -ENOMEM. */
 static int config_begin(struct config_builder *builder, struct config_reader *reader)
 {
     *builder = (struct config_builder){.reader = reader};

@@ -17,7 +17,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Bytes of one file: the configuration and what it includes; a list; the users file. */
+/* Most bytes of one file: of the configuration or a file that it includes; of a list; of the users
+ * file. */
 #define CONFIG_FILE_MAX (16UL * 1024 * 1024)
 #define CONFIG_LIST_MAX (512UL * 1024 * 1024)
 #define CONFIG_USERS_MAX (16UL * 1024 * 1024)
@@ -99,12 +100,13 @@ struct config_source {
  * folder of the file that names them, so they are absolute when the `path` of config_parse was. */
 struct config {
     struct config_values values;
-    struct listener_set listeners; /* at least one for tunnels; without sockets */
-    bool is_admin_built_in;        /* the page is there by default: when its port is busy, adit runs
-                                      without it */
+    struct listener_set
+        listeners;          /* what to listen on, without sockets; at least one is for tunnels */
+    bool is_admin_built_in; /* the page is there by default: when its port is busy, adit runs
+                               without it */
     struct policy_condition admin_users; /* of kind POLICY_USER; value_count 0: anybody */
     struct policy_condition admin_from;  /* of kind POLICY_FROM; value_count 0: from anywhere */
-    const char *admin_names[CONFIG_ADMIN_NAMES_MAX]; /* of the page, normalised */
+    const char *admin_names[CONFIG_ADMIN_NAMES_MAX]; /* names of the page, normalised */
     size_t admin_name_count;
     const char *users_path;         /* NULL: no users */
     const struct users_file *users; /* NULL: no users */
@@ -112,7 +114,7 @@ struct config {
     struct resolv_server_list resolver;
     enum config_log_target log_target;
     enum config_log_format log_format;
-    const char *log_path;     /* of CONFIG_LOG_FILE */
+    const char *log_path;     /* valid with CONFIG_LOG_FILE */
     unsigned log_events;      /* one bit per event: 1 << enum config_log_event */
     unsigned workers;         /* threads; 0: one per core */
     const char *control_path; /* NULL: the default; one of the overrides is not copied */
@@ -129,11 +131,12 @@ struct config {
 int config_parse(struct config_reader *reader, const char *path,
                  const struct config_overrides *overrides, struct config **ret_config,
                  struct diagnostics **ret_diagnostics) MUST_CHECK;
-/* Where the adit of that file has its control socket. When that is found, mistakes elsewhere are no
- * matter: a running adit is to be asked while its file is being edited, too. 0, and "" when the
- * file names none; -EINVAL: `control` has a mistake, or may stand where nothing could be read (a
- * statement that makes no sense, an include, a file without a statement), and another adit's socket
- * is not to be taken for it; -errno: the file can't be read. */
+/* Finds where the adit of that file has its control socket. Mistakes elsewhere do not matter once
+ * it is found, because a running adit must also be reachable while its file is being edited.
+ * Returns 0, and "" when the file names none; -EINVAL when `control` has a mistake or may stand
+ * where nothing could be read (a statement that makes no sense, an include, a file without a
+ * statement): the socket of another adit must not be mistaken for this one's; -errno when the file
+ * can't be read. */
 int config_find_control(struct config_reader *reader, const char *path,
                         struct text *ret_path) MUST_CHECK;
 /* Harmless on NULL. A policy that was compiled from config->policy must be destroyed before. */

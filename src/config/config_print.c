@@ -8,7 +8,8 @@
 
 #include <string.h>
 
-/* Any one piece: a path or a name with every byte escaped is written apart. */
+/* Room for one piece of output. A path or a name could be longer with every byte escaped, so these
+ * are written byte by byte. */
 enum { PRINT_PIECE_MAX = 512 };
 
 struct printer {
@@ -321,7 +322,7 @@ static void printer_put_group(struct printer *printer, const struct group_draft 
     printer_put(printer, " }\n");
 }
 
-/* `3 entries (plain), 2 entries (hosts); in 1 line what is no entry is skipped` */
+/* Writes `3 entries (plain), 2 entries (hosts); in 1 line what is no entry is skipped`. */
 static void put_counts(struct printer *printer, const struct list_file *file)
 {
     bool is_first = true;

@@ -20,7 +20,7 @@
 
 struct diagnostics;
 
-/* Where a word stands. */
+/* The place of a word in a text. */
 struct config_place {
     const char *file; /* as it was named; NULL: the command line, or the configuration as a whole */
     unsigned line;    /* from 1; 0: the file as such (it can't be read, ...) */

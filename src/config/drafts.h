@@ -53,7 +53,7 @@ struct listener_draft {
 
 enum reference_what { REFERENCE_LIST, REFERENCE_GROUP, REFERENCE_LISTENER };
 
-/* A use of a list, a group or a listener, to be checked when all of them are known. */
+/* One use of a list, a group or a listener. It is checked when all of them are known. */
 struct reference {
     enum reference_what what;
     enum policy_condition_kind kind; /* in which it stands */

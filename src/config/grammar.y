@@ -1,8 +1,9 @@
-/* The grammar of the configuration language: shapes only. What a word means is for the actions
- * (build_*.c) to find out; keywords are the lexer's matter.
+/* The grammar of the configuration language: only its forms. The actions (build_*.c) find out what
+ * a word means, and the lexer knows the keywords.
  *
- * An error ends at the next newline, or inside the braces of `listen` at the end of the setting, so
- * that one run reports many. Look-ahead correction makes the list of expected words exact.
+ * An error ends at the next newline or, inside the braces of `listen`, at the end of the setting,
+ * so that one run reports many errors. Look-ahead correction (LAC) makes the list of expected words
+ * exact.
  */
 %define api.pure full
 %define api.prefix {grammar_}
@@ -33,7 +34,8 @@
 #include <string.h>
 
 #define YYMAXDEPTH 2000
-/* From the first to the last token, where that is one line. */
+/* A place goes from the first to the last token, or covers only the first one when they are not in
+ * one line. */
 #define YYLLOC_DEFAULT(current, parts, count)                                                      \
     do {                                                                                           \
         if ((count) > 0) {                                                                         \
@@ -50,7 +52,8 @@ static int grammar_lex(GRAMMAR_STYPE *value, GRAMMAR_LTYPE *place, struct config
 {
     int token = lexer_next(builder->lexer, &value->word, place);
 
-    /* As a mere word, too: a comma or brace before it may be what is wrong. */
+    /* `control` counts even as an ordinary word: a comma or brace in front of it may be the
+     * mistake. */
     builder->is_control_begun |= token == TOKEN_CONTROL ||
                                  (token == TOKEN_WORD && strcmp(value->word.text, "control") == 0);
     builder->words_before[0] = builder->words_before[1];
@@ -64,7 +67,8 @@ static void grammar_error(const GRAMMAR_LTYPE *place, struct config_builder *bui
     builder_error(builder, place, message, NULL);
 }
 
-/* No configuration: working out what was expected a million times takes minutes. */
+/* After so many errors the text is probably no configuration, and working out what was expected
+ * takes minutes for a million errors. */
 static bool is_enough(struct config_builder *builder, const struct config_place *place)
 {
     enum { ERRORS_MAX = 500 };
@@ -84,7 +88,7 @@ static void append(struct config_builder *builder, struct vector *words,
         *item = *word;
 }
 
-/* A part that may stand once. */
+/* Sets a part of a statement. A second one is reported. */
 static void set_part(struct config_builder *builder, const struct config_place *place,
                      struct vector *part, const struct vector *values)
 {
@@ -241,7 +245,7 @@ kind_name:
   | SNI { $$ = POLICY_SNI; }
   | JA4 { $$ = POLICY_JA4; }
   ;
-/* Two words a value: days, hours. A second one that is not given has no text. */
+/* Two words per value: days and hours. A second word that is not given has no text. */
 times: time | times COMMA time { struct config_word *words = $3.items; $$ = $1; append(builder, &$$, &words[0]); append(builder, &$$, &words[1]); } ;
 time:
     WORD {
@@ -262,7 +266,7 @@ static bool is_word_token(yysymbol_kind_t kind)
     return kind == YYSYMBOL_WORD || kind == YYSYMBOL_STRING;
 }
 
-/* The expected keyword that the word may be a misspelling of. */
+/* Finds the expected keyword of which the word may be a misspelling. */
 static void find_suggestion(const yysymbol_kind_t *expected, int count,
                             struct suggestion *suggestion)
 {
@@ -284,7 +288,7 @@ static bool is_statement(const yysymbol_kind_t *expected, int count)
     return is_expected(expected, count, YYSYMBOL_LISTEN);
 }
 
-/* `a, b or c`; a word and a string are one to a person. */
+/* Writes `a, b or c`. A word and a string are the same to a person, so they are named once. */
 static void add_expected(struct text *out, const yysymbol_kind_t *expected, int count)
 {
     const char *names[EXPECTED_MAX];
@@ -317,7 +321,8 @@ static void add_unexpected(struct text *out, const struct config_place *place, y
     text_add_char(out, '\'');
 }
 
-/* False: it is none where a condition could stand. */
+/* Notes a stray word when a condition could stand in its place. Returns false when none could, or
+ * when the token is not a word. */
 static bool take_stray(struct config_builder *builder, const yypcontext_t *context,
                        const yysymbol_kind_t *expected, int count,
                        const struct suggestion *suggestion)

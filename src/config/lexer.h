@@ -38,7 +38,8 @@ struct lexer {
     struct config_reader *reader; /* for the environment */
 };
 
-/* Contract: `file` and `text` stay as long as places of tokens are used. */
+/* Begins to read a text. Contract: `file` and `text` stay valid as long as places of tokens are
+ * used. */
 void lexer_init(struct lexer *lexer, const char *file, const char *text, size_t length,
                 struct config_builder *builder);
 /* Returns true when the text has no NUL, no control and no bad UTF-8; otherwise adds a diagnostic.

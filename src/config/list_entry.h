@@ -40,7 +40,7 @@ bool list_entry_has_host(const struct list_entry *entry, const char *host,
 /* Prints the entry as a list has it. */
 void list_entry_print(struct text *out, const struct list_entry *entry);
 bool list_entry_equals(const struct list_entry *a, const struct list_entry *b) MUST_CHECK;
-/* 0 or -ENOMEM. */
+/* Adds the entry to the set that fits its kind. Returns 0 or -ENOMEM. */
 int list_entry_add(const struct list_entry *entry, struct name_set *names,
                    struct network_set *networks) MUST_CHECK;
 

@@ -33,8 +33,8 @@ struct list_file {
 
 /* "plain", "hosts", "adblock" */
 const char *list_file_format_name(enum list_file_format format);
-/* Adds the entries to the sets. Errors go to `diagnostics` under the file's path, the first 20 of
- * them. 0, -EINVAL (errors were added) or -ENOMEM. */
+/* Adds the entries to the sets. The first 20 errors go to `diagnostics` under the file's path.
+ * Returns 0, -EINVAL (there were errors) or -ENOMEM. */
 int list_file_parse(struct list_file *file, const char *text, size_t length,
                     struct diagnostics *diagnostics, struct name_set *names,
                     struct network_set *networks) MUST_CHECK;

@@ -22,7 +22,7 @@ enum question_field {
     QUESTION_FIELD_COUNT,
 };
 
-/* Longest word of a field, without the NUL. */
+/* The longest word of a field, without its NUL. */
 #define QUESTION_WORD_MAX 320
 
 struct question {

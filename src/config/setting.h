@@ -27,7 +27,7 @@ struct setting_row {
     const char *word;
     const char *per; /* "": the limit is for all of adit */
     enum setting_kind kind;
-    uint64_t initial; /* below min: none */
+    uint64_t initial; /* the default; a value below `min` means none */
     uint64_t min;
     uint64_t max;
     size_t offset; /* in struct config_values */

@@ -117,7 +117,8 @@ void suggest_network(struct text *out, const char *word, size_t length)
         return;
     for (const char *digit = slash + 1; digit < word + length; digit++)
         bits = bits * 10 + (unsigned)(*digit - '0');
-    /* A mapped address has lost its prefix's first 96 bits: no suggestion then. */
+    /* A mapped address was turned into IPv4, so its prefix length does not fit any more: nothing is
+     * suggested. */
     if (ip_address_parse(word, (size_t)(slash - word), &address) < 0 ||
         bits > (address.family == IP_V4 ? 32 : 128))
         return;

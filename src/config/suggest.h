@@ -20,11 +20,12 @@ struct suggestion {
 
 void suggestion_init(struct suggestion *suggestion, const char *word);
 void suggestion_try(struct suggestion *suggestion, const char *name);
-/* `; did you mean 'NAME'?`, or nothing. */
+/* Adds `; did you mean 'NAME'?`, or nothing when no name is near. */
 void suggestion_print(struct text *out, const struct suggestion *suggestion);
-/* `; did you mean 'NAME'?` */
+/* Adds `; did you mean 'NAME'?`. */
 void suggest_name(struct text *out, const char *name);
-/* For a CIDR block with host bits set: `; write 10.0.0.0/8`; nothing when that is not clear. */
+/* Adds `; write 10.0.0.0/8` for a CIDR block with host bits set; nothing when it is not clear what
+ * was meant. */
 void suggest_network(struct text *out, const char *word, size_t length);
 
 #endif

@@ -11,7 +11,7 @@ struct config_reader;
 
 /* `zone` is the value of TZ: a file of the zone database, or a rule as in CET-1CEST (POSIX 8.3). */
 bool time_zone_is_known(struct config_reader *reader, const char *zone) MUST_CHECK;
-/* Also when there is no /etc/localtime: that means UTC. */
+/* True also when there is no /etc/localtime: that means UTC. */
 bool time_zone_of_machine_is_known(struct config_reader *reader) MUST_CHECK;
 
 #endif

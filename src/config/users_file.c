@@ -103,7 +103,8 @@ static unsigned long parse_number(const char *text, size_t digits_max)
     return number;
 }
 
-/* $y$j9T$: the second letter is log2 of the memory, and 9 the eleventh: 17 ms. */
+/* In `$y$j9T$`, the second letter is the base-2 logarithm of the memory: 9 stands for 11, which
+ * takes 17 ms. */
 static uint64_t estimate_yescrypt(const char *parameters)
 {
     static const char digits[] = "./0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
@@ -189,7 +190,7 @@ static size_t field_length(const char *field)
     return end != NULL ? (size_t)(end - field) : strlen(field);
 }
 
-/* Only a salt of SHA may have others. */
+/* Hashes have neither `=` nor `,`; only a salt of SHA may have them. */
 static bool has_base64_only(const char *text)
 {
     return strchr(text, '=') == NULL && strchr(text, ',') == NULL;
@@ -231,7 +232,8 @@ static bool is_bcrypt_form(const char *hash, size_t dollars)
     return dollars == 3 && cost >= 4 && cost <= 31 && hash[6] == '$' && has_base64_only(hash);
 }
 
-/* What says how to hash is as the method has it. Contract: is_hash_text. */
+/* Checks that the parameters in front of the salt are as the method has them. Contract:
+ * is_hash_text said yes. */
 static bool has_good_parameters(const struct user *user)
 {
     const char *hash = user->hash;
@@ -254,7 +256,8 @@ static bool has_good_parameters(const struct user *user)
     return dollars == 3;
 }
 
-/* The last field has the length of the method's digest: a line that was cut is found here. */
+/* Checks that the last field has the length of the method's digest. This finds a line that was cut.
+ */
 static bool user_is_complete(const struct user *user)
 {
     static const size_t digests[] = {

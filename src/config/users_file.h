@@ -27,13 +27,14 @@ enum user_hash_kind {
 
 struct user {
     const char *name; /* case-sensitive */
-    const char *hash; /* as crypt(3) takes it for a setting, but for $apr1$ */
+    const char *hash; /* in the form that crypt(3) takes as a setting, except for $apr1$ */
     enum user_hash_kind kind;
 };
 
 struct users_file;
 
-/* Errors go to `diagnostics` under the name `file`. 0, -EINVAL (errors were added) or -ENOMEM. */
+/* Parses the file. Errors go to `diagnostics` under the name `file`. Returns 0, -EINVAL (errors
+ * were added) or -ENOMEM. */
 int users_file_parse(const char *text, size_t length, const char *file,
                      struct diagnostics *diagnostics, struct users_file **ret_users) MUST_CHECK;
 /* Harmless on NULL. */
@@ -41,12 +42,14 @@ void users_file_destroy(struct users_file *users);
 
 size_t users_file_count(const struct users_file *users);
 const struct user *users_file_at(const struct users_file *users, size_t index);
-/* NULL: no such user. Not in constant time; hash against users_file_costliest then. */
+/* Returns NULL when there is no such user. The search does not take constant time; to hide that,
+ * the caller then computes the hash of users_file_costliest. */
 const struct user *users_file_find(const struct users_file *users, const char *name, size_t length);
-/* The user whose hash takes longest to compute: what an unknown user must cost. NULL when empty. */
+/* Returns the user whose hash takes longest to compute, which is what an unknown user must cost;
+ * NULL when there are no users. */
 const struct user *users_file_costliest(const struct users_file *users);
 
-/* Some hash takes longer to compute than another. */
+/* True when some hash takes longer to compute than another. */
 bool users_file_is_mixed(const struct users_file *users);
 
 #endif

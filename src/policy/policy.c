@@ -1,15 +1,15 @@
 /* The evaluator.
  *
- * A condition is false, unknown or true, in this order: so AND is the minimum and OR the maximum,
- * and `not` turns the scale round. An evaluation walks the rules that the target can concern, in
- * order, stops at the first true one and keeps nothing; the next phase walks the whole list again
- * with one fact more.
+ * A condition is false, unknown or true, in this order. So AND is the minimum, OR is the maximum,
+ * and `not` inverts the scale. An evaluation walks in order over the rules that the target can
+ * concern, stops at the first true one, and stores nothing; the next phase walks again from the
+ * beginning with one more fact.
  *
- * The surprises: an allow that does not reach a special-purpose address is false for it, so the
- * walk goes on and a later rule may reach what it does not; only when none decides, the first of
- * them is named in the denial. And an address of 64:ff9b::/96 is matched as itself and as the IPv4
- * address that it stands for: else NAT64 would be a second spelling that no block of the
- * configuration covers.
+ * There are two surprises. An allow that does not reach a special-purpose address is false for it,
+ * so the walk goes on and a later rule may reach what this one does not; only when no rule decides,
+ * the first of them is named in the denial. And an address of 64:ff9b::/96 is matched both as
+ * itself and as the IPv4 address that it stands for: otherwise NAT64 would be a second spelling of
+ * an address, which no block of the configuration covers.
  */
 #include "policy/policy.h"
 

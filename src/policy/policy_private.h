@@ -14,10 +14,10 @@ struct network_set;
 struct compiled_condition {
     enum policy_condition_kind kind;
     bool is_negated;
-    unsigned kinds;               /* a bit (1 << enum policy_value_kind) for each kind of value */
-    bool has_addresses;           /* a value, or one of a list, is about an address */
-    struct name_set *names;       /* NULL: none. Host names, users or words */
-    struct network_set *networks; /* NULL: none */
+    unsigned kinds;         /* a bit (1 << enum policy_value_kind) for each kind of value */
+    bool has_addresses;     /* a value of the condition or of one of its lists is an address */
+    struct name_set *names; /* NULL: none. Host names, users or words */
+    struct network_set *networks;     /* NULL: none */
     const struct policy_list **lists; /* in policy.lists */
     size_t list_count;
     const struct policy_value *values; /* for port, listener, time */
@@ -47,8 +47,9 @@ struct policy {
 struct evaluation {
     const struct policy *policy;
     const struct policy_facts *facts;
-    struct ip_address addresses[2]; /* the target's, and what it stands for */
-    size_t address_count;           /* 0: not known yet */
+    struct ip_address
+        addresses[2];     /* the target's address, and the one that it stands for (NAT64) */
+    size_t address_count; /* 0: the address is not known yet */
     bool is_special;
     struct name_key host; /* valid when facts->host */
     struct name_key sni;  /* valid when facts->sni */

@@ -76,8 +76,9 @@ struct policy_condition {
 
 struct policy_rule_source {
     bool is_allow;
-    bool is_report;    /* observed and logged, does not decide */
-    const char *name;  /* of `as`, else "FILE:LINE" with the file's base name */
+    bool is_report;   /* is only logged when it is true, and decides nothing */
+    const char *name; /* the name after `as`, otherwise "FILE:LINE" with the shortest telling end of
+                         the path */
     const char *place; /* "FILE:LINE", for explain; may equal name */
     const struct policy_condition *conditions;
     size_t condition_count;

@@ -1,21 +1,22 @@
-/* A rule is an AND: it is false when one of its conditions is. So each rule is filed under the keys
- * (rule_key.h) of one condition, the one whose commonest key is rarest among all rules; a rule that
- * has no such condition (negated, `any`, times, the inside of a tunnel) under a key that every
- * evaluation has. An evaluation looks up each of its keys, and merges the chains that it finds.
- * All of it takes memory in proportion to the configuration: at most 32 bytes for each key of a
- * rule in each of three tables, and for each entry of a list.
+/* A rule is an AND of its conditions, so it is false when one of them is. Each rule is therefore
+ * filed under the keys (rule_key.h) of a single condition: the one whose commonest key is rarest
+ * among all rules. A rule without a suitable condition (there are only negated ones, `any`, times,
+ * the inside of a tunnel) is filed under a key that every evaluation has. An evaluation looks up
+ * each of its keys and merges the chains that it finds. The memory is in proportion to the
+ * configuration: at most 32 bytes for each key of a rule in each of three tables, and for each
+ * entry of a list.
  *
- * Before the address is known, a condition that it could make true is unknown. An unknown denial
- * then changes nothing, and an unknown allow only if it is the first: so these are filed apart
- * (LAYER_POSSIBLE) and dropped after the first, while all others are filed as if no address ever
- * matched (LAYER_NAME). Who may still be asked for a password keeps them: the first rule that hangs
- * on a user asks.
+ * Before the address is known, a condition that the address could make true is unknown. An unknown
+ * deny then changes nothing, and among the unknown allows only the first one counts. So these are
+ * filed apart (LAYER_POSSIBLE) and are dropped after the first one, while all other rules are filed
+ * as if no address ever matched (LAYER_NAME). When credentials may still be asked for, these rules
+ * are kept, because the first rule that depends on a user asks.
  *
- * Lists have keys of their own, by number: what is in a list finds the list, and the list its
- * rules. Large ones that few rules name are not worth that.
+ * Lists have keys of their own, by number: an entry of a list leads to the list, and the list leads
+ * to its rules. A large list that few rules name is not worth that.
  *
- * Only hashes are compared: a rule that comes along by mistake is evaluated like any other, and is
- * false. Chains ascend because rules are put in from the last to the first.
+ * Only hashes are compared: a rule that is found by mistake is evaluated like any other, and is
+ * false. Chains are in ascending order because rules are added from the last to the first.
  */
 #include "policy/rule_index.h"
 
@@ -30,19 +31,22 @@ enum { LARGE_LIST = 4096 /* entries */, FEW_CONDITIONS = 8 };
 
 /* -- building: which rules, by which condition */
 
-/* One layer in the making. */
+/* One layer while it is made. */
 struct index_making {
     struct rule_index *index;
     enum rule_layer layer;
     bool avoids_large_lists;
-    size_t key_count;   /* of all conditions that could be chosen */
-    uint32_t *counts;   /* of keys, by hash: too many where hashes collide, which is no harm */
+    size_t key_count;   /* number of keys of all conditions that could be chosen */
+    uint32_t *counts;   /* number of uses of each key, by hash; too high where hashes collide, which
+                           only makes the choice worse */
     size_t mask;        /* number of counts - 1 */
     uint32_t commonest; /* count of the commonest key of the condition at hand */
-    uint32_t rule;      /* at hand */
+    uint32_t rule;      /* the rule at hand */
     bool *used_sets;
 };
 
+/* Every rule is in the two other layers. In LAYER_POSSIBLE are only those that an address may make
+ * true and that then matter: allows, and rules that may ask for credentials. */
 static bool is_in_layer(const struct index_making *making, const struct policy_rule_source *rule)
 {
     bool has_user = false;
@@ -59,6 +63,7 @@ static bool is_in_layer(const struct index_making *making, const struct policy_r
            (has_address && !rule->is_report && (rule->is_allow || has_user));
 }
 
+/* Whether the condition names a list so large that its entries should not get keys. */
 static bool names_large_list(const struct policy_source *source,
                              const struct policy_condition *condition)
 {
@@ -74,6 +79,8 @@ static bool names_large_list(const struct policy_source *source,
     return false;
 }
 
+/* When only a few conditions name large lists, it is cheaper to evaluate their rules each time than
+ * to store a key for every entry. */
 static bool has_few_large_lists(const struct policy_source *source)
 {
     size_t count = 0;
@@ -124,6 +131,7 @@ static void count_key(void *self, const struct rule_key *key)
     making->key_count++;
 }
 
+/* Returns the counter of the key. Keys with the same hash share one. */
 static uint32_t *count_of(const struct index_making *making, const struct rule_key *key)
 {
     return &making->counts[rule_key_hash(key->domain, key->hash) & making->mask];
@@ -177,6 +185,7 @@ static void add_key(void *self, const struct rule_key *key)
                   making->rule);
 }
 
+/* Notes the lists and groups of a condition: their entries need keys as well. */
 static void note_sets(const struct index_making *making, const struct policy_condition *condition)
 {
     const struct policy_source *source = making->index->source;

@@ -18,11 +18,11 @@
 struct evaluation;
 struct policy_source;
 
-/* The question that a table answers. */
+/* The question that a table of the index answers. */
 enum rule_layer {
-    LAYER_ADDRESS,  /* with an address: what is not false? */
-    LAYER_NAME,     /* before it: what is not false, even if no address ever matches? */
-    LAYER_POSSIBLE, /* before it: what may matter because an address may match? */
+    LAYER_ADDRESS,  /* the address is known: which rules are not false? */
+    LAYER_NAME,     /* before that: which rules are not false even if no address ever matches? */
+    LAYER_POSSIBLE, /* before that: which rules may matter because an address may match? */
     RULE_LAYER_COUNT,
 };
 
@@ -48,7 +48,7 @@ struct rule_cursor {
     unsigned layers;  /* a bit each */
     uint32_t domains; /* the domains of the keys in these layers, a bit for each */
     bool is_every;    /* there were too many chains, so every rule is yielded */
-    uint32_t next;    /* when is_every */
+    uint32_t next;    /* valid when is_every: the next rule */
     size_t chain_count;
     struct rule_chain {
         uint32_t number;

@@ -1,9 +1,9 @@
-/* host:port as a client asks for it (RFC 9112 3.2.3 authority-form), normalised once.
+/* host:port as a client asks for it (authority-form, RFC 9112 3.2.3), normalised once.
  *
- * A host is a strict dotted quad, a bracketed IPv6 literal or a DNS name, nothing else. A name
- * whose last label is a number (all digits, or 0x and hex) is refused: somebody's libc would read
- * it as an address. Normalised: lower case, no trailing dot, RFC 5952 spelling, mapped addresses as
- * IPv4. Policy, DNS, dial and log see this value and no other.
+ * A host is a strict dotted quad, a bracketed IPv6 literal or a DNS name, and nothing else. A name
+ * whose last label is a number (all digits, or 0x and hex) is refused, because some libc would read
+ * it as an address. Normalised means: lower case, no trailing dot, the spelling of RFC 5952, mapped
+ * addresses as IPv4. Policy, DNS, dial and log see this value and no other.
  */
 #ifndef WIRE_AUTHORITY_H
 #define WIRE_AUTHORITY_H

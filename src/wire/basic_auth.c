@@ -95,7 +95,8 @@ static enum basic_auth_result basic_auth_decode(const char *text, size_t length,
     return parts.is_password_long ? BASIC_AUTH_LONG_PASSWORD : BASIC_AUTH_OK;
 }
 
-/* The first word is the scheme; a tab is no part of a word, and no blank either. */
+/* Whether the first word, which is the scheme, is Basic. A tab is neither a part of a word nor a
+ * blank. */
 static bool is_basic(const char *value, size_t length)
 {
     const size_t scheme_length = sizeof(scheme) - 1;

@@ -1,17 +1,19 @@
-/* The request-head reader.
+/* The reader of request heads.
  *
- * The scan is a machine over bytes that needs no state but "how far" and "where the line began": a
- * line feed ends a line, and the line is then checked as a whole. Every byte is looked at twice at
- * most, whatever the pieces it came in, so a head in 16,384 pieces costs the same as in one. Nearly
- * all bytes are printable and right wherever they stand: those are passed eight at a time. All of
- * the syntax is checked here, the parse only gives meaning to what is known to be well formed. That
- * way a bad head is refused at its first bad line, not when its last byte has come.
+ * The scan is a machine over bytes whose only state is how far it is and where the line began: a
+ * line feed ends a line, and the line is then checked as a whole. Every byte is looked at no more
+ * than twice, whatever the pieces in which it came, so a head in 16,384 pieces costs the same as a
+ * head in one. Nearly all bytes are printable and so right wherever they stand: these are passed
+ * eight at a time. All of the syntax is checked here; the parse only gives meaning to what is known
+ * to be well-formed. That way a bad head is refused at its first bad line, and not when its last
+ * byte has come.
  *
- * Two readers of a complete head: `http1_head_parse` is the proxy's, `http1_request_parse` the
+ * A complete head has two readers: `http1_head_parse` is the proxy's, `http1_request_parse` the
  * admin page's. They differ in what a request may mean, not in its syntax.
  *
- * The surprise: nothing is checked in the order in which a reader would think of it. Syntax (400)
- * comes first, for whatever method; then version (505), method (405, 501), fields and target (400).
+ * The surprise: the checks are not made in the order in which a reader would expect them. Syntax
+ * (400) comes first, whatever the method is; then the version (505), the method (405, 501), the
+ * fields and the target (400).
  */
 #include "wire/http1_head.h"
 

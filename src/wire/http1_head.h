@@ -1,10 +1,11 @@
-/* The strict reader of an HTTP/1 request head (RFC 9112): bytes in, views out, no memory.
+/* The strict reader of an HTTP/1 request head (RFC 9112): bytes go in, views of them come out, and
+ * no memory is allocated.
  *
- * Two steps, so that a head split at any byte costs linear time: `http1_scan` looks at new bytes
- * only and finds the end of the head, and refuses what can never become a head (controls, bare CR,
- * another protocol's hello); `http1_head_parse` then reads the complete head once.
- * All syntax is the scan's: a bad line is refused as soon as it has ended. Contract: only a head
- * whose scan said HTTP1_OK may be parsed.
+ * It works in two steps, so that a head that is split at any byte costs linear time. `http1_scan`
+ * looks only at new bytes, finds the end of the head, and refuses what can never become a head
+ * (control bytes, a bare CR, the hello of another protocol). `http1_head_parse` then reads the
+ * complete head once. All syntax is checked by the scan: a bad line is refused as soon as it has
+ * ended. Contract: only a head whose scan returned HTTP1_OK may be parsed.
  */
 #ifndef WIRE_HTTP1_HEAD_H
 #define WIRE_HTTP1_HEAD_H
@@ -78,8 +79,8 @@ struct http1_head {
 enum http1_result http1_head_parse(const char *bytes, size_t length,
                                    struct http1_head *ret_head) MUST_CHECK;
 
-/* The same head as a request to the admin page: any method, origin-form (RFC 9112 3.2.1), no body.
- */
+/* The same kind of head as a request to the admin page: any method, a target in origin-form (RFC
+ * 9112 3.2.1), no body. */
 struct http1_request {
     struct view method;
     struct view path;  /* from its slash, as it came */

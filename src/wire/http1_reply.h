@@ -7,10 +7,11 @@
 
 #include <stdbool.h>
 
-/* The one success: no field at all (some clients match the text, some choke on fields). */
+/* The only success. It has no field at all, because some clients match the text and others fail on
+ * fields. */
 #define HTTP1_ESTABLISHED "HTTP/1.1 200 Connection established\r\n\r\n"
 
-/* Bytes of a refusal's reason phrase at most: clients show one line of it. */
+/* Most bytes of a refusal's reason phrase: clients show one line of it. */
 #define HTTP1_PHRASE_MAX 120
 /* Room for any refusal: `details` and `phrase` may have up to 512 bytes. */
 #define HTTP1_REPLY_SIZE 2048
