@@ -571,10 +571,10 @@ static void race_once(struct racer *racer, unsigned round)
         assert_int_equal(loop_turn(racer->loop), 0);
 }
 
-static void *race(void *argument)
+static void *race(void *self)
 {
     for (unsigned round = 0; round < 20; round++)
-        race_once(argument, round);
+        race_once(self, round);
     return NULL;
 }
 

@@ -219,14 +219,14 @@ static void bandwidth_makes_a_throttle(void **state)
 
 /* ---- many threads ---- */
 
-static void *race(void *argument)
+static void *race(void *self)
 {
     const struct limit_values values = {.tunnels_max = 100,
                                         .client_tunnels_max = 30,
                                         .user_tunnels_max = 50,
                                         .user_bytes_per_s = 1 << 20};
     struct limit_pass mine[16];
-    unsigned *failures = argument;
+    unsigned *failures = self;
 
     for (unsigned round = 0; round < 500; round++) {
         memset(mine, 0, sizeof(mine));

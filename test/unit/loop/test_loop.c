@@ -166,9 +166,9 @@ static void deliver(struct letter *letter)
     container_of(letter, struct probe, letter)->calls++;
 }
 
-static void *post_from_elsewhere(void *argument)
+static void *post_from_elsewhere(void *self)
 {
-    struct probe *probe = argument;
+    struct probe *probe = self;
 
     letter_post(probe->loop, &probe->letter);
     return NULL;
@@ -256,9 +256,9 @@ static void memory_lives_until_the_end_of_the_turn(void **state)
     close(peer_fd);
 }
 
-static void *stop_from_elsewhere(void *argument)
+static void *stop_from_elsewhere(void *self)
 {
-    loop_stop(argument);
+    loop_stop(self);
     return NULL;
 }
 

@@ -221,9 +221,9 @@ static void race_lost(struct room_guest *guest)
     (void)guest; /* the racer hears of it when it unregisters */
 }
 
-static void *race(void *argument)
+static void *race(void *self)
 {
-    struct racer *racer = argument;
+    struct racer *racer = self;
     const uint8_t bytes[4] = {10, 0, 0, (uint8_t)racer->client};
     struct ip_address address = ip_address_from_v4(bytes);
 

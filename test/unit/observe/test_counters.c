@@ -146,9 +146,9 @@ static void test_announced_rules_take_no_numbers(void **state)
 
 enum { FINDERS = 4, FOUND = 900 };
 
-static void *find_all(void *argument)
+static void *find_all(void *self)
 {
-    struct rule_names *names = argument;
+    struct rule_names *names = self;
     size_t *numbers = calloc(FOUND, sizeof(*numbers));
     char name[32];
 

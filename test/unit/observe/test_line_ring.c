@@ -98,9 +98,9 @@ static void test_full(void **state)
     expect(ring, SIZE, "\n");
 }
 
-static void *produce(void *argument)
+static void *produce(void *self)
 {
-    struct line_ring *ring = argument;
+    struct line_ring *ring = self;
     char line[32];
 
     for (int i = 0; i < LINES; i++) {

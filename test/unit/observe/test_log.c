@@ -111,9 +111,9 @@ struct producer {
     size_t ring;
 };
 
-static void *produce(void *argument)
+static void *produce(void *self)
 {
-    struct producer *producer = argument;
+    struct producer *producer = self;
     for (int i = 0; i < LINES_EACH; i++) {
         char line[128];
         /* Lengths differ, so that lines fall across the ring's end at every offset. */
@@ -156,9 +156,9 @@ static void check_produced(const struct reader *reader, uint64_t dropped)
     assert_int_equal(reported, dropped);
 }
 
-static void *read_to_the_end(void *argument)
+static void *read_to_the_end(void *self)
 {
-    while (reader_read(argument)) {
+    while (reader_read(self)) {
     }
     return NULL;
 }

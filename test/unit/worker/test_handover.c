@@ -129,9 +129,9 @@ static void test_what_was_never_taken_is_closed(void **state)
     assert_int_equal(fcntl(handed.fd, F_GETFD), -1);
 }
 
-static void *give_many(void *argument)
+static void *give_many(void *self)
 {
-    struct fixture *fixture = argument;
+    struct fixture *fixture = self;
     uintptr_t given = 0;
 
     for (unsigned i = 0; i < GIVEN_BY_EACH; i++)
