@@ -1,11 +1,7 @@
-/* A job is one pair of credentials to be hashed, with the clients that ask it, each with the checks
- * that wait for it. It stands in `jobs` (by digest, so that equal ones meet) until it is done. It
- * waits in the line of each of its clients (base/fair_line.h), then, when the turn of one has come,
- * in `ready` until a helper takes it. A job that nobody waits for leaves; once it runs it runs to
- * its end and counts for all who asked, or a client could guess for free by hanging up early.
- *
- * One lock for all of it; nobody hashes under it. As with the dial gate, the surprise is the time
- * between a letter's posting and its delivery: whoever leaves then takes the letter back.
+/* Here are both ends of a hash: the helpers, which take jobs (auth_jobs.c) and hash, and the loops'
+ * side, which answers at once or makes a check wait for a job. One lock for all of it; nobody
+ * hashes under it. As with the dial gate, the surprise is the time between a letter's posting and
+ * its delivery: whoever leaves then takes the letter back.
  *
  * The throttle is asked twice: when a check comes, and again when a helper takes its job, for a
  * client may have put many guesses into the queue before the first of them failed. What one client
@@ -14,6 +10,7 @@
 #include "access/auth.h"
 
 #include "access/auth_hash.h"
+#include "access/auth_jobs.h"
 #include "access/auth_memory.h"
 #include "access/auth_pace.h"
 #include "base/client_key.h"
@@ -30,240 +27,17 @@
 #include <string.h>
 #include <sys/random.h>
 
-enum { HELPERS = 2, QUEUE_MAX = 8192, JOB_BUCKETS = 1024 };
-
 /* One more than there are helpers: a client alone has both of them, and whoever comes new is next
  * though a thousand passwords of another client wait. */
 static const struct fair_limits auth_line_limits = {
-    .total = HELPERS + 1, .per_client = HELPERS, .waiting_per_client = 256};
+    .total = AUTH_HELPERS + 1, .per_client = AUTH_HELPERS, .waiting_per_client = 256};
 
 /* Answers held back whose askers know what they will be. Nobody waits for a place. */
 static const struct fair_limits held_limits = {.total = UINT32_MAX, .per_client = 16};
 
-/* A client that asks a job. */
-struct auth_asker {
-    struct list link; /* job->askers */
-    struct auth_job *job;
-    struct fair_place place; /* waiting; out when it is some asker's turn */
-    struct list checks;
-    struct ip_address client;
-};
-
-struct auth_job {
-    struct hash_link link;
-    struct fair_place place; /* at work */
-    struct list ready_link;
-    struct list askers; /* none is there twice */
-    uint8_t digest[AUTH_DIGEST_SIZE];
-    struct auth_users *users;
-    const char *hash; /* in `users` */
-    bool is_user_known;
-    bool is_taken; /* by a helper */
-    uint64_t began_ms;
-    char password[BASIC_PASSWORD_MAX + 1];
-};
-
-struct auth {
-    uint8_t key[AUTH_DIGEST_SIZE];
-    struct hash_seed seed;
-    pthread_mutex_t lock;
-    pthread_cond_t has_work;
-    bool is_ending;
-    struct fair_line line;
-    struct list ready;
-    unsigned waiting_count; /* jobs that no helper has taken yet */
-    struct hash_table jobs;
-    struct hash_link *buckets[JOB_BUCKETS];
-    struct auth_memory successes;
-    struct auth_memory failures;
-    struct fair_line held;
-    struct counters counters;
-    struct auth_hasher *hashers[HELPERS];
-    pthread_t helpers[HELPERS];
-    unsigned hasher_count; /* taken by helpers */
-    unsigned helper_count; /* running */
-};
-
 const struct counters *auth_counters(const struct auth *auth)
 {
     return &auth->counters;
-}
-
-/* ---- jobs ---- */
-
-static void job_free(struct auth_job *job)
-{
-    auth_users_release(job->users);
-    explicit_bzero(job, sizeof(*job));
-    free(job);
-}
-
-static struct auth_job *job_find(struct auth *auth, const uint8_t digest[AUTH_DIGEST_SIZE])
-{
-    uint64_t hash = hash_bytes(&auth->seed, digest, AUTH_DIGEST_SIZE);
-    struct hash_link *link = hash_table_first(&auth->jobs, hash);
-
-    for (; link != NULL; link = hash_table_next(link)) {
-        struct auth_job *job = container_of(link, struct auth_job, link);
-
-        if (memcmp(job->digest, digest, AUTH_DIGEST_SIZE) == 0)
-            return job;
-    }
-    return NULL;
-}
-
-static struct auth_job *job_add(struct auth *auth, const uint8_t digest[AUTH_DIGEST_SIZE])
-{
-    if (auth->waiting_count >= QUEUE_MAX)
-        return NULL;
-    struct auth_job *job = calloc(1, sizeof(*job));
-    if (job == NULL)
-        return NULL;
-    list_init(&job->ready_link);
-    list_init(&job->askers);
-    memcpy(job->digest, digest, AUTH_DIGEST_SIZE);
-    hash_table_insert(&auth->jobs, &job->link, hash_bytes(&auth->seed, digest, AUTH_DIGEST_SIZE));
-    auth->waiting_count++;
-    return job;
-}
-
-/* Its turn has come, and so its job's: the others need not stand in line any more. */
-static void asker_begin(struct auth *auth, struct auth_asker *asker)
-{
-    struct auth_job *job = asker->job;
-
-    fair_place_move(&job->place, &asker->place);
-    for (struct list *link = job->askers.next; link != &job->askers; link = link->next)
-        fair_line_leave(&auth->line, &container_of(link, struct auth_asker, link)->place);
-    list_append(&auth->ready, &job->ready_link);
-    pthread_cond_signal(&auth->has_work);
-}
-
-static struct auth_asker *asker_add(struct auth *auth, struct auth_job *job,
-                                    const struct ip_address *client)
-{
-    struct client_key key = client_key_of(client);
-    bool is_at_work = !fair_place_is_out(&job->place);
-    struct auth_asker *asker = calloc(1, sizeof(*asker));
-
-    if (asker == NULL)
-        return NULL;
-    int result = is_at_work ? -EINPROGRESS : fair_line_enter(&auth->line, &asker->place, &key);
-    if (result < 0 && result != -EINPROGRESS) {
-        free(asker);
-        return NULL;
-    }
-    asker->job = job;
-    asker->client = *client;
-    list_init(&asker->checks);
-    list_append(&job->askers, &asker->link);
-    if (result == 0)
-        asker_begin(auth, asker);
-    return asker;
-}
-
-/* NULL: its line is full, or there is no memory. */
-static struct auth_asker *asker_find(struct auth *auth, struct auth_job *job,
-                                     const struct ip_address *client)
-{
-    struct client_key key = client_key_of(client);
-
-    for (struct list *link = job->askers.next; link != &job->askers; link = link->next) {
-        struct auth_asker *asker = container_of(link, struct auth_asker, link);
-        struct client_key its_key = client_key_of(&asker->client);
-
-        if (client_key_equals(&key, &its_key))
-            return asker;
-    }
-    return asker_add(auth, job, client);
-}
-
-/* Nothing waits for it any more. */
-static void asker_drop(struct auth *auth, struct auth_asker *asker)
-{
-    fair_line_leave(&auth->line, &asker->place);
-    list_remove(&asker->link);
-    free(asker);
-}
-
-/* No helper is at it, or none any more. */
-static void job_leave_line(struct auth *auth, struct auth_job *job)
-{
-    struct fair_place *place;
-
-    fair_line_leave(&auth->line, &job->place);
-    while ((place = fair_line_next(&auth->line)) != NULL)
-        asker_begin(auth, container_of(place, struct auth_asker, place));
-}
-
-/* Nobody has taken it, and nobody asks it. */
-static void job_drop(struct auth *auth, struct auth_job *job)
-{
-    list_remove(&job->ready_link);
-    auth->waiting_count--;
-    job_leave_line(auth, job);
-    hash_table_remove(&auth->jobs, &job->link);
-    job_free(job);
-}
-
-static uint64_t hold_ms(struct auth_users *users)
-{
-    const struct auth_pace *pace = auth_users_pace(users);
-
-    return pace != NULL ? auth_pace_hold_ms(pace) : 0;
-}
-
-/* Held back from when hashing began, or from when it was asked, if that was later: whoever asks
- * while another's hash runs must not see its end. */
-static uint64_t due_ms(const struct auth_job *job, const struct auth_check *check)
-{
-    uint64_t since_ms = check->asked_ms > job->began_ms ? check->asked_ms : job->began_ms;
-
-    return since_ms + hold_ms(job->users);
-}
-
-/* Tells all its checks, and is no more: one of them guessed, the others did the same again. A guess
- * counts also when nobody waits for its answer. */
-static void asker_finish(struct auth *auth, struct auth_asker *asker, enum auth_result result)
-{
-    const struct auth_job *job = asker->job;
-    uint64_t told_ms = job->began_ms + hold_ms(job->users);
-    bool is_wrong = result == AUTH_WRONG;
-
-    while (!list_is_empty(&asker->checks)) {
-        struct auth_check *check = container_of(asker->checks.next, struct auth_check, link);
-
-        list_remove(&check->link);
-        check->asker = NULL;
-        check->result = (uint8_t)result;
-        if (is_wrong) {
-            told_ms = check->due_ms = due_ms(job, check);
-            result = AUTH_WRONG_AGAIN;
-        }
-        letter_post(check->loop, &check->letter);
-    }
-    if (is_wrong)
-        auth_failure_add(&auth->failures, &asker->client, job->digest, clock_monotonic_ms(),
-                         told_ms);
-    asker_drop(auth, asker);
-}
-
-/* Tells everybody who waits, and is no more. Who hears of it may count on the password's being
- * wiped. */
-static void job_finish(struct auth *auth, struct auth_job *job, enum auth_result result)
-{
-    explicit_bzero(job->password, sizeof(job->password));
-    job_leave_line(auth, job);
-    hash_table_remove(&auth->jobs, &job->link);
-    if (result == AUTH_GRANTED)
-        auth_success_add(&auth->successes, job->digest, clock_monotonic_ms());
-    for (struct list *link = job->askers.next; link != &job->askers;) {
-        struct auth_asker *asker = container_of(link, struct auth_asker, link);
-
-        link = link->next; /* it is freed */
-        asker_finish(auth, asker, result);
-    }
-    job_free(job);
 }
 
 /* ---- the helpers ---- */
@@ -300,7 +74,7 @@ static bool job_turn_away(struct auth *auth, struct auth_job *job, uint64_t at_m
 
         link = link->next;
         if (asker_is_throttled(auth, asker, at_ms))
-            asker_finish(auth, asker, AUTH_THROTTLED);
+            auth_asker_finish(auth, asker, AUTH_THROTTLED);
     }
     return is_wanted;
 }
@@ -347,7 +121,7 @@ static void *help(void *self)
         list_remove(&job->ready_link);
         auth->waiting_count--;
         job->is_taken = true;
-        job_finish(auth, job, job_run(auth, job, hasher));
+        auth_job_finish(auth, job, job_run(auth, job, hasher));
     }
     pthread_mutex_unlock(&auth->lock);
     return NULL;
@@ -362,7 +136,7 @@ static int start_helpers(struct auth *auth)
 
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
-    while (error == 0 && auth->helper_count < HELPERS) {
+    while (error == 0 && auth->helper_count < AUTH_HELPERS) {
         error = pthread_create(&auth->helpers[auth->helper_count], NULL, help, auth);
         if (error == 0)
             auth->helper_count++;
@@ -373,7 +147,7 @@ static int start_helpers(struct auth *auth)
 
 static int create_parts(struct auth *auth)
 {
-    for (unsigned i = 0; i < HELPERS; i++) {
+    for (unsigned i = 0; i < AUTH_HELPERS; i++) {
         auth->hashers[i] = auth_hasher_create();
         if (auth->hashers[i] == NULL)
             return -ENOMEM;
@@ -397,7 +171,7 @@ int auth_create(struct auth **ret_auth)
     list_init(&auth->ready);
     fair_line_init(&auth->line, &auth_line_limits, &auth->seed);
     fair_line_init(&auth->held, &held_limits, &auth->seed);
-    hash_table_init(&auth->jobs, auth->buckets, JOB_BUCKETS);
+    hash_table_init(&auth->jobs, auth->buckets, AUTH_JOB_BUCKETS);
     auth_memory_init(&auth->successes, &auth->seed);
     auth_memory_init(&auth->failures, &auth->seed);
     int error = create_parts(auth);
@@ -420,7 +194,7 @@ void auth_destroy(struct auth *auth)
     REQUIRE(list_is_empty(&auth->ready));
     fair_line_finish(&auth->line);
     fair_line_finish(&auth->held);
-    for (unsigned i = 0; i < HELPERS; i++)
+    for (unsigned i = 0; i < AUTH_HELPERS; i++)
         auth_hasher_destroy(auth->hashers[i]);
     auth_memory_finish(&auth->successes);
     auth_memory_finish(&auth->failures);
@@ -488,7 +262,7 @@ static enum auth_result answer_wrong_again(struct auth *auth, struct auth_check 
                                            struct auth_users *users)
 {
     struct client_key key = client_key_of(&check->client);
-    uint64_t hold = hold_ms(users);
+    uint64_t hold = auth_hold_ms(users);
 
     if (hold == 0)
         return AUTH_WRONG_AGAIN;
@@ -515,16 +289,16 @@ static enum auth_result answer_or_wait(struct auth *auth, struct auth_check *che
         return AUTH_THROTTLED;
     if (auth_failure_is_known(&auth->failures, &check->client, digest, at_ms))
         return answer_wrong_again(auth, check, users);
-    struct auth_job *job = job_find(auth, digest);
+    struct auth_job *job = auth_job_find(auth, digest);
     bool is_new = job == NULL;
     if (is_new)
-        job = job_add(auth, digest);
+        job = auth_job_add(auth, digest);
     if (job == NULL)
         return AUTH_BUSY;
-    struct auth_asker *asker = asker_find(auth, job, &check->client);
+    struct auth_asker *asker = auth_asker_find(auth, job, &check->client);
     if (asker == NULL) {
         if (is_new)
-            job_drop(auth, job);
+            auth_job_drop(auth, job);
         return AUTH_BUSY;
     }
     *ret_new_job = is_new ? job : NULL;
@@ -582,9 +356,9 @@ static void asker_was_left(struct auth *auth, struct auth_asker *asker)
 
     if (job->is_taken)
         return;
-    asker_drop(auth, asker);
+    auth_asker_drop(auth, asker);
     if (list_is_empty(&job->askers))
-        job_drop(auth, job);
+        auth_job_drop(auth, job);
 }
 
 void auth_check_cancel(struct auth_check *check)
