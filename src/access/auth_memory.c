@@ -1,6 +1,10 @@
-/* One kind of table serves both: fixed-size keys, and the time from which an entry lives a minute.
- * All entries live equally long, so the list in the order of these times is the list in the order
- * of expiry.
+/* One kind of table serves both, successes and failures: keys of a fixed size, and the time from
+ * which an entry lives for a minute. A success is keyed by the digest of its credentials, a failure
+ * by its client.
+ *
+ * All entries of a table live equally long, so the list in the order of these times is also the
+ * list in the order of expiry: whoever looks something up first removes what has expired at its
+ * head.
  */
 #include "access/auth_memory.h"
 
@@ -9,16 +13,17 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* 190 bytes each: under 2 MiB. Who has more addresses than this gains little by having one of them
- * forgotten. */
+/* 190 bytes each, so under 2 MiB. An attacker with more addresses than this gains little when adit
+ * forgets one of them. */
 enum { ENTRIES_MAX = 8192 };
 
 struct memory_entry {
     struct hash_link link;
     struct list age_link;
-    uint64_t since_ms;
+    uint64_t since_ms; /* lives for a minute from here */
     uint8_t key[AUTH_DIGEST_SIZE];
-    uint64_t told_ms; /* of the guesses; the latest */
+    /* Only in the table of failures. */
+    uint64_t told_ms; /* when the client will have heard of all its failures */
     unsigned guess_count;
     uint64_t guesses[AUTH_FAILURES_MAX]; /* the beginnings of digests: 64 bits under a secret key */
 };
@@ -71,6 +76,7 @@ static struct memory_entry *memory_find(struct auth_memory *memory,
     return NULL;
 }
 
+/* Returns NULL when there is no memory. A full table forgets its oldest entry. */
 static struct memory_entry *find_or_add(struct auth_memory *memory,
                                         const uint8_t key[AUTH_DIGEST_SIZE], uint64_t now_ms)
 {
@@ -92,6 +98,7 @@ static struct memory_entry *find_or_add(struct auth_memory *memory,
     return entry;
 }
 
+/* Only successes are renewed: a failure is forgotten a minute after the first one. */
 static void memory_renew(struct auth_memory *memory, struct memory_entry *entry, uint64_t now_ms)
 {
     entry->since_ms = now_ms;
@@ -118,6 +125,7 @@ bool auth_success_use(struct auth_memory *memory, const uint8_t digest[AUTH_DIGE
     return entry != NULL;
 }
 
+/* The key of a client is shorter than a digest; the rest is zero. */
 static void make_client_key(const struct ip_address *client, uint8_t ret_key[AUTH_DIGEST_SIZE])
 {
     struct client_key key = client_key_of(client);
@@ -144,6 +152,7 @@ static uint64_t guess_of(const uint8_t digest[AUTH_DIGEST_SIZE])
     return guess;
 }
 
+/* `entry` may be NULL: the client has made no guess. */
 static bool has_guess(const struct memory_entry *entry, uint64_t guess)
 {
     for (unsigned i = 0; entry != NULL && i < entry->guess_count; i++) {

@@ -1,5 +1,5 @@
-/* One array of entries and one block of texts, chained by a keyed hash of the name. Of two users
- * with one name the first one counts, as htpasswd has it.
+/* The table is one array of entries and one block with all their texts, chained by a keyed hash of
+ * the name. When two users have one name the first one counts, as in htpasswd files.
  */
 #include "access/auth_users.h"
 
@@ -13,8 +13,8 @@
 #include <sys/random.h>
 
 struct users_entry {
-    struct hash_link link;
-    const char *name;
+    struct hash_link link; /* not linked when an earlier entry has the same name */
+    const char *name;      /* both are in `texts` */
     const char *hash;
 };
 
@@ -24,10 +24,10 @@ struct auth_users {
     struct hash_table table;
     struct hash_link **buckets;
     struct users_entry *entries;
-    char *texts;
-    const char *costliest;
-    bool is_mixed;
-    struct auth_pace pace;
+    char *texts;           /* names and hashes, each with its NUL */
+    const char *costliest; /* in `texts`; NULL: there are no users */
+    bool is_mixed;         /* the hashes do not all cost the same */
+    struct auth_pace pace; /* used when is_mixed; changes under the lock of auth */
 };
 
 static void users_destroy(struct auth_users *users)
@@ -38,6 +38,8 @@ static void users_destroy(struct auth_users *users)
     free(users);
 }
 
+/* Allocates whatever the table needs, for at least one entry, since calloc may answer NULL for
+ * none. What was allocated before a failure is freed by destroy. */
 static int users_allocate(struct auth_users *users, const struct auth_user *from, size_t count)
 {
     size_t bucket_count = 16;

@@ -1,8 +1,10 @@
-/* A holder is a user or a client (base/client_key.h) that limits apply to, keyed by its kind and
- * its bytes. Holders without tunnels stand in `idle`, the longest idle first, and go after a
- * second: a bucket of one second's burst is full by then, so forgetting it changes nothing.
+/* A holder is a user or a client (base/client_key.h) that limits apply to. It is found by its kind
+ * and its bytes. A holder that has no tunnels any more stands in `idle`, with the longest idle
+ * first, and is forgotten after a second: by then its bucket, which takes one second's burst, is
+ * full again, so forgetting it changes nothing.
  *
- * One lock, held for a few list operations; bandwidth is drawn without it (limits_bandwidth.c).
+ * All threads share the limits. One lock protects them; it is held for a few list operations.
+ * Bandwidth is drawn without it (limits_bandwidth.c).
  */
 #include "access/limits.h"
 
@@ -19,8 +21,8 @@
 enum {
     LIMITS_BUCKETS = 4096,
     IDLE_MS = 1000,
-    IDLE_MAX = 16384, /* under 3 MiB; beyond, the longest idle ones go early */
-    RATE_UNIT = 1000, /* a new tunnel; the bucket gains `rate` of these a millisecond */
+    IDLE_MAX = 16384, /* under 3 MiB; beyond, the longest idle holders are forgotten early */
+    RATE_UNIT = 1000, /* what a new tunnel costs; a bucket gains `rate_per_s` per millisecond */
 };
 
 static const char *const limit_names[] = {
@@ -38,11 +40,11 @@ enum holder_kind { HOLDER_USER = 'u', HOLDER_CLIENT = 'c' };
 
 struct limit_holder {
     struct hash_link link;
-    struct list idle_link;
+    struct list idle_link; /* linked while `tunnels` is 0 */
     uint64_t tunnels;
-    uint64_t idle_since_ms;
-    uint64_t rate_spent; /* below a full bucket */
-    uint64_t rate_at_ms; /* as of then */
+    uint64_t idle_since_ms; /* valid while `tunnels` is 0 */
+    uint64_t rate_spent;    /* what is missing from a full bucket; RATE_UNIT per tunnel */
+    uint64_t rate_at_ms;    /* the time for which rate_spent is right */
     struct bandwidth_bucket bandwidth[BANDWIDTH_WAYS];
     uint8_t kind; /* enum holder_kind */
     size_t key_length;
@@ -50,7 +52,7 @@ struct limit_holder {
 };
 
 struct limits {
-    pthread_mutex_t lock;
+    pthread_mutex_t lock; /* protects all that follows */
     uint64_t tunnels;
     size_t holder_count;
     size_t idle_count;
@@ -123,6 +125,8 @@ static bool holder_is(const struct limit_holder *holder, enum holder_kind kind, 
            memcmp(holder->key, key, length) == 0;
 }
 
+/* A new holder is idle until holder_enter. If the tunnel is refused by another limit, it stays idle
+ * and is forgotten like any other. Returns NULL when there is no memory. */
 static struct limit_holder *holder_add(struct limits *limits, enum holder_kind kind,
                                        const void *key, size_t length, uint64_t now_ms)
 {
@@ -159,7 +163,8 @@ static struct limit_holder *holder_get(struct limits *limits, enum holder_kind k
 
 /* ---- questions ---- */
 
-/* Lets the bucket refill. A thread whose clock lags refills nothing. */
+/* Lets the bucket refill and looks whether a tunnel's cost is in it. Each thread has its own clock;
+ * one that lags behind rate_at_ms refills nothing. */
 static bool rate_allows(struct limit_holder *holder, uint64_t rate_per_s, uint64_t now_ms)
 {
     uint64_t elapsed_ms = now_ms > holder->rate_at_ms ? now_ms - holder->rate_at_ms : 0;
@@ -170,11 +175,14 @@ static bool rate_allows(struct limit_holder *holder, uint64_t rate_per_s, uint64
     return holder->rate_spent + RATE_UNIT <= rate_per_s * RATE_UNIT;
 }
 
+/* A limit of 0 is none. */
 static bool is_over(uint64_t count, uint64_t max)
 {
     return max != 0 && count >= max;
 }
 
+/* Looks at the counts before the rates. Nothing is taken from a bucket here: holder_enter does
+ * that, once all limits allow the tunnel. */
 static enum limit look_for_limit(struct limits *limits, const struct limit_values *values,
                                  struct limit_holder *user, struct limit_holder *client,
                                  uint64_t now_ms)

@@ -1,7 +1,9 @@
-/* A line a client, and a round of the clients with somebody in line. Whoever's turn comes goes to
- * the end of the round. The surprise: a client that has its share stays in the round and is passed
- * over, for its share grows whenever room is freed; as many clients can be passed over as can be at
- * work.
+/* There is one line per client, and a round of the clients that have somebody in line. A client
+ * whose turn comes goes to the end of the round.
+ *
+ * The surprise: a client that already has its share at work stays in the round and is passed over,
+ * because its share grows whenever somebody leaves. Only clients that have places at work can be
+ * passed over, so one look passes over no more clients than there are places.
  */
 #include "base/fair_line.h"
 
@@ -10,8 +12,8 @@
 
 struct fair_client {
     struct hash_link hash_link;
-    struct list round_link;
-    struct list line; /* fair_place.link, the first to wait first */
+    struct list round_link; /* linked while `waiting` is not 0 */
+    struct list line;       /* of fair_place.link; who has waited longest stands first */
     struct client_key key;
     unsigned at_work;
     unsigned waiting;
@@ -28,13 +30,13 @@ void fair_line_init(struct fair_line *line, const struct fair_limits *limits,
     hash_table_init(&line->clients, line->buckets, FAIR_LINE_BUCKETS);
 }
 
-/* The one that left last: it may still be in the cache. NULL: there is none. */
+/* Returns the memory of the client that left last, which may still be in the cache, or NULL. */
 static struct fair_client *spare_take(struct fair_line *line)
 {
     return line->spare_count > 0 ? line->spares[--line->spare_count] : NULL;
 }
 
-/* Clients mostly come and go with each of their places. */
+/* Most clients come and go with each of their places, so the memory of some is kept. */
 static void spare_give(struct fair_line *line, struct fair_client *client)
 {
     if (line->spare_count < FAIR_LINE_SPARES_MAX)
@@ -50,6 +52,7 @@ void fair_line_finish(struct fair_line *line)
         free(spare_take(line));
 }
 
+/* Finds or adds the client. Returns NULL when there is no memory. */
 static struct fair_client *fair_client_find(struct fair_line *line, const struct client_key *key)
 {
     uint64_t hash = hash_bytes(&line->seed, key, sizeof(*key));
@@ -73,6 +76,7 @@ static struct fair_client *fair_client_find(struct fair_line *line, const struct
     return client;
 }
 
+/* A client that has nobody at work and nobody in line is forgotten. */
 static void client_release(struct fair_line *line, struct fair_client *client)
 {
     if (client->at_work > 0 || client->waiting > 0)
@@ -81,7 +85,8 @@ static void client_release(struct fair_line *line, struct fair_client *client)
     spare_give(line, client);
 }
 
-/* As many as are still free: shares shrink while clients become more. */
+/* A client may have as many at work as places are still free. So its share shrinks while the
+ * clients become more. */
 static bool may_begin(const struct fair_line *line, const struct fair_client *client)
 {
     unsigned free_count = line->limits.total - line->at_work;
@@ -129,6 +134,8 @@ static void fair_place_stop_waiting(struct fair_place *place)
         list_remove(&client->round_link);
 }
 
+/* Lets in who has waited longest in the client's line. A client with more in line goes to the end
+ * of the round. */
 static struct fair_place *fair_line_let_in(struct fair_line *line, struct fair_client *client)
 {
     struct fair_place *place = container_of(client->line.next, struct fair_place, link);

@@ -1,8 +1,13 @@
-/* A set is small and changes only where one is made, so that it is sorted by insertion. */
+/* A set is small and is changed only where one is made, so it is an array that insertion keeps
+ * sorted by use. All listeners of one use therefore stand together, in the order in which they were
+ * added.
+ */
 #include "base/listener.h"
 
 #include <string.h>
 
+/* There is no socket yet: no descriptor, and `bound` is the same as `written` until the kernel has
+ * told the port. */
 struct listener listener_of(enum listener_use use, const struct ip_endpoint *written)
 {
     return (struct listener){.use = use, .written = *written, .bound = *written, .fd = -1};
@@ -65,6 +70,7 @@ const struct listener *listener_set_find(const struct listener_set *set, enum li
     return NULL;
 }
 
+/* An id of 0 is no socket, and finds none. */
 const struct listener *listener_set_find_socket(const struct listener_set *set, uint64_t id)
 {
     for (size_t i = 0; i < set->count && id != 0; i++)
@@ -73,6 +79,8 @@ const struct listener *listener_set_find_socket(const struct listener_set *set, 
     return NULL;
 }
 
+/* A socket on [::] also takes IPv4 unless told otherwise, but not when another listener has the
+ * same port on an IPv4 address: binding both would fail. */
 bool listener_set_lets_take_v4(const struct listener_set *set, const struct ip_endpoint *written)
 {
     if (written->address.family != IP_V6 || !ip_address_is_unspecified(&written->address))

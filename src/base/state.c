@@ -1,15 +1,18 @@
-/* Names, and the last words of a process whose contract broke. Those are written by __assert_fail:
- * it is what `assert` calls, it goes to standard error and aborts, and it leaves this folder pure.
+/* Names of states, and the last words of a process that broke a contract. These are written by
+ * __assert_fail, the function that `assert` calls: it writes to standard error and aborts, and with
+ * it this folder needs no IO of its own.
  */
 #include "base/state.h"
 
 #include "base/short_id.h"
 #include "base/text.h"
 
-enum { CONCERNS_MAX = 8 }; /* that are printed; they nest two or three deep */
+enum { CONCERNS_MAX = 8 }; /* are printed; in practice they nest two or three deep */
 
+/* What the thread is working on now; the rest follows by `outer`. NULL: nothing that said so. */
 static _Thread_local const struct state_concern *innermost;
 
+/* While a contract fails, a state may be out of range: that must not be a second failure. */
 static const char *state_name_or_what(const struct state_table *table, unsigned state)
 {
     return state < table->count ? table->rows[state].name : "no state";
@@ -54,7 +57,7 @@ _Noreturn void contract_fail(const char *problem, const char *file, unsigned lin
     char buffer[1024];
     struct text text;
 
-    innermost = NULL; /* should what follows break a contract, too */
+    innermost = NULL; /* in case what follows breaks a contract as well */
     text_init(&text, buffer, sizeof(buffer));
     text_add(&text, problem);
     for (unsigned i = 0; concern != NULL && i < CONCERNS_MAX; i++, concern = concern->outer) {

@@ -1,12 +1,14 @@
-/* c-ares parses addresses and follows CNAMEs; the SOA of a negative answer (RFC 2308 5: its TTL and
- * its last field, whichever is less) is read here, for c-ares only knows one in the answer section.
+/* Makes an answer of the resolver from a DNS message. c-ares parses the addresses and follows
+ * CNAMEs. The TTL of a negative answer comes from its SOA record (RFC 2308 section 5: the record's
+ * TTL or its last field, whichever is less). It is read here, because c-ares only knows an SOA in
+ * the answer section, and this one is in the authority section.
  *
  * The surprise: c-ares 1.18 reports "connection refused" when every server answered SERVFAIL or
- * REFUSED, so that the two can't be told apart; both are RESOLVER_SERVFAIL.
+ * REFUSED, so the two can't be told apart; both are RESOLVER_SERVFAIL.
  */
 #include "dns/dns_answer.h"
 
-/* ares_query and ares_parse_* are what 1.18 has; later versions prefer others. */
+/* ares_query and ares_parse_* are what version 1.18 has; later versions call them deprecated. */
 #define CARES_NO_DEPRECATED
 #include <ares.h>
 
@@ -21,17 +23,20 @@ enum {
     SOA_NUMBERS_SIZE = 20, /* behind the two names; the last 4 bytes are the minimum */
 };
 
+/* What is left to read of a message that nobody has checked: every step tests the bound first. */
 struct reader {
     const unsigned char *at;
     const unsigned char *end;
 };
 
+/* A resource record behind its name. `data` is only what its length says. */
 struct record {
     unsigned type;
     uint32_t ttl_s;
     struct reader data;
 };
 
+/* Numbers are big-endian (RFC 1035 2.3.2). */
 static uint32_t load_number(const unsigned char *bytes, size_t size)
 {
     uint32_t number = 0;
@@ -49,7 +54,8 @@ static bool skip_bytes(struct reader *reader, size_t size)
     return true;
 }
 
-/* A compression pointer ends a name: what it points to need not be read. */
+/* A compression pointer (its two highest bits are set) ends a name. What it points to need not be
+ * read, since names are only skipped here, so a loop of pointers does no harm. */
 static bool skip_name(struct reader *reader)
 {
     while (reader->at < reader->end) {
@@ -88,6 +94,7 @@ static bool read_record(struct reader *reader, struct record *ret_record)
     return true;
 }
 
+/* Skips the sections before the authority section: the question and the answers. */
 static bool skip_to_authority(struct reader *reader, unsigned questions, unsigned answers)
 {
     struct record record;
@@ -101,6 +108,8 @@ static bool skip_to_authority(struct reader *reader, unsigned questions, unsigne
     return true;
 }
 
+/* Returns false when there is no SOA in the authority section, or when the message is malformed.
+ * The counts of the sections stand in the header at 4, 6 and 8 (RFC 1035 4.1.1). */
 static bool read_soa_ttl(const unsigned char *message, size_t length, uint32_t *ret_ttl_s)
 {
     struct reader reader = {.at = message, .end = message + length};
@@ -128,6 +137,7 @@ static uint32_t clamp(uint32_t value, uint32_t low, uint32_t high)
     return value < low ? low : value > high ? high : value;
 }
 
+/* Without an SOA the answer keeps the shortest time, which dns_answer_init sets. */
 static void read_negative(const unsigned char *message, int length, enum resolver_status status,
                           struct dns_answer *ret_answer)
 {
@@ -138,8 +148,8 @@ static void read_negative(const unsigned char *message, int length, enum resolve
         ret_answer->ttl_s = clamp(ttl_s, DNS_NEGATIVE_TTL_MIN_S, DNS_NEGATIVE_TTL_MAX_S);
 }
 
-/* A TTL with the highest bit set counts as 0 (RFC 2181 8); c-ares hands it over as a negative one.
- */
+/* All addresses of an answer expire with the first of them. A TTL with the highest bit set counts
+ * as 0 (RFC 2181 section 8); c-ares hands it over as a negative number. */
 static void answer_add_address(struct dns_answer *answer, struct ip_address address, int ttl_s)
 {
     uint32_t bounded_s = clamp(ttl_s < 0 ? 0 : (uint32_t)ttl_s, DNS_TTL_MIN_S, DNS_TTL_MAX_S);
@@ -173,6 +183,8 @@ static int read_aaaa(const unsigned char *message, int length, struct dns_answer
     return status;
 }
 
+/* An answer without addresses of the family is a negative one: it may hold only a CNAME. When there
+ * was no memory, the failure is adit's own, and is not kept (its TTL is 0). */
 static void read_positive(const unsigned char *message, int length, enum ip_family family,
                           struct dns_answer *ret_answer)
 {

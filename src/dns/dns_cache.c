@@ -1,6 +1,7 @@
-/* One allocation an answer, as large as its name and addresses need; a hash table to find it and a
- * list in order of use to choose what goes. What has expired goes when it is looked up or when it
- * has become the oldest.
+/* There is one allocation per answer, as large as its name and addresses need. A hash table finds
+ * an answer, and a list in order of use tells which one goes when the cache is full. No timer
+ * removes what has expired: it is removed when it is looked up, or when it has become the least
+ * recently used.
  */
 #include "dns/dns_cache.h"
 
@@ -19,6 +20,7 @@ struct cached {
 };
 static_assert(_Alignof(struct ip_address) == 1, "addresses stand in bytes");
 
+/* Addresses stand first in `bytes`, so that their place does not depend on the name. */
 static struct ip_address *addresses_of(struct cached *cached)
 {
     return (struct ip_address *)cached->bytes;
@@ -69,6 +71,7 @@ static struct cached *cached_find(const struct dns_cache *cache, const struct dn
     return NULL;
 }
 
+/* An answer that is used goes to the end of the list: the least recently used stands first. */
 bool dns_cache_lookup(struct dns_cache *cache, const struct dns_key *key, uint64_t now_ms,
                       struct dns_answer *ret_answer)
 {

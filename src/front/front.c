@@ -1,10 +1,13 @@
-/* Accepted descriptors become connections. A connection takes a seat, which its tunnel rides on;
- * without a unit of the process's room, or when it loses it to a newcomer, it still gets its answer
- * and lingers among a bounded number of surplus connections, of which the oldest gives way.
+/* Accepted descriptors become connections. A connection takes a seat, which is a unit of the
+ * process's room (net/room.h); the tunnel that it opens keeps the seat.
  *
- * When as many connections as may be are about to make room, on other threads, a newcomer waits
- * unread and asks again every 2 ms. Meanwhile this thread accepts no other (front_is_ready), so few
- * ever wait.
+ * A connection for which there is no unit, or which loses its unit to a newcomer, still gets its
+ * answer. It is a surplus connection then. Their number is bounded, and when another one comes the
+ * oldest is closed.
+ *
+ * It can happen that other threads are about to make room, by as many displaced connections as may
+ * be on their way at once. Then a newcomer waits, unread, and asks again every 2 ms. Meanwhile this
+ * thread accepts no other (front_is_ready), so few ever wait.
  */
 #include "front/front.h"
 
@@ -26,14 +29,18 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-/* Their descriptors come out of the reserve, which is small when the descriptor limit is. */
+/* How many surplus connections a thread may have. Their descriptors come out of the process's
+ * reserve, which is small when the descriptor limit is; hence fewer of them below that room. */
 enum { SURPLUS_MOST = 16, SURPLUS_FEW = 2, FEW_BELOW_ROOM = 512 };
 
 static const uint64_t ask_again_ms = 2;
-static const uint64_t newcomer_ms = 2000; /* a thread that does not turn for so long is stuck */
+static const uint64_t newcomer_ms =
+    2000; /* another thread that makes no room for so long is stuck */
 
 static void front_ask_again(struct deadline *deadline);
 
+/* All connections have the size of the largest kind: which kind one will be is known only after its
+ * first bytes. */
 void front_use_rows(struct front *front)
 {
     const struct front_row *rows = front_rows(&front->kind_count);
@@ -113,7 +120,7 @@ void front_drain(struct front *front)
     for (struct list *link = front->connections.next; link != &front->connections;) {
         struct front_conn *conn = front_conn_of(link);
 
-        link = link->next; /* it may be closed, but no other is */
+        link = link->next; /* this connection may be closed now, but no other one is */
         front_conn_drain(conn);
     }
 }
@@ -126,6 +133,7 @@ void front_scratch_wipe(struct front *front, ssize_t count)
         explicit_bzero(front->scratch, (size_t)count);
 }
 
+/* The kind that has no match (row 0) is the one that remains when all others say no. */
 const struct front_kind *front_kind_of(const struct front *front, const char *bytes, size_t length)
 {
     for (size_t i = 1; i < front->kind_count; i++) {
@@ -141,7 +149,8 @@ const struct front_kind *front_kind_of(const struct front *front, const char *by
 
 /* ---- seats ---- */
 
-/* The seat of a connection for which there may be room. 0, or as room_take. */
+/* Takes the seat of a connection for which there may be room. 0, or an error as room_take returns
+ * it. */
 static int front_seat_take(struct front *front)
 {
     int error = room_take(front->env->room, front->env->loop);
@@ -151,6 +160,7 @@ static int front_seat_take(struct front *front)
     return error;
 }
 
+/* The seat of a connection that only gets its refusal. It takes no unit of room. */
 static void front_seat_take_surplus(struct front *front)
 {
     front_make_room_for_surplus(front);
@@ -166,6 +176,7 @@ void front_seat_give_back(struct front *front, bool has_room)
 
 /* ---- newcomers ---- */
 
+/* Takes the newcomer's descriptor, also when it fails. */
 static int front_open_connection(struct front *front, const struct newcomer *newcomer,
                                  enum tunnel_error refuse_with)
 {
@@ -183,7 +194,8 @@ static int front_open_connection(struct front *front, const struct newcomer *new
     return error;
 }
 
-/* `refuse_with` NONE: it has its seat. */
+/* With `refuse_with` NONE the newcomer has its seat already; otherwise it is a surplus connection
+ * that is told why. */
 static void front_admit(struct front *front, const struct newcomer *newcomer,
                         enum tunnel_error refuse_with)
 {
@@ -195,7 +207,8 @@ static void front_admit(struct front *front, const struct newcomer *newcomer,
         front_seat_give_back(front, has_room);
 }
 
-/* False: it has to wait. */
+/* Returns false when the newcomer has to wait. Otherwise *ret_refuse_with is NONE, and the newcomer
+ * has its seat, or why it gets none. */
 static bool front_find_seat(struct front *front, const struct newcomer *newcomer,
                             enum tunnel_error *ret_refuse_with)
 {
@@ -257,8 +270,9 @@ void front_accept(struct front *front, int fd, const struct ip_endpoint *client,
 
 /* ---- refused without a connection ---- */
 
-/* What the client has sent is read first: closing a socket with unread bytes would reset it and
- * destroy the answer. Up to a request head; its first bytes tell what is spoken. */
+/* Reads what the client has sent, up to the size of a request head, and drops it: closing a socket
+ * with unread bytes would reset the connection and destroy the answer. Returns the kind that its
+ * first bytes tell. */
 static const struct front_kind *front_drop_input(struct front *front, int fd)
 {
     const struct front_kind *kind = NULL;

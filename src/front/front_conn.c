@@ -1,15 +1,16 @@
-/* AWAITING a request -> CHECKING who it is -> OPENING the tunnel -> ANSWERING: either the stream
- * goes to the tunnel and this connection is gone, or the refusal is written, the write side shut,
- * and what still comes is read and dropped for a bounded time (LINGERING, net/linger.h).
+/* One connection of a client, from the accept to its end: AWAITING a request -> CHECKING who it is
+ * -> OPENING the tunnel -> ANSWERING. Then either the stream goes to the tunnel and this connection
+ * is gone, or the refusal is written, the write side is shut, and what still comes is read and
+ * dropped for a bounded time (LINGERING, net/linger.h).
  *
- * The first bytes tell which front-end is spoken to. Where there is no choice, or where the first
- * read tells, nothing is kept for it.
+ * The first bytes tell which front-end (kind) the client speaks to. They are kept only when the
+ * first read did not tell; where there is only one front-end nothing is ever kept.
  *
- * The surprise: one answer ends the connection whatever came behind the request: nothing there is
- * ever parsed as a request (RFC 9931).
+ * The surprise: one answer ends the connection, whatever came behind the request. Nothing there is
+ * ever parsed as another request (RFC 9931).
  *
- * What is read may hold a password. So whatever is read is wiped when it was looked at, wherever it
- * stands.
+ * What is read may hold a password. So all of it is wiped as soon as it was looked at, in every
+ * buffer that it went through.
  */
 #include "front/front_conn.h"
 
@@ -52,7 +53,7 @@ static bool front_conn_awaits(const struct front_conn *conn)
 
 /* ---- the seat ---- */
 
-/* Its unit went to a newcomer. */
+/* The connection's unit of room went to a newcomer: it becomes a surplus connection. */
 static void front_conn_lose_room(struct front_conn *conn)
 {
     struct front *front = conn->front;
@@ -73,6 +74,8 @@ bool front_conn_keep_seat(struct front_conn *conn)
 
 static void front_conn_reject_unheard(struct front_conn *conn, enum tunnel_error error);
 
+/* A newcomer takes the seat. A client that still waits for its answer is told so; a client in a
+ * later state has had its time to take the answer. */
 static void front_conn_displaced(struct room_guest *guest)
 {
     struct front_conn *conn = container_of(guest, struct front_conn, guest);
@@ -83,11 +86,13 @@ static void front_conn_displaced(struct room_guest *guest)
     } else if (conn->state == FRONT_CHECKING) {
         front_conn_lose_room(conn);
         front_request_displace(conn);
-    } else { /* its client has had its time to take the answer */
+    } else {
         front_conn_close(conn);
     }
 }
 
+/* From now on the connection makes room for a newcomer when there is no other room.
+ * front_conn_keep_seat ends that. */
 void front_conn_offer_seat(struct front_conn *conn)
 {
     struct tunnel_env *env = conn->front->env;
@@ -99,7 +104,7 @@ void front_conn_offer_seat(struct front_conn *conn)
 
 /* ---- the end ---- */
 
-/* What the kind holds of a request was looked at. */
+/* The request was looked at: wipes what this connection and its kind hold of it. */
 static void front_conn_forget(struct front_conn *conn)
 {
     if (conn->first_length > 0)
@@ -116,7 +121,7 @@ static void front_conn_free(struct garbage *garbage)
     slab_give(conn);
 }
 
-/* Stream and seat are somebody else's by now, or given back. */
+/* Contract: stream and seat now belong to somebody else, or are given back. */
 static void front_conn_leave(struct front_conn *conn)
 {
     struct front *front = conn->front;
@@ -149,6 +154,7 @@ static void front_conn_lingered(struct lingering *lingering)
 
 /* ---- answering ---- */
 
+/* The tunnel takes the stream and the seat. */
 static void front_conn_hand_over(struct front_conn *conn)
 {
     struct tunnel *tunnel = conn->tunnel;
@@ -171,7 +177,8 @@ static void front_conn_answered(struct front_conn *conn)
     linger_begin(&conn->lingering, loop, conn->stream, front_conn_lingered);
 }
 
-/* The kernel did not take all of a small answer: rare, so only then it costs memory. */
+/* The kernel did not take all of a small answer. That is rare, so memory for the rest is allocated
+ * only then. */
 static int front_conn_keep_reply(struct front_conn *conn, const char *bytes, size_t length)
 {
     struct loop *loop = conn->front->env->loop;
@@ -186,6 +193,7 @@ static int front_conn_keep_reply(struct front_conn *conn, const char *bytes, siz
     return 0;
 }
 
+/* The connection may be closed, or be the tunnel's, when this returns. */
 static void front_conn_answer(struct front_conn *conn, const char *bytes, size_t length)
 {
     front_conn_move_to(conn, FRONT_ANSWERING);
@@ -229,10 +237,13 @@ void front_conn_refuse(struct front_conn *conn, const struct tunnel_refusal *ref
     text_init(&reply, buffer, sizeof(buffer));
     conn->kind->refuse(&reply, refusal, conn);
     front_conn_answer(conn, reply.start, reply.length);
-    /* Until its refusal is taken, it makes room for others. */
+    /* A refused connection makes room for others until its client has taken the refusal. */
     front_conn_offer_seat(conn);
 }
 
+/* Refuses what is not a request: the log gets a line, but the connection has no tunnel and knows no
+ * user. A connection whose first bytes did not tell its kind is answered in the first one's
+ * language. */
 void front_conn_reject(struct front_conn *conn, const struct tunnel_rejection *rejection)
 {
     struct tunnel_rejection mine = *rejection;
@@ -274,7 +285,7 @@ static void front_conn_look(struct front_conn *conn, const char *bytes, size_t l
         conn->kind->open(conn, bytes, length);
 }
 
-/* Behind those that were kept. False: there is no more. */
+/* Reads behind the bytes that were kept. Returns false when there is nothing more to read now. */
 static bool front_conn_read_first(struct front_conn *conn)
 {
     struct front *front = conn->front;
@@ -308,7 +319,7 @@ static void front_conn_read(struct front_conn *conn)
         conn->kind->read(conn);
 }
 
-/* Whatever has come is read and dropped first, so that the answer survives the close. */
+/* Reads and drops what has come first, so that the answer survives the close. */
 static void front_conn_refuse_at_once(struct front_conn *conn, enum tunnel_error error)
 {
     struct front *front = conn->front;
@@ -330,7 +341,7 @@ static void front_conn_happened(struct front_conn *conn)
         break;
     case FRONT_CHECKING:
     case FRONT_OPENING:
-        /* A FIN behind a complete request is no departure: the answer still goes out. */
+        /* A client that sends its FIN behind a complete request still wants the answer. */
         if (conn->stream->ready & STREAM_BROKEN)
             front_conn_close(conn);
         break;
@@ -353,6 +364,8 @@ static void front_conn_ready(struct stream *stream, void *self)
     state_concern_leave(&concern);
 }
 
+/* The deadline is that of the request head while AWAITING, and that of a kept reply while
+ * ANSWERING. */
 static void front_conn_passed(struct deadline *deadline)
 {
     struct front_conn *conn = container_of(deadline, struct front_conn, deadline);

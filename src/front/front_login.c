@@ -1,5 +1,6 @@
-/* An answer comes at once (a success that is remembered, a line that is full), or by a letter, or
- * not within the time that a check may take: then the client is told that there are too many.
+/* Who is it that asks? The answer of auth comes at once (a success that is remembered, or a queue
+ * that is full), or later by a letter. If it does not come within the time that a check may take,
+ * the check is cancelled and the client is told that there are too many.
  */
 #include "front/front_login.h"
 
@@ -7,10 +8,10 @@
 
 #include <string.h>
 
-/* Every wait has an end, the wait for a hash, too. */
+/* Every wait has an end, and so has the wait for a password to be hashed. */
 static const uint64_t login_wait_ms = 10 * 1000;
 
-/* Of a longer one it looks at the beginning only. */
+/* bcrypt ignores what follows in a longer password; the client is told so when it is wrong. */
 static const size_t bcrypt_password_max = 72;
 
 bool front_login_is_needed(const struct tunnel_env *env)
@@ -23,7 +24,8 @@ const char *front_login_user(const struct front_login *login)
     return login->has_user ? login->user : NULL;
 }
 
-/* Who offers credentials must have the right ones, whether a rule asks for them or not. */
+/* A client that offers credentials must have the right ones, whether a rule asks for them or
+ * not. */
 static void front_login_conclude(struct front_login *login, enum auth_result result)
 {
     static const enum tunnel_error errors[] = {
@@ -32,7 +34,7 @@ static void front_login_conclude(struct front_login *login, enum auth_result res
         [AUTH_WRONG_AGAIN] = TUNNEL_ERROR_AUTH_WRONG_AGAIN,
         [AUTH_THROTTLED] = TUNNEL_ERROR_AUTH_THROTTLED,
         [AUTH_BUSY] = TUNNEL_ERROR_AUTH_BUSY,
-        [AUTH_PENDING] = TUNNEL_ERROR_AUTH_BUSY, /* for too long */
+        [AUTH_PENDING] = TUNNEL_ERROR_AUTH_BUSY, /* there was no answer in time */
     };
     static_assert(ARRAY_LENGTH(errors) == AUTH_RESULT_COUNT, "an error per result");
     static const char cut[] = "the user name or the password is wrong (bcrypt takes only the first "

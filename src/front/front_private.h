@@ -11,16 +11,16 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-/* Accepted, without a seat yet. */
+/* Accepted, but without a seat yet: the descriptor is not read and not watched. */
 struct newcomer {
     int fd;
     unsigned listener_slot;
     struct ip_endpoint client;
-    uint64_t until_ms;
+    uint64_t until_ms; /* then it is refused */
 };
 
-/* One that was accepted, and a box full that another thread handed over. Their descriptors come out
- * of the reserve. */
+/* One that this thread accepted, and as many as another thread hands over at once. Their
+ * descriptors come out of the process's reserve. */
 enum { NEWCOMERS_MAX = 17 };
 
 struct front {

@@ -1,7 +1,9 @@
-/* Most requests come without credentials, or with a success that is remembered: they are asked for
- * at once, and nothing is kept of them here. Only while a password is hashed the request is copied
- * (struct front_ask). Until who asks is known, the connection makes room for others; who loses its
- * unit of room so is refused.
+/* From a parsed request to a tunnel. Most requests come without credentials, or with credentials
+ * that are remembered as good; for them the tunnel is opened at once, and nothing of the request is
+ * kept here. Only while a password is being hashed the request is copied (struct front_ask).
+ *
+ * Until it is known who asks, the connection offers its seat to newcomers. A client that loses its
+ * unit of room in that time is refused.
  */
 #include "front/front_request.h"
 
@@ -19,7 +21,7 @@
 struct front_ask {
     struct front_login login;
     struct front_conn *conn;
-    struct tunnel_request request; /* its views are of what follows, and of `login` */
+    struct tunnel_request request; /* refers to what follows, and to `login` */
     struct authority authority;
     char *early; /* NULL: none */
 };
@@ -40,13 +42,13 @@ void front_request_refused(void *self, const struct tunnel_refusal *refusal)
     front_conn_refuse(conn, refusal);
 }
 
-/* The connection is long gone; its seat is free. */
+/* The connection was freed long ago; `self` is the front, which gets the seat back. */
 void front_request_ended(void *self)
 {
     front_seat_give_back(self, true);
 }
 
-/* What is the connection's is filled in here. */
+/* The kind fills in what the request says; what the connection knows is filled in here. */
 static struct tunnel_request front_request_of(const struct front_conn *conn,
                                               const struct tunnel_request *request)
 {
@@ -71,7 +73,7 @@ void front_request_refuse(struct front_conn *conn, const struct tunnel_request *
     front_conn_refuse(conn, &refusal);
 }
 
-/* Who asks is known, or nobody wants to know. */
+/* It is known who asks, or nobody needs to know. */
 static void front_request_admit(struct front_conn *conn, const struct tunnel_request *request)
 {
     struct tunnel *tunnel;
@@ -82,7 +84,7 @@ static void front_request_admit(struct front_conn *conn, const struct tunnel_req
         return;
     }
     tunnel_open(conn->front->env, request, conn, &tunnel);
-    if (tunnel != NULL) /* else it is refused already, and the connection may be gone */
+    if (tunnel != NULL) /* otherwise it was refused, and the connection may be gone */
         conn->tunnel = tunnel;
 }
 
@@ -92,12 +94,12 @@ static void front_ask_free(struct front_ask *ask)
 {
     front_login_cancel(&ask->login);
     if (ask->early != NULL)
-        explicit_bzero(ask->early, ask->request.early_length); /* the next request, maybe */
+        explicit_bzero(ask->early, ask->request.early_length); /* it may hold a password */
     free(ask->early);
     slab_give(ask);
 }
 
-/* The answer may have come, or the unit of room be gone before it. */
+/* The check has its result, or the connection was displaced before there was one. Frees `ask`. */
 static void front_ask_end(struct front_ask *ask, enum tunnel_error error, const char *details)
 {
     struct front_conn *conn = ask->conn;
@@ -118,7 +120,7 @@ static void front_ask_known(struct front_login *login)
     front_ask_end(ask, login->error, login->details);
 }
 
-/* The caller's bytes won't outlive the call. */
+/* Copies what the request refers to, since the caller's bytes live only as long as the call. */
 static int front_ask_keep(struct front_ask *ask)
 {
     struct tunnel_request *request = &ask->request;

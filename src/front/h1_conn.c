@@ -1,9 +1,11 @@
-/* HTTP/1: a request head is read, and its CONNECT becomes a tunnel.
+/* The HTTP/1 front-end: it reads a request head, and its CONNECT becomes a tunnel.
  *
- * The surprise: most heads come whole with the first read, so nothing is allocated for them.
+ * The surprise: most heads come whole with the first read, and are parsed in the thread's scratch
+ * buffer. Nothing is allocated for them. Only a head that comes in pieces is collected in `head`.
  *
- * A head may hold a password, also one that is cut, malformed or too long. So whatever is read is
- * wiped when it was looked at, wherever it stands: `h1_close` and `front_scratch_wipe`.
+ * A head may hold a password, also when it is cut, malformed or too long. So whatever was read is
+ * wiped once it was looked at, in `head` (`h1_close`) and in the scratch buffer
+ * (`front_scratch_wipe`).
  */
 #include "base/ascii.h"
 #include "base/contract.h"
@@ -25,18 +27,19 @@
 static_assert(FRONT_REFUSAL_SIZE >= HTTP1_REPLY_SIZE, "room for any refusal");
 static_assert(FRONT_READ_MAX <= HTTP1_HEAD_MAX, "room for whatever is read first");
 
-/* Room for the usual head that did not come whole; a longer one grows it to HTTP1_HEAD_MAX. */
+/* This is enough for the usual head that comes in pieces. For a longer one it is doubled, up to
+ * HTTP1_HEAD_MAX. */
 enum { HEAD_FIRST_SIZE = 2048 };
 
 struct h1_conn {
     struct front_conn conn;
     struct http1_scan scan;
-    char *head; /* bytes so far, when they did not come at once */
+    char *head; /* the bytes so far; NULL: the head has not come in pieces, or is done with */
     size_t head_size, head_length;
     bool is_body_omitted; /* the answer to HEAD */
 };
 
-/* By the minor version, and the last for requests whose version is not known. */
+/* Indexed by the minor version; the last row is for requests whose version is not known. */
 static const struct tunnel_way h1_ways[] = {
 #define H1_WAY(version)                                                                            \
     {                                                                                              \
@@ -54,7 +57,7 @@ static struct h1_conn *h1_of(struct front_conn *conn)
     return container_of(conn, struct h1_conn, conn);
 }
 
-/* Nothing of the head is needed any more. */
+/* Called when nothing of the head is needed any more. Wipes and frees it. */
 static void h1_close(struct front_conn *conn)
 {
     struct h1_conn *h1 = h1_of(conn);
@@ -87,8 +90,8 @@ static void h1_refuse(struct text *out, const struct tunnel_refusal *refusal,
     http1_reply_refusal(out, &answer);
 }
 
-/* Without what follows the colon, unless it is a port: where a password has a slash in it, it is a
- * piece of that. */
+/* The length without what follows the colon, unless that is a port. It may be a piece of a
+ * password: where a password has a slash in it, the target was cut there. */
 static size_t h1_loggable_length(const char *text, size_t length)
 {
     const char *bracket = length > 0 && text[0] == '[' ? memchr(text, ']', length) : NULL;
@@ -105,8 +108,8 @@ static size_t h1_loggable_length(const char *text, size_t length)
     return length;
 }
 
-/* Of a target that is no authority only the host is logged: userinfo, path and query may hold
- * secrets. */
+/* Of a target that is not an authority only the host is logged, since userinfo, path and query may
+ * hold secrets. */
 static struct view h1_loggable_target(struct view target)
 {
     const char *end = target.start + target.length;
@@ -124,7 +127,7 @@ static struct view h1_loggable_target(struct view target)
                          .length = h1_loggable_length(start, (size_t)(end - start))};
 }
 
-/* A request that never becomes a tunnel. */
+/* Refuses a request that never becomes a tunnel. `target` is what it asked for, or NULL. */
 static void h1_reject(struct h1_conn *h1, enum tunnel_error error, const char *details,
                       const struct view *target)
 {
@@ -159,13 +162,14 @@ static enum tunnel_error h1_error_of_result(enum http1_result result)
     return errors[result];
 }
 
-/* Only a 400 and a 501 need words of their own; the others' stand in the table. */
+/* Only a 400 and a 501 need words of their own; for the others the words are in the table of
+ * errors. */
 static const char *h1_details_of(enum http1_result result, const char *problem)
 {
     return result == HTTP1_BAD || result == HTTP1_METHOD_UNKNOWN ? problem : NULL;
 }
 
-/* Why what was offered can't even be checked. */
+/* Why the credentials can't even be checked. */
 static enum tunnel_error h1_error_of_basic(enum basic_auth_result result)
 {
     static const enum tunnel_error errors[] = {
@@ -179,6 +183,8 @@ static enum tunnel_error h1_error_of_basic(enum basic_auth_result result)
     return errors[result];
 }
 
+/* The head is complete: bytes[0..head_length). What follows it, up to `length`, is the first of the
+ * tunnel's bytes. */
 static void h1_head_came(struct h1_conn *h1, const char *bytes, size_t head_length, size_t length)
 {
     struct http1_head head;
@@ -208,7 +214,8 @@ static void h1_head_came(struct h1_conn *h1, const char *bytes, size_t head_leng
     explicit_bzero(&credentials, sizeof(credentials));
 }
 
-/* New bytes are at hand: all of the head so far is bytes[0..length). True when more must come. */
+/* New bytes have come: all of the head so far is bytes[0..length). Returns true when more must
+ * come. */
 static bool h1_look_at_head(struct h1_conn *h1, const char *bytes, size_t length)
 {
     size_t head_length = 0;
@@ -223,7 +230,8 @@ static bool h1_look_at_head(struct h1_conn *h1, const char *bytes, size_t length
     return false;
 }
 
-/* Room for at least one more byte behind the head so far. */
+/* Makes room for `wanted` bytes, bounded by HTTP1_HEAD_MAX: beyond that, the scan refuses the
+ * head. */
 static int h1_grow_head(struct h1_conn *h1, size_t wanted)
 {
     size_t size = h1->head_size != 0 ? h1->head_size : HEAD_FIRST_SIZE;
@@ -255,7 +263,7 @@ static int h1_keep_head(struct h1_conn *h1, const char *bytes, size_t length)
     return 0;
 }
 
-/* The client's end or an error before the head was complete. */
+/* The client ended the connection, or it broke, before the head was complete. */
 static void h1_cut_short(struct h1_conn *h1, ssize_t count)
 {
     if (count == 0)
@@ -299,7 +307,7 @@ static void h1_read(struct front_conn *conn)
         h1_close(conn);
 }
 
-/* The first bytes are in the scratch buffer. */
+/* The first bytes are in the scratch buffer, so what must stay is copied. */
 static void h1_open(struct front_conn *conn, const char *bytes, size_t length)
 {
     struct h1_conn *h1 = h1_of(conn);

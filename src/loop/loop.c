@@ -28,21 +28,23 @@ struct loop {
     uint64_t now_ms;
     uint32_t turn_number;
     struct deadline_wheel wheel;
-    struct list tasks;     /* run in the next turn */
-    struct list due_tasks; /* run in this turn; empty between turns, as is the next one */
-    struct list due_deadlines;
-    struct garbage *garbage;
+    struct list tasks;         /* run in the next turn */
+    struct list due_tasks;     /* run in this turn; empty between turns, as is the next one */
+    struct list due_deadlines; /* passed, not called yet; empty between turns */
+    struct garbage *garbage;   /* closed in this turn; a chain, the latest first */
     struct slab slab;
     struct watch bell; /* an eventfd: letters came, or loop_stop was called */
     pthread_mutex_t letters_lock;
-    struct list letters; /* under letters_lock */
-    _Atomic bool is_stopping;
-    _Atomic bool is_turn_awaited;
-    void (*turned)(void *self);
+    struct list letters;          /* under letters_lock */
+    _Atomic bool is_stopping;     /* set by any thread */
+    _Atomic bool is_turn_awaited; /* set by any thread */
+    void (*turned)(void *self);   /* called at the end of a turn while is_turn_awaited */
     void *turned_self;
     struct epoll_event events[EVENTS_PER_TURN];
 };
 
+/* The lock is taken once per letter, and not held while the letter is delivered: what it does may
+ * post letters or take them back. */
 static void deliver_letters(struct loop *loop)
 {
     for (;;) {
@@ -66,7 +68,7 @@ static void bell_rang(struct watch *bell, uint32_t events)
     uint64_t count;
 
     (void)events;
-    /* EAGAIN is fine: the bell only wakes. */
+    /* An error is harmless: the bell only wakes the loop, the letters are in the list. */
     ssize_t ignored = read(bell->fd, &count, sizeof(count));
     (void)ignored;
     deliver_letters(loop);
@@ -75,7 +77,7 @@ static void bell_rang(struct watch *bell, uint32_t events)
 static void ring_bell(struct loop *loop)
 {
     uint64_t one = 1;
-    /* Fails only when the count is at its maximum, and then the bell rings anyway. */
+    /* This fails only when the count is at its maximum, and then the bell rings anyway. */
     ssize_t ignored = write(loop->bell.fd, &one, sizeof(one));
     (void)ignored;
 }
@@ -144,6 +146,8 @@ void loop_destroy(struct loop *loop)
     free(loop);
 }
 
+/* How long epoll_wait may wait: 0 when a task is due, -1 (without end) when there is no
+ * deadline. */
 static int loop_wait_ms(const struct loop *loop)
 {
     if (!list_is_empty(&loop->tasks))
@@ -155,6 +159,8 @@ static int loop_wait_ms(const struct loop *loop)
     return wait > INT_MAX ? INT_MAX : (int)wait;
 }
 
+/* A task is taken from the list before it runs, so it may post itself again or free what it is
+ * in. */
 static void run_tasks(struct list *tasks)
 {
     while (!list_is_empty(tasks)) {
@@ -165,6 +171,8 @@ static void run_tasks(struct list *tasks)
     }
 }
 
+/* Like a task, a deadline is taken from its list before it is called. It may set itself again, and
+ * it may cancel others that are due in the same turn. */
 static void run_deadlines(struct loop *loop)
 {
     struct list *due = &loop->due_deadlines;
@@ -178,6 +186,7 @@ static void run_deadlines(struct loop *loop)
     }
 }
 
+/* The flag is cleared first, so whoever asks again from now on gets another turn. */
 static void tell_turned(struct loop *loop)
 {
     atomic_store(&loop->is_turn_awaited, false);
@@ -276,6 +285,8 @@ int watch_take_fd(struct loop *loop, struct watch *watch)
     return fd;
 }
 
+/* The kernel wakes the watches of a shared descriptor in the order in which they were added. A
+ * watch that is taken out and added again comes last, so others get the next connections. */
 int watch_go_last(struct loop *loop, struct watch *watch)
 {
     void (*on_events)(struct watch *, uint32_t) = watch->on_events;
@@ -288,7 +299,7 @@ void watch_close(struct watch *watch)
 {
     if (watch->fd < 0)
         return;
-    /* Leaves the epoll set by itself: nobody else holds a descriptor of this file. */
+    /* Closing removes it from the epoll set, since nobody else holds a descriptor of this file. */
     close(watch->fd);
     watch->fd = -1;
 }
@@ -335,6 +346,7 @@ void task_cancel(struct task *task)
     list_remove(&task->link);
 }
 
+/* See the top: memory that an event of this turn may refer to is freed when the turn is over. */
 void loop_free_later(struct loop *loop, struct garbage *garbage, void (*destroy)(struct garbage *))
 {
     garbage->destroy = destroy;
@@ -359,6 +371,8 @@ void letter_init(struct letter *letter, void (*deliver)(struct letter *))
     letter->deliver = deliver;
 }
 
+/* The bell rings only for the first letter. When others are in the list already, it has been rung
+ * for them, and deliver_letters goes on until the list is empty. */
 void letter_post(struct loop *loop, struct letter *letter)
 {
     pthread_mutex_lock(&loop->letters_lock);
@@ -370,6 +384,7 @@ void letter_post(struct loop *loop, struct letter *letter)
         ring_bell(loop);
 }
 
+/* Returns false when the letter was delivered before, or is the one that is being delivered. */
 bool letter_take_back(struct loop *loop, struct letter *letter)
 {
     pthread_mutex_lock(&loop->letters_lock);

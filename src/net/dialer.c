@@ -1,9 +1,9 @@
-/* The race of RFC 8305, as one function, dial_advance, that looks at what is known and does what is
- * due: begin an attempt, wait, or give up. Everything that happens (an address comes, an attempt
- * fails, a delay passes) ends in a call of it.
+/* The race of RFC 8305 (Happy Eyeballs). It is one function, dial_advance, that looks at what is
+ * known and does what is due: it begins an attempt, waits, or gives up. Everything that happens (an
+ * address comes, an attempt fails, a delay passes) ends in a call of it.
  *
- * The surprise: on_done is never called from within dial_add or dial_start, since their caller is
- * in the middle of something; a race that is over before it began is reported from a task.
+ * The surprise: on_done is never called from within dial_add or dial_start, because their caller is
+ * in the middle of something. A race that is over before it began is reported from a task.
  */
 #include "net/dialer.h"
 
@@ -25,23 +25,24 @@
 static const uint64_t resolution_delay_ms = 50;
 static const uint64_t attempt_delay_ms = 250;
 
-/* What an attempt has beyond that where no other may run beside it: a SYN that was lost is sent
- * again after 1 s. */
+/* How long an attempt has when there is no room for another one beside it, before it gives way. A
+ * SYN that was lost is sent again after 1 s, so the attempt has time for a second SYN. */
 static const uint64_t attempt_patience_ms = 1250;
 
 enum { DIAL_FAMILY_COUNT = 2 };
 
 struct attempt {
     struct dial *dial;
-    struct stream *stream; /* NULL: not under way */
+    struct stream *stream; /* NULL: the attempt failed, or was given up */
     struct ip_address address;
 };
 
+/* The addresses of one family, in the order in which they came. */
 struct candidates {
     struct ip_address addresses[DIAL_ATTEMPTS_MAX];
     unsigned count;
-    unsigned next;
-    bool is_complete;
+    unsigned next;    /* the first that was not tried yet */
+    bool is_complete; /* no more will come */
 };
 
 struct dial {
@@ -73,7 +74,9 @@ static struct candidates *candidates_of(struct dial *dial, enum ip_family family
     return &dial->families[family == IP_V6 ? 0 : 1];
 }
 
-/* Of several failures the client hears of the one that says most about the target. */
+/* When several attempts failed, the client is told of the one that says most about the target: a
+ * refusal comes from the target itself, an unreachable network says little. Of equal weight the
+ * later one counts. */
 static int error_weight(int error)
 {
     switch (error) {
@@ -109,7 +112,7 @@ static void note_failure(struct dial *dial, const struct ip_address *address, in
     }
 }
 
-/* One attempt needs none. */
+/* One attempt needs no spare unit, since the tunnel's own is enough; every other one needs one. */
 static void give_back_spares(struct dial *dial)
 {
     while (dial->spare_count > 0 && dial->spare_count >= dial->open_count) {
@@ -129,6 +132,7 @@ static void close_attempts(struct dial *dial)
     give_back_spares(dial);
 }
 
+/* Gives up what is under way, and notes it as a timeout. */
 static void time_attempts_out(struct dial *dial)
 {
     for (unsigned i = 0; i < dial->attempt_count; i++) {
@@ -146,6 +150,7 @@ static void dial_stop(struct dial *dial)
     task_cancel(&dial->report);
 }
 
+/* `winner` is NULL when the dial failed. on_done may destroy the dial. */
 static void dial_finish(struct dial *dial, struct attempt *winner)
 {
     struct dial_result result = {.error = winner ? 0 : dial->error};
@@ -193,13 +198,13 @@ static int connect_to(int fd, const struct ip_address *address, uint16_t port)
         return 0;
     int error = -errno;
     /* The kernel says the same when no local port is left and when this machine has no address of
-     * the family: the one is our failure, the other the target's. */
+     * the family. The former is our failure, the latter is the target's. */
     if (error == -EADDRNOTAVAIL && !local_address_can_reach(address))
         return -ENETUNREACH;
     return error;
 }
 
-/* A socket on its way to `address`, as a stream. */
+/* Opens a socket and begins to connect it to `address`. 0 or -errno. */
 static int open_attempt(struct dial *dial, const struct ip_address *address,
                         struct stream **ret_stream)
 {
@@ -209,7 +214,7 @@ static int open_attempt(struct dial *dial, const struct ip_address *address,
 
     if (fd < 0)
         return -errno;
-    /* Best effort: without it small writes wait, but nothing breaks. Keepalive comes later, from
+    /* It may fail: without it small writes wait, but nothing breaks. Keepalive comes later, from
      * the relay, once the tunnel has lived for a while: most tunnels never need it. */
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
     /* Without it reading skips a byte that is marked urgent. No TCP socket refuses it. */
@@ -222,7 +227,7 @@ static int open_attempt(struct dial *dial, const struct ip_address *address,
     return error;
 }
 
-/* True when it is under way. */
+/* Returns true when the attempt is under way. A failure is noted. */
 static bool begin_attempt(struct dial *dial, const struct ip_address *address)
 {
     struct attempt *attempt = &dial->attempts[dial->attempt_count++];
@@ -241,7 +246,7 @@ static bool begin_attempt(struct dial *dial, const struct ip_address *address)
     return true;
 }
 
-/* Addresses that were not tried yet. */
+/* How many addresses were not tried yet. */
 static unsigned count_waiting(const struct dial *dial)
 {
     unsigned count = 0;
@@ -251,7 +256,7 @@ static unsigned count_waiting(const struct dial *dial)
     return count;
 }
 
-/* Contract: there is one. */
+/* Families take turns (RFC 8305 section 4). Contract: an address is waiting. */
 static const struct ip_address *take_next(struct dial *dial)
 {
     unsigned turn = dial->turn;
@@ -264,7 +269,8 @@ static const struct ip_address *take_next(struct dial *dial)
     return &family->addresses[family->next++];
 }
 
-/* Only IPv4 is known so far, nothing has begun: IPv6 has 50 ms to be answered. */
+/* Nothing has begun and no IPv6 address is known yet, but one may still come. When IPv4 is known,
+ * IPv6 has 50 ms to be answered. */
 static bool waits_for_ipv6(const struct dial *dial)
 {
     const struct candidates *v6 = &dial->families[0];
@@ -277,7 +283,7 @@ static bool dial_is_complete(const struct dial *dial)
     return dial->families[0].is_complete && dial->families[1].is_complete;
 }
 
-/* An address waits for its turn, or may still come. */
+/* An address waits for its turn, or one may still come. */
 static bool has_more(const struct dial *dial)
 {
     return count_waiting(dial) > 0 || !dial_is_complete(dial);
@@ -289,6 +295,8 @@ static void delay_by(struct dial *dial, uint64_t delay_ms, bool is_patient)
     deadline_set(dial->loop, &dial->delay, loop_now_ms(dial->loop) + delay_ms);
 }
 
+/* How long an attempt that must run alone may take: at most its share of the time that is left,
+ * which the addresses that wait need as well. */
 static uint64_t dial_patience_ms(const struct dial *dial)
 {
     uint64_t now_ms = loop_now_ms(dial->loop);
@@ -298,6 +306,7 @@ static uint64_t dial_patience_ms(const struct dial *dial)
     return share_ms < attempt_patience_ms ? share_ms : attempt_patience_ms;
 }
 
+/* Attempts that run beside another one need a spare unit of room, of which there may be none. */
 static bool take_spare(struct dial *dial)
 {
     if (!room_take_spare(dial->room))
@@ -306,7 +315,7 @@ static bool take_spare(struct dial *dial)
     return true;
 }
 
-/* Begins whatever is due. The delay timer must not be running. */
+/* Begins whatever is due. Contract: the deadline `delay` is not set. */
 static void dial_advance(struct dial *dial)
 {
     while (dial->attempt_count < DIAL_ATTEMPTS_MAX && count_waiting(dial) > 0) {
@@ -327,6 +336,7 @@ static void dial_advance(struct dial *dial)
         task_post(dial->loop, &dial->report);
 }
 
+/* Something has become known. A delay that is set goes on; when it passes it calls dial_advance. */
 static void consider(struct dial *dial)
 {
     if (!dial->is_started || dial->is_done || deadline_is_set(&dial->delay))
@@ -390,7 +400,7 @@ void dial_add(struct dial *dial, const struct ip_address *address)
     if (family->count == DIAL_ATTEMPTS_MAX)
         return;
     family->addresses[family->count++] = *address;
-    /* IPv6 that comes in time need not wait for the rest of IPv4's head start. */
+    /* An IPv6 address that comes in time need not wait for the rest of the 50 ms. */
     if (address->family == IP_V6 && dial->attempt_count == 0)
         deadline_cancel(dial->loop, &dial->delay);
     consider(dial);

@@ -1,10 +1,12 @@
-/* Units are one atomic number; who finds one there takes no lock. Guests stand in their client's
- * line, the oldest first, and clients by how many they have: a list a number, the last for all that
- * have more, so that the one with most is found without a walk over them all.
+/* Units of room are one atomic number, so whoever finds a free unit takes no lock. Guests, the
+ * connections that may be displaced, stand in their client's line with the oldest first. Clients
+ * stand in lists by their number of guests: one list per number, and the last list for all numbers
+ * above. So the client with most guests is found without a walk over all clients.
  *
- * A unit that changes hands is not counted anew: its new owner has it at once, while the guest may
- * live on for as long as its letter takes. The descriptors of such guests come out of the process's
- * reserve, so they are few; who wants more of them at once has to ask again.
+ * When a guest is displaced, its unit is not counted anew. The newcomer has it at once, while the
+ * guest may live on for as long as its letter takes. In that time the two need one descriptor more
+ * than there are units. These descriptors come out of the process's reserve, so only a few letters
+ * may be on their way at once; a newcomer that would need one more has to ask again.
  */
 #include "net/room.h"
 
@@ -18,16 +20,16 @@
 
 enum {
     ROOM_BUCKETS = 1024,
-    ROOM_LEVELS = 64, /* clients with 64 guests and more are few: a 64th of the guests at most */
+    ROOM_LEVELS = 64, /* clients with 64 guests or more are few: at most a 64th of all guests */
     ON_THE_WAY = 8, /* letters to displaced guests; out of the reserve (worker/process_limits.c) */
 };
 
 struct room_client {
     struct hash_link hash_link;
-    struct list level_link;
-    struct list line;
+    struct list level_link; /* in room.levels */
+    struct list line;       /* of its guests, the oldest first */
     struct client_key key;
-    uint32_t count;
+    uint32_t count; /* of guests; a client without guests is freed */
 };
 
 struct room {
@@ -47,7 +49,7 @@ int room_create(uint32_t limit, struct room **ret_room)
 
     if (room == NULL)
         return -ENOMEM;
-    /* Clients choose their addresses. */
+    /* The seed must be random, since clients choose their addresses. */
     if (getrandom(&room->seed, sizeof(room->seed), 0) != (ssize_t)sizeof(room->seed)) {
         free(room);
         return -EIO;
@@ -80,6 +82,7 @@ uint32_t room_taken(const struct room *room)
 
 /* ---- clients ---- */
 
+/* Finds or adds the client. Returns NULL when there is no memory. */
 static struct room_client *room_client_find(struct room *room, const struct client_key *key)
 {
     uint64_t hash = hash_bytes(&room->seed, key, sizeof(*key));
@@ -101,7 +104,7 @@ static struct room_client *room_client_find(struct room *room, const struct clie
     return client;
 }
 
-/* Its count has changed. */
+/* The client's count has changed: moves it to its list, or frees it. */
 static void client_place(struct room *room, struct room_client *client)
 {
     list_remove(&client->level_link);
@@ -114,7 +117,7 @@ static void client_place(struct room *room, struct room_client *client)
     list_append(&room->levels[level], &client->level_link);
 }
 
-/* The one with most guests; NULL: there are none. */
+/* Returns the client with most guests, or NULL when there are no guests. */
 static struct room_client *client_with_most(struct room *room)
 {
     struct room_client *most = NULL;
@@ -131,7 +134,7 @@ static struct room_client *client_with_most(struct room *room)
         if (most == NULL || client->count > most->count)
             most = client;
         if (level < ROOM_LEVELS)
-            break; /* they all have as many */
+            break; /* all clients in this list have as many guests */
     }
     return most;
 }
@@ -148,7 +151,8 @@ static void guest_leave(struct room *room, struct room_guest *guest)
     client_place(room, client);
 }
 
-/* The oldest; if no more letters may be sent, the oldest of this loop. NULL: there is none. */
+/* Returns the client's oldest guest, or its oldest guest on this loop when no more letters may be
+ * sent. Returns NULL when there is none. */
 static struct room_guest *room_choose(const struct room *room, const struct room_client *client,
                                       const struct loop *loop)
 {
@@ -163,7 +167,7 @@ static struct room_guest *room_choose(const struct room *room, const struct room
     return NULL;
 }
 
-/* Contract: the lock is held. 0, or what room_take returns. */
+/* Takes the unit of a guest. Contract: the lock is held. Returns 0, or what room_take returns. */
 static int displace(struct room *room, struct loop *loop, struct room_guest **ret_guest)
 {
     struct room_client *client = client_with_most(room);
@@ -202,7 +206,7 @@ int room_take(struct room *room, struct loop *loop)
     int error = displace(room, loop, &guest);
     bool is_here = error == 0 && guest->loop == loop;
     pthread_mutex_unlock(&room->lock);
-    /* Another thread's guest is no more to be touched: it may have its letter by now. */
+    /* A guest of another thread must not be touched now: it may have got its letter and be gone. */
     if (is_here)
         guest->on_displaced(guest);
     return error;
@@ -212,7 +216,7 @@ bool room_take_spare(struct room *room)
 {
     uint32_t half = room->limit / 2;
 
-    /* Looked at first: who asks in vain shall not make it look full for a moment. */
+    /* Looks first: a failed attempt to take must not make the room look full for a moment. */
     if (room->taken >= half)
         return false;
     if (atomic_fetch_add(&room->taken, 1) < half)
@@ -245,6 +249,7 @@ void room_register(struct room *room, struct room_guest *guest, struct loop *loo
     pthread_mutex_unlock(&room->lock);
 }
 
+/* A guest whose letter is still on its way takes it back, and has lost its unit all the same. */
 bool room_unregister(struct room_guest *guest)
 {
     struct room *room = guest->room;

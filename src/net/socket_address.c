@@ -1,4 +1,6 @@
-/* The one place where addresses meet the kernel's structures. */
+/* The one place where adit's addresses are turned into the kernel's structures and back. An address
+ * that is neither IPv4 nor IPv6 becomes an endpoint without a family (IP_NONE).
+ */
 #include "net/socket_address.h"
 
 #include <string.h>

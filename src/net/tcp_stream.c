@@ -1,15 +1,16 @@
 /* TCP as a stream, on one edge-triggered watch.
  *
- * `ready` replaces asking the kernel: an event sets a bit, a call that came back short clears it.
- * The surprises: a short read does not mean "empty" once the FIN has arrived (no further edge will
- * come) or at an urgent mark (reading stops there with bytes behind it); then only EAGAIN or 0
- * clears it. Whoever opens the socket has made urgent bytes ordinary ones (SO_OOBINLINE) before any
- * can come: a mark that arrives between an event and the read is met before an event tells of it.
- * Splice would stop at such a mark for good, so once one was seen nobody gets the descriptor to
- * read from any more.
+ * `ready` saves asking the kernel: an event sets a bit, and a call that came back short clears it.
  *
- * The kernel tells an error once, to whoever comes first: a read, a write, or stream_error. So it
- * is kept.
+ * The surprises: a short read does not mean that the queue is empty once the FIN has arrived (no
+ * further edge will come), nor at an urgent mark (reading stops there with bytes behind it). In
+ * these cases only EAGAIN or 0 clears the bit. Whoever opens the socket must have made urgent bytes
+ * ordinary ones (SO_OOBINLINE) before any can come, because a mark that arrives between an event
+ * and the read is met before an event tells of it. Splice would stop at such a mark for good, so
+ * once one was seen nobody gets the descriptor to read from any more.
+ *
+ * The kernel tells an error only once, to whoever comes first: a read, a write, or stream_error.
+ * Therefore it is kept in `broken_by`.
  */
 #include "net/tcp_stream.h"
 
@@ -32,7 +33,7 @@ enum tcp_bits {
     TCP_URGENT_SEEN = 1,
 };
 
-/* A socket that is writable takes at least so much. */
+/* A socket that is writable takes at least this many bytes. */
 static const size_t room_of_a_segment = 4 * 1024;
 
 struct tcp_stream {
@@ -43,7 +44,7 @@ struct tcp_stream {
     struct watch watch;
     struct loop *loop;
 };
-/* Two of them are a good part of what an idle tunnel costs. */
+/* An idle tunnel has two of them, and they are a large part of what it costs. */
 static_assert(sizeof(struct tcp_stream) <= 56, "a stream is small");
 
 static struct tcp_stream *tcp_of(const struct stream *stream)
@@ -73,7 +74,7 @@ static void tcp_events(struct watch *watch, uint32_t events)
         stream->on_ready(stream, stream->self);
 }
 
-/* What a call failed with: -errno. */
+/* Keeps what a call failed with, and returns it as -errno. */
 static int tcp_failed(struct stream *stream)
 {
     if (errno != EAGAIN)
@@ -122,7 +123,7 @@ static ssize_t tcp_peek(struct stream *stream, void *buffer, size_t size)
 static int tcp_skip(struct stream *stream, void *buffer, size_t length)
 {
     while (length > 0) {
-        /* Comes short at an urgent mark. The bytes themselves are not copied. */
+        /* The call may skip fewer bytes, at an urgent mark. MSG_TRUNC: nothing is copied. */
         ssize_t count = recv(tcp_of(stream)->watch.fd, buffer, length, MSG_TRUNC);
 
         if (count <= 0)
@@ -151,9 +152,10 @@ static bool is_roomy(size_t room, size_t used)
     return room >= used / 2;
 }
 
-/* Less room than makes the socket writable is not used: who fills the buffer up again after each
- * segment that is acknowledged moves the same bytes in many small pieces, at twice the CPU. What
- * the kernel accounts for a segment beside its bytes is covered by the eighth. */
+/* Room that is too little to make the socket writable is not used. A sender that fills the buffer
+ * again after each segment that is acknowledged would move the same bytes in many small pieces, at
+ * twice the CPU. An eighth of the room is left for what the kernel accounts for a segment beside
+ * its bytes. */
 static size_t tcp_room(struct stream *stream)
 {
     int fd = tcp_of(stream)->watch.fd;
@@ -166,7 +168,8 @@ static size_t tcp_room(struct stream *stream)
     size_t limit = memory[SK_MEMINFO_SNDBUF];
     size_t used = memory[SK_MEMINFO_WMEM_QUEUED];
     size_t room = used < limit ? limit - used : 0;
-    /* Room is an edge only for who has met the end, and to ask for it in vain is to meet it. */
+    /* The kernel tells of new room only after somebody found none. This poll is such a question:
+     * when it fails, an event will come. */
     if (!is_roomy(room, used) && poll(&asked, 1, 0) == 0) {
         stream->ready &= (uint8_t)~STREAM_WRITABLE;
         return 0;

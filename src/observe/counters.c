@@ -1,4 +1,6 @@
-/* The tables of metrics.def. */
+/* The tables that metrics.def expands to. Counters belong to one thread: only it adds to them, and
+ * the thread that shows metrics reads them at any time (counters.h).
+ */
 #include "observe/counters.h"
 
 #include "base/contract.h"
@@ -36,6 +38,8 @@ const struct histogram_row *histogram_row(enum counters_histogram histogram)
     return &histogram_rows[histogram];
 }
 
+/* Counts for the front-end and for the sum over all of them, so that reading the sum is reading one
+ * place. */
 void counters_add_of_front(struct counters *counters, unsigned front, enum front_counter counter)
 {
     static const enum counter sums[] = {
@@ -55,6 +59,7 @@ void counters_add_error(struct counters *counters, unsigned error)
     counter_place_add(&counters->errors[error], 1);
 }
 
+/* Without names (rule_names NULL) denials are not counted by rule. */
 void counters_add_denied(struct counters *counters, const char *rule)
 {
     if (counters->rule_names != NULL)

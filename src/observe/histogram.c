@@ -1,8 +1,12 @@
-/* Bounds in rough steps of 2 to 4: few series, and a quantile that is off by no more than that. */
+/* The bounds grow in steps of 2 to 5. That keeps the number of series small, and a quantile that is
+ * computed from them is wrong by no more than such a step.
+ */
 #include "observe/histogram.h"
 
 #include "base/contract.h"
 
+/* Each row has the bounds in the unit that is counted (milliseconds, bytes), the same as text in
+ * the unit of the metric (seconds, bytes), and how many of the one make one of the other. */
 static const struct histogram_bounds histogram_scales[] = {
     [HISTOGRAM_SCALE_LATENCY] = {{1, 2, 5, 10, 25, 50, 100, 250, 500, 1000, 2500, 5000, 10000},
                                  {"0.001", "0.002", "0.005", "0.01", "0.025", "0.05", "0.1", "0.25",
@@ -28,6 +32,8 @@ const struct histogram_bounds *histogram_bounds(enum histogram_scale scale)
     return &histogram_scales[scale];
 }
 
+/* Only the thread that owns the histogram writes it, so a load and a store are enough and cheaper
+ * than an atomic addition. Other threads read it at any time. */
 static void histogram_place_add(_Atomic uint64_t *place, uint64_t amount)
 {
     uint64_t value = atomic_load_explicit(place, memory_order_relaxed);
@@ -35,6 +41,7 @@ static void histogram_place_add(_Atomic uint64_t *place, uint64_t amount)
     atomic_store_explicit(place, value + amount, memory_order_relaxed);
 }
 
+/* The last bucket takes what is above all bounds. */
 void histogram_observe(struct histogram *histogram, enum histogram_scale scale, uint64_t value)
 {
     const uint64_t *bounds = histogram_bounds(scale)->values;

@@ -1,4 +1,7 @@
-/* Both threads change the lists, so both take the lock. */
+/* The thread with the tunnels adds to the lists, and the thread that shows them empties them, so
+ * both take the lock. The state is atomic and is read without the lock, so a thread whose talkers
+ * nobody wants to see takes no lock.
+ */
 #include "observe/talkers.h"
 
 #include <string.h>
@@ -30,6 +33,7 @@ void talkers_add(struct talkers *talkers, const char *user, size_t user_length, 
     pthread_mutex_unlock(&talkers->lock);
 }
 
+/* Only NEW becomes ON: when the other side has lost interest meanwhile, it stays OFF. */
 void talkers_begin(struct talkers *talkers)
 {
     int before = TALKERS_NEW;

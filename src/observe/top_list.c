@@ -1,4 +1,7 @@
-/* The smallest is looked for among all when it must go: lists are short. */
+/* Space-Saving with a hash table to find a name and an array of all entries. When a new name needs
+ * a place, the smallest entry is looked for among all of them: lists are short, and a heap would
+ * have to be kept in order with every addition.
+ */
 #include "observe/top_list.h"
 
 #include <errno.h>
@@ -9,12 +12,13 @@
 struct top_entry {
     struct hash_link link;
     uint64_t amount;
-    uint64_t error; /* of `amount`, that may be others' */
-    size_t place;   /* in `entries` */
+    uint64_t error; /* the part of `amount` that may belong to names that were here before */
+    size_t place;   /* index in `entries` */
     size_t length;
     char name[];
 };
 
+/* The table needs a power of two. */
 static size_t bucket_count(size_t capacity)
 {
     size_t count = 1;
@@ -82,7 +86,8 @@ static struct top_entry *smallest(const struct top_list *list)
     return found;
 }
 
-/* Gives up the smallest for `entry`, when no place is left. */
+/* Finds a place for `entry`. When none is left, the smallest entry is freed, and `entry` inherits
+ * its amount, all of it as error. */
 static void take_place(struct top_list *list, struct top_entry *entry)
 {
     if (list->count < list->capacity) {
@@ -135,6 +140,8 @@ void top_list_add_all(struct top_list *list, const struct top_list *from)
     }
 }
 
+/* Sorts by insertion, into an array that never has more than `limit` names. `amount - error` is
+ * what the name has for certain. */
 size_t top_list_read(const struct top_list *list, struct top_name *ret_names, size_t limit)
 {
     size_t count = 0;

@@ -1,12 +1,16 @@
-/* SOCK_SEQPACKET keeps messages apart and tells of the other side's end. A message is its kind, one
- * byte, a text, and some descriptors.
+/* A pair of SOCK_SEQPACKET sockets, which keep messages apart and tell when the other side has
+ * ended. A message is its kind, in one byte, a text, and some descriptors. What each side may get
+ * is in a table (channel_kinds). An attacker may hold the worker, so whatever comes is checked.
  *
- * The surprise is what a descriptor can do to its receiver: closing the last copy of a socket that
- * lingers waits for as long as its sender has set. So unwanted ones lose that setting first, and so
- * do those that wait in the queue when it is given up. (What this side has no room for the kernel
- * closes; hence room for as many as it passes.)
+ * The surprise is what a descriptor can do to its receiver. When the last copy of a socket is
+ * closed and the socket lingers, close waits for as long as the sender has set. Therefore unwanted
+ * descriptors lose that setting before they are closed, and so do those that wait in the queue when
+ * the channel is closed. Descriptors for which the receiver has no room are closed by the kernel,
+ * which would wait as well; therefore there is room for as many as the kernel passes in one
+ * message.
  *
- * A message of no bytes reads like the end, but for the credentials that the kernel adds to each.
+ * A message of no bytes reads like the end of the other side. The credentials that the kernel adds
+ * to each message (SO_PASSCRED) tell the two apart.
  */
 #include "process/channel.h"
 
@@ -19,6 +23,7 @@
 
 enum { PASSED_MAX = 253 }; /* the kernel's SCM_MAX_FD */
 
+/* What a side may get of one kind. All zero: nothing of this kind. */
 struct allowance {
     bool is_given;
     size_t fds_min;
@@ -83,6 +88,7 @@ static void add_descriptors(struct msghdr *message, union descriptor_space *spac
     memcpy(CMSG_DATA(header), fds, count * sizeof(int));
 }
 
+/* A text that is longer than CHANNEL_TEXT_MAX is cut: it is meant for people. */
 int channel_send_all(int fd, enum channel_kind kind, const int *passed_fds, size_t count,
                      const char *text, size_t length)
 {
@@ -104,7 +110,8 @@ int channel_send_all(int fd, enum channel_kind kind, const int *passed_fds, size
     return sent < 0 ? -errno : 0;
 }
 
-/* What came with the message: as many as are in `ret_fds`. */
+/* Returns how many descriptors came with the message and are now in `ret_fds`. They are ours to
+ * close. */
 static size_t take_descriptors(struct msghdr *message, int ret_fds[PASSED_MAX])
 {
     struct cmsghdr *header = CMSG_FIRSTHDR(message);
@@ -123,12 +130,14 @@ static void drop_descriptors(const int *fds, size_t count)
     const struct linger none = {.l_onoff = 0};
 
     for (size_t i = 0; i < count; i++) {
-        /* Fails on what is no socket, and that does not linger. */
+        /* This fails on what is no socket, but such a descriptor does not linger either. */
         setsockopt(fds[i], SOL_SOCKET, SO_LINGER, &none, sizeof(none));
         close(fds[i]);
     }
 }
 
+/* The supervisor writes such a text into its log, so it must not forge lines or control a
+ * terminal. */
 static bool is_printable(const char *text, size_t length)
 {
     for (size_t i = 0; i < length; i++)
@@ -137,16 +146,17 @@ static bool is_printable(const char *text, size_t length)
     return true;
 }
 
-/* A message as it came. */
+/* A message as it came, before it was checked. */
 struct raw {
     uint8_t kind;
     int fds[PASSED_MAX];
     size_t fd_count;
-    bool is_cut;
-    bool is_without_room; /* for all of its descriptors */
+    bool is_cut;          /* its text was longer than fits */
+    bool is_without_room; /* this process may have no more descriptors, so some are lost */
 };
 
-/* 1 + the length of the text; 0: no byte; -EPIPE: the end; or -errno. */
+/* Returns 1 + the length of the text, or 0 for a message of no bytes. Fails with -EPIPE when the
+ * other side has ended, or else -errno. */
 static ssize_t receive_raw(int fd, struct raw *ret_raw, char text[CHANNEL_TEXT_MAX])
 {
     struct iovec pieces[] = {{.iov_base = &ret_raw->kind, .iov_len = 1},
@@ -171,7 +181,8 @@ static ssize_t receive_raw(int fd, struct raw *ret_raw, char text[CHANNEL_TEXT_M
     return count;
 }
 
-/* NULL, or what is wrong with it. */
+/* Returns what is wrong with the message, or NULL. A descriptor that was lost for want of room
+ * counts as one that came. */
 static const char *find_problem(const struct raw *raw, size_t size, const char *text,
                                 enum channel_side side)
 {

@@ -1,5 +1,6 @@
-/* The size that fstat tells is a guess only: the file may grow or shrink while it is read, and
- * /proc says 0. So it is read until it ends, into room that grows, and then cut to size.
+/* The size that fstat tells is only a guess: the file may grow or shrink while it is read, and the
+ * size of a file in /proc is 0. So the file is read until it ends, into room that grows, and the
+ * memory is then cut to size.
  */
 #include "process/file_text.h"
 
@@ -10,6 +11,8 @@
 
 enum { FILE_TEXT_FIRST_READ_BYTES = 4096 };
 
+/* One byte more than the file's size, so that the end of a file that has not grown is seen without
+ * making more room. */
 static size_t guess_size(int fd)
 {
     struct stat status;
@@ -19,7 +22,7 @@ static size_t guess_size(int fd)
     return status.st_size < (off_t)FILE_TEXT_MAX ? (size_t)status.st_size + 1 : FILE_TEXT_MAX;
 }
 
-/* Takes `text`; NULL: there is no memory. */
+/* Takes `text`. Returns NULL when there is no memory; `text` is freed then. */
 static struct file_text *file_text_resize(struct file_text *text, size_t size)
 {
     struct file_text *resized = realloc(text, sizeof(*text) + size);
@@ -29,7 +32,8 @@ static struct file_text *file_text_resize(struct file_text *text, size_t size)
     return resized;
 }
 
-/* Takes `text`, with room for `size` bytes; NULL: there is no memory. */
+/* Takes `text`, which has room for `size` bytes. A read error ends the text like the end of the
+ * file does. Returns NULL when there is no memory. */
 static struct file_text *read_all(int fd, struct file_text *text, size_t size)
 {
     for (;;) {
@@ -52,6 +56,7 @@ static struct file_text *read_all(int fd, struct file_text *text, size_t size)
     }
 }
 
+/* A negative descriptor gives an empty text: the file is not there. */
 struct file_text *file_text_read(int fd)
 {
     size_t size = fd >= 0 ? guess_size(fd) : 0;

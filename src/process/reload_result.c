@@ -1,4 +1,6 @@
-/* One head line: `+` or `-`, the number of asks, a blank, the signaller; then the message. */
+/* The first line is `+` or `-`, the number of asks, a blank and the signaller. The message follows
+ * and may have several lines. The parser takes any text, also one that was cut or is empty.
+ */
 #include "process/reload_result.h"
 
 #include <stdlib.h>

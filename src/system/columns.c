@@ -1,5 +1,6 @@
-/* Values are taken apart character by character, by the locale's own functions, since a column may
- * take one byte or four, and a character one column or two.
+/* Texts for a terminal, in columns. A value is taken apart character by character, by the functions
+ * of the C library for the current locale, because a character may have one byte or four, and may
+ * take one column or two.
  */
 #include "system/columns.h"
 
@@ -25,6 +26,7 @@ static void top_text_add_number(struct text *out, double value, int decimals)
     text_add(out, number);
 }
 
+/* One decimal below 99.95; from there on it would be printed as 100.0, and take one column more. */
 static void add_scaled(struct text *out, double value, double base)
 {
     static const char units[] = "kMGTPE";
@@ -45,6 +47,8 @@ void columns_add_bytes(struct text *out, double bytes)
         add_scaled(out, bytes, 1024);
 }
 
+/* A count below 10 gets a decimal, unless it is a whole number or so small that it would print as
+ * 0.0. */
 void columns_add_count(struct text *out, double count)
 {
     if (count < 10000)
@@ -72,6 +76,8 @@ void columns_add_age(struct text *out, uint64_t ms)
     text_add(out, age);
 }
 
+/* `moment` and `today` begin as `form` does (RFC 3339, in UTC). The date is left out when it is
+ * today's. What is too short is no moment, and adds nothing. */
 void columns_add_moment(struct text *out, const char *moment, const char *today)
 {
     static const char form[] = "2026-01-31T12:00:00";
@@ -87,6 +93,8 @@ void columns_add_moment(struct text *out, const char *moment, const char *today)
     text_add(out, " UTC");
 }
 
+/* Adds where the error is, as FILE:LINE:COL without the directory, and returns the rest of the
+ * message. An error that names no place is returned whole. */
 const char *columns_add_place(struct text *out, const char *error)
 {
     const char *mark = ": error: ";
@@ -112,6 +120,7 @@ struct glyph {
     bool is_shown;
 };
 
+/* A byte that is no character in UTF-8 counts as one that can't be shown, one column wide. */
 static struct glyph next_glyph(const char *value, bool is_utf8)
 {
     struct glyph glyph = {.length = 1, .width = 1};
@@ -146,6 +155,7 @@ size_t columns_width(const char *value, bool is_utf8)
     return width;
 }
 
+/* Cuts or pads to exactly `width` columns. What was cut ends in an ellipsis. */
 void columns_add_fit(struct text *out, const char *value, size_t width, bool is_utf8)
 {
     bool is_cut = columns_width(value, is_utf8) > width;
@@ -189,7 +199,8 @@ void columns_add_sparkline(struct text *out, const double values[], size_t count
         double height = highest > 0 ? values[i] * (LEVELS - 1) / highest : 0;
         size_t level = (size_t)height;
 
-        /* Rounded up, since the lowest is for nothing at all; but v * 7 / v may be over 7. */
+        /* Rounded up, because the lowest block is for a value of 0. The highest value itself may
+         * come out as slightly more than 7, hence the bound. */
         if (height > (double)level && level < LEVELS - 1)
             level++;
         text_add(out, (is_utf8 ? blocks : letters)[level]);

@@ -1,6 +1,10 @@
-/* The name is judged before anything leaves the machine, then each address that would be dialled;
- * a literal has no name. Of several denials the client is told of a loop, or else of the first: and
- * of a denial rather than of a lookup that failed for the other family.
+/* Asks the policy about one request. The name is judged before anything leaves the machine, then
+ * each address that adit would dial; a target that is an address has no name, and only its address
+ * is judged.
+ *
+ * There may be several reasons for a failure, and the client is told one. A loop comes before every
+ * other denial, since it says most about what is wrong. Otherwise the first denial counts. A denial
+ * comes before a lookup that failed for the other family.
  */
 #include "tunnel/judgement.h"
 
@@ -13,6 +17,8 @@
 
 /* ---- facts ---- */
 
+/* Without a local time the facts stay as they are. Time is read once per request, so all its
+ * addresses are judged by the same one. */
 static void judgement_tell_time(struct policy_facts *facts)
 {
     struct timespec now;
@@ -83,6 +89,8 @@ static struct verdict judgement_evaluate(struct judgement *judgement,
     return verdict;
 }
 
+/* Evaluates, and remembers the verdict to tell the client when it is not `good`: the first one, or
+ * a later one that found a loop. */
 static struct verdict judgement_decide(struct judgement *judgement,
                                        const struct ip_address *address, enum policy_action good)
 {
@@ -111,7 +119,8 @@ static void judgement_of_address(struct judgement *judgement, const struct ip_ad
     tell(self, address, &verdict);
 }
 
-/* Each of the family's addresses was judged. */
+/* Contract: each of the family's addresses was judged, if there are any. A literal counts as the
+ * answer of both families. */
 static void judgement_family_done(struct judgement *judgement, enum resolver_status status)
 {
     REQUIRE(!judgement_is_complete(judgement));
@@ -160,6 +169,8 @@ static bool judgement_has_status(const struct judgement *judgement, enum resolve
     return false;
 }
 
+/* Contract: no address was allowed. A status is looked for in both families; NXDOMAIN comes first,
+ * because it is about the name and not about one family. */
 enum tunnel_error judgement_error(const struct judgement *judgement)
 {
     if (judgement->is_denied)
@@ -196,7 +207,8 @@ static bool judgement_is_ascii(const char *text)
     return *text == '\0';
 }
 
-/* A rule's name, or `line N`: clients need not know what the files are called. */
+/* Adds the rule's name, or `line N` when it has none or when its name can't be written here:
+ * clients need not know what the configuration files are called. */
 static void verdict_add_rule(struct text *out, const struct verdict *verdict, bool must_be_ascii)
 {
     const char *line = strrchr(verdict->place, ':');
@@ -234,8 +246,9 @@ static void judgement_print_as(struct text *out, const struct judgement *judgeme
         return;
     }
     text_add(out, tunnel_error_row(error)->text);
-    /* Such names work in a browser or shell that adds a search domain; the proxy's would be another
-     * one. A name server that only knows whole names says NXDOMAIN, no data, or SERVFAIL. */
+    /* A name without a dot works in a browser or shell that adds a search domain. adit adds none,
+     * because its own domain could be another one than the client's. For such a name, a name
+     * server that only knows whole names says NXDOMAIN, no data, or SERVFAIL. */
     if (error != TUNNEL_ERROR_DNS_TIMEOUT && facts->host != NULL &&
         memchr(facts->host, '.', facts->host_length) == NULL)
         text_add(out, "; a name without a dot is looked up as it is: add its domain");

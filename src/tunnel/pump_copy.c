@@ -1,8 +1,10 @@
-/* Copying: read into the thread's buffer, write it out, keep only what the sink did not take. So a
- * direction owns memory only while its reader is slower than its writer, and then at most one read.
+/* Copying: read into the thread's buffer, write it out, keep in a stash only what the sink did not
+ * take. So a direction owns memory only while its reader is slower than its writer, and then at
+ * most one read.
  *
- * When the thread's tunnels hold what they may, nothing more is kept, and nobody waits: bytes then
- * stay in the source's queue until the sink has taken them. That costs a call more.
+ * There is a bound on what all tunnels of the thread hold together. At that bound nothing more is
+ * kept, but no tunnel has to wait for another: bytes are only peeked at, and stay in the source's
+ * queue until the sink has taken them. That costs one more system call per move.
  */
 #include "net/stream.h"
 #include "tunnel/pump.h"
@@ -26,6 +28,8 @@ int stash_put(struct relay *relay, unsigned from, const char *bytes, size_t leng
     return 0;
 }
 
+/* realloc moves what is held, too; this is only used for the first bytes of a tunnel, of which
+ * there are few. */
 int stash_append(struct relay *relay, unsigned from, const char *bytes, size_t length)
 {
     struct stash *stash = relay->halves[from].stash;
@@ -42,6 +46,8 @@ int stash_append(struct relay *relay, unsigned from, const char *bytes, size_t l
     return 0;
 }
 
+/* What the flush has written already (offset) is subtracted as well, since stash_put added the
+ * whole length. */
 void stash_drop(struct relay *relay, unsigned from)
 {
     struct half *half = &relay->halves[from];
@@ -53,6 +59,7 @@ void stash_drop(struct relay *relay, unsigned from)
     half->stash = NULL;
 }
 
+/* Writes as much of the stash as the sink takes. Contract: the half has a stash. */
 void pump_copy_flush(struct relay *relay, unsigned from)
 {
     struct stash *stash = relay->halves[from].stash;
@@ -93,6 +100,8 @@ COLD static void pump_copy_note_full(struct relay *relay, struct half *half)
         relay_trace(relay, half == &relay->halves[RELAY_TARGET], "bulk");
 }
 
+/* Reads that fill the buffer one after another show a bulk transfer: after PROMOTE_AFTER of them
+ * the half moves its bytes by splice, if it may. */
 static void pump_copy_note(struct relay *relay, struct half *half, bool is_full)
 {
     half->full_reads = is_full ? (uint8_t)(half->full_reads + 1) : 0;
@@ -100,7 +109,9 @@ static void pump_copy_note(struct relay *relay, struct half *half, bool is_full)
         pump_copy_note_full(relay, half);
 }
 
-/* Reads only what the sink takes. */
+/* Removes from the source's queue only what the sink has taken. Returns what was moved, 0 at the
+ * end, or -errno. When the sink fails, what was peeked is dropped, so that the source is still read
+ * to its end. */
 static ssize_t pump_copy_unkept(struct relay *relay, unsigned from, size_t size)
 {
     struct half *half = &relay->halves[from];
@@ -124,6 +135,8 @@ static ssize_t pump_copy_unkept(struct relay *relay, unsigned from, size_t size)
     return error < 0 ? error : written;
 }
 
+/* A half that can't use a pipe reads with the larger size, since copying is all that it will ever
+ * do. */
 ssize_t pump_copy(struct relay *relay, unsigned from)
 {
     struct relay_env *env = relay_env_of(relay);

@@ -1,4 +1,7 @@
-/* The tick looks once a second, only while more than one pipe is idle: all but one are closed. */
+/* What the relays of one thread share. The deadline `tick` passes once per second, but only while
+ * more than one pipe is idle: it closes the pipes that nobody has used for a second, except one. A
+ * thread whose tunnels are quiet therefore has no timer that wakes it.
+ */
 #include "tunnel/relay_env.h"
 
 #include "tunnel/pump.h"

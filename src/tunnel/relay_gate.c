@@ -13,6 +13,7 @@
 
 #include <errno.h>
 
+/* How many bytes of an end are held back. */
 static size_t relay_gate_held(const struct relay *relay, unsigned from)
 {
     const struct stash *stash = relay->halves[from].stash;
@@ -20,7 +21,7 @@ static size_t relay_gate_held(const struct relay *relay, unsigned from)
     return stash != NULL ? stash->length : 0;
 }
 
-/* How much more may be shown of an end. */
+/* How many more bytes of an end the gate may look at. */
 static size_t relay_gate_room(const struct relay *relay, unsigned from)
 {
     size_t held = relay_gate_held(relay, from);
@@ -29,6 +30,7 @@ static size_t relay_gate_room(const struct relay *relay, unsigned from)
     return held < bytes_max ? bytes_max - held : 0;
 }
 
+/* Bytes came. The gate's time (wait_ms) begins with the first of them, from either end. */
 static void relay_gate_count(struct relay *relay)
 {
     uint64_t now_ms = loop_now_ms(relay->env->loop);
@@ -39,7 +41,8 @@ static void relay_gate_count(struct relay *relay)
     relay->active_ms = now_ms;
 }
 
-/* Where the thread's tunnels hold what they may, there is no memory either. */
+/* Returns false when there is no memory, or when the thread's tunnels together already hold as much
+ * as they may: both are the same to the tunnel. */
 static bool relay_gate_hold(struct relay *relay, unsigned from, size_t length)
 {
     const struct relay_env *env = relay_env_of(relay);
@@ -49,7 +52,8 @@ static bool relay_gate_hold(struct relay *relay, unsigned from, size_t length)
            stash_append(relay, from, env->buffer, length) == 0;
 }
 
-/* Holds what came from one end. True: something did, a byte or an end. */
+/* Reads and holds what came from one end. Returns true when there is something new to judge: a byte
+ * or an end. */
 static bool relay_gate_read(struct relay *relay, unsigned from)
 {
     const struct half *half = &relay->halves[from];
@@ -73,6 +77,8 @@ static bool relay_gate_read(struct relay *relay, unsigned from)
     return is_news;
 }
 
+/* Nothing more will be shown to the gate, so it has to decide now: its time has passed, both ends
+ * have ended, or one end has sent as much as the gate wants to see. */
 static bool relay_gate_is_last(const struct relay *relay)
 {
     const struct relay_gate *gate = relay->gate;
@@ -85,6 +91,8 @@ static bool relay_gate_is_last(const struct relay *relay)
     return relay_gate_room(relay, RELAY_CLIENT) == 0 || relay_gate_room(relay, RELAY_TARGET) == 0;
 }
 
+/* Shows the gate all that is held of both ends. *ret_closed_by is set when the answer is
+ * RELAY_GATE_END. */
 static enum relay_gate_answer relay_gate_ask(struct relay *relay, enum closed_by *ret_closed_by)
 {
     struct relay_gate_side sides[RELAY_ENDS];
@@ -105,6 +113,8 @@ static enum relay_gate_answer relay_gate_ask(struct relay *relay, enum closed_by
     return answer;
 }
 
+/* Waits for more bytes from the ends that have not ended, and for whichever comes first: the gate's
+ * own time or the relay's next look. */
 static void relay_gate_wait(struct relay *relay)
 {
     const struct relay_gate *gate = relay->gate;
@@ -117,6 +127,8 @@ static void relay_gate_wait(struct relay *relay)
     deadline_set(relay->env->loop, &relay->deadline, at_ms);
 }
 
+/* Hands over to relay.c, which first writes what is held. on_passed may free the gate, so nothing
+ * of it is used afterwards. */
 static void relay_gate_open(struct relay *relay)
 {
     struct relay_gate *gate = relay->gate;
@@ -127,7 +139,7 @@ static void relay_gate_open(struct relay *relay)
     relay_begin(relay);
 }
 
-/* Asks, if there is something to ask about. */
+/* The gate is asked only when there is something new; without news its answer would be the same. */
 static void relay_gate_decide(struct relay *relay, bool is_news)
 {
     enum relay_gate_answer answer = RELAY_GATE_MORE;
@@ -161,6 +173,8 @@ static void relay_gate_ready(struct stream *stream, void *self)
     relay_gate_drive(self, false);
 }
 
+/* The deadline serves two waits: for the gate's answer, and for the first byte of a tunnel in which
+ * nothing has moved for too long. */
 static void relay_gate_waited(struct deadline *deadline)
 {
     struct relay *relay = container_of(deadline, struct relay, deadline);

@@ -1,6 +1,7 @@
-/* What a tunnel holds is taken from the send queues of its two sockets: what waits to be read is
- * behind a full one. The kernel counts more for the same bytes, so each look ends too few rather
- * than too many, and the next one, 20 ms later, goes on.
+/* What a tunnel holds is taken from the send queues of its two sockets; the receive queues need not
+ * be asked, because bytes wait to be read only when the send queue on the other side is full. The
+ * kernel accounts more memory than bytes, so each look ends too few tunnels rather than too many,
+ * and the next look, 20 ms later, goes on.
  */
 #include "tunnel/relief.h"
 
@@ -17,13 +18,13 @@
 
 enum {
     LOOK_MS = 200,
-    STILL_LOOKS = 15,   /* then what grows is not ours */
-    LOOK_AGAIN_MS = 20, /* while it is short and there is something to end */
-    ENDED_AT_ONCE = 64, /* about a millisecond */
-    SPARED_SHARE = 16,
-    ALL_SHARE = 4,
-    ENDED_SHARE = 8, /* of what the client holds */
-    STILL_MS = 1000, /* who reads, however slowly, makes room sooner: TCP resends after 0.2 s */
+    STILL_LOOKS = 15,   /* with nothing moving for these 3 s, what uses more memory is not us */
+    LOOK_AGAIN_MS = 20, /* while memory is short and there are tunnels to end */
+    ENDED_AT_ONCE = 64, /* tunnels per look; it takes about a millisecond */
+    SPARED_SHARE = 16,  /* a client with less than this part of the thread's share is spared, */
+    ALL_SHARE = 4,      /* unless all still tunnels together hold more than this part of it */
+    ENDED_SHARE = 8,    /* one look ends tunnels with this part of what the client holds */
+    STILL_MS = 1000,    /* a peer that reads, however slowly, makes room sooner than that */
 };
 
 struct relief {
@@ -35,6 +36,7 @@ struct relief {
     unsigned still_looks; /* in a row without bytes or shortage */
 };
 
+/* Orders by client, and within a client puts first the tunnel that has been still for longest. */
 static int relief_compare(const void *a, const void *b)
 {
     const struct relief_holder *one = a;
@@ -46,6 +48,8 @@ static int relief_compare(const void *a, const void *b)
     return (one->active_ms > other->active_ms) - (one->active_ms < other->active_ms);
 }
 
+/* Sorting makes the tunnels of one client neighbours. Those of them that are still come first, so
+ * the first `count` of the chosen client are the ones to end. */
 struct relief_choice relief_choose(struct relief_holder *holders, size_t count, uint64_t now_ms)
 {
     struct relief_choice most = {.first = holders};
@@ -78,7 +82,8 @@ uint64_t relief_spared(uint64_t used_bytes, uint64_t all_bytes, unsigned thread_
     return all_bytes > share / ALL_SHARE ? 0 : share / SPARED_SHARE;
 }
 
-/* Those of the thread. NULL: there are none, or no memory for the list. */
+/* Lists the thread's tunnels that hold bytes. Returns NULL when there are none or when there is no
+ * memory for the list; then this look ends nothing. */
 static struct relief_holder *list_holders(struct tunnel_env *env, size_t *ret_count)
 {
     size_t count = 0;
@@ -116,7 +121,8 @@ static void relief_tell(const struct relief *relief, const struct tcp_memory *me
                (unsigned long long)bytes >> 20);
 }
 
-/* True: there may be more to end. */
+/* Ends tunnels of the client that holds most. Returns true when it ended some, so there may be more
+ * to end. */
 static bool relieve(const struct relief *relief, const struct tcp_memory *memory)
 {
     size_t count;
@@ -148,6 +154,8 @@ static uint64_t bytes_moved(const struct relief *relief)
            counter_read(relief->env->counters, COUNTER_BYTES_DOWN);
 }
 
+/* The deadline is set again only while there may be something to see. relief_watch sets it when a
+ * tunnel is opened or is stuck. */
 static void relief_look(struct deadline *deadline)
 {
     struct relief *relief = container_of(deadline, struct relief, look);

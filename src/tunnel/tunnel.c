@@ -1,7 +1,13 @@
-/* A tunnel's life, its states and its outside: it is made, opened (opening.c takes it from state to
- * state until it is established), relayed (relay.c), accounted (tunnel_log.c) and closed.
- * tunnel_move_to alone changes the state, along allowed edges. What policy is asked, and how its
- * answer reads, is in judgement.c.
+/* A tunnel's life, its states, and what other modules call. A tunnel is made (tunnel_open), opened
+ * (opening.c takes it from state to state until it is established), relayed (relay.c), accounted
+ * (tunnel_log.c) and closed. What the policy is asked, and how its answer reads, is in judgement.c.
+ *
+ * Only tunnel_move_to changes the state, and only along the edges of tunnel_rows. While it is being
+ * opened a tunnel is in the list `openings` of its thread, and once it is relayed in the list
+ * `tunnels`.
+ *
+ * The surprise: a tunnel that is closed is freed only at the end of the loop's turn, since events
+ * of this turn may still refer to it (loop_free_later).
  */
 #include "tunnel/tunnel.h"
 
@@ -64,6 +70,8 @@ static void tunnel_free(struct garbage *garbage)
     slab_give(tunnel);
 }
 
+/* Most tunnels have neither a user nor throttles nor reports, so what these need is allocated
+ * apart. Returns NULL when there is no memory. */
 struct extras *tunnel_extras(struct tunnel *tunnel)
 {
     if (tunnel->extras == NULL)
@@ -73,7 +81,8 @@ struct extras *tunnel_extras(struct tunnel *tunnel)
 
 /* ---- limits ---- */
 
-/* A pass that only counts need not be kept: it is like any other. */
+/* Keeps what limits_leave needs later. A pass that only counts the tunnel is the same for every
+ * tunnel, so it is made again when it is needed. Returns false when there is no memory. */
 static bool tunnel_keep_pass(struct tunnel *tunnel, const struct limit_pass *pass)
 {
     tunnel->is_counted = true;
@@ -85,6 +94,8 @@ static bool tunnel_keep_pass(struct tunnel *tunnel, const struct limit_pass *pas
     return true;
 }
 
+/* Asks for the tunnel's place within the limits. LIMIT_NONE means that it has one, and tunnel_close
+ * will give it back. */
 enum limit tunnel_enter_limits(struct tunnel *tunnel)
 {
     const struct tunnel_env *env = tunnel->env;
@@ -131,7 +142,7 @@ void tunnel_close(struct tunnel *tunnel)
 
 /* ---- the outside ---- */
 
-/* False: no memory. */
+/* Returns false when there is no memory. */
 static bool tunnel_keep_user(struct tunnel *tunnel, const char *user)
 {
     if (user == NULL)
@@ -173,6 +184,8 @@ static struct tunnel *tunnel_create(struct tunnel_env *env, const struct tunnel_
     return tunnel;
 }
 
+/* A client that is refused is told by request->way->refused, possibly before this returns;
+ * *ret_tunnel is NULL then. */
 void tunnel_open(struct tunnel_env *env, const struct tunnel_request *request, void *self,
                  struct tunnel **ret_tunnel)
 {
@@ -213,6 +226,7 @@ static void tunnel_relay_ended(struct relay *relay, enum closed_by closed_by)
     tunnel->way->ended(tunnel->self);
 }
 
+/* The relay's gate let the bytes pass: nothing of the opening is needed any more. */
 static void tunnel_passed(struct relay *relay)
 {
     opening_free(container_of(relay, struct tunnel, relay));
@@ -224,6 +238,8 @@ void tunnel_end(struct tunnel *tunnel, enum closed_by closed_by)
     tunnel_relay_ended(&tunnel->relay, closed_by);
 }
 
+/* Takes `client`. A gate still needs what the opening knows, so the opening is freed only when
+ * there is no gate; otherwise it is only stopped, and tunnel_passed or tunnel_close frees it. */
 void tunnel_relay(struct tunnel *tunnel, struct stream *client, void *self)
 {
     struct tunnel_env *env = tunnel->env;
@@ -265,8 +281,9 @@ void tunnel_close_all(struct tunnel_env *env)
     }
 }
 
-/* One that is being opened is refused. A success that is being written, which takes five seconds at
- * most, can't be taken back: such a one is left. */
+/* A tunnel that is being opened is refused. In ESTABLISHED its success is being written, for
+ * five seconds at most; that can't be taken back, so such a tunnel is left alone and false is
+ * returned. */
 static bool tunnel_kill_one(struct tunnel *tunnel)
 {
     if (tunnel->state == TUNNEL_ESTABLISHED)

@@ -1,5 +1,6 @@
-/* A host is normalised once, when the filter is made, as the tunnels' own were (wire/authority.h);
- * so comparing is comparing bytes.
+/* A filter of tunnels, as `ps` and `kill` take it: every part that is set must match. A host is
+ * normalised once, when the filter is made, in the same way as the targets of tunnels were
+ * (wire/authority.h), so comparing two hosts is comparing bytes.
  */
 #include "tunnel/tunnel_filter.h"
 
@@ -14,6 +15,7 @@ int tunnel_filter_set_id(struct tunnel_filter *filter, const char *id)
     return short_id_parse(id, strlen(id), &filter->id);
 }
 
+/* An empty value is refused: an empty string in the filter means that the part is not set. */
 static int set_string(char *place, const char *value, size_t length_max)
 {
     size_t length = strlen(value);
@@ -82,6 +84,8 @@ static void begin_part(struct text *out, const char *name)
     text_add_char(out, ' ');
 }
 
+/* Prints into a buffer of its own first, because begin_part tells from the length of the text
+ * whether a comma is needed, and `out` may already hold text. */
 void tunnel_filter_print(struct text *out, const struct tunnel_filter *filter)
 {
     char buffer[TUNNEL_FILTER_TEXT_SIZE];

@@ -1,4 +1,13 @@
-/* Facts of a tunnel as records of the access log; outcomes as counters. */
+/* Turns the facts of a tunnel into records of the access log, and its outcomes into counters.
+ *
+ * A tunnel that opened gets two lines: tunnel_log_open and tunnel_log_close. A tunnel that never
+ * opened gets one: tunnel_log_refused or tunnel_log_cancelled. A request for which no tunnel was
+ * made gets one as well: tunnel_refuse, tunnel_abandon or tunnel_reject. Each of them also counts
+ * the outcome, so the log and the metrics agree.
+ *
+ * The same record describes a tunnel that is still open, for `ps` and for filters
+ * (tunnel_log_record).
+ */
 #include "tunnel/tunnel_log.h"
 
 #include "observe/access_log.h"
@@ -14,6 +23,8 @@
 
 enum { KIB = 1024 };
 
+/* The facts that every record of a tunnel has. The caller sets what its event adds: status, error,
+ * bytes or duration. */
 static struct access_record record_of(const struct tunnel *tunnel, enum access_event event)
 {
     const struct tunnel_env *env = tunnel->env;
@@ -44,7 +55,8 @@ static struct access_record record_of(const struct tunnel *tunnel, enum access_e
     };
 }
 
-/* What a line says took so long. */
+/* Counts the two waits that the line tells of, in the histograms. A negative time means that there
+ * was no such wait. */
 static void observe_waits(struct counters *counters, const struct access_record *record)
 {
     if (record->dns_ms >= 0)
@@ -60,6 +72,8 @@ static void observe_close(struct counters *counters, const struct access_record 
     counters_observe(counters, HISTOGRAM_TUNNEL_DOWN, record->down_bytes);
 }
 
+/* The time since the request came, not only since the relay began. Contract: the tunnel is relayed
+ * or was. */
 static uint64_t age_ms(const struct tunnel *tunnel)
 {
     return loop_now_ms(tunnel->env->loop) - tunnel->relay.started_ms + tunnel->opening_ms;
@@ -84,7 +98,8 @@ void tunnel_log_open(struct tunnel *tunnel)
     count_reports(tunnel);
 }
 
-/* Whoever has no name is known by his address. */
+/* Counts bytes for the user and the host. A client that gave no user name is known by its
+ * address. */
 static void tunnel_log_tell(struct tunnel *tunnel, uint64_t bytes)
 {
     const char *user = tunnel_user(tunnel);
@@ -102,7 +117,9 @@ static void tunnel_log_tell(struct tunnel *tunnel, uint64_t bytes)
     talkers_add(tunnel->env->talkers, user, user_length, host, host_length, bytes);
 }
 
-/* What came since the last time, in whole KiB unless it is the last time. */
+/* Tells the bytes that moved since the last call: whole KiB, and with the last call the remainder
+ * as well. told_kib counts modulo 2^32, therefore the difference is taken in 32 bits; it is right
+ * as long as less than 4 TiB moved in between. */
 static void tell_talkers(struct tunnel *tunnel, bool is_last)
 {
     uint64_t bytes =
@@ -127,7 +144,7 @@ void tunnel_tell_talkers(struct tunnel_env *env)
 
         if (state == TALKERS_ON)
             tell_talkers(tunnel, false);
-        else /* what came before somebody wanted to know is nobody's */
+        else /* the bytes that moved before somebody wanted to know are not told */
             tunnel->told_kib = (uint32_t)((relay_bytes(&tunnel->relay, RELAY_CLIENT) +
                                            relay_bytes(&tunnel->relay, RELAY_TARGET)) /
                                           KIB);
@@ -150,7 +167,8 @@ void tunnel_log_close(struct tunnel *tunnel, enum closed_by closed_by)
     observe_close(tunnel->env->counters, &record);
 }
 
-/* Of one that is being opened. Nothing is decided before an address has passed. */
+/* Describes a tunnel that is being opened. There is no verdict before TUNNEL_QUEUED, since the
+ * addresses are judged until then. */
 static struct access_record tunnel_log_opening(const struct tunnel *tunnel)
 {
     struct access_record record = record_of(tunnel, ACCESS_OPEN);
@@ -203,18 +221,21 @@ void tunnel_visit(struct tunnel_env *env, const struct tunnel_filter *filter,
     tunnel_visit_among(&env->openings, filter, visit, self);
 }
 
-/* No denial: every browser's first try ends so, and Negotiate's. */
+/* The client was asked to log in. This is no denial: the first request of every browser ends so,
+ * and one with a scheme like Negotiate, too. */
 static bool is_question(enum tunnel_error error)
 {
     return error == TUNNEL_ERROR_AUTH_REQUIRED || error == TUNNEL_ERROR_AUTH_SCHEME;
 }
 
-/* fail2ban bans by their number. A wrong password that a program sends again and again is one. */
+/* A guess that failed. fail2ban bans a client by the number of these lines. A wrong password that a
+ * program sends again and again (AUTH_WRONG_AGAIN) is one guess, so it is not among them. */
 static bool is_auth_failure(enum tunnel_error error)
 {
     return error == TUNNEL_ERROR_AUTH_WRONG || error == TUNNEL_ERROR_AUTH_LONG_PASSWORD;
 }
 
+/* Which of the counters of the front-end counts this error: asked, denied or failed. */
 static enum front_counter outcome_of(enum tunnel_error error)
 {
     if (is_question(error))
@@ -224,7 +245,8 @@ static enum front_counter outcome_of(enum tunnel_error error)
     return is_denied ? FRONT_COUNTER_TUNNELS_DENIED : FRONT_COUNTER_TUNNELS_FAILED;
 }
 
-/* `record` says what was asked; what came of it is added here. */
+/* Writes and counts a refusal. `record` says what was asked for; event, status, error and reason
+ * are set here. */
 static void log_refused(struct tunnel_env *env, const struct tunnel_way *way,
                         struct access_record *record, enum tunnel_error error, const char *reason)
 {
@@ -253,7 +275,7 @@ void tunnel_log_refused(struct tunnel *tunnel, enum tunnel_error error, const ch
 
     if (is_question(error)) {
         record.verdict = policy_action_name(POLICY_ASK);
-        record.report = NULL; /* the answer will be reported */
+        record.report = NULL; /* the request that answers the question will be reported */
     } else {
         count_reports(tunnel);
     }
@@ -278,7 +300,8 @@ void tunnel_log_cancelled(struct tunnel *tunnel)
 
 /* ---- requests without a tunnel ---- */
 
-/* `target` gets the target's text, which the record names. */
+/* Describes a request for which there is no tunnel. The record refers to `target`, which gets the
+ * text of the target and must live as long as the record. */
 static struct access_record record_of_request(struct tunnel_env *env,
                                               const struct tunnel_request *request,
                                               char target[AUTHORITY_TEXT_SIZE])
@@ -342,6 +365,8 @@ void tunnel_reject(struct tunnel_env *env, const struct tunnel_rejection *reject
     counters_add_error(env->counters, rejection->error);
 }
 
+/* There was no memory to make the tunnel. The request was in order, but nothing was decided about
+ * it, so it is logged like one that was rejected. */
 void tunnel_turn_away(struct tunnel_env *env, const struct tunnel_request *request,
                       enum tunnel_error error)
 {
