@@ -112,7 +112,6 @@ def test_by_client_and_by_id(adit, origin, trace, keep):
         with open_tunnel(proxy.address, server.authority, source="127.0.5.2"):
             return "relaying" in by_client.whats()
     eventually(is_seen)
-    time.sleep(0)
     other.shutdown_write()
     assert other.read_to_end() == (b"", "fin")
     assert by_id.process.poll() is None
