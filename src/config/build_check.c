@@ -130,6 +130,7 @@ static bool check_reference(struct config_builder *builder, const struct referen
     }
 }
 
+/* A rule with a bad reference is marked, so that no warning about the rule follows the error. */
 static void check_references(struct config_builder *builder)
 {
     const struct reference *references = builder->references.items;
@@ -174,6 +175,8 @@ static bool names_who(const struct policy_rule_source *rule)
     return false;
 }
 
+/* Refuses a listener beyond loopback when a rule that may apply there allows without saying whom,
+ * or when no rule allows anything there. */
 static void check_open_listener(struct config_builder *builder, const struct ip_endpoint *listener,
                                 const struct config_place *place)
 {

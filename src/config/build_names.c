@@ -165,6 +165,8 @@ static void name_places(struct config_draft *draft, const char *folder)
 
 /* -- a name that another rule's place is */
 
+/* A name with a colon may be equal to the FILE:LINE of another rule. The log would then call two
+ * rules the same. */
 static void check_against_places(struct config_builder *builder, const struct rule_draft *named)
 {
     const struct rule_draft *rules = builder->draft->rules.items;

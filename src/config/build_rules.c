@@ -81,6 +81,7 @@ static bool add_reference(struct config_builder *builder, const struct reference
     return added != NULL;
 }
 
+/* Reports a word of a kind that the condition does not take, and says what it does take. */
 static void condition_refuse(struct config_builder *builder, enum policy_condition_kind kind,
                              const struct config_word *word)
 {
@@ -89,6 +90,8 @@ static void condition_refuse(struct config_builder *builder, enum policy_conditi
 }
 
 /* True for a bare word: one that is no address and has no dot, and so is a keyword or a list. */
+/* A keyword that the condition does not take is an error and not a list's name. A list need not be
+ * known yet, so a reference to it is noted and checked at the end. */
 static bool parse_bare(struct config_builder *builder, enum policy_condition_kind kind,
                        const struct config_word *word, struct policy_value *value)
 {

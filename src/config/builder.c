@@ -119,6 +119,8 @@ void builder_read_text(struct config_builder *builder, const char *name, const c
     builder->lexer = outer;
 }
 
+/* Bounds what is read: no file may include itself, and depth and number of files have a limit. The
+ * number is counted up even past the limit, so that this error is reported only once. */
 static bool may_read(struct config_builder *builder, const char *path,
                      const struct config_place *place)
 {

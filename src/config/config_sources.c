@@ -55,6 +55,8 @@ void config_sources_destroy(struct config_sources *sources)
     free(sources);
 }
 
+/* `list` is only compared for list files: both sources have one then, because they are of the same
+ * kind. */
 static bool source_is_same(const struct config_source *a, const struct config_source *b)
 {
     return a->kind == b->kind && strcmp(a->path, b->path) == 0 &&

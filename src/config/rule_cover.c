@@ -25,6 +25,8 @@ enum {
     COVER_RANGES_MAX = 100000,  /* 48 bytes each */
 };
 
+/* Takes steps from the budget, which bounds the time that many long rules can cost. Returns false
+ * when too few are left; the comparison then ends with "no". */
 static bool spend(struct rule_cover *cover, size_t steps)
 {
     bool is_enough = cover->steps_left >= steps;
@@ -71,6 +73,8 @@ static bool is_loopback(const struct ip_network *network)
            network->prefix_length >= (network->address.family == IP_V4 ? 8 : 128);
 }
 
+/* Whether the keyword `outer` (special, private or loopback) contains the value. `special` contains
+ * the two others. */
 static bool special_has(enum policy_value_kind outer, const struct policy_value *inner)
 {
     bool is_network = inner->kind == POLICY_VALUE_NETWORK;
@@ -85,6 +89,8 @@ static bool special_has(enum policy_value_kind outer, const struct policy_value 
            (is_network && special_address_contains_network(&inner->network));
 }
 
+/* Whether a suffix contains a name or another suffix. It does not contain the name that is equal to
+ * it, but it does contain the equal suffix. */
 static bool suffix_has(const char *outer, const struct policy_value *inner)
 {
     size_t outer_length = strlen(outer);
