@@ -1,8 +1,9 @@
-/* A fair line behind a lock, for all threads of the process; it is held for a few list operations.
+/* A fair line (base/fair_line.h) behind a lock, for all threads of the process. The lock is held
+ * for a few list operations.
  *
- * A pass that is let in may belong to another thread's loop, so it gets a letter. The surprise:
- * between the letter's posting and its delivery the pass counts as in, and its owner may leave;
- * then the letter is taken back.
+ * A pass that is let in may belong to the loop of another thread, so it gets a letter. The
+ * surprise: between the posting of the letter and its delivery the pass counts as in, and its owner
+ * may leave in that time. Then the letter is taken back.
  */
 #include "access/dial_gate.h"
 
@@ -40,6 +41,7 @@ void dial_gate_destroy(struct dial_gate *gate)
     free(gate);
 }
 
+/* Lets in everybody whose turn it is. Contract: the lock is held. */
 static void dial_gate_let_in(struct dial_gate *gate)
 {
     struct fair_place *place;
@@ -75,7 +77,8 @@ int dial_gate_enter(struct dial_gate *gate, struct dial_pass *pass, struct loop 
 
 void dial_gate_leave(struct dial_gate *gate, struct dial_pass *pass)
 {
-    /* Only its own thread lets it out: most leave twice, and the second time takes no lock. */
+    /* Only the pass's own thread takes it out of the line, so this needs no lock. Most passes are
+     * left twice, and the second call ends here. */
     if (fair_place_is_out(&pass->place))
         return;
     pthread_mutex_lock(&gate->lock);

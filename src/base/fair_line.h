@@ -1,10 +1,11 @@
 /* A bounded number of places at work, shared out fairly among clients (base/client_key.h): dials,
  * questions to name servers.
  *
- * Who finds no room waits in its client's line; freed room goes round robin over the clients, so a
- * client with a thousand in line does not delay another one's first. And no client takes all there
- * is: it may have as many at work as are still free. One alone comes to half, two to a third each,
- * and whoever comes new finds room at once, unless very many clients are greedy together.
+ * Whoever finds no room waits in the line of its client. Freed room goes round robin over the
+ * clients, so a client with a thousand in line does not delay the first of another one. And no
+ * client takes all the room: it may have as many at work as are still free. A single client gets
+ * half of the room, two get a third each, and a new client finds room at once, unless very many
+ * clients take all they may.
  *
  * Not locked: the owner is. Nothing is called back: after each fair_line_leave the owner takes
  * those whose turn it is (fair_line_next) until there is none.

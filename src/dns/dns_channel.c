@@ -23,7 +23,7 @@
 
 #include "dns/dns_sockets.h"
 
-/* ares_query is what 1.18 has; later versions prefer others. */
+/* ares_query is what version 1.18 has; later versions call it deprecated. */
 #define CARES_NO_DEPRECATED
 #include <ares.h>
 
@@ -76,7 +76,7 @@ static struct dns_socket *find_socket(struct dns_channel *channel, int fd)
     return NULL;
 }
 
-/* Errors are always told, whatever `events` are. */
+/* poll always tells errors, whatever `events` are. */
 static bool descriptor_is_ready(int fd, short events)
 {
     struct pollfd request = {.fd = fd, .events = events};
@@ -235,7 +235,7 @@ int dns_channel_init(struct dns_channel *channel, struct loop *loop, uint64_t ti
     return error;
 }
 
-/* c-ares takes it when it begins, and never again. */
+/* c-ares takes the timeout when it is created, and never again. So another one is created. */
 int dns_channel_set_timeout(struct dns_channel *channel, uint64_t timeout_ms)
 {
     struct ares_channeldata *ares = channel->ares;

@@ -39,8 +39,8 @@
 #include <string.h>
 #include <sys/random.h>
 
-/* A client has at most half, so that others find room at once. Those in line are bounded by their
- * tunnels. */
+/* A client has at most half of the questions, so that others find room at once. The number in line
+ * needs no bound here, since each question in line belongs to a tunnel, and these are bounded. */
 static const struct fair_limits line_limits = {
     .total = 512, .per_client = 256, .waiting_per_client = UINT_MAX};
 
@@ -129,15 +129,15 @@ static struct resolver_question *question_find(const struct resolver *resolver,
     return NULL;
 }
 
-/* From here on it is nobody's question any more: who asks for the name finds the cache or asks
- * anew. */
+/* From here on nobody finds the question any more: a query for this name finds the cache, or begins
+ * a new question. */
 static void question_close(struct resolver_question *question)
 {
     hash_table_remove(&question->resolver->questions, &question->by_name);
     deadline_cancel(question->resolver->loop, &question->deadline);
 }
 
-/* Gives back its place at work, or those in line of who waits for it. */
+/* Gives back the question's place at work, or the places in line of all who wait for it. */
 static void leave_line(struct resolver_question *question)
 {
     struct fair_line *line = &question->resolver->line;
@@ -170,7 +170,8 @@ static void question_is_late(struct deadline *deadline)
     question_answer(question, &answer);
 }
 
-/* In line, with its deadline running. NULL: out of memory. */
+/* Makes a question that is in line, with its deadline running. Returns NULL when there is no
+ * memory. */
 static struct resolver_question *question_create(struct resolver *resolver,
                                                  const struct dns_key *key)
 {
@@ -199,7 +200,7 @@ static void question_free(struct resolver_question *question)
     free(question);
 }
 
-/* c-ares lets go of a question that its deadline answered long ago. */
+/* c-ares lets go of a question that its deadline has answered already. */
 static void question_came_late(struct resolver_question *question, const struct dns_answer *answer)
 {
     struct resolver *resolver = question->resolver;
@@ -260,7 +261,8 @@ static void question_ask(struct resolver_question *question)
                     question);
 }
 
-/* It is the turn of one of those who wait for it: the others need not stand in line any more. */
+/* It is the turn of one of those who wait for the question; the others need not stand in line for
+ * it any more. */
 static void question_begin(struct resolver_question *question, struct fair_place *place)
 {
     struct fair_place at_work;
@@ -271,6 +273,7 @@ static void question_begin(struct resolver_question *question, struct fair_place
     question_ask(question);
 }
 
+/* Asks what c-ares gave back, then whatever has its turn in the line. */
 static void ask_whose_turn_it_is(struct resolver *resolver)
 {
     struct fair_place *place;
@@ -305,6 +308,8 @@ static struct resolver_query *query_of(struct resolver_waiter *waiter, unsigned 
     return container_of(waiter - index, struct resolver_query, waiters[0]);
 }
 
+/* A waiter may cancel others or ask anew from within its callback, so each is taken from the list
+ * first. */
 static void tell_waiters(struct resolver_question *question)
 {
     unsigned index = question->key.family == families[0] ? 0 : 1;
@@ -441,7 +446,7 @@ int resolver_ask(struct resolver *resolver, struct resolver_query *query, const 
             return -ENOMEM;
         }
     }
-    /* Questions are on their way before anybody is told. */
+    /* Both questions are on their way before the caller is told, since it may cancel then. */
     for (unsigned i = 0; i < RESOLVER_FAMILY_COUNT; i++)
         if (is_known[i] && (query->is_waiting_bits & 1U << i))
             tell_query(query, i, &known[i]);
@@ -554,6 +559,6 @@ void resolver_destroy(struct resolver *resolver)
     fair_line_finish(&resolver->line);
     task_cancel(&resolver->tell);
     dns_cache_flush(&resolver->cache);
-    /* Events of this turn may still name its sockets' watches. */
+    /* Events of this turn may still refer to the watches of its sockets. */
     loop_free_later(resolver->loop, &resolver->garbage, free_resolver);
 }

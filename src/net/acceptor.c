@@ -92,7 +92,7 @@ static void unwatch_all(struct acceptor *acceptor)
         unwatch(listener_watch_of(link));
 }
 
-/* 0 when a connection was delivered, else -errno. */
+/* Returns 0 when a connection was delivered to the owner, otherwise -errno. */
 static int accept_one(struct listener_watch *listener, bool is_last_descriptor)
 {
     struct acceptor *acceptor = listener->acceptor;
@@ -107,7 +107,8 @@ static int accept_one(struct listener_watch *listener, bool is_last_descriptor)
     return 0;
 }
 
-/* Errors of the connection that would have been accepted, not of ours: the next one may be fine. */
+/* These errors belong to the connection that would have been accepted (accept(2) passes them on),
+ * and not to adit: the next connection may be fine. */
 static bool concerns_one_connection(int error)
 {
     switch (-error) {
@@ -174,6 +175,8 @@ static void let_others_go_first(struct listener_watch *listener)
         pause_accepting(listener->acceptor, PAUSE_MS);
 }
 
+/* How many connections to take in this turn. A listener that had connections in the turn before has
+ * a queue: the number doubles. */
 static unsigned accepts_due(struct listener_watch *listener)
 {
     uint32_t turn = loop_turn_number(listener->acceptor->loop);
@@ -305,7 +308,7 @@ int acceptor_create(struct loop *loop, const struct acceptor_owner *owner,
     return 0;
 }
 
-/* Takes what waits in the queue; returns what is left of `limit`. */
+/* Takes what waits in the queue, and returns what is left of `limit`. */
 static unsigned empty_queue(struct listener_watch *listener, unsigned limit)
 {
     while (limit > 0) {

@@ -34,7 +34,7 @@ static void linger_passed(struct deadline *deadline)
     linger_end(container_of(deadline, struct lingering, deadline));
 }
 
-/* As stream_read, but the bytes are gone. */
+/* Returns what stream_read does, but the bytes are wiped. */
 static ssize_t linger_drop(struct stream *stream)
 {
     char scratch[LINGER_READ_SIZE];
@@ -45,7 +45,8 @@ static ssize_t linger_drop(struct stream *stream)
     return count;
 }
 
-/* Drops what is there. False: it is over. */
+/* Drops what is there. Returns false when lingering is over: the peer has ended, or has sent more
+ * than anybody has to read. */
 static bool linger_goes_on(struct lingering *lingering, bool *ret_is_heard)
 {
     struct stream *stream = lingering->stream;

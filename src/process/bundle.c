@@ -69,7 +69,7 @@ static int bundle_record(struct bundle_recorder *recorder, enum entry_kind kind,
     return 0;
 }
 
-/* The descriptor or -errno. */
+/* Returns the descriptor or -errno. */
 static int open_file(const char *path, size_t *ret_size, bool *ret_is_pipe)
 {
     struct stat status;
@@ -86,7 +86,8 @@ static int open_file(const char *path, size_t *ret_size, bool *ret_is_pipe)
     return fd;
 }
 
-/* 0 or -errno, after a read that found nothing yet. */
+/* Called after a read that found nothing yet. Returns 0 or -errno. All files together share one
+ * patience. */
 static int wait_for_more(struct bundle_recorder *recorder, int fd)
 {
     struct pollfd request = {.fd = fd, .events = POLLIN};
@@ -217,7 +218,7 @@ static bool is_recorded(const struct bundle_recorder *recorder, enum entry_kind 
     return false;
 }
 
-/* One that is not set is not recorded, and so is not set for the worker either. */
+/* A variable that is not set is not recorded, so it is not set for the worker either. */
 static int read_variable(struct config_reader *reader, const char *name, const char **ret_value)
 {
     struct bundle_recorder *recorder = container_of(reader, struct bundle_recorder, reader);
@@ -282,7 +283,7 @@ static int write_entry(int fd, enum entry_kind kind, const char *name, const voi
     size_t size = header.name_length + 1 + length;
     int error = bundle_write_all(fd, &header, sizeof(header));
 
-    /* Bytes first, so that they are aligned. */
+    /* The bytes come before the name, so that they are aligned. */
     if (error == 0)
         error = bundle_write_all(fd, bytes, length);
     if (error == 0)

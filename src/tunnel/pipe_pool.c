@@ -1,8 +1,10 @@
 /* A pipe costs two descriptors and up to 1 MiB of kernel memory. It is lent for one move of bytes
- * and comes back empty, so one serves all directions of a thread; a direction keeps it only while
- * its sink has not taken all, and so there may be more. They are bounded, and closed soon after
- * nobody needs them. A pipe with bytes in it never returns to the pool: they would come out in
- * somebody else's tunnel.
+ * and comes back empty, so one pipe can serve all directions of a thread. A direction keeps its
+ * pipe only while its sink has not taken everything, so there may be more than one. Their number is
+ * bounded, and those that nobody needs any more are closed soon.
+ *
+ * A pipe with bytes in it never returns to the pool, because these bytes would come out in the
+ * tunnel that borrows it next.
  */
 #include "tunnel/pipe_pool.h"
 
@@ -71,6 +73,7 @@ static int pipe_create(struct pipe **ret_pipe)
     return 0;
 }
 
+/* Lends the pipe that was used last, so that the others stay idle and can be closed. */
 int pipe_pool_take(struct pipe_pool *pool, struct pipe **ret_pipe)
 {
     if (!list_is_empty(&pool->idle)) {

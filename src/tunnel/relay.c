@@ -29,7 +29,7 @@
  * difference to chats beside bulk flows. */
 static const size_t budget_bytes = PIPE_BYTES;
 
-/* Most tunnels are gone by then. */
+/* Keepalive begins after this time. Most tunnels have ended by then, and never need the calls. */
 static const uint64_t old_after_ms = 30 * 1000;
 static const uint16_t reset_wait_first_ms = 10;
 static const uint16_t reset_wait_most_ms = 1000;
@@ -40,6 +40,7 @@ static bool half_is_done(const struct half *half)
     return half->is_source_ended && half->is_sink_ended;
 }
 
+/* Bytes that were read but not written yet are lost: their sink takes no more. */
 static void half_drop_pending(struct relay *relay, unsigned from)
 {
     stash_drop(relay, from);
@@ -97,7 +98,8 @@ static bool half_can_write(const struct relay *relay, unsigned from)
     return half_sink(relay, from)->ready & STREAM_WRITABLE;
 }
 
-/* Some clients drop what comes glued behind the success. */
+/* Some clients drop what comes in one piece with the success, so the target is not read in the turn
+ * in which the success was written. */
 static bool half_is_held(const struct relay *relay, unsigned from)
 {
     return from == RELAY_TARGET && relay->started_turn == loop_turn_number(relay->env->loop);
@@ -118,13 +120,14 @@ static bool half_is_throttled(const struct relay *relay, unsigned from)
            throttle_is_waiting(relay->throttle, from, loop_now_ms(relay->env->loop));
 }
 
-/* True: reading is a matter of bytes, not of bandwidth. */
+/* Returns true when the throttle lets the half read now, or when there is no throttle. */
 static bool half_has_bandwidth(struct relay *relay, unsigned from)
 {
     return relay->throttle == NULL ||
            throttle_admits(relay->throttle, from, loop_now_ms(relay->env->loop));
 }
 
+/* Bandwidth that was granted and is not needed, because the source is empty, is given back. */
 static void half_spend(struct relay *relay, unsigned from, ssize_t count)
 {
     if (relay->throttle == NULL)
@@ -135,7 +138,8 @@ static void half_spend(struct relay *relay, unsigned from, ssize_t count)
         throttle_give_back(relay->throttle, from);
 }
 
-/* Promoted by full reads, demoted by a pause. */
+/* A half becomes bulk by reads that fill the buffer, and ceases to be by a pause of more than a
+ * second or two. */
 static bool half_is_bulk(struct relay *relay, unsigned from)
 {
     struct half *half = &relay->halves[from];
@@ -192,8 +196,8 @@ static void half_move(struct relay *relay, unsigned from)
     }
 }
 
-/* Something is left to do that no event will tell of: the budget was used up, or the one half
- * changed what the other may do. */
+/* Something is left to do that no event will tell of: the budget was used up, or one half changed
+ * what the other one may do. */
 static bool relay_has_more_to_move(const struct relay *relay)
 {
     for (unsigned from = 0; from < RELAY_ENDS; from++) {
@@ -241,7 +245,8 @@ static void half_pass_on_fin(struct relay *relay, unsigned from)
     relay->is_reset[from] = is_gone;
 }
 
-/* What `from` reset must reach the other end behind all bytes. True when the relay has ended. */
+/* A reset of `from` must reach the other end behind all bytes. Returns true when the relay has
+ * ended. */
 static bool half_pass_on_reset(struct relay *relay, unsigned from)
 {
     struct half *half = &relay->halves[from];
@@ -272,7 +277,7 @@ static bool half_pass_on_reset(struct relay *relay, unsigned from)
     return true;
 }
 
-/* Passes on ends. True when the relay has ended. */
+/* Passes on ends. Returns true when the relay has ended. */
 static bool relay_settle(struct relay *relay)
 {
     if (relay->is_out_of_memory) {
@@ -291,6 +296,7 @@ static bool relay_settle(struct relay *relay)
     return false;
 }
 
+/* Bytes wait (in adit, or in the source's queue) and the sink takes none. */
 static bool half_is_stuck(const struct relay *relay, unsigned from)
 {
     const struct half *half = &relay->halves[from];
@@ -369,7 +375,8 @@ static ALWAYS_INLINE bool half_is_flowing(const struct relay *relay, unsigned fr
            half_can_write(relay, from);
 }
 
-/* With a deadline that is early enough, also after a reload has changed the timeouts. */
+/* Both halves are free to move, and the deadline is early enough, also when a reload has changed
+ * the timeouts. As long as this stays so, relay_drive need not settle, want or arm anything. */
 static bool relay_is_flowing(const struct relay *relay)
 {
     return half_is_flowing(relay, RELAY_CLIENT) && half_is_flowing(relay, RELAY_TARGET) &&
@@ -408,7 +415,8 @@ static void relay_next_turn(struct task *task)
     relay_drive(relay);
 }
 
-/* Waiting for bandwidth is no idleness. */
+/* A tunnel that waits for bandwidth is not idle: the time until it may read again counts as
+ * activity. */
 static void relay_forgive_throttling(struct relay *relay, uint64_t now_ms)
 {
     for (unsigned from = 0; relay->throttle != NULL && from < RELAY_ENDS; from++) {
@@ -444,7 +452,7 @@ static void relay_look_again(struct deadline *deadline)
     relay_drive(relay);
 }
 
-/* 0, or -ENOMEM: nothing is kept. */
+/* Returns 0, or -ENOMEM, and then nothing is kept. */
 static int relay_keep_early(struct relay *relay, const struct relay_early *early)
 {
     int error = 0;

@@ -64,19 +64,19 @@ struct tunnel {
 static_assert(sizeof(struct tunnel) < 360, "an idle tunnel and its log facts are small");
 static_assert(sizeof(struct tunnel) + AUTHORITY_TEXT_SIZE <= SLAB_LARGEST, "the longest target");
 
-/* Along an allowed edge. */
+/* Ends the process when the state may not follow the present one. */
 void tunnel_move_to(struct tunnel *tunnel, enum tunnel_state state);
 /* Counts it among its user's and client's from here on. */
 enum limit tunnel_enter_limits(struct tunnel *tunnel) MUST_CHECK;
 /* What happens until state_concern_leave is about this one. */
 void tunnel_concern_enter(struct state_concern *concern, const struct tunnel *tunnel);
 const char *tunnel_state_name(const struct tunnel *tunnel);
-/* Gives back what it holds; its memory goes at the end of the turn. */
+/* Gives back what it holds. Its memory is freed at the end of the turn. */
 void tunnel_close(struct tunnel *tunnel);
-/* Ends one that relays, now, both ends with a reset: nobody shall take what was cut off for
+/* Ends a tunnel that relays, now. Both ends get a reset, so that neither takes what was cut off for
  * complete. */
 void tunnel_end(struct tunnel *tunnel, enum closed_by closed_by);
-/* Made when first needed. NULL for want of memory. */
+/* Made when they are first needed. NULL: there is no memory. */
 struct extras *tunnel_extras(struct tunnel *tunnel);
 
 static inline const char *tunnel_user(const struct tunnel *tunnel)
