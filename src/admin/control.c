@@ -1,8 +1,14 @@
-/* A client is reading (its request line is not complete), waiting (for what it asked), streaming (a
- * trace), writing (its answer does not fit into the socket's buffer) or closed.
+/* The server end of the control socket. A client sends one request line, gets one answer, and the
+ * connection is closed. Everything runs on the worker's main thread and nothing blocks: what other
+ * threads must be asked for comes back later through a callback, and until then the client waits.
  *
- * Reloads are numbered in the order in which they are asked for, and answered in that order;
- * whoever leaves does not take the answer of the next.
+ * `trace` is the exception to the one answer: its lines go into a buffer of bounded size. A step
+ * that finds no room there is dropped and counted, and the client is told the number once the
+ * buffer has room again. So a slow reader never delays a tunnel.
+ *
+ * Reloads are numbered in the order in which they are asked for, and the supervisor answers in that
+ * order. A client keeps its number, so when one client leaves early, its answer does not go to the
+ * next client by mistake.
  */
 #include "admin/control.h"
 
@@ -26,20 +32,20 @@
 
 enum {
     CLIENTS_MAX = 16,
-    PATIENCE_MS = 10000,
-    RELOAD_PATIENCE_MS = 60000,                    /* a list of a million names takes seconds */
+    PATIENCE_MS = 10000,        /* for the request line, for an answer, and for taking it */
+    RELOAD_PATIENCE_MS = 60000, /* a list of a million names takes seconds */
     EXPLAIN_PATIENCE_MS = PANEL_EXPLAIN_MS + 5000, /* it ends by itself before that */
     RELOAD_ANSWER_SIZE = 64 * 1024,
-    TRACERS_MAX = 4,                /* each step costs each of them a look */
-    TRACE_BUFFER_SIZE = 128 * 1024, /* of each: what a slow reader may fall behind */
+    TRACERS_MAX = 4, /* each step of a tunnel is compared with each tracer's filter */
+    TRACE_BUFFER_SIZE = 128 * 1024, /* per tracer; how far a slow reader may fall behind */
 };
 
 enum client_state {
-    CLIENT_READING,
-    CLIENT_WAITING,
-    CLIENT_STREAMING,
-    CLIENT_WRITING,
-    CLIENT_CLOSED,
+    CLIENT_READING,   /* the request line is not complete; only `request` and `length` are valid */
+    CLIENT_WAITING,   /* `kind` is valid, and the request of that kind has not been answered */
+    CLIENT_STREAMING, /* a trace: `answer` is its buffer; no deadline is set */
+    CLIENT_WRITING,   /* `answer` holds all that is still to be sent; nothing is added any more */
+    CLIENT_CLOSED,    /* the descriptor is closed; the loop frees the memory after this turn */
 };
 
 static const struct state_row client_rows[] = {
@@ -74,15 +80,15 @@ struct control_client {
     struct control *control;
     uint8_t state; /* enum client_state */
     struct ucred peer;
-    enum control_kind kind; /* what it waits for */
+    enum control_kind kind; /* since CLIENT_WAITING */
     struct tunnels_query query;
     struct explain_request explain;
     size_t reload_number;
     struct trace_subscriber tracer; /* while is_tracing */
-    uint64_t lost_count;            /* steps that found no room, and it was not told of */
+    uint64_t lost_count; /* steps that found no room, and that the client was not told of */
     bool is_tracing;
     bool is_trace_over; /* the tunnel that it traces has closed */
-    char *answer;       /* while writing, or streaming: TRACE_BUFFER_SIZE */
+    char *answer;       /* TRACE_BUFFER_SIZE bytes for a trace; NULL: none yet */
     size_t answer_length;
     size_t answer_sent;
     size_t length;
@@ -126,7 +132,8 @@ static void close_client(struct control_client *client)
     loop_free_later(control->loop, &client->garbage, free_client);
 }
 
-/* Sends what the socket takes; closes when that is all, or nobody is there. */
+/* Sends as much as the socket takes. Closes the client when everything was sent, or when the other
+ * end is gone. */
 static void write_answer(struct control_client *client)
 {
     while (client->answer_sent < client->answer_length) {
@@ -144,7 +151,8 @@ static void write_answer(struct control_client *client)
     close_client(client);
 }
 
-/* Copies the answer's parts. */
+/* Joins copies of the parts to the client's answer, and begins to send it. Without memory the
+ * client is closed, since there is no way to tell it. */
 static void answer_parts(struct control_client *client, const char *const parts[],
                          const size_t lengths[], size_t count)
 {
@@ -199,7 +207,7 @@ static void answer_stats(struct control_client *client)
     answer(client, line);
 }
 
-/* `{"ok":true,"NAME":COUNT}`, and the parts. */
+/* Answers with the line `{"ok":true,"NAME":COUNT}`, followed by the parts: one line per tunnel. */
 static void answer_tunnels(struct control_client *client, const char *name, size_t count,
                            const struct tunnels_answer *tunnels)
 {
@@ -254,7 +262,8 @@ static void wait_for_reload(struct control_client *client)
     control->owner.reload(control->owner.self);
 }
 
-/* Who had what done: a process that may be gone by the time that somebody asks. */
+/* Writes to the log who asked for what. The process that asked may be gone by the time that
+ * somebody wants to know. */
 static void note(const struct control_client *client, const char *what, const char *which)
 {
     const struct control_owner *owner = &client->control->owner;
@@ -319,7 +328,7 @@ static void ask_policy(struct control_client *client, const struct control_reque
 
 /* ---- a trace: a stream of lines, of which one that does not fit is lost, and counted */
 
-/* False: there is no room. */
+/* Adds a line to the buffer. Returns false when there is no room for all of it. */
 static bool control_trace_put(struct control_client *client, const char *line, size_t length)
 {
     if (client->answer_sent > 0) {
@@ -368,7 +377,8 @@ static void control_trace_flush(struct control_client *client)
     }
 }
 
-/* As far as it can now; the last bytes of a tunnel's as any answer. */
+/* Sends what the socket takes now. When the traced tunnel is over, what remains is sent like any
+ * other answer: with a deadline, and the client is closed behind it. */
 static void control_trace_go_on(struct control_client *client)
 {
     struct control *control = client->control;
@@ -391,8 +401,11 @@ static void control_trace_stepped(struct trace_subscriber *tracer, const char *l
 {
     struct control_client *client = container_of(tracer, struct control_client, tracer);
 
+    /* Lines behind a loss wait until the client was told of it, so that the gap shows where it is.
+     */
     if (client->lost_count > 0 || !control_trace_put(client, line, length))
         client->lost_count++;
+    /* Only a trace of one tunnel ends by itself; one with another filter waits for new tunnels. */
     client->is_trace_over |= is_last && tracer->filter.id != 0;
     control_trace_go_on(client);
 }
@@ -412,7 +425,8 @@ static void control_trace_stream(struct control_client *client)
     control_trace_go_on(client);
 }
 
-/* It is traced already, so that its end is not missed. */
+/* Threads have said whether the tunnel exists. The trace has begun before they were asked, so that
+ * the end of a tunnel that closes in between is not missed. */
 static void control_trace_found(struct tunnels_query *query, const struct tunnels_answer *tunnels)
 {
     struct control_client *client = container_of(query, struct control_client, query);
@@ -496,7 +510,7 @@ static void control_serve(struct control_client *client, const char *line, size_
     }
 }
 
-/* Up to a whole line. */
+/* Reads until there is a whole line, and serves that. What follows it is ignored. */
 static void read_request(struct control_client *client)
 {
     for (;;) {
@@ -546,7 +560,7 @@ static void patience_passed(struct deadline *deadline)
     close_client(container_of(deadline, struct control_client, patience));
 }
 
-/* Takes `fd`. */
+/* Makes a client of `fd`, which belongs to it on success. 0 or -errno. */
 static int open_client(struct control *control, int fd)
 {
     struct control_client *client = calloc(1, sizeof(*client));
@@ -569,8 +583,9 @@ static int open_client(struct control *control, int fd)
     return 0;
 }
 
-/* Whoever connects and says nothing must not keep others away, nor who does not read his answer:
- * there is no place for another one behind it. */
+/* A client that says nothing, or does not read its answer, must not keep others away: when all
+ * places are taken, the oldest client loses its place. One that has an answer under way, or a
+ * trace, is closed without a word, since its buffer has no place for a second answer. */
 static void control_make_room(struct control *control)
 {
     if (control->client_count < CLIENTS_MAX)
@@ -623,7 +638,7 @@ int control_create(struct loop *loop, int fd, const struct panel *panel,
     return 0;
 }
 
-/* The answer line; NULL: no memory. The caller frees. */
+/* Returns the answer line, which the caller frees, or NULL when there is no memory. */
 static char *reload_line(bool is_good, const char *text)
 {
     static const char end[] = "\"}\n";
@@ -635,7 +650,7 @@ static char *reload_line(bool is_good, const char *text)
     text_init(&line, buffer, RELOAD_ANSWER_SIZE - sizeof(end));
     text_add(&line, is_good ? CONTROL_ANSWER_OK : CONTROL_ANSWER_FAILED);
     json_add_member(&line, is_good ? "text" : "error", text);
-    /* What was cut lacks its quote. */
+    /* A text that was cut lacks its closing quote; `end` supplies it. */
     line.size = RELOAD_ANSWER_SIZE;
     text_add(&line, line.is_truncated ? end : end + 1);
     return buffer;

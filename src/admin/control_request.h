@@ -1,5 +1,6 @@
-/* A request line of the control socket: a word, and for `ps`, `kill` and `explain` a flat JSON
- * object behind it. Whoever may connect is trusted; what he writes is not.
+/* A request line of the control socket: a word, which for `ps`, `kill`, `trace` and `explain` may
+ * be followed by a space and a flat JSON object. Who may connect is trusted to give orders, but the
+ * bytes are parsed as carefully as those of a stranger.
  */
 #ifndef ADMIN_CONTROL_REQUEST_H
 #define ADMIN_CONTROL_REQUEST_H
@@ -13,7 +14,7 @@
 #include <string.h>
 
 #define CONTROL_REQUEST_MAX 4096 /* with the newline */
-/* How the answer to a request begins that was granted; members follow. */
+/* How an answer begins, when the request was granted or not; more members follow. */
 #define CONTROL_ANSWER_OK "{\"ok\":true"
 #define CONTROL_ANSWER_FAILED "{\"ok\":false"
 
@@ -31,12 +32,12 @@ enum control_kind {
 struct control_request {
     enum control_kind kind;
     struct tunnel_filter filter; /* of CONTROL_PS, CONTROL_KILL and CONTROL_TRACE */
-    /* Of CONTROL_EXPLAIN, "": not said. What they mean is not looked at. */
+    /* Of CONTROL_EXPLAIN; "": not given. The parser does not check what they mean. */
     char words[QUESTION_FIELD_COUNT][QUESTION_WORD_MAX + 1];
 };
 
-/* `line` without its newline, less than CONTROL_REQUEST_MAX bytes. 0; or -EINVAL, and
- * `*ret_problem` (static) says what is right. */
+/* Parses `line`, which has less than CONTROL_REQUEST_MAX bytes and no newline. Returns 0; or
+ * -EINVAL, and then `*ret_problem` is a static text that says what would be right. */
 int control_request_parse(const char *line, size_t length, struct control_request *ret_request,
                           const char **ret_problem) MUST_CHECK;
 

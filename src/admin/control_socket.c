@@ -116,7 +116,8 @@ int control_places_connect(const struct control_places *places, const char **ret
     return error;
 }
 
-/* Nobody sees the file with another mode than 0600, not even for a moment. */
+/* Binds under a umask, so that the file has mode 0600 from the first moment. With a chmod
+ * afterwards another user could connect in between. */
 static int bind_private(int fd, const struct sockaddr_un *address)
 {
     mode_t old = umask(0177);
@@ -134,7 +135,7 @@ static int remove_stale(const char *path)
         return errno == ENOENT ? 0 : -errno;
     if (!S_ISSOCK(about.st_mode))
         return -EEXIST;
-    /* Non-blocking: one whose queue is full says EAGAIN, and is alive. */
+    /* The connect must not block: a live adit whose accept queue is full says EAGAIN. */
     int fd = connect_with(path, SOCK_NONBLOCK);
     if (fd >= 0)
         close(fd);
@@ -143,7 +144,7 @@ static int remove_stale(const char *path)
     return unlink(path) < 0 && errno != ENOENT ? -errno : 0;
 }
 
-/* Binds, replacing a stale file. */
+/* Binds the socket; a stale file of that name is removed first. 0 or -errno. */
 static int control_socket_claim(int fd, const struct sockaddr_un *address)
 {
     int error = bind_private(fd, address);
@@ -154,7 +155,7 @@ static int control_socket_claim(int fd, const struct sockaddr_un *address)
     return error < 0 ? error : bind_private(fd, address);
 }
 
-/* Listens and notes which file it is. */
+/* Listens, and remembers which file was made, for control_socket_close. 0 or -errno. */
 static int control_socket_settle(int fd, const struct sockaddr_un *address,
                                  struct control_socket *ret_socket)
 {

@@ -1,4 +1,4 @@
-/* The control socket's place and its two ends. */
+/* The control socket: where its file is, how adit makes it, and how a client finds it. */
 #ifndef ADMIN_CONTROL_SOCKET_H
 #define ADMIN_CONTROL_SOCKET_H
 
@@ -12,13 +12,13 @@
 /* Of sockaddr_un, with the NUL. */
 #define CONTROL_PATH_SIZE 108
 #define CONTROL_PLACES_MAX 3
-/* Room for why nobody answers: each place, and a reason. */
+/* Room for the line that says why nobody answers: each place with its reason. */
 #define CONTROL_WHY_NOT_SIZE 2048
 
 struct control_socket {
     int fd; /* listening, non-blocking; -1: none */
     char path[CONTROL_PATH_SIZE];
-    struct file_identity file; /* that we made, so that we remove no other */
+    struct file_identity file; /* the file that we made; no other is removed */
 };
 
 /* Where a control socket may be: the first is where an adit makes its own, the others are where one

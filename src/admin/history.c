@@ -1,5 +1,9 @@
-/* Two rings. Counters are kept as they are, since the worker's begin; whoever draws them takes
- * differences, so a sample that is late falsifies nothing.
+/* Two rings of fixed size: samples of the figures, and log lines of refusals. When one is full, the
+ * oldest entry is overwritten.
+ *
+ * A sample holds counters as they are, counted since the worker began, and not what was added in
+ * the last second. The page that draws them takes differences, so a sample that comes late shows
+ * a longer step, but no wrong figure.
  */
 #include "admin/history.h"
 
@@ -24,7 +28,7 @@ static const struct {
 };
 enum { HISTORY_COLUMN_COUNT = ARRAY_LENGTH(history_columns) };
 
-/* Whose whole distribution is kept, so that whoever draws it can say how long a share of them took.
+/* Histograms that are kept with all their buckets, so that the page can draw percentiles over time.
  */
 static const struct {
     const char *name;
@@ -92,7 +96,7 @@ void history_add_sample(struct history *history, const struct stats *stats, uint
     history_keep(history, &sample);
 }
 
-/* NULL: there is none yet. */
+/* Returns NULL when no sample was taken yet. */
 static const struct sample *last_sample(const struct history *history)
 {
     if (history->sample_count == 0)
@@ -124,7 +128,8 @@ void history_repeat(struct history *history, uint64_t wall_ms)
     }
 }
 
-/* Quotes inside a value are escaped: nobody outside can write this. */
+/* A 407 is not a refusal, but the question for a password. The search can't be deceived by a
+ * client: quotes inside a value are escaped, so no value can contain this member. */
 static bool history_is_question(const char *line, size_t length)
 {
     static const char member[] = ",\"verdict\":\"ask\"";
@@ -145,7 +150,7 @@ void history_add_deny(struct history *history, const char *line, size_t length)
 
 /* -- printing */
 
-/* Of each bucket, not cumulative. */
+/* Prints the count of each bucket by itself; the counts are not cumulative. */
 static void print_wait(FILE *out, const uint64_t buckets[HISTOGRAM_BUCKETS])
 {
     for (size_t i = 0; i < HISTOGRAM_BUCKETS; i++)
@@ -153,7 +158,7 @@ static void print_wait(FILE *out, const uint64_t buckets[HISTOGRAM_BUCKETS])
     fputc(']', out);
 }
 
-/* What the buckets of waits hold at most, in ms; the last one has no bound. */
+/* Prints the upper bounds of the buckets in ms. The last bucket has none. */
 static void print_bounds(FILE *out)
 {
     const struct histogram_bounds *bounds = histogram_bounds(HISTOGRAM_SCALE_LATENCY);
@@ -198,7 +203,8 @@ static void print_denies(FILE *out, const struct history *history)
     fputc(']', out);
 }
 
-/* As the metrics have them: the last number stands for all rules that have none of their own. */
+/* Prints refusals per rule, as the metrics do: the last number is the sum of all rules that have no
+ * number of their own. */
 static void history_print_rules(FILE *out, const struct stats *now)
 {
     const char *comma = "";

@@ -21,13 +21,14 @@ struct history;
 int history_create(struct history **ret_history) MUST_CHECK; /* 0 or -ENOMEM */
 void history_destroy(struct history *history);               /* harmless on NULL */
 
-/* The oldest goes when there is no room. `wall_ms` since the epoch. */
+/* Adds a sample and drops the oldest one when there is no room. `wall_ms`: since the epoch. */
 void history_add_sample(struct history *history, const struct stats *stats, uint64_t wall_ms);
-/* Whether the last sample has the figures of `stats`. */
+/* Returns whether the last sample has the same figures as `stats`. */
 bool history_is_current(const struct history *history, const struct stats *stats);
 /* The last sample was true until now: repeats it for each interval that has passed. */
 void history_repeat(struct history *history, uint64_t wall_ms);
-/* A line of the log, JSON, without a newline; without memory it is not kept. */
+/* Keeps a line of the access log (JSON, without a newline). It is dropped when there is no memory.
+ */
 void history_add_deny(struct history *history, const char *line, size_t length);
 
 /* As one JSON object, with what is so `now`, and where tunnels may be asked for; the caller frees.

@@ -17,20 +17,20 @@ enum {
     HTTP_STREAM_BYTES = 64 * 1024,
     HTTP_HEAD_MS = 10000,
     HTTP_ANSWER_MS = 10000,
-    HTTP_WAIT_MS = 15000,                      /* for the worker's threads, a hash */
+    HTTP_WAIT_MS = 15000, /* for an answer of the threads, or for a password hash */
     HTTP_EXPLAIN_MS = PANEL_EXPLAIN_MS + 5000, /* it ends by itself before that */
     HTTP_STREAM_STUCK_MS = 15000,
     HTTP_HELD_MAX = 64 * 1024 * 1024, /* bytes of answers in all */
 };
 
 enum http_state {
-    HTTP_READING,
-    HTTP_CHECKING, /* the password */
-    HTTP_WAITING,  /* for what the panel was asked */
-    HTTP_WRITING,
-    HTTP_STREAMING,
+    HTTP_READING,   /* the request's head is not complete, or not routed yet */
+    HTTP_CHECKING,  /* `check` is under way: another thread hashes the password */
+    HTTP_WAITING,   /* the panel was asked: `query` or `explain` is under way */
+    HTTP_WRITING,   /* `output` holds the rest of the answer */
+    HTTP_STREAMING, /* `output` is the buffer of an event stream, `subscriber` is subscribed */
     HTTP_LINGERING, /* answered; what still comes is dropped, or a reset would destroy the answer */
-    HTTP_CLOSED,
+    HTTP_CLOSED,    /* the loop frees the memory after this turn */
     HTTP_STATE_COUNT,
 };
 
@@ -44,7 +44,7 @@ struct http_server {
     struct counters counters;
     struct http_door door;
     struct acceptor *acceptor;
-    struct deadline second;  /* while there are streams: their status */
+    struct deadline second;  /* while there are streams: when they get the next status */
     struct list connections; /* the oldest first */
     size_t connection_count, connections_max;
     size_t stream_count, streams_max;
@@ -56,7 +56,7 @@ struct http_conn {
     struct list link;
     struct http_server *server;
     struct stream *stream;
-    struct deadline deadline; /* of every state but lingering */
+    struct deadline deadline; /* of the present state; lingering has its own */
     struct lingering lingering;
     struct garbage garbage;
     struct ip_endpoint client;

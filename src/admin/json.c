@@ -1,4 +1,8 @@
-/* A value is a string, or what stands up to the next comma or brace (numbers, true, false). */
+/* The writer escapes as the log does (base/escape.h). The reader takes no memory: it walks over the
+ * bytes once and copies each name and value into buffers of the caller. A value is a string, or
+ * whatever stands before the next comma, brace or blank (numbers, true, false); arrays and nested
+ * objects are not known, since adit sends none to itself.
+ */
 #include "admin/json.h"
 
 #include "base/ascii.h"
@@ -109,7 +113,7 @@ static bool reader_take_byte(struct json_reader *reader, char byte)
     return true;
 }
 
-/* The four digits of \uNNNN. */
+/* Reads the four digits of \uNNNN. */
 static bool take_hex(struct json_reader *reader, uint32_t *ret_value)
 {
     uint32_t value = 0;
@@ -127,7 +131,8 @@ static bool take_hex(struct json_reader *reader, uint32_t *ret_value)
     return true;
 }
 
-/* Behind \u: a character, or the first half of one beyond U+FFFF. No NUL: the texts are strings. */
+/* Reads what follows \u: a character, or a surrogate pair for one beyond U+FFFF (RFC 8259, section
+ * 7). NUL is refused, since the texts become C strings. */
 static bool take_character(struct json_reader *reader, struct text *out)
 {
     uint32_t character;
@@ -194,7 +199,7 @@ static bool take_value(struct json_reader *reader, struct text *out)
     return reader->next > start;
 }
 
-/* `"name": value`, and blanks around it. */
+/* Reads `"name": value` and the blanks around it. */
 static bool reader_take_member(struct json_reader *reader, struct text *name, struct text *value)
 {
     reader_skip_blanks(reader);
@@ -210,7 +215,7 @@ static bool reader_take_member(struct json_reader *reader, struct text *name, st
     return true;
 }
 
-/* To the next member, or to the end. */
+/* Goes on to the next member: over the opening brace or a comma; or over the closing brace. */
 static void reader_advance(struct json_reader *reader)
 {
     bool is_first = !reader->is_begun;

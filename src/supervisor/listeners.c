@@ -25,8 +25,9 @@ static int listener_set_option(int fd, int level, int name, int value)
     return setsockopt(fd, level, name, &value, sizeof(value)) < 0 ? -errno : 0;
 }
 
-/* What only makes tunnels better or cheaper: a kernel that refuses one of these still serves.
- * SO_OOBINLINE, without which a byte marked urgent would be lost, no kernel refuses. */
+/* Sets what accepted sockets inherit. Errors are ignored: these options only make tunnels better or
+ * cheaper. The exception is SO_OOBINLINE, without which a byte marked urgent would be lost, but no
+ * kernel refuses that. */
 static void listener_set_inherited(int fd)
 {
     static const struct {
@@ -64,7 +65,7 @@ static int listener_bind(int fd, struct listener *listener)
     return 0;
 }
 
-/* A socket of its own, by `written` and `takes_v4`. 0 or -errno. */
+/* Opens a new socket as `written` and `takes_v4` say. 0 or -errno. */
 static int listener_open_socket(struct listener *listener)
 {
     static uint64_t last_id;
@@ -83,7 +84,7 @@ static int listener_open_socket(struct listener *listener)
     return 0;
 }
 
-/* Where that is done is named behind it. */
+/* Says what to do about an error. The caller adds where to do it, as in "with -l". */
 static const char *listener_advice(int error)
 {
     switch (-error) {
@@ -100,7 +101,8 @@ static const char *listener_advice(int error)
     }
 }
 
-/* A socket of `before` that is not taken yet; two that are written 127.0.0.1:0 are two sockets. */
+/* Takes over a socket of `before` that was written the same way. Each socket is taken once: two
+ * listeners that are both written 127.0.0.1:0 are two sockets. Returns false when none is left. */
 static bool listener_take_over(const struct listener_set *before, const struct listener_set *opened,
                                struct listener *listener)
 {
@@ -127,7 +129,7 @@ static bool listener_would_take_v4(const struct listeners_plan *plan,
            listener_set_lets_take_v4(opened, written);
 }
 
-/* The socket on [::] that has the endpoint's port for IPv4 already; NULL: there is none. */
+/* Finds the socket on [::] that takes IPv4 on the endpoint's port already; NULL: there is none. */
 static const struct ip_endpoint *listeners_find_dual(const struct listener_set *set,
                                                      const struct ip_endpoint *endpoint)
 {
@@ -144,7 +146,7 @@ static bool endpoints_overlap(const struct ip_endpoint *a, const struct ip_endpo
             ip_address_is_unspecified(&b->address));
 }
 
-/* What of `set` is in the endpoint's way; NULL: nothing. */
+/* Finds the socket of `set` with which the endpoint can't be bound as well; NULL: there is none. */
 static const struct ip_endpoint *listeners_find_overlap(const struct listener_set *set,
                                                         const struct ip_endpoint *endpoint,
                                                         bool takes_v4)
@@ -159,8 +161,8 @@ static const struct ip_endpoint *listeners_find_overlap(const struct listener_se
     return NULL;
 }
 
-/* The same among those that are to be there together. The admin page makes way for the tunnels, so
- * that it is in nobody's way. */
+/* Finds the same among those that are wanted together: a contradiction in the configuration. Only
+ * listeners for tunnels count, since the admin page gives way to them. */
 static const struct ip_endpoint *listeners_find_contradiction(const struct listeners_plan *plan,
                                                               const struct listener *listener,
                                                               const struct listener_set *opened)
@@ -218,7 +220,7 @@ static void listener_explain_failure(struct text *message, const struct listener
     text_add(message, "\n");
 }
 
-/* Whoever came by IPv4 is refused, though the configuration says no such thing. */
+/* Warns that IPv4 clients are refused, since the configuration does not say so anywhere. */
 static void listener_warn_of_v6_only(struct text *message, const struct ip_endpoint *endpoint)
 {
     text_add(message, "adit: warning: ");

@@ -1,6 +1,6 @@
-/* Which rule decides about a target, and why: by the code that tunnels are judged by
- * (tunnel/judgement.h), said step by step. The command line, the control socket and the admin page
- * ask the same.
+/* Explains which rule decides about a target, and why. The decision is made by the same code that
+ * judges tunnels (tunnel/judgement.h), so the explanation can't differ from what adit does; here
+ * each step is put into words. The command line, the control socket and the admin page all use it.
  */
 #ifndef WORKER_EXPLANATION_H
 #define WORKER_EXPLANATION_H
@@ -19,7 +19,7 @@ enum explanation_outcome {
     EXPLANATION_ALLOW,
     EXPLANATION_DENY,
     EXPLANATION_ASK,
-    EXPLANATION_FAILED, /* the lookup; or the question does not fit the policy */
+    EXPLANATION_FAILED, /* the lookup failed, or the question does not fit the policy */
     EXPLANATION_OUTCOME_COUNT,
 };
 
@@ -36,14 +36,15 @@ struct explanation {
     size_t rule_lines;
 };
 
-/* Prints to `out` line by line, and calls `ended` once, maybe from within; what is named here
- * outlives that. `is_running`: the snapshot serves, and is not only read from a file. */
+/* Prints the explanation to `out` line by line, and calls `ended` once, maybe before this function
+ * returns. All arguments must stay valid until then. `is_running`: an adit serves by the snapshot;
+ * otherwise it was only read from a file. */
 void explanation_start(struct explanation *explanation, const struct question *question,
                        const struct snapshot *snapshot, bool is_running, struct resolver *resolver,
                        FILE *out, void (*ended)(struct explanation *, enum explanation_outcome));
-/* What is not answered yet is taken for a timeout. Contract: it has not ended. */
+/* Treats a lookup that has no answer yet as a timeout. Contract: it has not ended. */
 void explanation_end_lookup(struct explanation *explanation);
-/* `ended` is not called any more. Harmless afterwards. */
+/* Gives the explanation up: `ended` will not be called. Harmless when it has ended. */
 void explanation_cancel(struct explanation *explanation);
 
 const char *explanation_outcome_name(enum explanation_outcome outcome); /* "allow", ... */

@@ -1,4 +1,8 @@
-/* A place for each kind of order and of answer, and a bit that says whether it is filled. */
+/* The main thread and one tunnel thread exchange orders and answers here, under one lock. There is
+ * a place for each kind of order and of answer, with a bit that says whether it is filled, so the
+ * size is bounded and no message needs memory. A letter wakes the other thread's loop; while one is
+ * on its way, no second one is posted.
+ */
 #include "worker/mailbox.h"
 
 #include "process/file_text.h"
@@ -8,7 +12,7 @@
 
 /* -- what is in it */
 
-/* So that a copy of it may outlive its sender's hold. */
+/* Takes references, so that a copy of the order may outlive the references of its sender. */
 static void order_hold(const struct order *order)
 {
     if (order->file != NULL)

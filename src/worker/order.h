@@ -1,8 +1,8 @@
-/* What the main thread has its threads do, and what they answer.
+/* What the main thread orders its threads to do, and what they answer.
  *
- * An order is a kind and what goes with it. Of each kind at most one waits for a thread: a newer
- * one takes its place. Orders that wait together are carried out in the order of this list,
- * whichever came first. Each kind has a handler in worker_thread_orders.c.
+ * An order is a kind with its arguments. At most one order of each kind waits for a thread; a newer
+ * one replaces it. Orders that wait together are carried out in the order of this enum, and not in
+ * the order in which they were sent. Each kind has a handler in worker_thread_orders.c.
  */
 #ifndef WORKER_ORDER_H
 #define WORKER_ORDER_H
@@ -21,7 +21,7 @@ enum order_kind {
                          * before. Answer: 0, or why not all of them could be watched */
     ORDER_RETIRE,       /* empty the queues of listeners that the snapshot does not have, and leave
                          * them. Answered when done */
-    ORDER_TELL_TALKERS, /* what the open tunnels have moved, too */
+    ORDER_TELL_TALKERS, /* add to the talkers what the tunnels that are still open have moved */
     ORDER_DRAIN,        /* refuse what waits in the accept queues, and accept no more (then it is
                          * answered); end with the last tunnel */
     ORDER_END,          /* the drain time is over: close everything, then end */
@@ -30,7 +30,7 @@ enum order_kind {
     ORDER_KIND_COUNT
 };
 
-/* What its kind does not name is zero. */
+/* Members that the kind does not name are zero. */
 struct order {
     enum order_kind kind;
     struct file_text *file;
@@ -46,7 +46,7 @@ struct order_answer {
 };
 
 void order_release(const struct order *order);
-/* Frees what nobody has taken. */
+/* Frees the lines, unless somebody has taken them and set them to NULL. */
 void order_answer_release(struct order_answer *answer);
 
 #endif

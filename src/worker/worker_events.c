@@ -1,6 +1,9 @@
-/* The history takes a sample per second, but dozes off when the figures stand still, so that an
- * idle adit does nothing at all. What changes a figure is a turn of a thread, which wakes it, or a
- * failed login at the admin page, which is an event of this thread.
+/* The main thread collects what its threads report: events for the admin page's streams, samples
+ * for the history, and who moves how much.
+ *
+ * The history takes a sample per second, but sleeps while no figure changes, so that an idle adit
+ * does not wake up at all. A figure changes either in a turn of a thread's loop, which wakes the
+ * history, or by a failed login at the admin page, which is an event of this thread itself.
  */
 #include "worker/worker_events.h"
 
@@ -16,7 +19,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { TELL_S = 5 }; /* a walk over all open tunnels: nothing beside what they cost in that time */
+enum {
+    TELL_S = 5
+}; /* each telling walks over all open tunnels; every 5 s that cost is negligible */
 
 struct worker_events {
     struct worker *worker;
@@ -26,12 +31,13 @@ struct worker_events {
     struct deadline second;
     struct history *history;
     struct toplists *toplists;
-    unsigned tell_in_s;  /* until the threads shall tell who moves how much */
-    bool is_telling_due; /* figures have changed since they did */
+    unsigned tell_in_s;  /* seconds until the threads are asked who moves how much */
+    bool is_telling_due; /* figures have changed since the threads were asked */
     bool is_history_kept;
-    bool is_turn_awaited;  /* the last sample was like the one before */
-    bool is_dozing;        /* the history: its last sample is true until somebody wakes it */
-    char lines[64 * 1024]; /* on their way */
+    bool is_turn_awaited; /* no figure changed, and the threads were asked to report their next turn
+                           */
+    bool is_dozing; /* the history sleeps: its last sample stays true until somebody wakes it */
+    char lines[64 * 1024]; /* taken from a feed, and being passed to the subscribers */
 };
 
 /* -- events */
@@ -61,7 +67,7 @@ static void events_tell(struct worker_events *events, enum access_event event, c
     for (struct list *link = events->subscribers.next; link != &events->subscribers;) {
         struct event_subscriber *subscriber = container_of(link, struct event_subscriber, link);
 
-        link = link->next; /* it may leave */
+        link = link->next; /* the callback may unsubscribe it */
         subscriber->happened(subscriber, event, line, length);
     }
 }
@@ -79,7 +85,7 @@ static void events_tell_lines(struct worker_events *events, const char *lines, s
     }
 }
 
-/* False: nothing has happened there. */
+/* Passes on what is in the feed. Returns false when it was empty. */
 static bool events_take_from(struct worker_events *events, struct event_feed *feed)
 {
     size_t length = event_feed_take(feed, events->lines, sizeof(events->lines));
@@ -88,7 +94,8 @@ static bool events_take_from(struct worker_events *events, struct event_feed *fe
     return length > 0;
 }
 
-/* What came meanwhile from those who were looked at first waits for the next turn. */
+/* Looks at every feed once, and posts itself again when one had something: events that came to a
+ * feed after it was looked at are taken in the next turn. */
 static void events_take(struct task *task)
 {
     struct worker_events *events = container_of(task, struct worker_events, more_events);
@@ -130,7 +137,7 @@ void worker_events_watch_threads(struct worker_events *events)
     events_want(events);
 }
 
-/* What happened before is not for him. */
+/* Takes all waiting events first, so that the new subscriber gets only what happens from now on. */
 void worker_events_subscribe(void *self, struct event_subscriber *subscriber)
 {
     struct worker *worker = self;
@@ -161,8 +168,9 @@ static void history_wake(struct worker_events *events)
     events_want(events);
 }
 
-/* Threads are asked to tell of a turn a second before the history dozes: a turn that began
- * before they could know is over by then, and its figures are in the last sample. */
+/* The threads are asked to report their next turn one second before the history goes to sleep. A
+ * turn that was running when they were asked is over by then, and its figures are in the last
+ * sample. */
 static void history_doze_soon(struct worker_events *events)
 {
     const struct worker *worker = events->worker;
@@ -178,7 +186,7 @@ static void history_doze_soon(struct worker_events *events)
         worker_thread_await_turn(worker->threads[i]);
 }
 
-/* What the threads know by now. */
+/* Takes over what the threads have counted so far. */
 static void talkers_take_all(struct worker_events *events, const struct stats *stats)
 {
     const struct worker *worker = events->worker;
@@ -198,8 +206,9 @@ static void talkers_have_told(struct worker_events *events)
     worker_order_all(events->worker, &order, NULL);
 }
 
-/* Every few seconds while something moves, and once more when it has come to rest: a thread that is
- * told to would never doze. */
+/* Asks every few seconds while figures change, and once more when they have stopped changing. It
+ * must not ask without a change: each order is a turn of the thread, which would wake the history,
+ * so that it never sleeps. */
 static void talkers_follow(struct worker_events *events, const struct stats *stats, bool is_still)
 {
     events->is_telling_due |= !is_still;
@@ -222,7 +231,7 @@ static void history_second_passed(struct deadline *deadline)
     history_add_sample(events->history, &stats, clock_wall_ms());
     talkers_follow(events, &stats, is_still);
     events_take(&events->more_events);
-    /* After a suspend what was missed is not made up for. */
+    /* After the machine was suspended, samples that were missed are not taken later. */
     deadline_set(events->worker->loop, deadline,
                  next_ms > now_ms ? next_ms : now_ms + HISTORY_INTERVAL_MS);
     if (is_still)

@@ -1,10 +1,12 @@
-/* A question is parsed, explained, and answered in a turn of its own: whoever asked is never called
- * from within his call. It ends by its answer. The resolver gives each lookup `resolver timeout`,
- * as in tunnels; a little later the question ends with what is known: a reload may have shortened
- * that since another one asked for the same name.
+/* Answers questions to `explain` on the worker's main thread, with a resolver of its own.
  *
- * Contents of files are handed to the resolver when the next question comes, not when they change:
- * most adits are never asked.
+ * The answer is delivered in a later turn of the loop, so the asker's callback never runs inside
+ * the call that asked. A lookup has `resolver timeout`, as in tunnels. A second after that, the
+ * question ends with what is known so far. This is needed when a reload has shortened the timeout:
+ * a lookup of the same name for an earlier question still has the longer one.
+ *
+ * New contents of /etc/hosts and /etc/resolv.conf are given to the resolver when the next question
+ * comes, and not when they change, since most adits are never asked.
  */
 #include "worker/worker_explain.h"
 
@@ -24,7 +26,7 @@ enum { EXPLAINS_MAX = 4, GRACE_MS = 1000 };
 struct worker_explain {
     struct loop *loop;
     struct resolver *resolver;
-    struct file_text *files[WATCHED_FILE_COUNT]; /* that the resolver goes by */
+    struct file_text *files[WATCHED_FILE_COUNT]; /* what the resolver uses; references */
     unsigned count;
 };
 

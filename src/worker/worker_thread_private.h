@@ -25,13 +25,14 @@
 
 struct acceptor;
 
-/* This thread's hold on a snapshot: as long as it, or a tunnel of it, goes by it. */
+/* A reference to a snapshot, kept as long as this thread or one of its tunnels uses the snapshot.
+ */
 struct thread_use {
     struct tunnel_policy policy;
     struct snapshot *snapshot;
 };
 
-/* The kill that is under way; over several turns. */
+/* The kill that is under way. It takes several turns of the loop when there are many tunnels. */
 struct thread_kill {
     struct tunnel_filter filter;
     struct task more;
@@ -40,14 +41,14 @@ struct thread_kill {
 };
 
 struct worker_thread {
-    /* Written often, by this thread only; any thread may read. */
+    /* Only this thread writes, and often; any thread may read. So it has cache lines of its own. */
     _Alignas(THREAD_CACHE_LINE) struct counters counters;
     struct event_feed events; /* any thread */
     struct trace trace;       /* any thread */
     struct talkers talkers;   /* any thread */
     _Alignas(THREAD_CACHE_LINE) struct tunnel_env env;
     struct thread_use *use;
-    /* That the resolver goes by; of resolv.conf only when the configuration names no servers. */
+    /* What the resolver uses; resolv.conf counts only when the configuration names no servers. */
     struct file_text *files[WATCHED_FILE_COUNT];
     struct loop *loop;
     struct resolver *resolver;
@@ -57,15 +58,15 @@ struct worker_thread {
     struct handover *handover;            /* any thread may give */
     struct worker_thread *const *threads; /* of the process */
     unsigned thread_count;
-    unsigned looks; /* at other threads */
+    unsigned looks; /* how often it compared its load with another thread's; picks the next one */
     struct deadline drain_look;
     struct thread_kill kill;
     struct mailbox mailbox; /* this thread and the main one */
     unsigned index;
 
-    /* Of the main thread alone. */
+    /* From here on only the main thread reads and writes. */
     struct worker_thread_owner owner;
-    struct round *awaiting[ORDER_KIND_COUNT]; /* whom the answer is for; NULL: nobody awaits it */
+    struct round *awaiting[ORDER_KIND_COUNT]; /* the round that waits for the answer; NULL: none */
     pthread_t id;
     bool is_started;
     bool is_done;
@@ -74,27 +75,28 @@ struct worker_thread {
 /* ---- worker_thread_orders.c */
 
 void thread_orders_init(struct worker_thread *thread);
-/* Of the mailbox. */
+/* The mailbox's callback: orders have come. */
 void thread_orders_came(struct mailbox *mailbox);
 
 /* ---- worker_thread_use.c */
 
 /* 0 or -ENOMEM. */
 int thread_use_create(struct snapshot *snapshot, struct thread_use **ret_use) MUST_CHECK;
-/* Takes `use`. 0, or -errno when not every listener could be watched. */
+/* Serves by `use` from now on, and owns it. 0, or -errno when not every listener could be watched.
+ */
 int thread_use_begin(struct worker_thread *thread, struct thread_use *use) MUST_CHECK;
 /* Leaves the listeners that the snapshot does not have, when their queues are empty. */
 void thread_retire(struct worker_thread *thread);
-/* Holds `text`. */
+/* Uses `text` from now on, and takes a reference to it. */
 void thread_use_file(struct worker_thread *thread, enum watched_file file, struct file_text *text);
 
 /* ---- worker_thread_accept.c */
 
-/* As acceptor_owner has it. */
+/* Callbacks of the acceptor (struct acceptor_owner). */
 void thread_accepted(void *self, int fd, const struct ip_endpoint *client, unsigned listener_slot,
                      bool is_last_descriptor);
 bool thread_is_ready(void *self);
-/* As handover_owner has it. */
+/* Callback of the handover box (struct handover_owner). */
 void thread_take_over(void *self, const struct handed *handed);
 
 #endif

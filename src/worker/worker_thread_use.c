@@ -1,5 +1,6 @@
-/* What a thread goes by, and how it goes over to something newer: the snapshot and the machine's
- * two files. All of it between two turns of its loop: a tunnel sees the one or the other.
+/* What a thread serves by, and how it changes to something newer: the snapshot, /etc/hosts and
+ * /etc/resolv.conf. A change happens as a whole within one turn of the thread's loop, so a tunnel
+ * sees either the old state or the new one, never a mixture.
  */
 #include "net/acceptor.h"
 #include "process/file_text.h"
