@@ -401,8 +401,8 @@ static void control_trace_stepped(struct trace_subscriber *tracer, const char *l
 {
     struct control_client *client = container_of(tracer, struct control_client, tracer);
 
-    /* Lines behind a loss wait until the client was told of it, so that the gap shows where it is.
-     */
+    /* After a loss, further steps count as lost, too, until the client was told of it: the line
+     * that tells of a gap stands where the gap is. */
     if (client->lost_count > 0 || !control_trace_put(client, line, length))
         client->lost_count++;
     /* Only a trace of one tunnel ends by itself; one with another filter waits for new tunnels. */

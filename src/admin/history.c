@@ -128,7 +128,7 @@ void history_repeat(struct history *history, uint64_t wall_ms)
     }
 }
 
-/* A 407 is not a refusal, but the question for a password. The search can't be deceived by a
+/* To ask for a password is not a refusal. The search can't be deceived by a
  * client: quotes inside a value are escaped, so no value can contain this member. */
 static bool history_is_question(const char *line, size_t length)
 {

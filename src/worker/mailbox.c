@@ -1,6 +1,6 @@
 /* The main thread and one tunnel thread exchange orders and answers here, under one lock. There is
  * a place for each kind of order and of answer, with a bit that says whether it is filled, so the
- * size is bounded and no message needs memory. A letter wakes the other thread's loop; while one is
+ * size is bounded and sending needs no memory. A letter wakes the other thread's loop; while one is
  * on its way, no second one is posted.
  */
 #include "worker/mailbox.h"
