@@ -1,6 +1,7 @@
-/* Event streams (text/event-stream). Each has one buffer; a line that does not fit is dropped and
- * counted, for a slow reader must cost nobody anything. Once a second each gets the figures; that
- * is also what finds out whether anybody is still there.
+/* Event streams (text/event-stream). Each has one buffer of fixed size. A line that does not fit is
+ * dropped and counted, so that a slow reader delays nobody and costs no more memory. Once per
+ * second each stream gets the figures; by that, a reader that has gone is noticed even when no
+ * events happen.
  */
 #include "admin/http_private.h"
 
@@ -25,7 +26,8 @@ static void set_patience(struct http_conn *conn)
         deadline_set(loop, &conn->deadline, loop_now_ms(loop) + HTTP_STREAM_STUCK_MS);
 }
 
-/* Sends what is there; progress buys another 15 s. False: it is closed. */
+/* Sends what the stream takes. Each progress gives the reader another 15 s. Returns false when the
+ * connection broke and was closed. */
 static bool http_events_flush(struct http_conn *conn)
 {
     size_t start = conn->output_start;
@@ -68,7 +70,7 @@ static void http_events_append(struct http_conn *conn, const char *event, const 
     conn->output_end += text.length;
 }
 
-/* How much of how much is taken. */
+/* Adds the limits of tunnels and descriptors, and how many descriptors are open. */
 static void add_room(struct text *text, const struct stats *stats)
 {
     struct process_figures process = {0};
@@ -80,7 +82,7 @@ static void add_room(struct text *text, const struct stats *stats)
     json_add_number(text, "fds_max", process.max_fds);
 }
 
-/* As in the samples of the history. */
+/* Adds the count of each bucket, in the form that the samples of the history have. */
 static void add_wait(struct text *text, const char *name, const struct histogram_sum *sum)
 {
     json_add_name(text, name);

@@ -1,5 +1,6 @@
-/* A page from elsewhere can make a browser send requests here, but it can't choose the Host that
- * goes with them (the browser does, from the name it resolved) nor the Origin.
+/* A page from elsewhere can make a browser send requests here. It can choose neither the Host
+ * field, which the browser takes from the name that it resolved, nor the Origin field. So these two
+ * tell requests of our own page from those of a stranger's.
  */
 #include "admin/http_guard.h"
 
@@ -8,7 +9,8 @@
 #include <string.h>
 #include <strings.h>
 
-/* `host` with a port of its own, or with one that does not matter. */
+/* Parses `host`, with a port or without. Without one, any port is added, since the parser needs one
+ * and only the host is looked at. */
 static bool parse_host(struct view host, struct authority *ret_host)
 {
     static const char any_port[] = ":80";

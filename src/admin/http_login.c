@@ -1,8 +1,9 @@
-/* Who asks? A Host that is not ours is turned away before anything else: a browser sends whatever
- * name its user's page resolved, and that name may be an attacker's. So is an address that the page
- * is not for. Then the password, where one is asked for. /healthz needs none of these: load
- * balancers have no password, come from anywhere, and send any Host or none. Its one word tells a
- * stranger no more than that the connection was taken.
+/* Decides whether a request is let in. First the client's address must be one that the page is for.
+ * Then the Host must be ours: a browser sends the name that it resolved for a page, and that name
+ * may be an attacker's. Then the password is checked, if the configuration asks for one.
+ *
+ * /healthz needs none of these: load balancers have no password, come from anywhere, and send any
+ * Host or none. Its one word tells a stranger no more than that the connection was accepted.
  */
 #include "admin/http_private.h"
 
@@ -15,7 +16,8 @@
 
 enum { LOGIN_WHY_SIZE = 2 * AUTHORITY_TEXT_SIZE + 256 };
 
-/* The same guess again is no failure: fail2ban counts those. */
+/* Logs a wrong password. The same one again is logged as a denial and not as a failed login, since
+ * fail2ban counts those, and a client that repeats itself is not guessing. */
 static void log_wrong(struct http_conn *conn, bool is_again)
 {
     struct http_server *server = conn->server;
@@ -73,7 +75,8 @@ static void on_checked(struct auth_check *check)
     http_login_judge(conn, (enum auth_result)check->result);
 }
 
-/* The password stays nowhere but in `ret_credentials`: an event stream may last for weeks. */
+/* Parses the credentials and wipes them from the head. Afterwards the password is nowhere but in
+ * `ret_credentials`; the connection's memory may live for weeks as an event stream. */
 static enum basic_auth_result take_credentials(struct http_conn *conn,
                                                struct basic_credentials *ret_credentials)
 {
@@ -84,7 +87,8 @@ static enum basic_auth_result take_credentials(struct http_conn *conn,
     return result;
 }
 
-/* What did not come, or can't be checked, is no guess. */
+/* Returns why the credentials can't be checked; NULL: they can. Such a request is not counted as a
+ * wrong password. */
 static const char *missing_text(enum basic_auth_result result)
 {
     static const char *const texts[] = {

@@ -1,5 +1,5 @@
-/* A ring of minutes. One that is 15 minutes old is cleared when its place is needed, or passed over
- * when somebody asks before.
+/* A ring with one set of lists per minute. A minute that is too old stays in its place until the
+ * place is needed, and is then cleared; whoever reads before that skips it.
  */
 #include "admin/toplists.h"
 

@@ -1,6 +1,8 @@
-/* Everything is read and judged before anything is opened, and everything is opened before anything
- * is given up: a reload that fails leaves no trace. The parsed form is not kept; the worker parses
- * the same bytes again.
+/* Loads a configuration in an order that makes a failed reload harmless: everything is read and
+ * checked before anything is opened, and everything is opened before anything old is closed.
+ *
+ * The parsed form is not kept. What was read is recorded in a bundle, and the worker parses those
+ * bytes again, so that both see the same even when a file changes in between.
  */
 #include "supervisor/configuration.h"
 
@@ -55,7 +57,8 @@ static bool is_reload(const struct configuration *before)
     return before->bundle_fd >= 0;
 }
 
-/* Where the socket is: a reload does not move it. */
+/* Keeps the path of the control socket. A reload keeps the old one, since it does not move the
+ * socket. */
 static int take_control_path(struct configuration *configuration, const struct config *config,
                              const struct configuration *before)
 {
@@ -67,7 +70,7 @@ static int take_control_path(struct configuration *configuration, const struct c
     return configuration->control_path != NULL ? 0 : -ENOMEM;
 }
 
-/* The old socket stays where those who talk to it look. */
+/* Warns when a reload would move the control socket, which only the next start does. */
 static void warn_of_control(const struct config *config, const struct configuration *before,
                             struct text *message)
 {
@@ -95,7 +98,8 @@ static int make_bundle(struct configuration *configuration, const struct bundle_
     return fd;
 }
 
-/* The built-in one is a courtesy: somebody else's port, another adit's page, is no reason to end.
+/* Opens the admin page's listener. Without `admin` in the configuration the page is only an offer:
+ * if its port is taken, by another adit for instance, this is a warning and adit starts without it.
  */
 static int open_admin(struct configuration *configuration, const struct config *config,
                       const struct listeners_plan *plan, const struct listener *listener,
@@ -118,7 +122,7 @@ static int open_admin(struct configuration *configuration, const struct config *
 static int open_listeners(struct configuration *configuration, const struct config *config,
                           const struct configuration_opening *opening)
 {
-    const struct listener_set *named = &opening->command_line->listeners; /* by the command line */
+    const struct listener_set *named = &opening->command_line->listeners; /* on the command line */
     bool is_from_file = opening->command_line->config_path != NULL;
     const struct listeners_plan plan = {
         .wanted = &config->listeners,
@@ -158,7 +162,8 @@ static int open_parts(struct configuration *configuration, const struct config *
     return error;
 }
 
-/* First of all, since others may be many. */
+/* Tells what has become empty since the last configuration. This comes first, since other
+ * diagnostics may be many. */
 static void tell_emptied(const struct configuration *before, const struct config *config,
                          struct text *message)
 {

@@ -1,6 +1,9 @@
-/* /dev/stdout and its like are links to what a descriptor is, and opening them opens that anew,
- * which a socket (the journal's) never allows, and a pipe or a terminal only to its owner: so who
- * writes such a path most often meant `log stdout`.
+/* Opens the log file, and explains well when that fails.
+ *
+ * Paths such as /dev/stdout need care. They are links to an open descriptor, and to open one opens
+ * the file behind it anew. A socket (such as the journal's) never allows that, and a pipe or a
+ * terminal allows it to its owner only. Somebody who wrote such a path most often meant
+ * `log stdout`, so the message says so.
  */
 #include "supervisor/log_file.h"
 
@@ -16,8 +19,8 @@
 
 enum { LOG_MODE = 0640, LOG_LINKS_MAX = 8 };
 
-/* A disk that was full when a worker ended may have left half a line, which is not to become the
- * beginning of the next one. */
+/* Ends the file's last line if it has no newline. Half a line may have been left by a worker that
+ * ended while the disk was full; the next line must not be appended to it. */
 static void log_file_end_line(int fd, const char *path)
 {
     struct stat status;
@@ -35,7 +38,8 @@ static void log_file_end_line(int fd, const char *path)
     close(readable);
 }
 
-/* Append: several writers never overwrite each other, and logrotate's copytruncate works. */
+/* With O_APPEND, writers of the same file never overwrite each other, and logrotate's copytruncate
+ * works. O_NONBLOCK is for the open only: a named pipe without a reader must not block it. */
 int log_file_open(const char *path)
 {
     int flags = O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK;
@@ -50,7 +54,7 @@ int log_file_open(const char *path)
 
 /* -- paths that are standard output or standard error */
 
-/* Without empty names and dots. */
+/* Copies `path` without empty names and names that are a single dot. */
 static void log_file_tidy(char place[PATH_MAX], const char *path)
 {
     struct text out;
@@ -77,8 +81,8 @@ static bool is_in(const char *path, const char *folder, const char *name)
     return strncmp(path, folder, length) == 0 && strcmp(path + length, name) == 0;
 }
 
-/* The statement's word for what is always one of the two, or NULL. In a container, process 1 is
- * adit, or writes where adit does. */
+/* Returns "stdout" or "stderr" when the path always means that, or NULL. /proc/1 counts, too: in a
+ * container, process 1 is adit, or it writes where adit does. */
 static const char *word_by_name(const char *path)
 {
     char own[32];
@@ -98,7 +102,7 @@ static const char *word_by_name(const char *path)
     return NULL;
 }
 
-/* The same for what is one of the two at this start. */
+/* Returns the same for a file that standard output or standard error happens to be now. */
 static const char *word_by_file(const char *path)
 {
     struct stat wanted;
@@ -113,7 +117,7 @@ static const char *word_by_file(const char *path)
     return NULL;
 }
 
-/* False: it is no link. */
+/* Replaces a link in `place` by its target. Returns false when it is no link. */
 static bool follow_link(char place[PATH_MAX])
 {
     char target[PATH_MAX];
@@ -130,7 +134,7 @@ static bool follow_link(char place[PATH_MAX])
     return true;
 }
 
-/* By name first: who may not open a pipe may often not see which one it is either. */
+/* Compares names before files: a user who may not open a pipe often may not stat it either. */
 static const char *standard_word(const char *path)
 {
     char place[PATH_MAX];

@@ -1,11 +1,11 @@
-/* A change is followed by a pause, since editors write in several steps; then both files are sent,
- * for telling them apart would save nothing.
+/* After the first sign of a change there is a short pause, since editors write in several steps.
+ * Then both files are sent; to find out which of them changed would save nothing.
  *
- * A file that is not there says nothing. One that is there and can't be read is another matter: to
- * take it for an empty one would reach names that it blocks. What it last was stays open for that,
- * also for a worker that comes later.
+ * A file that does not exist counts as empty. A file that exists and can't be read must not count
+ * as empty, since names that it blocks could then be reached. For that case the descriptor of the
+ * last readable version stays open, and a worker that is started later gets it, too.
  *
- * What can't be watched or read is said once, and again when it is something else.
+ * A problem with watching or reading is reported once, and again when it has changed.
  */
 #include "supervisor/machine_files.h"
 
@@ -47,7 +47,7 @@ void machine_files_open(struct machine_files *files)
         machine_files_warn("/etc", error);
 }
 
-/* Takes `fd`. */
+/* Keeps `fd` (-1: the file does not exist) in place of the one before, and owns it. */
 static void machine_files_keep(struct machine_files *files, size_t file, int fd)
 {
     if (files->fds[file] >= 0)

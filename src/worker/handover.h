@@ -1,7 +1,8 @@
-/* Connections that one thread accepted and another is to carry, because it carries less.
+/* Hands a connection that one thread accepted to another thread, which carries fewer connections.
  *
- * Each thread has a box. Whoever accepted puts a connection in; the box's thread takes it out on
- * its own loop. Bounded: who finds the box full keeps the connection.
+ * Each thread has a box. The thread that accepted a connection puts it into the other one's box,
+ * whose thread takes it out on its own loop. The box is bounded: a thread that finds it full keeps
+ * the connection.
  */
 #ifndef WORKER_HANDOVER_H
 #define WORKER_HANDOVER_H
@@ -26,27 +27,29 @@ struct handed {
 
 struct handover_owner {
     struct loop *loop;
-    /* On the loop's thread; takes the descriptor. */
+    /* Called on the loop's thread; owns the descriptor from then on. */
     void (*take)(void *self, const struct handed *handed);
     void *self;
 };
 
 /* 0 or -ENOMEM. */
 int handover_create(const struct handover_owner *owner, struct handover **ret_handover) MUST_CHECK;
-/* When no other thread runs any more; closes what was not taken. Harmless on NULL. */
+/* Closes the connections that were not taken. Contract: no other thread runs any more. Harmless on
+ * NULL. */
 void handover_destroy(struct handover *handover);
 
-/* From any thread. False: the box is full or closed, or its thread goes by another one
- * than `snapshot` (an address that is compared, no more); then the descriptor stays the caller's.
+/* Puts a connection into the box; any thread may call it. Returns false when the box is full or
+ * closed, or its thread serves by another snapshot than `snapshot` (only the addresses are
+ * compared); then the descriptor stays the caller's.
  */
 bool handover_give(struct handover *handover, const void *snapshot,
                    const struct handed *handed) MUST_CHECK;
-/* Given, and not taken yet. From any thread. */
+/* Returns how many connections are in the box; any thread may call it. */
 unsigned handover_waiting(const struct handover *handover);
 
-/* The box's thread: what it goes by from now on. */
+/* For the box's thread only: sets the snapshot by which it serves from now on. */
 void handover_use_snapshot(struct handover *handover, const void *snapshot);
-/* The box's thread: takes what is there; from now on nobody can give. */
+/* For the box's thread only: takes what is in the box; afterwards nothing can be put into it. */
 void handover_close(struct handover *handover);
 
 #endif

@@ -1,5 +1,5 @@
-/* A count. While the round asks, it counts itself as well, so that answers that come at once do not
- * complete it too early.
+/* A round is a count of the answers that are still missing. Until all threads have been asked, the
+ * count has one more, so that answers that come at once do not complete the round too early.
  */
 #include "worker/round.h"
 

@@ -1,7 +1,10 @@
-/* Who may see the page stands in `admin ... user` and `from`; who they are, in the file of `users`.
+/* Tells the admin page's server where to listen and whom to let in. The configuration's `admin ...
+ * user` and `from` say who may see the page; the file of `users` has their passwords.
  *
- * The machine's own names are those that nobody else decides about: the kernel's, and what
- * /etc/hosts says beside it. What DNS says would let whoever answers choose one.
+ * The page also answers to the machine's own names. Only names that nobody else can choose count:
+ * the kernel's host name, and what /etc/hosts says about it. DNS is not asked, since whoever
+ * answers could then choose a name, and that would defeat the check against rebinding
+ * (admin/http_guard.h).
  */
 #include "worker/worker_admin.h"
 
@@ -24,7 +27,7 @@ struct worker_admin {
     struct snapshot *snapshot;
     struct authority own;       /* the machine's name; an empty host: none */
     struct authority own_other; /* the same with its domain, or without */
-    struct authority own_first; /* what /etc/hosts calls that, before all its other names */
+    struct authority own_first; /* the first name of its line in /etc/hosts, if it has a domain */
     const char *names[CONFIG_ADMIN_NAMES_MAX + 3];
 };
 
@@ -39,7 +42,7 @@ static void set_name(struct authority *name, const char *text, size_t length)
 static void set_own_name(struct authority *name, const struct file_text *hosts, const char *own,
                          enum hosts_own_name kind)
 {
-    char text[AUTHORITY_HOST_MAX + 2]; /* a dot may end it */
+    char text[AUTHORITY_HOST_MAX + 2]; /* with a final dot and the NUL */
 
     if (hosts_file_find_own_name(hosts->bytes, hosts->length, own, kind, text, sizeof(text)))
         set_name(name, text, strlen(text));
@@ -47,7 +50,7 @@ static void set_own_name(struct authority *name, const struct file_text *hosts, 
 
 static void find_own_names(struct worker_admin *admin, const struct file_text *hosts)
 {
-    char name[AUTHORITY_HOST_MAX + 2]; /* a dot may end it */
+    char name[AUTHORITY_HOST_MAX + 2]; /* with a final dot and the NUL */
 
     admin->own_other.host[0] = '\0';
     admin->own_first.host[0] = '\0';
@@ -66,7 +69,7 @@ static void find_own_names(struct worker_admin *admin, const struct file_text *h
     set_own_name(&admin->own_first, hosts, own, HOSTS_OWN_FIRST);
 }
 
-/* Returns how many there are. */
+/* Fills admin->names and returns their number. */
 static size_t collect_names(struct worker_admin *admin, const struct config *config)
 {
     size_t count = 0;

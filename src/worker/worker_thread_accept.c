@@ -1,12 +1,14 @@
-/* What becomes of a connection that was accepted: this thread's front-end has it, or another thread
- * that carries less (worker/handover.h), or it is refused at once when it took the last descriptor.
+/* Decides who gets a connection that this thread accepted: its own front-end, or another thread
+ * that carries fewer (worker/handover.h). A connection that took the last descriptor is refused at
+ * once, since a tunnel needs a second one.
  */
 #include "net/room.h"
 #include "worker/snapshot.h"
 #include "worker/worker_thread_private.h"
 
-/* NULL: this one should keep what it accepted. Looks at one other thread each time: over a
- * few connections that is as good as looking at all, and 64 threads would cost a microsecond. */
+/* Returns a thread that carries clearly fewer connections, or NULL when this one should keep what
+ * it accepted. Each call compares with one other thread: over a few connections that is as good as
+ * comparing with all, which would cost a microsecond with 64 threads. */
 static struct worker_thread *thread_find_idler(struct worker_thread *thread)
 {
     unsigned others = thread->thread_count - 1;
@@ -21,7 +23,8 @@ static struct worker_thread *thread_find_idler(struct worker_thread *thread)
     return mine > theirs + theirs / 2 + 1 ? other : NULL;
 }
 
-/* A connection in a box has no place yet among those that the process may have. */
+/* Returns whether the process is near its limit of connections. Those in boxes are not counted yet,
+ * so room is left for all boxes being full. */
 static bool thread_is_room_short(const struct worker_thread *thread)
 {
     const struct room *room = thread->env.room;

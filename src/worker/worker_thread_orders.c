@@ -1,8 +1,9 @@
-/* A table of who carries out which order (worker/order.h), on the thread.
+/* Carries out the orders of the main thread (worker/order.h). This code runs on the tunnel thread;
+ * a table at the end has the handler of each kind of order.
  *
- * A thread's life: serving, draining (accepts no more; looks every 20 ms whether its last tunnel
- * and its last connection are gone), ended (everything was closed by force; there is no front-end
- * any more), done (its loop stops).
+ * A thread first serves. When it drains, it accepts no more, and looks every 20 ms whether its last
+ * tunnel and its last connection are gone. ORDER_END closes everything by force, and then there is
+ * no front-end any more. In the end nothing is left, and its loop stops.
  */
 #include "admin/memory_text.h"
 #include "net/acceptor.h"
@@ -121,7 +122,8 @@ static void kill_end(struct worker_thread *thread)
     thread_answer(thread, ORDER_KILL, &answer);
 }
 
-/* A thousand at once would hold up everybody else's bytes. */
+/* Ends a few tunnels per turn of the loop: to end thousands in one turn would delay the bytes of
+ * all other tunnels. */
 static void kill_some(struct task *task)
 {
     struct worker_thread *thread = container_of(task, struct worker_thread, kill.more);

@@ -1,7 +1,7 @@
-/* Questions about tunnels go round by round: every thread is asked the same, and when the last has
- * answered, so is whoever asked. Who asks for the same list while a round goes on shares the next
- * one, so that many who look cost the threads no more than one does. Each kill has a round of its
- * own, since each is to know what it did.
+/* Queries about tunnels are answered in rounds, one round at a time: every thread gets the same
+ * order, and when the last thread has answered, the query is answered. Queries for the same list
+ * that come during a round share the next one, so many observers cost the threads no more than one
+ * does. Each kill has a round of its own, since its answer is the number of tunnels that it ended.
  */
 #include "worker/worker_tunnels.h"
 
@@ -12,12 +12,12 @@
 
 struct worker_tunnels {
     struct worker *worker;
-    struct list waiting; /* tunnels_query: for a round to begin */
-    struct list asking;  /* those that this round answers; may be empty */
+    struct list waiting; /* tunnels_query; no round has begun for them yet */
+    struct list asking;  /* those that this round answers; empty when all of them were cancelled */
     struct task begin;
     struct round round;
     struct order_answer
-        answers[COMMAND_LINE_WORKERS_MAX]; /* of the round; none from who has ended */
+        answers[COMMAND_LINE_WORKERS_MAX]; /* of the round; zero for a thread that has ended */
 };
 
 static void tunnels_answer_round(struct worker_tunnels *tunnels,
@@ -75,7 +75,7 @@ static struct tunnels_query *tunnels_first_of(const struct list *queries)
     return container_of(queries->next, struct tunnels_query, link);
 }
 
-/* All who want the same as the one who has waited longest. */
+/* Moves the query that has waited longest to `asking`, and with it those that want the same. */
 static void tunnels_gather(struct worker_tunnels *tunnels)
 {
     const struct tunnels_query *first = tunnels_first_of(&tunnels->waiting);
