@@ -2,9 +2,7 @@
  * connection is closed. Everything runs on the worker's main thread and nothing blocks: what other
  * threads must be asked for comes back later through a callback, and until then the client waits.
  *
- * `trace` is the exception to the one answer: its lines go into a buffer of bounded size. A step
- * that finds no room there is dropped and counted, and the client is told the number once the
- * buffer has room again. So a slow reader never delays a tunnel.
+ * `trace` is the exception to the one answer: see control_trace.c.
  *
  * Reloads are numbered in the order in which they are asked for, and the supervisor answers in that
  * order. A client keeps its number, so when one client leaves early, its answer does not go to the
@@ -12,6 +10,7 @@
  */
 #include "admin/control.h"
 
+#include "admin/control_private.h"
 #include "admin/control_request.h"
 #include "admin/explain_answer.h"
 #include "admin/json.h"
@@ -36,16 +35,6 @@ enum {
     RELOAD_PATIENCE_MS = 60000, /* a list of a million names takes seconds */
     EXPLAIN_PATIENCE_MS = PANEL_EXPLAIN_MS + 5000, /* it ends by itself before that */
     RELOAD_ANSWER_SIZE = 64 * 1024,
-    TRACERS_MAX = 4, /* each step of a tunnel is compared with each tracer's filter */
-    TRACE_BUFFER_SIZE = 128 * 1024, /* per tracer; how far a slow reader may fall behind */
-};
-
-enum client_state {
-    CLIENT_READING,   /* the request line is not complete; only `request` and `length` are valid */
-    CLIENT_WAITING,   /* `kind` is valid, and the request of that kind has not been answered */
-    CLIENT_STREAMING, /* a trace: `answer` is its buffer; no deadline is set */
-    CLIENT_WRITING,   /* `answer` holds all that is still to be sent; nothing is added any more */
-    CLIENT_CLOSED,    /* the descriptor is closed; the loop frees the memory after this turn */
 };
 
 static const struct state_row client_rows[] = {
@@ -60,42 +49,7 @@ static const struct state_row client_rows[] = {
 static const struct state_table client_states = {"client of the control socket", client_rows,
                                                  ARRAY_LENGTH(client_rows)};
 
-struct control {
-    struct loop *loop;
-    struct acceptor *acceptor;
-    struct list clients;
-    size_t client_count;
-    size_t tracer_count;
-    const struct panel *panel;
-    struct control_owner owner;
-    size_t reloads_asked;
-    size_t reloads_answered;
-};
-
-struct control_client {
-    struct watch watch;
-    struct deadline patience;
-    struct garbage garbage;
-    struct list link;
-    struct control *control;
-    uint8_t state; /* enum client_state */
-    struct ucred peer;
-    enum control_kind kind; /* since CLIENT_WAITING */
-    struct tunnels_query query;
-    struct explain_request explain;
-    size_t reload_number;
-    struct trace_subscriber tracer; /* while is_tracing */
-    uint64_t lost_count; /* steps that found no room, and that the client was not told of */
-    bool is_tracing;
-    bool is_trace_over; /* the tunnel that it traces has closed */
-    char *answer;       /* TRACE_BUFFER_SIZE bytes for a trace; NULL: none yet */
-    size_t answer_length;
-    size_t answer_sent;
-    size_t length;
-    char request[CONTROL_REQUEST_MAX];
-};
-
-static void client_move_to(struct control_client *client, enum client_state state)
+void control_client_move_to(struct control_client *client, enum client_state state)
 {
     state_move(&client_states, &client->state, state, 0);
 }
@@ -108,20 +62,11 @@ static void free_client(struct garbage *garbage)
     free(client);
 }
 
-static void control_trace_leave(struct control_client *client)
-{
-    if (!client->is_tracing)
-        return;
-    client->is_tracing = false;
-    client->control->tracer_count--;
-    client->control->panel->ops->end_trace(client->control->panel->self, &client->tracer);
-}
-
-static void close_client(struct control_client *client)
+void control_client_close(struct control_client *client)
 {
     struct control *control = client->control;
 
-    client_move_to(client, CLIENT_CLOSED);
+    control_client_move_to(client, CLIENT_CLOSED);
     control_trace_leave(client);
     control->panel->ops->cancel_tunnels(control->panel->self, &client->query);
     control->panel->ops->cancel_explain(control->panel->self, &client->explain);
@@ -134,7 +79,7 @@ static void close_client(struct control_client *client)
 
 /* Sends as much as the socket takes. Closes the client when everything was sent, or when the other
  * end is gone. */
-static void write_answer(struct control_client *client)
+static void control_client_write(struct control_client *client)
 {
     while (client->answer_sent < client->answer_length) {
         ssize_t count =
@@ -148,7 +93,16 @@ static void write_answer(struct control_client *client)
         if (count > 0)
             client->answer_sent += (size_t)count;
     }
-    close_client(client);
+    control_client_close(client);
+}
+
+void control_client_send(struct control_client *client)
+{
+    struct loop *loop = client->control->loop;
+
+    control_client_move_to(client, CLIENT_WRITING);
+    deadline_set(loop, &client->patience, loop_now_ms(loop) + PATIENCE_MS);
+    control_client_write(client);
 }
 
 /* Joins copies of the parts to the client's answer, and begins to send it. Without memory the
@@ -156,23 +110,20 @@ static void write_answer(struct control_client *client)
 static void answer_parts(struct control_client *client, const char *const parts[],
                          const size_t lengths[], size_t count)
 {
-    struct control *control = client->control;
     size_t length = 0;
 
     for (size_t i = 0; i < count; i++)
         length += lengths[i];
     client->answer = malloc(length);
     if (client->answer == NULL) {
-        close_client(client);
+        control_client_close(client);
         return;
     }
     for (size_t i = 0; i < count; i++) {
         memcpy(client->answer + client->answer_length, parts[i], lengths[i]);
         client->answer_length += lengths[i];
     }
-    client_move_to(client, CLIENT_WRITING);
-    deadline_set(control->loop, &client->patience, loop_now_ms(control->loop) + PATIENCE_MS);
-    write_answer(client);
+    control_client_send(client);
 }
 
 static void answer(struct control_client *client, const char *line)
@@ -182,7 +133,7 @@ static void answer(struct control_client *client, const char *line)
     answer_parts(client, &line, &length, 1);
 }
 
-static void refuse(struct control_client *client, const char *problem)
+void control_client_refuse(struct control_client *client, const char *problem)
 {
     char line[256];
     struct text text;
@@ -238,7 +189,7 @@ static void tunnels_answered(struct tunnels_query *query, const struct tunnels_a
         answer_tunnels(client, query->is_kill ? "killed" : "tunnels", tunnels->tunnel_count,
                        tunnels);
     else
-        refuse(client, "no memory for the list");
+        control_client_refuse(client, "no memory for the list");
 }
 
 static void answer_drain(struct control_client *client, uint64_t drain_ms)
@@ -308,7 +259,7 @@ static void control_explained(struct explain_request *request,
     if (line != NULL)
         answer_parts(client, &part, &length, 1);
     else
-        refuse(client, "no memory for the answer");
+        control_client_refuse(client, "no memory for the answer");
     free(line);
 }
 
@@ -323,152 +274,7 @@ static void ask_policy(struct control_client *client, const struct control_reque
     deadline_set(control->loop, &client->patience,
                  loop_now_ms(control->loop) + EXPLAIN_PATIENCE_MS);
     if (control->panel->ops->explain(control->panel->self, &client->explain, &problem) < 0)
-        refuse(client, problem);
-}
-
-/* ---- a trace: a stream of lines, of which one that does not fit is lost, and counted */
-
-/* Adds a line to the buffer. Returns false when there is no room for all of it. */
-static bool control_trace_put(struct control_client *client, const char *line, size_t length)
-{
-    if (client->answer_sent > 0) {
-        client->answer_length -= client->answer_sent;
-        memmove(client->answer, client->answer + client->answer_sent, client->answer_length);
-        client->answer_sent = 0;
-    }
-    if (length > TRACE_BUFFER_SIZE - client->answer_length)
-        return false;
-    memcpy(client->answer + client->answer_length, line, length);
-    client->answer_length += length;
-    return true;
-}
-
-static void control_trace_tell_lost(struct control_client *client)
-{
-    char line[64];
-    struct text text;
-
-    if (client->lost_count == 0)
-        return;
-    text_init(&text, line, sizeof(line));
-    text_add(&text, "{\"lost\":");
-    text_add_decimal(&text, client->lost_count);
-    text_add(&text, "}\n");
-    if (control_trace_put(client, line, text.length))
-        client->lost_count = 0;
-}
-
-static void control_trace_flush(struct control_client *client)
-{
-    while (client->answer_sent < client->answer_length) {
-        ssize_t count =
-            send(client->watch.fd, client->answer + client->answer_sent,
-                 client->answer_length - client->answer_sent, MSG_NOSIGNAL | MSG_DONTWAIT);
-
-        if (count < 0 && errno == EAGAIN)
-            return;
-        if (count < 0 && errno != EINTR) {
-            close_client(client);
-            return;
-        }
-        if (count > 0)
-            client->answer_sent += (size_t)count;
-        control_trace_tell_lost(client);
-    }
-}
-
-/* Sends what the socket takes now. When the traced tunnel is over, what remains is sent like any
- * other answer: with a deadline, and the client is closed behind it. */
-static void control_trace_go_on(struct control_client *client)
-{
-    struct control *control = client->control;
-
-    if (client->state != CLIENT_STREAMING)
-        return;
-    control_trace_tell_lost(client);
-    if (!client->is_trace_over) {
-        control_trace_flush(client);
-        return;
-    }
-    control_trace_leave(client);
-    client_move_to(client, CLIENT_WRITING);
-    deadline_set(control->loop, &client->patience, loop_now_ms(control->loop) + PATIENCE_MS);
-    write_answer(client);
-}
-
-static void control_trace_stepped(struct trace_subscriber *tracer, const char *line, size_t length,
-                                  bool is_last)
-{
-    struct control_client *client = container_of(tracer, struct control_client, tracer);
-
-    /* After a loss, further steps count as lost, too, until the client was told of it: the line
-     * that tells of a gap stands where the gap is. */
-    if (client->lost_count > 0 || !control_trace_put(client, line, length))
-        client->lost_count++;
-    /* Only a trace of one tunnel ends by itself; one with another filter waits for new tunnels. */
-    client->is_trace_over |= is_last && tracer->filter.id != 0;
-    control_trace_go_on(client);
-}
-
-static void control_trace_lost(struct trace_subscriber *tracer, uint64_t count)
-{
-    struct control_client *client = container_of(tracer, struct control_client, tracer);
-
-    client->lost_count += count;
-    control_trace_go_on(client);
-}
-
-static void control_trace_stream(struct control_client *client)
-{
-    deadline_cancel(client->control->loop, &client->patience);
-    client_move_to(client, CLIENT_STREAMING);
-    control_trace_go_on(client);
-}
-
-/* Threads have said whether the tunnel exists. The trace has begun before they were asked, so that
- * the end of a tunnel that closes in between is not missed. */
-static void control_trace_found(struct tunnels_query *query, const struct tunnels_answer *tunnels)
-{
-    struct control_client *client = container_of(query, struct control_client, query);
-
-    if (tunnels->tunnel_count > 0 || client->is_trace_over) {
-        control_trace_stream(client);
-        return;
-    }
-    control_trace_leave(client);
-    free(client->answer);
-    client->answer = NULL;
-    client->answer_length = 0;
-    refuse(client, "there is no such tunnel; see 'adit ps'");
-}
-
-static void control_trace(struct control_client *client, const struct control_request *request)
-{
-    static const char granted[] = CONTROL_ANSWER_OK "}\n";
-    struct control *control = client->control;
-
-    if (control->tracer_count == TRACERS_MAX) {
-        refuse(client, "four trace already; end one of them");
-        return;
-    }
-    client->answer = malloc(TRACE_BUFFER_SIZE);
-    if (client->answer == NULL) {
-        close_client(client);
-        return;
-    }
-    control_trace_put(client, granted, sizeof(granted) - 1);
-    client->tracer = (struct trace_subscriber){
-        .filter = request->filter, .stepped = control_trace_stepped, .lost = control_trace_lost};
-    client->is_tracing = true;
-    control->tracer_count++;
-    control->panel->ops->begin_trace(control->panel->self, &client->tracer);
-    if (request->filter.id == 0) {
-        control_trace_stream(client);
-        return;
-    }
-    client->query =
-        (struct tunnels_query){.filter = request->filter, .answered = control_trace_found};
-    control->panel->ops->ask_tunnels(control->panel->self, &client->query);
+        control_client_refuse(client, problem);
 }
 
 static void control_serve(struct control_client *client, const char *line, size_t length)
@@ -478,10 +284,10 @@ static void control_serve(struct control_client *client, const char *line, size_
     const char *problem;
 
     if (control_request_parse(line, length, &request, &problem) < 0) {
-        refuse(client, problem);
+        control_client_refuse(client, problem);
         return;
     }
-    client_move_to(client, CLIENT_WAITING);
+    control_client_move_to(client, CLIENT_WAITING);
     client->kind = request.kind;
     switch (request.kind) {
     case CONTROL_STATS:
@@ -522,7 +328,7 @@ static void read_request(struct control_client *client)
         if (count < 0 && errno == EAGAIN)
             return;
         if (count <= 0) {
-            close_client(client);
+            control_client_close(client);
             return;
         }
         const char *newline = memchr(client->request + client->length, '\n', (size_t)count);
@@ -532,7 +338,7 @@ static void read_request(struct control_client *client)
             return;
         }
         if (client->length == sizeof(client->request)) {
-            refuse(client, "the request is over 4096 bytes");
+            control_client_refuse(client, "the request is over 4096 bytes");
             return;
         }
     }
@@ -547,17 +353,17 @@ static void client_ready(struct watch *watch, uint32_t events)
     if (client->state == CLIENT_READING)
         read_request(client);
     else if (client->state <= CLIENT_STREAMING && events & (EPOLLERR | EPOLLHUP))
-        close_client(client);
+        control_client_close(client);
     else if (client->state == CLIENT_STREAMING)
         control_trace_go_on(client);
     else if (client->state == CLIENT_WRITING)
-        write_answer(client);
+        control_client_write(client);
     state_concern_leave(&concern);
 }
 
 static void patience_passed(struct deadline *deadline)
 {
-    close_client(container_of(deadline, struct control_client, patience));
+    control_client_close(container_of(deadline, struct control_client, patience));
 }
 
 /* Makes a client of `fd`, which belongs to it on success. 0 or -errno. */
@@ -593,9 +399,9 @@ static void control_make_room(struct control *control)
     struct control_client *oldest =
         container_of(control->clients.next, struct control_client, link);
     if (oldest->state >= CLIENT_STREAMING || oldest->is_tracing)
-        close_client(oldest);
+        control_client_close(oldest);
     else
-        refuse(oldest, "too many control clients; try again");
+        control_client_refuse(oldest, "too many control clients; try again");
 }
 
 static void control_accepted(void *self, int fd, const struct ip_endpoint *client, unsigned slot,
@@ -676,7 +482,7 @@ void control_answer_reload(struct control *control, size_t count, bool is_good, 
 void control_destroy(struct control *control)
 {
     while (!list_is_empty(&control->clients))
-        close_client(container_of(control->clients.next, struct control_client, link));
+        control_client_close(container_of(control->clients.next, struct control_client, link));
     acceptor_destroy(control->acceptor);
     free(control);
 }

@@ -1,7 +1,7 @@
-/* Serves the control socket: one request line a connection, lines of JSON as its answer.
+/* Serves the control socket: one request line per connection, lines of JSON as its answer.
  *
  *   stats    {"ok":true,...}: see admin/stats.h
- *   ps       {"ok":true,"tunnels":N}, then an object a line for each open tunnel
+ *   ps       {"ok":true,"tunnels":N}, then an object per line for each open tunnel
  *   ps {"user":"..","host":"..","client":"..","rule":"..","min_bytes":N}
  *            the same of those that match; see tunnel/tunnel_filter.h
  *   kill {"id":".."}, or user, host, client, rule            {"ok":true,"killed":N}
@@ -10,6 +10,8 @@
  *   drain    {"ok":true,"drain_ms":N}, and the drain, which may last so long, begins
  *   explain {"target":"..","user":"..",...}  {"ok":true,"verdict":"..","exit":N,"text":".."}: the
  *            fields of config/question.h; see struct explain_answer
+ *   trace {"id":".."}, or client, host, or neither   {"ok":true}, then a line for each step as it
+ *            happens, and {"lost":N} where N steps are missing; until the tunnel of that id closes
  *   else     {"ok":false,"error":"..."}
  *
  * At most 16 clients (the oldest gives way to a 17th), 10 s each (60 s to wait for a reload),
