@@ -117,7 +117,8 @@ static int dispatch(struct options *options)
     return cli_run(&options->command_line);
 }
 
-/* The reader of a pipe who goes away has read what he wanted; anything else is told. */
+/* Reports output that could not be written. A closed pipe is no error: its reader has read what it
+ * wanted. */
 static int finish_output(int status)
 {
     errno = 0;
@@ -128,8 +129,8 @@ static int finish_output(int status)
     return 1;
 }
 
-/* What a write can raise comes as its error (EPIPE, EFBIG), here and in every child: a signal would
- * end the process without a word. */
+/* Ignores the signals that a write can raise, here and in every child, so that the write fails with
+ * EPIPE or EFBIG instead. The signal would end the process without a message. */
 static void ignore_signals_of_writes(void)
 {
     signal(SIGPIPE, SIG_IGN);

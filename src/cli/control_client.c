@@ -1,4 +1,6 @@
-/* One request, one answer of any length, then the other side closes. Blocking, with a bound a call.
+/* The client end of the control socket: it sends one request and reads one answer of any length,
+ * until the other side closes. Calls block, each with a time limit, so a hanging adit can't hang
+ * us.
  */
 #include "cli/control_client.h"
 
@@ -90,7 +92,7 @@ static int print_stats(const char *answer, size_t length)
     return 0;
 }
 
-/* 0: unlimited, since it is not for a terminal. */
+/* Returns 0, which means unlimited, when the output does not go to a terminal. */
 static size_t terminal_width(void)
 {
     struct winsize size;
@@ -213,7 +215,7 @@ static int control_client_show(const struct options *options, const char *answer
     return print_draining(answer, line);
 }
 
-/* Nothing for NULL. */
+/* Adds the member, if there is a value. */
 static void control_client_add(struct text *out, const char *name, const char *value)
 {
     if (value != NULL)

@@ -1,9 +1,9 @@
-/* Columns are as wide as the widest value that came, so two passes are made over the lines. Where
- * that is wider than the terminal, the widest texts are cut, evenly, down to what still tells them
- * apart; and where that is too wide, too, columns are left out, those first that say least, and all
- * cut anew.
+/* Prints the answer to `adit ps` as a table. A column is as wide as its widest value, so there are
+ * two passes over the lines: one measures, one prints. If the table is wider than the terminal, the
+ * widest texts are cut evenly, but keep enough to tell them apart. If that is not enough, columns
+ * are left out, the least informative ones first, and the cutting begins again.
  *
- * Values may hold what clients sent: they are escaped.
+ * Values may contain what clients sent, so they are escaped.
  */
 #include "cli/ps.h"
 
@@ -54,7 +54,7 @@ struct row {
 struct layout {
     size_t widths[PS_COLUMN_COUNT];
     bool is_shown[PS_COLUMN_COUNT];
-    bool is_empty[PS_COLUMN_COUNT]; /* nobody has a value */
+    bool is_empty[PS_COLUMN_COUNT]; /* no line has a value for it */
     bool is_utf8;
 };
 
@@ -100,7 +100,7 @@ static int read_key(struct ps_line *line, enum options_sort sort)
     return json_is_at_end(&reader) ? 0 : -EINVAL;
 }
 
-/* The larger number or the earlier text comes first; of equals, the one that came first. */
+/* The larger number or the earlier text comes first. Equal lines keep the order of the answer. */
 static int ps_line_compare(const void *a, const void *b)
 {
     const struct ps_line *one = a;
@@ -256,7 +256,7 @@ static size_t total_width(const struct layout *layout)
     return total;
 }
 
-/* Takes a column from the widest text. False: there is none to take from. */
+/* Makes the widest text one place narrower. Returns false when no text may be cut any more. */
 static bool cut(struct layout *layout, bool is_last)
 {
     size_t widest = PS_COLUMN_COUNT;

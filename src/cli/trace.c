@@ -1,5 +1,6 @@
-/* The first line says whether there is a trace; then each is a step, or says how many were lost.
- * Values may hold what clients sent: they are escaped. A line goes out at once.
+/* Prints a trace while it happens. The first line of the answer says whether the trace was granted;
+ * each line after it is a step, or says how many steps were lost. Values may contain what clients
+ * sent, so they are escaped. Output is flushed after each line.
  */
 #include "cli/trace.h"
 
@@ -50,7 +51,8 @@ static bool trace_print(const char *line, size_t length)
     return false;
 }
 
-/* False: it was refused. From now on only what happens counts, not how long that takes. */
+/* Reads the first line; returns false when the trace was refused. Afterwards reading has no time
+ * limit, since the next step may come at any time. */
 static bool trace_begin(int fd, const char *line, size_t length)
 {
     const struct timeval forever = {.tv_sec = 0};

@@ -1,7 +1,8 @@
-/* Between the main thread and one other: orders that way, answers and signs this way.
+/* A mailbox between the main thread and one tunnel thread: orders go to the thread, answers and
+ * signs come back.
  *
- * Bounded: a place for one order and one answer of each kind. A letter (loop/loop.h) is under way
- * at most once each way; what comes meanwhile joins it.
+ * It is bounded: there is a place for one order and one answer of each kind. In each direction at
+ * most one letter (loop/loop.h) is under way; what is put in meanwhile is taken together with it.
  */
 #ifndef WORKER_MAILBOX_H
 #define WORKER_MAILBOX_H
@@ -18,8 +19,9 @@ struct mailbox;
 struct mailbox_ends {
     struct loop *thread; /* of the thread that is given orders */
     struct loop *main;
-    void (*orders_came)(struct mailbox *mailbox);  /* on the thread: takes them */
-    void (*reports_came)(struct mailbox *mailbox); /* on the main thread: takes them */
+    void (*orders_came)(struct mailbox *mailbox); /* called on the thread, which takes the orders */
+    void (*reports_came)(
+        struct mailbox *mailbox); /* called on the main thread, which takes the reports */
 };
 
 enum mailbox_sign {
@@ -32,7 +34,7 @@ struct mailbox {
     struct mailbox_ends ends;
     struct letter order_letter;
     struct letter report_letter;
-    pthread_mutex_t lock; /* over the rest */
+    pthread_mutex_t lock; /* protects the members below */
     struct order orders[ORDER_KIND_COUNT];
     struct order_answer answers[ORDER_KIND_COUNT];
     unsigned ordered;  /* a bit per kind */
@@ -50,20 +52,22 @@ struct mailbox_reports {
 };
 
 void mailbox_init(struct mailbox *mailbox, const struct mailbox_ends *ends);
-/* When the thread has ended, or never ran, and while both loops are still there. */
+/* Releases what is left. Contract: the thread has ended or never ran, and both loops still exist.
+ */
 void mailbox_finish(struct mailbox *mailbox);
 
-/* On the main thread. Holds what the order names; takes the place of one of its kind that still
- * waits. */
+/* For the main thread: puts an order in, with references to what it names. It replaces an order of
+ * the same kind that still waits. */
 void mailbox_put_order(struct mailbox *mailbox, const struct order *order);
-/* On the thread: the next one, for the caller to release. False: there is none. */
+/* For the thread: takes the next order, which the caller releases. Returns false when there is
+ * none. */
 bool mailbox_take_order(struct mailbox *mailbox, struct order *ret_order) MUST_CHECK;
 
-/* On the thread. Takes what the answer holds. */
+/* For the thread: puts an answer in, which the mailbox owns from then on. */
 void mailbox_put_answer(struct mailbox *mailbox, enum order_kind kind,
                         const struct order_answer *answer);
 void mailbox_put_sign(struct mailbox *mailbox, enum mailbox_sign sign);
-/* On the main thread. */
+/* For the main thread: takes all answers and signs. */
 struct mailbox_reports mailbox_take_reports(struct mailbox *mailbox);
 
 #endif

@@ -22,7 +22,7 @@
 #include <string.h>
 #include <unistd.h>
 
-/* What a reload has replaced serves nobody any more. */
+/* Drops the snapshot that a reload has replaced. */
 void worker_forget_before(struct worker *worker)
 {
     if (worker->before == NULL)
@@ -32,7 +32,8 @@ void worker_forget_before(struct worker *worker)
     worker->before = NULL;
 }
 
-/* The listener's place in the table of all there ever were, or -ENOSPC. */
+/* Returns the listener's place in the table of all listeners that this worker ever had, or -ENOSPC.
+ */
 static int config_find_slot(struct worker *worker, const struct listener *listener)
 {
     unsigned slot = 0;
@@ -68,7 +69,7 @@ static int config_take_descriptor(const struct worker *worker, uint64_t id, int 
     return known->fd;
 }
 
-/* The same as `configuration_send` sent. 0 or -errno. */
+/* Reads the listeners in the form in which `configuration_send` sends them. 0 or -errno. */
 static int config_read_listeners(struct worker *worker, const struct bundle *bundle,
                                  struct channel_message *message, size_t first_fd,
                                  struct listener_set *ret_listeners)
@@ -120,7 +121,8 @@ static void worker_use_log(struct worker *worker, const struct config *config, i
         log_set_sink(worker->log, log_fd, worker_log_name(config));
 }
 
-/* So that their counts begin with a zero, from which a first denial can be told. */
+/* Gives the rules their counters before they deny anything. A metric that begins at zero shows the
+ * first denial as an increase. */
 static void config_announce_rules(struct worker *worker, const struct snapshot *snapshot)
 {
     const struct policy_source *source = &snapshot->config->policy;
@@ -169,7 +171,7 @@ static int config_read_snapshot(struct worker *worker, struct channel_message *m
     return error;
 }
 
-/* Descriptors that the new snapshot did not take. */
+/* Closes the descriptors that the new snapshot did not take. */
 static void message_close_left(struct channel_message *message, bool is_taken)
 {
     close(message->fds[0]);
@@ -195,7 +197,7 @@ static void config_applied_by(struct round *round, unsigned index, struct order_
         worker->apply_error = answer->error;
 }
 
-/* All threads go by the new snapshot. */
+/* Called when all threads serve by the new snapshot. */
 static void config_applied(struct round *round)
 {
     struct worker *worker = container_of(round, struct worker, applying);
@@ -263,7 +265,7 @@ static void reload_answer(struct worker *worker)
         control_answer_reload(worker->control, result->asks, result->is_good, result->message);
 }
 
-/* No thread listens to the old listeners any more. */
+/* Called when no thread listens to the old listeners any more. */
 static void config_retired(struct round *round)
 {
     struct worker *worker = container_of(round, struct worker, retiring);

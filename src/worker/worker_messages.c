@@ -1,4 +1,4 @@
-/* What the worker hears of the supervisor: its messages, and its end.
+/* Handles what comes from the supervisor: its messages, and its end.
  *
  * The worker drains when the supervisor says so, and also when the supervisor is gone (the channel
  * ends): nobody would replace it then. When every thread has emptied its accept queues, the
@@ -60,7 +60,7 @@ static void worker_drain_time_passed(struct deadline *deadline)
     worker_end_threads(container_of(deadline, struct worker, drain_over));
 }
 
-/* No thread accepts any more. */
+/* Called when no thread accepts any more. */
 static void worker_stopped(struct round *round)
 {
     struct worker *worker = container_of(round, struct worker, stopping);

@@ -1,4 +1,4 @@
-/* What a worker says of itself in the log, beside what its clients do. */
+/* Log lines about the worker itself: signals, drains and reloads. */
 #ifndef WORKER_WORKER_NOTICES_H
 #define WORKER_WORKER_NOTICES_H
 
@@ -8,11 +8,11 @@ struct log_ring;
 struct reload_report;
 struct reload_result;
 
-/* What was asked for by a signal; "": it was not. */
+/* Says what was asked for by a signal, and who sent it; nothing when `signaller` is "". */
 void worker_notice_signalled(struct log_ring *ring, const char *what, const char *signaller);
-/* Whoever waits for the end wants to know how long. */
+/* Says that a drain has begun, and how long it may take. */
 void worker_notice_drain(struct log_ring *ring, uint64_t drain_ms);
-/* A reload is over. */
+/* Says how a reload ended. */
 void worker_notice_reload(struct log_ring *ring, const struct reload_result *result,
                           const struct reload_report *report);
 

@@ -36,7 +36,8 @@ static void *thread_run(void *self)
 
 /* -- on the main thread */
 
-/* `answer` is NULL for a thread that has ended. */
+/* Passes the answer to the round that waits for it. `answer` is NULL for a thread that has ended.
+ */
 static void thread_pass_answer(struct worker_thread *thread, unsigned kind,
                                struct order_answer *answer)
 {
@@ -47,7 +48,7 @@ static void thread_pass_answer(struct worker_thread *thread, unsigned kind,
         round_answered(round, thread->index, answer);
 }
 
-/* It answers nothing any more. */
+/* Tells every round that waits for the thread that no answer will come. */
 static void thread_count_out(struct worker_thread *thread)
 {
     for (unsigned kind = 0; kind < ORDER_KIND_COUNT; kind++)
@@ -171,7 +172,7 @@ static int thread_create_parts(struct worker_thread *thread, const struct worker
     return error;
 }
 
-/* By the way that a reload goes, too. */
+/* Uses the first snapshot and files through the same functions as a reload does. */
 static int thread_use_plan(struct worker_thread *thread, const struct worker_thread_plan *plan)
 {
     struct thread_use *use;

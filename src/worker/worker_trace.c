@@ -1,5 +1,5 @@
-/* The threads write down every step of every tunnel while anybody traces; whose steps somebody
- * wants is looked at here, so that a thread never waits for a filter to change.
+/* While anybody traces, the threads record every step of every tunnel. The filters are applied
+ * here, on the main thread, so that a thread never has to wait for a filter to change.
  */
 #include "worker/worker_trace.h"
 
@@ -17,11 +17,12 @@ struct worker_trace {
     struct worker *worker;
     struct list subscribers;
     struct task more;
-    uint64_t told_dropped; /* of what the threads have dropped, those who trace know so many */
-    char lines[64 * 1024]; /* on their way */
+    uint64_t
+        told_dropped; /* how many of the steps that threads have dropped the subscribers know of */
+    char lines[64 * 1024]; /* taken from a thread, and being passed to the subscribers */
 };
 
-/* A step, as far as filters look at it. */
+/* The parts of a step that filters look at. */
 struct trace_facts {
     struct access_record record;
     char target[TRACE_LINE_MAX];
@@ -58,13 +59,13 @@ static void trace_tell(struct worker_trace *trace, const char *line, size_t leng
     for (struct list *link = trace->subscribers.next; link != &trace->subscribers;) {
         struct trace_subscriber *subscriber = container_of(link, struct trace_subscriber, link);
 
-        link = link->next; /* it may leave */
+        link = link->next; /* the callback may unsubscribe it */
         if (tunnel_filter_matches(&subscriber->filter, &facts.record))
             subscriber->stepped(subscriber, line, length, facts.is_last);
     }
 }
 
-/* False: nothing has happened there. */
+/* Passes on what the thread has recorded. Returns false when there was nothing. */
 static bool trace_take_from(struct worker_trace *trace, struct trace *source)
 {
     size_t length = trace_take(source, trace->lines, sizeof(trace->lines));
@@ -99,7 +100,7 @@ static void trace_tell_lost(struct worker_trace *trace)
     for (struct list *link = trace->subscribers.next; fresh > 0 && link != &trace->subscribers;) {
         struct trace_subscriber *subscriber = container_of(link, struct trace_subscriber, link);
 
-        link = link->next; /* it may leave */
+        link = link->next; /* the callback may unsubscribe it */
         subscriber->lost(subscriber, fresh);
     }
 }
