@@ -77,23 +77,26 @@ void control_client_close(struct control_client *client)
     loop_free_later(control->loop, &client->garbage, free_client);
 }
 
-/* Sends as much as the socket takes. Closes the client when everything was sent, or when the other
- * end is gone. */
-static void control_client_write(struct control_client *client)
+int control_client_flush(struct control_client *client)
 {
     while (client->answer_sent < client->answer_length) {
         ssize_t count =
             send(client->watch.fd, client->answer + client->answer_sent,
                  client->answer_length - client->answer_sent, MSG_NOSIGNAL | MSG_DONTWAIT);
 
-        if (count < 0 && errno == EAGAIN)
-            return;
         if (count < 0 && errno != EINTR)
-            break;
+            return -errno;
         if (count > 0)
             client->answer_sent += (size_t)count;
     }
-    control_client_close(client);
+    return 0;
+}
+
+/* Closes the client when everything was sent, or when the other end is gone. */
+static void control_client_write(struct control_client *client)
+{
+    if (control_client_flush(client) != -EAGAIN)
+        control_client_close(client);
 }
 
 void control_client_send(struct control_client *client)

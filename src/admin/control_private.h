@@ -62,6 +62,9 @@ struct control_client {
 void control_client_move_to(struct control_client *client, enum client_state state);
 /* Ends the connection and whatever is asked for it. The memory lives until the end of the turn. */
 void control_client_close(struct control_client *client);
+/* Sends as much of `answer` as the socket takes. 0 when nothing is left, -EAGAIN when something is,
+ * or -errno: the other end is gone. */
+int control_client_flush(struct control_client *client) MUST_CHECK;
 /* `answer` is whole: sends it, with a deadline, and closes the client behind it. */
 void control_client_send(struct control_client *client);
 /* Answers with an error. Contract: the client has no answer yet. */

@@ -57,21 +57,14 @@ static void control_trace_tell_lost(struct control_client *client)
 
 static void control_trace_flush(struct control_client *client)
 {
-    while (client->answer_sent < client->answer_length) {
-        ssize_t count =
-            send(client->watch.fd, client->answer + client->answer_sent,
-                 client->answer_length - client->answer_sent, MSG_NOSIGNAL | MSG_DONTWAIT);
+    int error;
 
-        if (count < 0 && errno == EAGAIN)
-            return;
-        if (count < 0 && errno != EINTR) {
-            control_client_close(client);
-            return;
-        }
-        if (count > 0)
-            client->answer_sent += (size_t)count;
+    do {
+        error = control_client_flush(client);
         control_trace_tell_lost(client);
-    }
+    } while (error == 0 && client->answer_sent < client->answer_length);
+    if (error < 0 && error != -EAGAIN)
+        control_client_close(client);
 }
 
 void control_trace_go_on(struct control_client *client)
