@@ -131,10 +131,11 @@ class Terminal:
 
     def _kill_program(self):
         """Before its terminal goes: a program built with ASan then never ends, but spins in the
-        sanitizer's search for leaks."""
+        sanitizer's search for leaks. `adit top` is adit-top by then."""
         try:
             pid = int(self.pid_path.read_text())
-            if self._program in Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0"):
+            words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+            if self._program in words or words[0] == b"adit-top":
                 os.kill(pid, signal.SIGKILL)
         except (FileNotFoundError, ProcessLookupError, ValueError):
             pass  # it was never started, or has ended
