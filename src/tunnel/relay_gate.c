@@ -113,15 +113,14 @@ static enum relay_gate_answer relay_gate_ask(struct relay *relay, enum closed_by
     return answer;
 }
 
-/* Waits for more bytes from the ends that have not ended, and for whichever comes first: the gate's
- * own time or the relay's next look. */
+/* Waits for more bytes from the ends that have not ended. From the first byte on only the gate's
+ * own time counts, before it only the relay's timeouts. */
 static void relay_gate_wait(struct relay *relay)
 {
     const struct relay_gate *gate = relay->gate;
-    uint64_t at_ms = relay_next_look_ms(relay);
+    uint64_t at_ms =
+        gate->has_bytes ? gate->first_ms + gate->ops->wait_ms : relay_next_look_ms(relay);
 
-    if (gate->has_bytes && gate->first_ms + gate->ops->wait_ms < at_ms)
-        at_ms = gate->first_ms + gate->ops->wait_ms;
     for (unsigned end = 0; end < RELAY_ENDS; end++)
         stream_want(relay->ends[end], relay->halves[end].is_source_ended ? 0 : STREAM_READABLE);
     deadline_set(relay->env->loop, &relay->deadline, at_ms);

@@ -214,6 +214,21 @@ static const struct sim_scenario scenarios[] = {
         .not_after_ms = 8100,
     },
     {
+        .name = "gate-waits-longer-than-the-relay-would",
+        .client = ACTS(TEXT(HEAD), ANSWER, SEND(10), AWAIT_BYTES(300), SHUT),
+        .target = ACTS(AWAIT_BYTES(10), SEND(300)),
+        /* stuck_ms is 900,000 here */
+        .gate = {.up = 500, .bytes_max = 4096, .wait_ms = 1000000},
+        ONLY_V4,
+        DIRECT,
+        .status = 200,
+        .up = 10,
+        .down = 300,
+        BOTH_EOF,
+        .not_before_ms = 1000000,
+        .not_after_ms = 1000100,
+    },
+    {
         .name = "gate-is-idle-behind-it",
         .client = ACTS(TEXT(HEAD), ANSWER, SEND(100), WAIT(20000), SHUT),
         .target = ACTS(END),
