@@ -74,6 +74,11 @@ bool front_login_start(struct front_login *login, const struct tunnel_env *env,
     deadline_init(&login->patience, front_login_passed);
     login->error = offer->error;
     login->details = NULL;
+    login->has_user = false;
+    if (!front_login_is_needed(env)) {
+        login->error = TUNNEL_ERROR_NONE;
+        return true;
+    }
     login->is_password_long = credentials->password_length > bcrypt_password_max;
     login->has_user = offer->error == TUNNEL_ERROR_NONE || credentials->user_length > 0;
     if (login->has_user)

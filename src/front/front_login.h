@@ -37,7 +37,8 @@ struct front_login {
 
 /* Whether there is anything to check credentials against: else they are ignored. */
 bool front_login_is_needed(const struct tunnel_env *env);
-/* True: it is known at once. False: on_known will be called, after 10 s at the latest. */
+/* True: it is known at once; without anything to check against the client is nobody. False:
+ * on_known will be called, after 10 s at the latest. */
 bool front_login_start(struct front_login *login, const struct tunnel_env *env,
                        const struct ip_address *client, const struct front_offer *offer,
                        void (*on_known)(struct front_login *login)) MUST_CHECK;

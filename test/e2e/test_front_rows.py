@@ -96,6 +96,17 @@ def test_who_asks_is_known_before_the_target(line_adit, origin, tmp_path):
     assert failure["front"] == "line" and failure["user"] == "alice" and "target" not in failure
 
 
+def test_credentials_that_nobody_asked_for(line_adit, origin):
+    """Without users they are ignored, as with HTTP/1."""
+    server = origin(Echo)
+    proxy = line_adit()
+    with Client(proxy.address) as client:
+        assert ask(client, "AUTH alice:anything\n") == "OK\n"
+        assert ask(client, f"OPEN {server.authority}\n") == "OK\n"
+        assert echoes(client)
+    assert "user" not in proxy.wait_for_log(event="open")
+
+
 def test_a_drain(line_adit):
     proxy = line_adit()
     with Client(proxy.address) as begun:

@@ -88,12 +88,18 @@ static bool start(struct fixture *fixture, const char *user, size_t password_len
 
 static void test_without_users_nobody_is_asked(void **state)
 {
-    struct tunnel_env env = {0};
-    static char some;
+    struct fixture fixture;
 
-    assert_false(front_login_is_needed(&env));
-    env.users = (struct auth_users *)&some;
-    assert_true(front_login_is_needed(&env));
+    set_up(&fixture, AUTH_WRONG);
+    assert_true(front_login_is_needed(&fixture.env));
+    assert_true(start(&fixture, "alice", 5, TUNNEL_ERROR_NONE));
+    fixture.env.users = NULL;
+    assert_false(front_login_is_needed(&fixture.env));
+    assert_true(start(&fixture, "alice", 5, TUNNEL_ERROR_NONE));
+    assert_int_equal(fixture.login.error, TUNNEL_ERROR_NONE);
+    assert_null(front_login_user(&fixture.login));
+    assert_int_equal(auth.started, 1);
+    tear_down(&fixture);
 }
 
 static void test_what_is_known_at_once(void **state)
