@@ -8,6 +8,7 @@
 #include "admin/json.h"
 #include "base/escape.h"
 #include "base/text.h"
+#include "system/say.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -66,6 +67,18 @@ static bool trace_begin(int fd, const char *line, size_t length)
     return false;
 }
 
+/* Sends on what was printed. Why that failed is told here, since the stream keeps no more than that
+ * it did; a reader of a pipe who left is no error. */
+static bool trace_flush(void)
+{
+    if (fflush(stdout) == 0 && !ferror(stdout))
+        return true;
+    if (errno != EPIPE)
+        say("can't write to stdout: %s", strerror(errno));
+    clearerr(stdout);
+    return false;
+}
+
 int trace_show(int fd, bool is_of_one)
 {
     char lines[TRACE_CELL_SIZE];
@@ -88,7 +101,7 @@ int trace_show(int fd, bool is_of_one)
             at += length + 1;
         }
         memmove(lines, lines + at, have -= at);
-        if (fflush(stdout) != 0)
+        if (!trace_flush())
             return 1;
     }
     if (is_last && is_of_one)

@@ -1,5 +1,6 @@
 """adit trace: every step of a tunnel's life as it happens, of the tunnels asked for and no others."""
 
+import os
 import re
 import socket
 import subprocess
@@ -194,3 +195,23 @@ def test_malformed_words(words):
     done = run_adit(*words, "-s", "/nonexistent/sock")
     assert done.returncode == 2, done
     assert done.stdout == "" and len(done.stderr.splitlines()) == 1
+
+
+def trace_until_it_ends(proxy, out):
+    """(status, stderr) of an `adit trace` into `out`, which takes nothing; steps come until it ends."""
+    process = subprocess.Popen([binary(), "trace", "-s", proxy.socket_path], stdout=out, stderr=subprocess.PIPE)
+    def has_ended():
+        request(proxy.address, connect_head(f"127.0.0.1:{closed_port()}"))
+        return process.poll() is not None
+    eventually(has_ended)
+    return process.wait(20), process.communicate()[1]
+
+
+def test_output_that_nobody_takes(adit):
+    proxy = adit()
+    reader, writer = os.pipe()
+    os.close(reader)
+    with open(writer, "wb") as pipe:
+        assert trace_until_it_ends(proxy, pipe) == (1, b"")
+    with open("/dev/full", "wb") as full:
+        assert trace_until_it_ends(proxy, full) == (1, b"adit: can't write to stdout: No space left on device\n")
