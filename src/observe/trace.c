@@ -8,8 +8,7 @@
 #include "observe/logfmt.h"
 #include "system/clock.h"
 
-/* About 500 steps: fifty tunnels that come at once. */
-enum { TRACE_RING_BYTES = 128 * 1024, TRACE_TARGET_MAX = 512 };
+enum { TRACE_TARGET_MAX = 512 };
 
 static_assert(LOGFMT_TIME_SIZE + SHORT_ID_MAX + IP_ENDPOINT_TEXT_SIZE + TRACE_TARGET_MAX +
                       TRACE_WHAT_MAX + 5 * LINE_FIELD_MAX + LINE_PIECE_SIZE <

@@ -24,6 +24,8 @@ struct trace {
     void *self;
 };
 
+/* About 500 steps: fifty tunnels that come at once. A buffer of that size takes all there is. */
+#define TRACE_RING_BYTES (128 * 1024)
 /* Longest first: the line, a newline. */
 #define TRACE_LINE_MAX 2048
 /* Of `what`; the rest is cut. */

@@ -19,7 +19,9 @@ struct worker_trace {
     struct task more;
     uint64_t
         told_dropped; /* how many of the steps that threads have dropped the subscribers know of */
-    char lines[64 * 1024]; /* taken from a thread, and being passed to the subscribers */
+    /* Taken from a thread, and being passed to the subscribers. All that a thread has fits, so that
+     * who begins to trace gets nothing that was recorded for those before. */
+    char lines[TRACE_RING_BYTES];
 };
 
 /* The parts of a step that filters look at. */

@@ -115,6 +115,17 @@ static void what_has_no_room_is_counted(void **state)
     assert_int_equal(taken + trace_dropped(&fixture->trace), 5000);
 }
 
+static void all_of_it_fits_into_a_buffer(void **state)
+{
+    struct fixture *fixture = *state;
+    static char lines[TRACE_RING_BYTES];
+
+    for (int i = 0; i < 5000; i++)
+        step(fixture, "a:1", 3, "judging");
+    assert_true(trace_take(&fixture->trace, lines, sizeof(lines)) > sizeof(lines) / 2);
+    assert_int_equal(trace_take(&fixture->trace, lines, sizeof(lines)), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -122,6 +133,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_step_is_a_line, set_up, tear_down),
         cmocka_unit_test_setup_teardown(the_longest_line_fits, set_up, tear_down),
         cmocka_unit_test_setup_teardown(what_has_no_room_is_counted, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(all_of_it_fits_into_a_buffer, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
