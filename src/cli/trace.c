@@ -57,13 +57,14 @@ static bool trace_print(const char *line, size_t length)
 static bool trace_begin(int fd, const char *line, size_t length)
 {
     const struct timeval forever = {.tv_sec = 0};
-    char why[TRACE_CELL_SIZE] = "the answer can't be read; is that the same version of adit?";
+    char why[TRACE_CELL_SIZE];
 
     if (control_answer_is_ok(line, length) &&
         setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &forever, sizeof(forever)) == 0)
         return true;
-    trace_find(line, length, "error", why);
-    fprintf(stderr, "adit: refused: %s\n", why);
+    bool is_told = trace_find(line, length, "error", why);
+    fprintf(stderr, "adit: refused: %s\n",
+            is_told ? why : "the answer can't be read; is that the same version of adit?");
     return false;
 }
 

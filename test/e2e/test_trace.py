@@ -215,3 +215,16 @@ def test_output_that_nobody_takes(adit):
         assert trace_until_it_ends(proxy, pipe) == (1, b"")
     with open("/dev/full", "wb") as full:
         assert trace_until_it_ends(proxy, full) == (1, b"adit: can't write to stdout: No space left on device\n")
+
+
+@pytest.mark.parametrize("answer", [b"hello\n", b'{"ok":false}\n', b'{"ok\n'])
+def test_an_answer_that_makes_no_sense(tmp_path, answer):
+    path = str(tmp_path / "sock")
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(path)
+        listener.listen()
+        process = subprocess.Popen([binary(), "trace", "-s", path], stderr=subprocess.PIPE)
+        with listener.accept()[0] as client:
+            client.sendall(answer)
+            assert process.wait(20) == 1
+    assert process.communicate()[1] == b"adit: refused: the answer can't be read; is that the same version of adit?\n"
