@@ -7,16 +7,18 @@
 #include "base/text.h"
 
 struct listeners_plan {
-    const struct listener_set *wanted; /* all that are to be there together */
-    const struct listener_set *before; /* that this adit has; those of the same use that are written
-                                          the same are taken over: both sets name them then */
-    const char *where[LISTENER_USE_COUNT]; /* another address is chosen: "with -l" */
+    const struct listener_set *wanted; /* all of the new configuration */
+    /* What this adit listens to already. A listener of the same use that is written the same way is
+     * taken over, and both sets then have its descriptor. */
+    const struct listener_set *before;
+    const char *where[LISTENER_USE_COUNT]; /* where a user chooses another address: "with -l" */
 };
 
-/* Opens `listener`, which is one of the wanted, and puts it into `opened`, where those before it
- * are. Where that fails, what is there stays for the caller to close.
+/* Opens `listener`, which is one of `wanted`, and appends it to `opened`. After a failure the
+ * caller closes what `opened` has so far.
  *
- * 0 and in `message` warnings, or -errno and there a line: what happened, why and what to do. */
+ * Returns 0 and adds warnings to `message`, or returns -errno and adds a line that says what
+ * happened, why and what to do. */
 int listeners_open(const struct listeners_plan *plan, const struct listener *listener,
                    struct listener_set *opened, struct text *message) MUST_CHECK;
 

@@ -5,9 +5,10 @@
 #include "base/contract.h"
 #include "base/text.h"
 
-/* To append to; made where there is none. The descriptor or -errno. */
+/* Opens the file for appending, and makes it when there is none. Returns the descriptor or -errno.
+ */
 int log_file_open(const char *path) MUST_CHECK;
-/* Why log_file_open failed and what to do: `PATH: ...`, without a newline. */
+/* Adds why log_file_open failed and what to do, as `PATH: ...` without a newline. */
 void log_file_explain(struct text *out, const char *path, int error);
 
 #endif

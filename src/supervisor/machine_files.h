@@ -10,22 +10,24 @@
 
 struct machine_files {
     struct file_watch *watch; /* NULL: changes are not noticed */
-    uint64_t send_at_ms;      /* when they are to be sent; CLOCK_NEVER_MS: they need not */
+    uint64_t send_at_ms;      /* when the files are due to be sent; CLOCK_NEVER_MS: they are not */
     struct watch_problem told;
-    int fds[WATCHED_FILE_COUNT];    /* as they were last there; -1: they were not */
-    int errors[WATCHED_FILE_COUNT]; /* why that is not how they are now; 0: it is */
+    int fds[WATCHED_FILE_COUNT];    /* the last version that could be opened; -1: none ever could */
+    int errors[WATCHED_FILE_COUNT]; /* why `fds` is not the file of now; 0: it is */
 };
 
-/* Works without a watch, too; says so then. */
+/* Begins to watch the files. When they can't be watched, says so and goes on: a reload still sends
+ * them. */
 void machine_files_open(struct machine_files *files);
 void machine_files_close(struct machine_files *files);
-/* -1: nothing to wait for. */
+/* Returns the descriptor to poll; -1: there is none. */
 int machine_files_poll_fd(const struct machine_files *files);
-/* Something happened: sets the time at which they are sent. */
+/* The descriptor is readable: sets the time at which the files are sent. */
 void machine_files_hear(struct machine_files *files);
-/* Looks anew where they are, and sends them as they are. One that can't be read is sent as it last
- * was, and said, once; in `report`, a line each, whenever it is so (NULL: nobody asked). A worker
- * that does not read is sent them again later; `channel_fd` -1: there is none, nothing is sent. */
+/* Opens the files again by their paths and sends them to the worker. A file that can't be read is
+ * sent as it last was; that is said once on stderr, and each time as a line in `report` (NULL:
+ * nobody asked). When the channel is full, they are sent again later. A `channel_fd` of -1 says
+ * that there is no worker; then nothing is sent. */
 void machine_files_send(struct machine_files *files, int channel_fd, struct text *report);
 
 #endif

@@ -1,8 +1,10 @@
-/* A reload is: read, validate and open everything (configuration_load); send it to the worker; when
- * the worker goes by it (CHANNEL_TAKEN), give up what is old, close the listeners that are gone,
- * and tell the worker (CHANNEL_RELOADED), which empties their queues and says when it is done
- * (CHANNEL_READY). Until the worker has taken it, the old configuration is what a new worker would
- * get. There is one reload at a time; whoever asks meanwhile gets one of his own afterwards.
+/* A reload goes like this. The supervisor reads, validates and opens everything
+ * (configuration_load) and sends it to the worker. When the worker goes by it (CHANNEL_TAKEN), the
+ * supervisor drops the old configuration, closes the listeners that are gone, and tells the worker
+ * (CHANNEL_RELOADED), which empties the queues of those listeners and says when it is done
+ * (CHANNEL_READY). Until the worker has taken the new configuration, a worker that must be replaced
+ * gets the old one. There is one reload at a time; requests that come meanwhile are answered by one
+ * reload after it, since this one may have read the files before they were changed.
  *
  * The diagnostics go to whoever asked over the control socket, through the worker, and into the
  * report that the admin page shows. They go to stderr as well, unless the same person most likely
@@ -22,7 +24,8 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { RELOAD_LINE_BYTES = 512 }; /* for one line about the command line */
+/* Room for one line that says what is wrong with the command line. */
+enum { RELOAD_LINE_BYTES = 512 };
 
 static const struct state_row reload_rows[] = {
     [RELOAD_NONE] = {"none", STATE_BIT(RELOAD_SENT)},
@@ -46,7 +49,8 @@ void reload_init(struct reload *reload, const struct command_line *command_line)
 
 /* -- what is said of it */
 
-/* Whoever asked gets the diagnostics over the control socket, most likely on the same terminal. */
+/* Whether those who asked most likely read their answer on the terminal that is adit's stderr: then
+ * the diagnostics are not written there a second time. */
 static bool reload_is_shown_there(const struct reload *reload)
 {
     return reload->current_asks > 0 && reload->signaller[0] == '\0' && isatty(STDERR_FILENO);
@@ -123,7 +127,8 @@ void reload_begin(struct reload *reload, int channel_fd, struct machine_files *f
     reload->current_asks = reload->asks;
     reload->asks = 0;
     text_init(&message, reload->message, CHANNEL_TEXT_MAX);
-    /* These are sent whatever comes of the rest, and whether they are watched or not. */
+    /* The files of /etc are sent even if the configuration turns out to be bad, and even if they
+     * are watched: a reload is the way to have them read when the watch missed a change. */
     machine_files_send(files, channel_fd, &message);
     int error = configuration_load(&reload->next, reload->command_line, &reload->current, &message);
     if (error == 0) {
@@ -155,7 +160,7 @@ void reload_refuse(struct reload *reload, int channel_fd)
 void reload_taken(struct reload *reload, int channel_fd, const char *why_not)
 {
     if (reload->state != RELOAD_SENT)
-        return;
+        return; /* a drain has dropped the reload meanwhile */
     if (why_not[0] != '\0') {
         struct text message;
 
@@ -168,6 +173,7 @@ void reload_taken(struct reload *reload, int channel_fd, const char *why_not)
         reload_tell(reload, channel_fd, false);
         return;
     }
+    /* Found out before the old configuration is dropped, which knows what was there. */
     const struct listener *admin = listener_set_first(&reload->next.listeners, LISTENER_ADMIN);
     bool is_admin_new =
         admin != NULL && listener_set_find_socket(&reload->current.listeners, admin->id) == NULL;

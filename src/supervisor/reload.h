@@ -1,5 +1,5 @@
-/* The configuration that adit goes by, and how another one takes its place. The functions that take
- * a channel write to the worker's end of it; it may be -1 when there is no worker, but for
+/* The configuration that adit goes by, and how another one replaces it. `channel_fd` is the
+ * supervisor's end of the channel to the worker; it may be -1 when there is no worker, except in
  * reload_begin. */
 #ifndef SUPERVISOR_RELOAD_H
 #define SUPERVISOR_RELOAD_H
@@ -24,39 +24,40 @@ enum reload_state {
 struct reload {
     const struct command_line *command_line;
     struct configuration current;          /* what a new worker gets */
-    struct configuration next;             /* while RELOAD_SENT */
+    struct configuration next;             /* only in RELOAD_SENT */
     uint8_t state;                         /* enum reload_state */
-    bool is_wanted;                        /* by a signal, for the reload that comes next */
-    unsigned asks;                         /* over the channel, for the reload that comes next */
-    unsigned current_asks;                 /* for the one that goes on */
-    char signaller[RELOAD_SIGNALLER_SIZE]; /* whose SIGHUP the one that goes on is; "": nobody's */
-    struct reload_report report;           /* of the last one */
-    char *message;                         /* its diagnostics, CHANNEL_TEXT_MAX bytes */
+    bool is_wanted;                        /* a SIGHUP came; the next reload is for it */
+    unsigned asks;                         /* requests that the next reload answers */
+    unsigned current_asks;                 /* requests that the reload under way answers */
+    char signaller[RELOAD_SIGNALLER_SIZE]; /* whose SIGHUP began it; "": it was not a SIGHUP */
+    struct reload_report report;           /* how the last reload went */
+    char *message;                         /* its diagnostics; CHANNEL_TEXT_MAX bytes, owned */
 };
 
 void reload_init(struct reload *reload, const struct command_line *command_line);
-/* Loads the configuration to begin with, and says on stderr what is wrong with it. 0 or -errno. */
+/* Loads the first configuration, and says on stderr what is wrong with it. Returns 0 or -errno. */
 int reload_load_first(struct reload *reload) MUST_CHECK;
 /* Closes and frees everything. */
 void reload_drop(struct reload *reload);
 
 /* True when somebody wants a reload and none goes on. */
 bool reload_is_due(const struct reload *reload);
-/* Loads what is written now and sends it to the worker, or tells why not. `signaller`, of
- * RELOAD_SIGNALLER_SIZE bytes, is who sent the last signal. */
+/* Reads the configuration files again and sends the result to the worker; or keeps the old
+ * configuration and tells whoever asked why. `signaller`, of RELOAD_SIGNALLER_SIZE bytes, is who
+ * sent the last signal. */
 void reload_begin(struct reload *reload, int channel_fd, struct machine_files *files,
                   const char *signaller);
-/* Answers those who ask while adit drains. */
+/* Answers requests that come while adit drains: they are refused. */
 void reload_refuse(struct reload *reload, int channel_fd);
 
-/* The worker goes by `next`; or not, and `why_not` is not empty. */
+/* The worker goes by `next` now (`why_not` is ""), or could not take it and says why. */
 void reload_taken(struct reload *reload, int channel_fd, const char *why_not);
-/* The worker has emptied the old listeners. */
+/* The worker has emptied the queues of the old listeners: the reload is over. */
 void reload_retired(struct reload *reload);
-/* The worker ended, perhaps in the middle of a reload. Whoever asked has lost his connection with
- * it. */
+/* The worker ended, perhaps in the middle of a reload, which is then dropped. Nobody is answered:
+ * the connections of those who asked ended with the worker. */
 void reload_worker_ended(struct reload *reload);
-/* A drain overtakes the reload. */
+/* Drops a reload that goes on, because adit drains. */
 void reload_abandon(struct reload *reload);
 
 #endif

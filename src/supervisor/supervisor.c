@@ -1,12 +1,12 @@
 /* One thread around poll(): signals (a signalfd), the channel to the worker, the watch on the two
  * files of /etc, and a few points in time.
  *
- * States: starting (the first worker is not ready; its end is ours), serving (a worker that dies is
- * replaced), draining (the worker's end is ours). The listeners stay open here while serving, so
- * that between two workers connections wait in the kernel's queue and none is refused.
+ * While adit serves, a worker that dies is replaced; before and after that, the end of the worker
+ * is the end of the supervisor. The supervisor keeps the listening sockets open while it serves, so
+ * that connections wait in the kernel's queue between two workers and none is refused.
  *
- * How one configuration takes the place of another is in reload.c; here is only when that may
- * begin, and what the signals and the worker say of it.
+ * reload.c replaces one configuration by another. This file only decides when a reload may begin,
+ * and passes on what the signals and the worker say of it.
  *
  * The surprise is fork without exec: the worker begins inside become_worker, with a copy
  * of everything that the supervisor has; it closes what is not its own and never returns to the
@@ -39,16 +39,20 @@
 #include <unistd.h>
 
 enum {
-    SHORT_LIFE_MS = 1000, /* a worker that dies younger is replaced at this age */
-    KILL_AFTER_MS = 1000, /* beyond the drain time, or the second signal */
-    MESSAGE_BYTES = 512,
+    /* A worker that dies younger than this is replaced only when it would have been this old, so
+     * that a worker that dies at once is not forked in a busy loop. */
+    SHORT_LIFE_MS = 1000,
+    /* A worker has this long to end by itself after its drain time, a second signal or the loss of
+     * its channel; then it is killed. */
+    KILL_AFTER_MS = 1000,
+    MESSAGE_BYTES = 512, /* for one line about the log file; a long path is cut */
 };
 
 enum supervisor_state {
-    SUPERVISOR_STARTING,
-    SUPERVISOR_SERVING,
-    SUPERVISOR_DRAINING,
-    SUPERVISOR_ENDED,
+    SUPERVISOR_STARTING, /* the first worker has not said that it is ready; if it ends, so do we */
+    SUPERVISOR_SERVING,  /* a worker that ends is replaced */
+    SUPERVISOR_DRAINING, /* no worker is started any more; when the worker has ended, so do we */
+    SUPERVISOR_ENDED,    /* the loop stops; `exit_status` says how it went */
 };
 
 static const struct state_row supervisor_rows[] = {
@@ -67,18 +71,19 @@ struct supervisor {
     uint8_t state; /* enum supervisor_state */
     int exit_status;
     struct reload reload;
-    char signaller[RELOAD_SIGNALLER_SIZE]; /* who sent the last signal */
-    struct control_socket control;
+    /* Who sent the last SIGTERM, SIGINT or SIGHUP; "" when a drain was asked for without one. */
+    char signaller[RELOAD_SIGNALLER_SIZE];
+    struct control_socket control; /* every worker inherits it; its fd is -1 without a socket */
     struct machine_files files;
     struct process_limits limits;
     enum relay_mode relay_mode;
-    unsigned threads;
-    int signal_fd;
+    unsigned threads; /* that carry tunnels, in each worker */
+    int signal_fd;    /* a signalfd; -1: not opened yet */
     struct worker_process worker;
-    uint64_t started_ms;
-    uint64_t restarts;
-    uint64_t start_worker_at_ms;
-    uint64_t kill_worker_at_ms;
+    uint64_t started_ms;         /* CLOCK_MONOTONIC, of adit itself */
+    uint64_t restarts;           /* workers that died while adit served */
+    uint64_t start_worker_at_ms; /* CLOCK_NEVER_MS unless a new worker is due */
+    uint64_t kill_worker_at_ms;  /* CLOCK_NEVER_MS unless the worker is expected to end */
 };
 
 static void supervisor_move_to(struct supervisor *supervisor, enum supervisor_state state)
@@ -94,7 +99,8 @@ static void supervisor_end(struct supervisor *supervisor, int exit_status)
 
 /* -- the worker */
 
-/* In the child; does not return. */
+/* Runs in the child after fork and does not return. It closes what belongs to the supervisor alone,
+ * so that the worker holds no descriptor that it does not need. */
 static void become_worker(void *self, int channel_fd)
 {
     struct supervisor *supervisor = self;
@@ -111,17 +117,20 @@ static void become_worker(void *self, int channel_fd)
         .reload = &supervisor->reload.report,
     };
 
-    /* A terminal's Ctrl-C reaches the whole group; only the supervisor decides what it means. */
+    /* A terminal sends its Ctrl-C to the whole process group; only the supervisor decides what that
+     * means, and tells the worker over the channel. */
     for (size_t i = 0; i < ARRAY_LENGTH(ignored_signals); i++)
         signal(ignored_signals[i], SIG_IGN);
     close(supervisor->signal_fd);
     machine_files_close(&supervisor->files);
-    /* What the worker needs of it comes through the channel. */
+    /* The worker gets what it needs of the configuration through the channel, as it does later at a
+     * reload. */
     reload_drop(&supervisor->reload);
     exit(worker_run(&plan));
 }
 
-/* 0 or -errno. */
+/* Forks a worker and sends it the configuration and the files of /etc. Returns 0 or -errno; after
+ * an error there may be a worker already, which the caller kills. */
 static int start_worker(struct supervisor *supervisor)
 {
     supervisor->start_worker_at_ms = CLOCK_NEVER_MS;
@@ -146,6 +155,8 @@ static void replace_worker(struct supervisor *supervisor)
     supervisor->start_worker_at_ms = clock_monotonic_ms() + SHORT_LIFE_MS;
 }
 
+/* The worker was waited for, and `status` is what waitpid said. Ends the supervisor, or sets the
+ * time at which the next worker starts. */
 static void worker_ended(struct supervisor *supervisor, int status)
 {
     pid_t pid = supervisor->worker.pid;
@@ -172,6 +183,8 @@ static void worker_ended(struct supervisor *supervisor, int status)
     }
 }
 
+/* Several children that end together may raise one SIGCHLD only, so this waits until none is left.
+ */
 static void reap(struct supervisor *supervisor)
 {
     int status;
@@ -186,8 +199,9 @@ static void reap(struct supervisor *supervisor)
 
 /* -- ending */
 
-/* The terminal's keys, and a terminal that hangs up, have no process; nor has, as seen from here,
- * one of another pid namespace. */
+/* Writes into `signaller` who sent the signal, for the log. A signal of the kernel (a key of the
+ * terminal, or a terminal that hangs up) has no sender. A sender in another pid namespace is shown
+ * as pid 0, as the kernel reports it. */
 static void note_signaller(struct supervisor *supervisor, const struct signalfd_siginfo *info)
 {
     const char *name = sigabbrev_np((int)info->ssi_signo);
@@ -200,13 +214,15 @@ static void note_signaller(struct supervisor *supervisor, const struct signalfd_
                  info->ssi_uid, (int)info->ssi_pid, name);
 }
 
-/* With who sent the signal for it, if one did. */
+/* Sends a message whose text is `signaller`: the log line that it causes names the sender. */
 static int send_signalled(struct supervisor *supervisor, enum channel_kind kind)
 {
     return channel_send_all(supervisor->worker.channel_fd, kind, NULL, 0, supervisor->signaller,
                             strlen(supervisor->signaller));
 }
 
+/* Stops listening and tells the worker to drain, which waits for its tunnels to end, but not longer
+ * than the drain time. A reload that goes on is dropped. */
 static void supervisor_drain(struct supervisor *supervisor)
 {
     if (supervisor->state == SUPERVISOR_DRAINING)
@@ -222,11 +238,13 @@ static void supervisor_drain(struct supervisor *supervisor)
     supervisor->kill_worker_at_ms =
         clock_monotonic_ms() + supervisor->reload.current.drain_timeout_ms + KILL_AFTER_MS;
     int error = send_signalled(supervisor, CHANNEL_DRAIN);
-    /* Full: it does not read, and is killed when its time is over. Closed: it is ending. */
+    /* A full channel means that the worker does not read: it is killed when its time is over. A
+     * closed one means that it is ending already. */
     (void)error;
 }
 
-/* The first time drains, the second time ends at once, with a moment for the last log lines. */
+/* The first SIGTERM or SIGINT drains. The second one ends at once: the worker closes its tunnels
+ * and has a moment to write the last log lines. */
 static void told_to_end(struct supervisor *supervisor, const struct signalfd_siginfo *info)
 {
     uint64_t soon = clock_monotonic_ms() + KILL_AFTER_MS;
@@ -246,13 +264,15 @@ static void told_to_end(struct supervisor *supervisor, const struct signalfd_sig
 
 static void reload_if_wanted(struct supervisor *supervisor)
 {
-    /* Between two workers it waits for the next. */
+    /* While there is no worker that is ready, the reload stays wanted and waits for one. */
     if (supervisor->state == SUPERVISOR_SERVING && supervisor->worker.is_ready &&
         reload_is_due(&supervisor->reload))
         reload_begin(&supervisor->reload, supervisor->worker.channel_fd, &supervisor->files,
                      supervisor->signaller);
 }
 
+/* For SIGUSR1, which log rotation sends: opens the log file again by its name and gives the worker
+ * the new descriptor. When it can't be opened, the old one is kept, so that no line is lost. */
 static void reopen_log(struct supervisor *supervisor)
 {
     int error = configuration_reopen_log(&supervisor->reload.current);
@@ -273,6 +293,8 @@ static void reopen_log(struct supervisor *supervisor)
 
 /* -- what happens */
 
+/* The worker says CHANNEL_READY twice in its life or more often: when it first serves, and after
+ * each reload, when it has emptied the old listeners. */
 static void worker_is_ready(struct supervisor *supervisor)
 {
     supervisor->worker.is_ready = true;
@@ -283,7 +305,9 @@ static void worker_is_ready(struct supervisor *supervisor)
     reload_retired(&supervisor->reload);
 }
 
-/* A drain forgets the reload that it overtakes; what the worker says of that one may still come. */
+/* Returns false for a message that a correct worker can't send now; the worker is not trusted, and
+ * is killed for it. While draining everything is let pass: a drain drops the reload that goes on,
+ * and the worker's answers to that reload may still be under way. */
 static bool is_awaited(const struct supervisor *supervisor, enum channel_kind kind)
 {
     if (supervisor->state == SUPERVISOR_DRAINING)
@@ -328,7 +352,8 @@ static void hear_worker(struct supervisor *supervisor)
 
     if (error == 0)
         supervisor_take_message(supervisor, &message);
-    /* It is ending, and SIGCHLD tells how; without a channel it is of no use. */
+    /* A worker whose channel is closed is most likely ending, and SIGCHLD tells how. If it does not
+     * end, it is killed: without a channel it is of no use. */
     if (error == -EPIPE && supervisor->kill_worker_at_ms == CLOCK_NEVER_MS)
         supervisor->kill_worker_at_ms = clock_monotonic_ms() + KILL_AFTER_MS;
 }
@@ -368,7 +393,7 @@ static void kill_late_worker(struct supervisor *supervisor)
         worker_process_kill(&supervisor->worker);
         supervisor_end(supervisor, 0);
     } else {
-        kill(supervisor->worker.pid, SIGKILL); /* SIGCHLD tells of it */
+        kill(supervisor->worker.pid, SIGKILL); /* SIGCHLD follows, and a new worker starts */
     }
 }
 
@@ -389,6 +414,7 @@ static uint64_t earlier(uint64_t a, uint64_t b)
     return a < b ? a : b;
 }
 
+/* Returns how long poll may wait, in milliseconds; -1: until a descriptor has something. */
 static int supervisor_wait_ms(const struct supervisor *supervisor)
 {
     uint64_t at = earlier(supervisor->kill_worker_at_ms,
@@ -425,6 +451,8 @@ static void supervisor_serve(struct supervisor *supervisor)
 
 /* -- starting */
 
+/* ADIT_RELAY is for tests and measurements: it forces one way of moving bytes. A wrong value is an
+ * error and not ignored, since a measurement of the wrong thing would look like a result. */
 static int read_relay_mode(enum relay_mode *ret_mode)
 {
     static const struct {
@@ -450,11 +478,12 @@ static int supervisor_take_signals(struct supervisor *supervisor)
     static const int numbers[] = {SIGTERM, SIGINT, SIGCHLD, SIGHUP, SIGUSR1, SIGUSR2};
     sigset_t set;
 
-    signal(SIGTTOU, SIG_IGN); /* a line to a terminal with `stty tostop` is no reason to stop */
+    /* With `stty tostop` a background process that writes to the terminal would be stopped. */
+    signal(SIGTTOU, SIG_IGN);
     sigemptyset(&set);
     for (size_t i = 0; i < ARRAY_LENGTH(numbers); i++) {
-        /* Somebody may have started us with it ignored (nohup); a signalfd then hears nothing, and
-         * an ignored SIGCHLD would take the worker's status away. */
+        /* adit may have been started with a signal ignored, as nohup does. A signalfd does not
+         * report an ignored signal, and with SIGCHLD ignored waitpid would get no status. */
         signal(numbers[i], SIG_DFL);
         sigaddset(&set, numbers[i]);
     }
@@ -478,7 +507,8 @@ static const char *explain_control_error(int error)
     }
 }
 
-/* A default one that can't be made is a warning, one that was named an error. */
+/* Opens the control socket. When nobody named a path and the default one can't be made, adit warns
+ * and serves without it; when somebody named one, that is an error. Returns 0 or -errno. */
 static int open_control(struct supervisor *supervisor)
 {
     const char *named = supervisor->reload.current.control_path;
@@ -486,7 +516,7 @@ static int open_control(struct supervisor *supervisor)
 
     control_places_init(&places, named);
     if (strcmp(places.paths[0], "/run/adit/adit.sock") == 0)
-        mkdir("/run/adit", 0755); /* for root; whoever may not is told below */
+        mkdir("/run/adit", 0755); /* root may; for others the open below fails and says why */
     int error = control_socket_open(places.paths[0], &supervisor->control);
     if (error == 0)
         return 0;

@@ -4,8 +4,8 @@
 
 #include "config/command_line.h"
 
-/* Serves until it is told to end. Returns the process's exit status (in the worker process, too).
- */
+/* Serves until it is told to end. Returns the exit status of the process. The worker process, which
+ * is forked in here, never returns from it. */
 int supervisor_run(const struct command_line *command_line);
 
 #endif

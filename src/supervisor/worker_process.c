@@ -1,8 +1,8 @@
-/* fork without exec, a socket pair, and the end: by itself, by a signal, or because of what it
- * said.
+/* A worker is made by fork without exec and talks over a socket pair. It ends by itself, by a
+ * signal, or because the supervisor kills it for what it has sent.
  *
- * A condemned worker's channel stays open until it was waited for, since only then it can't put
- * anything more into it (channel_close says why that matters).
+ * The channel of a condemned worker stays open until the worker was waited for: only then can it
+ * put nothing more into the channel (channel_close says why that matters).
  */
 #include "supervisor/worker_process.h"
 

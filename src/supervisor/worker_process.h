@@ -1,5 +1,6 @@
-/* The worker as the supervisor has it: a child process and the channel to it. Nothing that comes
- * from there is believed; a worker that says what no worker says is killed. */
+/* The worker as the supervisor sees it: a child process and the channel to it. The worker talks to
+ * the network, so the supervisor does not trust it: one that sends what no correct worker sends is
+ * killed. */
 #ifndef SUPERVISOR_WORKER_PROCESS_H
 #define SUPERVISOR_WORKER_PROCESS_H
 
@@ -11,31 +12,34 @@
 #include <sys/types.h>
 
 struct worker_process {
-    pid_t pid;      /* 0: none */
-    int channel_fd; /* -1: none */
-    bool is_ready;
-    bool is_condemned; /* killed, and not reaped yet: what it still says is not heard */
-    uint64_t started_ms;
+    pid_t pid;           /* 0: none */
+    int channel_fd;      /* -1: none */
+    bool is_ready;       /* it has said that it serves */
+    bool is_condemned;   /* killed, but not waited for yet: what it still says is not read */
+    uint64_t started_ms; /* CLOCK_MONOTONIC */
 };
 
-/* No worker yet. */
+/* Sets up `worker` for: there is no worker. */
 void worker_process_init(struct worker_process *worker);
-/* Forks; in the child `become(self, channel_fd)` never returns. 0 or -errno. */
+/* Forks. The child calls `become` with its end of the channel, which must not return. Returns, in
+ * the parent, 0 or -errno. */
 int worker_process_start(struct worker_process *worker, void (*become)(void *self, int channel_fd),
                          void *self) MUST_CHECK;
-/* The descriptor to poll for what it says; -1: nothing is heard any more. */
+/* Returns the descriptor to poll for messages; -1: none are read any more. */
 int worker_process_poll_fd(const struct worker_process *worker);
-/* The next message: 0, -EAGAIN, or -EPIPE: the channel is closed, and the process should end soon.
- * After anything else it was condemned. */
+/* Reads the next message. Returns 0, -EAGAIN when none is there, or -EPIPE when the worker has
+ * closed the channel, which is then closed here, too. After any other error the worker is
+ * condemned. */
 int worker_process_hear(struct worker_process *worker,
                         struct channel_message *ret_message) MUST_CHECK;
-/* Kills it for what it has sent, and says so; SIGCHLD tells of its end. */
+/* Kills the worker for what it has sent, and says so on stderr. SIGCHLD follows, and then the
+ * caller waits for it. */
 void worker_process_condemn(struct worker_process *worker, const char *what);
-/* It was waited for: afterwards there is none. */
+/* For a worker that was waited for; afterwards there is none. */
 void worker_process_ended(struct worker_process *worker);
-/* Kills and waits: afterwards there is none. */
+/* Kills the worker, if there is one, and waits for it; afterwards there is none. */
 void worker_process_kill(struct worker_process *worker);
-/* How it ended, and what follows from it, for those who look at stderr. */
+/* Says on stderr how the worker ended, and what follows from that. `status` is of waitpid. */
 void worker_process_say_end(pid_t pid, int status, const char *consequence);
 
 #endif
