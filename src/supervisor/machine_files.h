@@ -12,7 +12,7 @@ struct machine_files {
     struct file_watch *watch; /* NULL: changes are not noticed */
     uint64_t send_at_ms;      /* when the files are due to be sent; CLOCK_NEVER_MS: they are not */
     struct watch_problem told;
-    int fds[WATCHED_FILE_COUNT];    /* the last version that could be opened; -1: none ever could */
+    int fds[WATCHED_FILE_COUNT];    /* what was there when it could last be read; -1: no file */
     int errors[WATCHED_FILE_COUNT]; /* why `fds` is not the file of now; 0: it is */
 };
 

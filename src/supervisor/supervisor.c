@@ -293,8 +293,8 @@ static void reopen_log(struct supervisor *supervisor)
 
 /* -- what happens */
 
-/* The worker says CHANNEL_READY twice in its life or more often: when it first serves, and after
- * each reload, when it has emptied the old listeners. */
+/* The worker sends CHANNEL_READY when it begins to serve, and then once for each reload, when it
+ * has emptied the queues of the old listeners. */
 static void worker_is_ready(struct supervisor *supervisor)
 {
     supervisor->worker.is_ready = true;

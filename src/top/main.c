@@ -1,11 +1,12 @@
-/* The program behind `adit top`, apart from adit, so that the proxy does not link ncurses. adit
- * executes it (cli/top_program.h); its own command line is no interface.
+/* The program behind `adit top`. It is a program of its own so that the proxy does not link
+ * ncurses. adit executes it (cli/top_program.h); people do not call it, so its command line may
+ * change.
  */
 #include "top/top.h"
 
 #include <stddef.h>
 
-/* The control socket's path, if it is not to be looked for. */
+/* The only argument is the path of the control socket. Without it the usual places are tried. */
 int main(int argc, char **argv)
 {
     return top_run(argc > 1 ? argv[1] : NULL);

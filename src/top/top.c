@@ -1,13 +1,14 @@
-/* A loop over keyboard, control socket, signals and time. Every second adit is asked for its
- * figures, then for its tunnels, one question at a time; keys are taken meanwhile. A kill goes
- * before the next of those. Whatever an adit that does not answer, or answers what can't be read,
- * is: it is asked again a second later.
+/* One loop waits for the keyboard, the control socket, signals and points in time. Once per second
+ * it begins a round: it asks adit for its figures, and when the answer is there, for its tunnels.
+ * Only one question is under way at a time; keys are taken meanwhile. A kill that the user has
+ * confirmed is asked before the next round. When adit does not answer, or the answer can't be read,
+ * the screen says so, and a new round begins a second later.
  *
- * A large answer takes adit's time, too: the pause behind it is at least four times as long as it
- * took.
+ * A long list of tunnels costs adit time, too. So the pause after a round is at least four times as
+ * long as the round took: rounds take at most a fifth of the time.
  *
- * Signals come through a descriptor, so that the terminal is given back by plain code. Job control
- * (Ctrl-Z) is left to ncurses.
+ * Signals are read from a signalfd, so that ordinary code, and no signal handler, gives the
+ * terminal back. Job control (Ctrl-Z) is left to ncurses.
  */
 #include "top/top.h"
 
@@ -29,9 +30,9 @@
 #include <unistd.h>
 
 enum {
-    REFRESH_MS = 1000,
-    PAUSE_FACTOR = 4,
-    REQUEST_SIZE = 256,
+    REFRESH_MS = 1000,  /* from one round to the next, when adit answers at once */
+    PAUSE_FACTOR = 4,   /* a pause is at least this many times as long as the round before it */
+    REQUEST_SIZE = 256, /* the longest question is a kill with an id */
 };
 
 enum top_question { QUESTION_STATS, QUESTION_TUNNELS, QUESTION_KILL };
@@ -42,10 +43,10 @@ struct top {
     struct top_link link;
     const char *path;
     int signal_fd;
-    enum top_question question; /* that is asked, or was last */
-    bool is_kill_wanted;
-    uint64_t begin_ms; /* of this round of questions */
-    uint64_t next_ms;  /* when the next round begins */
+    enum top_question question; /* the one under way, or the last one */
+    bool is_kill_wanted;        /* confirmed, and not asked yet: the tunnel ui.kill_id */
+    uint64_t begin_ms;          /* of the round under way, or the last one; CLOCK_MONOTONIC */
+    uint64_t next_ms;           /* when the next round begins; not while the user pauses */
     bool is_done;
 };
 
@@ -56,6 +57,8 @@ static bool is_asking(const struct top *top)
 
 /* -- questions and answers */
 
+/* Notes that the question under way has no answer, and when to try again. Of a kill it is then not
+ * known whether adit has done it, so it is not repeated. */
 static void fall_silent(struct top *top)
 {
     top->ui.peer = TOP_PEER_SILENT;
@@ -102,7 +105,8 @@ static void top_end_round(struct top *top)
         top->next_ms = now_ms + took_ms * PAUSE_FACTOR;
 }
 
-/* The member `wanted` of the first line; "" when there is none. */
+/* Copies the value of the member `wanted` out of the first line of the answer; "" when the line
+ * does not have it. */
 static void top_find_member(const struct top_link *link, const char *wanted, char *ret_value,
                             size_t value_size)
 {
@@ -113,6 +117,8 @@ static void top_find_member(const struct top_link *link, const char *wanted, cha
         ret_value[0] = '\0';
 }
 
+/* Tells the user what adit has answered to a kill, and begins a round at once, so that the table
+ * shows it. */
 static void say_killed(struct top *top)
 {
     struct top_ui *ui = &top->ui;
@@ -220,7 +226,8 @@ static void top_take_time(struct top *top)
         top_begin_round(top);
 }
 
-/* Until something is to be done; -1: nothing is. */
+/* Returns how long poll may wait, in milliseconds: until a patience ends, the next round begins or
+ * a message disappears. -1: none of that is due, only a key or a signal goes on. */
 static int top_wait_ms(const struct top *top)
 {
     uint64_t now_ms = clock_monotonic_ms();
@@ -248,7 +255,7 @@ static void top_loop(struct top *top)
             {.fd = top->link.fd, .events = POLLIN},
         };
         if (poll(fds, ARRAY_LENGTH(fds), top_wait_ms(top)) < 0)
-            continue; /* stopped, and on again */
+            continue; /* EINTR: the process was stopped and goes on */
         if (fds[1].revents != 0)
             top_take_signals(top);
         if (fds[0].revents & (POLLERR | POLLHUP | POLLNVAL))
@@ -260,6 +267,9 @@ static void top_loop(struct top *top)
     }
 }
 
+/* Blocks the signals that top handles and returns the descriptor that they are read from, or
+ * -errno.
+ */
 static int open_signals(void)
 {
     sigset_t set;
@@ -276,7 +286,9 @@ static int open_signals(void)
     return fd < 0 ? -errno : fd;
 }
 
-/* Whoever types a wrong path is told at once, and not by a screen that tries again for ever. */
+/* Connects once before the screen is taken, so that a wrong path is an error message at once and
+ * not a screen that tries again and again. Stores the path that answered. Returns 0, or -errno
+ * after the message. */
 static int knock(const struct control_places *places, const char **ret_path)
 {
     char line[CONTROL_WHY_NOT_SIZE];

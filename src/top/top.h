@@ -2,8 +2,8 @@
 #ifndef TOP_TOP_H
 #define TOP_TOP_H
 
-/* `path` NULL: the default control socket. Returns the exit status; the terminal is then as it was.
- */
+/* Runs until the user ends it. `path` is of the control socket; NULL: the usual places are tried.
+ * Returns the exit status, after it has given the terminal back as it was. */
 int top_run(const char *path);
 
 #endif

@@ -1,9 +1,10 @@
-/* ncurses keeps the picture of the screen and sends what differs; here are the few strokes that
- * all parts of the screen draw with. Every text is cut at the window's edge, by the columns that it
- * takes, since ncurses would go on in the next line.
+/* The few functions that all parts of the screen draw with. ncurses keeps a picture of the screen
+ * and sends only what differs from it. ncurses would continue a long text in the next line, so
+ * every text is cut at the edge of the window. What counts there is how many columns a character
+ * takes on the terminal (0, 1 or 2), not how many bytes.
  *
- * Colours are used when the terminal has them and NO_COLOR does not forbid them; nothing is said by
- * a colour alone.
+ * Colours are used when the terminal has them and the environment variable NO_COLOR does not forbid
+ * them. They only repeat what a text says, so nothing is lost without them.
  */
 #include "top/top_canvas.h"
 

@@ -1,5 +1,6 @@
-/* What the parts of adit top's screen draw on: the window's size, its abilities, and a few strokes.
- * Rows and columns are counted from 0 at the upper left; a style is one of ncurses' attributes. */
+/* What the parts of adit top's screen draw on: the size and the abilities of the terminal, and a
+ * few functions that put text on it. Rows and columns are counted from 0 at the upper left; a style
+ * is one of ncurses' attributes. */
 #ifndef TOP_TOP_CANVAS_H
 #define TOP_TOP_CANVAS_H
 
@@ -17,23 +18,23 @@ enum {
 };
 
 enum top_colour {
-    TOP_COLOUR_NONE,
-    TOP_COLOUR_GOOD,
-    TOP_COLOUR_NOTE,
-    TOP_COLOUR_BAD,
-    TOP_COLOUR_CALM,
+    TOP_COLOUR_NONE, /* the terminal's own */
+    TOP_COLOUR_GOOD, /* green */
+    TOP_COLOUR_NOTE, /* yellow */
+    TOP_COLOUR_BAD,  /* red */
+    TOP_COLOUR_CALM, /* cyan */
     TOP_COLOUR_COUNT,
 };
 
 struct top_canvas {
-    bool is_utf8;
-    bool has_colours;
+    bool is_utf8;     /* of the locale; otherwise only ASCII is drawn */
+    bool has_colours; /* false on a terminal without, and with NO_COLOR */
     int rows;
-    int columns;
-    char line[TOP_CANVAS_LINE_SIZE]; /* what is put together now */
+    int columns;                     /* at most TOP_CANVAS_COLUMNS_MAX */
+    char line[TOP_CANVAS_LINE_SIZE]; /* the text of top_canvas_begin_line */
 };
 
-/* Finds out what the terminal can do and how large it is. ncurses has it by then. */
+/* Finds out what the terminal can do and how large it is. ncurses must have been started. */
 void top_canvas_init(struct top_canvas *canvas);
 /* Takes over the size that ncurses has for the window now. */
 void top_canvas_measure(struct top_canvas *canvas);
@@ -47,7 +48,7 @@ int top_canvas_put(const struct top_canvas *canvas, int row, int column, attr_t 
  * `column`. */
 void top_canvas_put_right(const struct top_canvas *canvas, int row, int column, attr_t style,
                           const char *string);
-/* Begins a new text in canvas->line. Returns `line`. */
+/* Begins a new text in canvas->line, which overwrites the text before. Returns `line`. */
 struct text *top_canvas_begin_line(struct top_canvas *canvas, struct text *line);
 
 #endif

@@ -1,4 +1,6 @@
-/* An answer ends with the connection. Its memory is kept for the next one, which will be as long.
+/* Each question has a connection of its own: adit answers and closes it, so the answer is complete
+ * when the connection ends. The buffer grows by doubling and is kept for the next question, whose
+ * answer will be about as long.
  */
 #include "top/top_link.h"
 
@@ -11,8 +13,8 @@
 #include <unistd.h>
 
 enum {
-    TOP_LINK_PATIENCE_MS = 12000, /* adit itself gives a client 10 s */
-    TOP_LINK_FIRST_SIZE = 64 * 1024,
+    TOP_LINK_PATIENCE_MS = 12000,    /* longer than the 10 s that adit itself gives a client */
+    TOP_LINK_FIRST_SIZE = 64 * 1024, /* then doubled as needed */
 };
 
 void top_link_init(struct top_link *link)
@@ -42,7 +44,8 @@ int top_link_ask(struct top_link *link, const char *path, const char *request, u
         link->fd = -1;
         return error;
     }
-    /* A request fits into the empty buffer of a new socket. */
+    /* A request is short and fits into the empty buffer of a new socket, so a partial write means
+     * that something is wrong. */
     if (send(link->fd, request, strlen(request), MSG_NOSIGNAL | MSG_DONTWAIT) !=
         (ssize_t)strlen(request)) {
         top_link_close(link);

@@ -1,9 +1,11 @@
-/* An answer is kept whole: its texts, unescaped, lie one behind the other in one block, and each
- * tunnel points into it. A new answer is parsed beside the old one, which tells what each tunnel's
- * bytes were then and so its rate; after that the old one goes.
+/* The list of tunnels of one answer is kept as a whole: the texts, without their JSON escapes, lie
+ * one behind the other in one block of memory, and each tunnel points into it. A new answer is
+ * parsed while the old one is still there. The difference between the bytes of a tunnel in both
+ * gives its rate; then the old answer is freed.
  *
- * Everything the user sees of it is `rows`, an array of pointers that is made anew whenever the
- * answer, the filter or the order changes. The selection is kept as an id, since rows move.
+ * The table that the user sees is `rows`, an array of pointers to tunnels. It is made again
+ * whenever the answer, the filter or the order changes. The selection is kept as the id of a
+ * tunnel, since rows move.
  */
 #include "top/top_model.h"
 
@@ -23,8 +25,8 @@ static const char *const field_names[] = {"id",   "client", "listener", "user",
                                           "rule", "report", "dns_ms",   "dial_ms"};
 static_assert(ARRAY_LENGTH(field_names) == TOP_FIELD_COUNT, "a name for every field");
 
-/* The series that a gauge is made of, all of this name with this label: their sum, or what it grows
- * by in a second. */
+/* Where the value of a gauge comes from: the sum over all series of this name that have this label.
+ * For a counter the gauge shows by how much the sum grows per second. */
 static const struct gauge_source {
     const char *name;
     const char *label; /* NULL: any */
@@ -40,7 +42,8 @@ static const struct gauge_source {
 };
 static_assert(ARRAY_LENGTH(gauge_sources) == TOP_GAUGE_COUNT, "a source for every gauge");
 
-/* Ids are adit's own, so no seed is needed against chosen ones. */
+/* No outsider can choose ids that collide, since adit makes them. So the seed need not be random.
+ */
 static const struct hash_seed top_id_seed = {{0, 0}};
 
 const char *top_gauge_name(enum top_gauge gauge)
@@ -73,6 +76,9 @@ void top_model_finish(struct top_model *model)
 
 /* -- figures */
 
+/* The members of one answer to `stats`, before it is known that the answer is whole and can be
+ * used.
+ */
 struct stats_seen {
     char version[32];
     char state[32];
@@ -83,6 +89,7 @@ struct stats_seen {
     double counters[TOP_GAUGE_COUNT];
 };
 
+/* Whether the series (`NAME` or `NAME{LABELS}`) counts for the gauge. */
 static bool is_of(const struct gauge_source *source, const char *series)
 {
     size_t length = strlen(source->name);
@@ -119,7 +126,8 @@ static void top_take_member(struct stats_seen *seen, const char *name, const cha
             seen->counters[i] += strtod(value, NULL);
 }
 
-/* Whether these are not the figures of the process that was asked before. */
+/* Whether adit was started again since the last answer: its counters began at 0, and differences to
+ * the last answer mean nothing. A worker that was replaced shows in the same way. */
 static bool is_another_adit(const struct top_model *model, const struct stats_seen *seen)
 {
     if (seen->uptime_s < model->uptime_s)
@@ -130,7 +138,9 @@ static bool is_another_adit(const struct top_model *model, const struct stats_se
     return false;
 }
 
-/* A sample of 0 is one, too: it is not known how much there was before. */
+/* Returns the next value of a gauge. `passed_ms` is the time since the last answer; 0 says that
+ * there is no answer to compare with. A rate is then not known and counts as 0, so that all gauges
+ * have the same number of samples. */
 static double sample(const struct top_model *model, const struct stats_seen *seen, size_t gauge,
                      uint64_t passed_ms)
 {
@@ -206,7 +216,8 @@ static int compare_by(const struct top_tunnel *a, const struct top_tunnel *b, en
     return key_a == key_b ? 0 : key_a < key_b ? 1 : -1;
 }
 
-/* What is equal must not change places at every answer, so ids decide in the end. */
+/* Compares for qsort_r. Tunnels that are equal must not change places at every answer, so their
+ * bytes decide next and their ids in the end. */
 static int top_row_compare(const void *left, const void *right, void *self)
 {
     const struct top_model *model = self;
@@ -220,6 +231,8 @@ static int top_row_compare(const void *left, const void *right, void *self)
     return order != 0 ? order : strcmp(a->texts[TOP_FIELD_ID], b->texts[TOP_FIELD_ID]);
 }
 
+/* Whether one of the texts that a user would look for contains the filter, in any case of letters.
+ * The empty filter is in every text. */
 static bool passes(const struct top_tunnel *tunnel, const char *filter)
 {
     static const enum top_field fields[] = {TOP_FIELD_ID,     TOP_FIELD_CLIENT,  TOP_FIELD_USER,
@@ -231,6 +244,8 @@ static bool passes(const struct top_tunnel *tunnel, const char *filter)
     return false;
 }
 
+/* Finds the row of the selected tunnel in the new `rows`. When the tunnel is not there any more,
+ * the selection stays where it was on the screen and takes the tunnel that stands there now. */
 static void find_selected(struct top_model *model)
 {
     if (model->selected_id[0] == '\0')
@@ -247,6 +262,8 @@ static void find_selected(struct top_model *model)
         top_model_move(model, 0);
 }
 
+/* Makes `rows` from the answer, by the filter and in the order of now. `rows` has room for all
+ * tunnels of the answer. */
 static void arrange(struct top_model *model)
 {
     model->row_count = 0;
@@ -333,8 +350,9 @@ static void set_member(struct top_tunnel *tunnel, const char *name, const char *
             tunnel->texts[i] = value;
 }
 
-/* A value and its NUL are never longer than `"name":value,` was, so `texts`, which is as large as
- * the answer, has room for all. */
+/* Reads one tunnel. Its values are unescaped directly into `texts`. A value with its NUL is never
+ * longer than the `"name":value,` that it was read from, so `texts`, which is as large as the
+ * answer, has room for all. Returns 0 or -EINVAL. */
 static int read_tunnel(const char *line, size_t length, struct text *texts,
                        struct top_tunnel *ret_tunnel)
 {
@@ -374,7 +392,8 @@ static int make_answer(size_t length, size_t lines, struct top_answer *ret_answe
     return 0;
 }
 
-/* The lines behind the first one. */
+/* Reads the lines behind the first one, one tunnel per line. Returns 0, or -errno and nothing is
+ * left to free. */
 static int top_answer_read(const char *lines, size_t length, struct top_answer *ret_answer)
 {
     struct text texts;
@@ -406,8 +425,9 @@ static uint64_t rate(uint64_t bytes, uint64_t bytes_before, uint64_t passed_ms)
     return bytes > bytes_before && passed_ms > 0 ? (bytes - bytes_before) * 1000 / passed_ms : 0;
 }
 
-/* The tunnel's own age is the clock. A tunnel that is new has had what it has within its age, which
- * counts as a second at least: a first packet makes no gigabyte per second. */
+/* Time is measured by the age of the tunnel, which adit prints together with its bytes. A tunnel
+ * that the last answer does not have has moved its bytes within its age. That counts as at least
+ * one second, so that a first packet does not look like a gigabyte per second. */
 static void set_rates(struct top_tunnel *tunnel, const struct top_answer *before)
 {
     static const struct top_tunnel unborn;

@@ -19,19 +19,21 @@
 #include <unistd.h>
 
 enum {
-    COLUMNS_MIN = 40,
+    COLUMNS_MIN = 40, /* in a smaller window only a message is drawn */
     ROWS_MIN = 8,
     GAUGE_ROW = 1,
-    GAUGE_ROWS = 3,
+    GAUGE_ROWS = 3, /* of two gauges each */
     BANNER_ROW = GAUGE_ROW + GAUGE_ROWS,
-    ESCAPE_DELAY_MS = 50, /* an Escape that is nothing's beginning, over a slow line */
+    /* An arrow key arrives as Escape and more bytes. When nothing follows for this long, it was the
+     * Escape key itself; on a slow line the bytes may be apart. */
+    ESCAPE_DELAY_MS = 50,
 };
 
 struct top_screen {
     SCREEN *terminal;
     struct top_canvas canvas;
     struct top_view view;
-    int banner; /* rows that it takes: 0 to 2 */
+    int banner; /* rows that the banner takes in the picture of now: 0 to 2 */
 };
 
 static int title_row(const struct top_screen *screen)
@@ -157,7 +159,8 @@ static void draw_head(struct top_screen *screen, const struct top_ui *ui)
                              A_BOLD | top_canvas_paint(&screen->canvas, TOP_COLOUR_NOTE), "PAUSED");
 }
 
-/* Into screen->canvas.line. Returns where in it the error begins. */
+/* Writes the text of the banner into screen->canvas.line. Returns the offset at which the error
+ * begins, behind the time and the place. */
 static size_t write_banner(struct top_screen *screen, const struct top_model *model)
 {
     time_t now = time(NULL);
@@ -175,7 +178,8 @@ static size_t write_banner(struct top_screen *screen, const struct top_model *mo
     return start;
 }
 
-/* The error gets a row of its own when it needs one and the window has it. */
+/* Returns how many rows the banner takes. The error gets a second row when the text does not fit
+ * into one and the window is high enough. */
 static int banner_rows(struct top_screen *screen, const struct top_model *model)
 {
     if (model->reload_error[0] == '\0')
@@ -186,7 +190,8 @@ static int banner_rows(struct top_screen *screen, const struct top_model *model)
     return is_long && screen->canvas.rows >= 2 * ROWS_MIN ? 2 : 1;
 }
 
-/* A reload that failed: nobody who looks shall take the old configuration for the new one. */
+/* Shows that the last reload failed, so that nobody who looks at the screen believes that the new
+ * configuration serves. */
 static void draw_banner(struct top_screen *screen, const struct top_model *model)
 {
     attr_t style = A_BOLD | top_canvas_paint(&screen->canvas, TOP_COLOUR_BAD);
@@ -245,15 +250,16 @@ static void draw_gauges(struct top_screen *screen, const struct top_model *model
 
 /* -- details of the selected tunnel */
 
+/* Labels and values that are drawn one behind the other and wrapped at the edge of the window. */
 struct flow {
     struct top_screen *screen;
-    int first_row; /* -1: only counts */
-    int limit;
-    int row;
-    int column;
+    int first_row; /* on the screen; -1: nothing is drawn, lines are only counted */
+    int limit;     /* lines that may be drawn */
+    int row;       /* the line of now, from 0 */
+    int column;    /* where the next label begins */
 };
 
-/* A label and its value, on the next line when this one is full. */
+/* Adds a label and its value, in the next line when they do not fit into this one. */
 static void flow_add(struct flow *flow, const char *label, const char *value)
 {
     enum { GAP = 3 };
@@ -287,7 +293,8 @@ static void flow_add_bytes(struct flow *flow, const char *label, uint64_t bytes,
     flow_add(flow, label, value);
 }
 
-/* Lines that it takes, of which `limit` are drawn below `first_row`. */
+/* Draws the details of a tunnel from `first_row` on, at most `limit` lines of them. Returns how
+ * many lines they would need. */
 static int flow_details(struct top_screen *screen, const struct top_tunnel *tunnel, int first_row,
                         int limit)
 {
@@ -306,7 +313,8 @@ static int flow_details(struct top_screen *screen, const struct top_tunnel *tunn
     return flow.row + 1;
 }
 
-/* Lines for details, with the one above them that keeps them apart; at least one tunnel is seen. */
+/* Returns how many rows the details get, with the line that separates them from the table. One row
+ * is always left for a tunnel. */
 static int details_height(struct top_screen *screen, const struct top_ui *ui)
 {
     const struct top_tunnel *tunnel = top_model_selected(&ui->model);

@@ -37,8 +37,8 @@ enum table_column {
  * column is not shown with less than its `min`. */
 static const struct column_row {
     const char *title;
-    enum top_sort sort;   /* that it shows */
-    enum top_field field; /* TOP_FIELD_COUNT: a number */
+    enum top_sort sort;   /* the order that an arrow here shows; TOP_SORT_COUNT: none */
+    enum top_field field; /* the text that it shows; TOP_FIELD_COUNT: it shows a number */
     size_t min, usual, max;
 } column_rows[] = {
     [COLUMN_AGE] = {"AGE", TOP_SORT_AGE, TOP_FIELD_COUNT, 6, 6, 6},
@@ -54,7 +54,7 @@ static const struct column_row {
 };
 static_assert(ARRAY_LENGTH(column_rows) == COLUMN_COUNT, "a row for every column");
 
-/* The first ones stay longest. */
+/* The order in which columns get their width. In a narrow window the last ones are not shown. */
 static const enum table_column by_need[] = {COLUMN_TARGET,  COLUMN_RATE,   COLUMN_AGE,  COLUMN_DOWN,
                                             COLUMN_UP,      COLUMN_CLIENT, COLUMN_USER, COLUMN_RULE,
                                             COLUMN_ADDRESS, COLUMN_ID};

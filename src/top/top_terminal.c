@@ -1,6 +1,8 @@
-/* Looked up before ncurses takes the terminal: of one that it does not know it would lose some
- * memory, and of a teletype it would make a try. Apart from the rest because term.h defines
- * `lines`, `columns` and a hundred more.
+/* The terminal is looked up before ncurses takes it. On a terminal that ncurses does not know it
+ * would leak some memory, and on one that can't place its cursor it would try to draw all the same.
+ *
+ * This has a file of its own because term.h defines `lines`, `columns` and a hundred more words as
+ * macros.
  */
 #include "top/top_terminal.h"
 

@@ -4,6 +4,8 @@
 
 #include <stdbool.h>
 
+/* Asks the terminfo database about the terminal of standard output. Call it before ncurses starts.
+ */
 bool top_terminal_is_usable(void);
 
 #endif

@@ -1,8 +1,8 @@
-/* Each mode has a function that takes its keys. What a key changes is in `struct top_ui`, which the
- * screen draws from; what it asks of others is the action that it returns.
+/* Each mode has a function that takes its keys. A key changes `struct top_ui`, which the screen is
+ * drawn from. What the rest of the program must do for it is the action that the function returns.
  *
- * A kill is about the tunnel that was selected when `k` was pressed, whatever is selected when `y`
- * follows; any key but `y` takes it back.
+ * A kill is about the tunnel that was selected when `k` was pressed. The table may move before `y`
+ * follows, so its id is kept. Any other key than `y` cancels it.
  */
 #include "top/top_ui.h"
 
@@ -14,10 +14,10 @@
 #include <wchar.h>
 
 enum {
-    MESSAGE_MS = 5000,
-    KEY_ERASE = 0x7f,
-    KEY_ERASE_ALL = 'U' & 0x1f,
-    KEY_INTERRUPT = 'C' & 0x1f,
+    MESSAGE_MS = 5000,          /* long enough to read a message */
+    KEY_ERASE = 0x7f,           /* what most terminals send for Backspace */
+    KEY_ERASE_ALL = 'U' & 0x1f, /* Ctrl-U, as in a shell */
+    KEY_INTERRUPT = 'C' & 0x1f, /* Ctrl-C, when it comes as a key and not as SIGINT */
 };
 
 void top_ui_init(struct top_ui *ui)
@@ -71,6 +71,8 @@ static bool top_ui_move(struct top_model *model, uint32_t key, size_t page)
     }
 }
 
+/* Remembers the selected tunnel and asks the user. Its texts are copied, since the answer that they
+ * are in is freed when the next one comes. */
 static void begin_kill(struct top_ui *ui)
 {
     const struct top_tunnel *tunnel = top_model_selected(&ui->model);
@@ -88,6 +90,7 @@ static void begin_kill(struct top_ui *ui)
     text_add(&text, tunnel->texts[TOP_FIELD_CLIENT]);
 }
 
+/* Escape takes back one thing per press: first the details, then the filter, then the selection. */
 static void back(struct top_ui *ui)
 {
     if (ui->is_detailed)
@@ -159,7 +162,7 @@ static void add_to_filter(struct top_model *model, uint32_t key)
     top_model_set_filter(model, filter);
 }
 
-/* A character of several bytes goes as a whole. */
+/* Removes the last character of the filter, with all its bytes when it is a UTF-8 sequence. */
 static void cut_filter(struct top_model *model)
 {
     char filter[TOP_FILTER_SIZE];
