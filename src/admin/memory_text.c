@@ -1,4 +1,7 @@
-/* Memory that ran out on the way shows in the stream's error, at the end in fclose. */
+/* When memory runs out while something is printed, ferror says so. When it runs out while the rest
+ * of the buffer is flushed, fclose says so. Both must be looked at, or half a text would count as
+ * whole.
+ */
 #include "admin/memory_text.h"
 
 #include <stdbool.h>

@@ -6,8 +6,8 @@
 
 #include <stdio.h>
 
-/* Ends what open_memstream(text, ...) began. The text, which the caller frees, or NULL: no memory,
- * at the end or on the way. */
+/* Closes a stream of open_memstream(text, ...). Returns the text, which the caller frees, or NULL
+ * when memory ran out at any time since the stream was opened. */
 char *memory_text_finish(FILE *out, char **text) MUST_CHECK;
 
 #endif

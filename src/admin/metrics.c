@@ -1,7 +1,9 @@
-/* Everything is printed from sums, so that a scrape costs the same however many tunnels there are.
+/* Everything is printed from sums, so a scrape costs the same whether ten tunnels are open or ten
+ * thousand.
  *
- * Labels are ours or the operator's, never a client's: rules are bounded by observe/rule_names.h,
- * errors are the tokens of tunnel_error.def, several rows of which may share one.
+ * The values of labels come from adit or its operator and never from a client, so no client can
+ * make series without end. Names of rules are bounded by observe/rule_names.h. Errors are the
+ * tokens of tunnel_error.def; several errors may share a token, and are then one series.
  */
 #include "admin/metrics.h"
 
@@ -23,7 +25,7 @@ static void print_head(FILE *out, const char *name, const char *kind, const char
 
 struct counters_print {
     FILE *out;
-    const char *before; /* rows of one name stand together and share the head */
+    const char *before; /* the name of the row before: rows of one name share one head */
 };
 
 static void print_counter(void *self, const struct counter_row *row, const char *labels,
@@ -47,6 +49,7 @@ static void print_counters(FILE *out, const struct stats *stats)
     stats_visit(stats, print_counter, &print);
 }
 
+/* Prints value / divisor. The divisor is 1, or 1000 for milliseconds that are shown as seconds. */
 static void print_fraction(FILE *out, uint64_t value, unsigned divisor)
 {
     if (divisor == 1)
@@ -55,6 +58,7 @@ static void print_fraction(FILE *out, uint64_t value, unsigned divisor)
         fprintf(out, "%" PRIu64 ".%03u\n", value / divisor, (unsigned)(value % divisor));
 }
 
+/* Prometheus wants cumulative buckets: each counts all values up to its bound. */
 static void print_histogram(FILE *out, const struct histogram_row *row,
                             const struct histogram_sum *sum)
 {
@@ -91,8 +95,9 @@ static void print_histograms(FILE *out, const struct stats *stats)
     }
 }
 
-/* A label's value: UTF-8, or the whole page is refused; what is no text (a rule is named after its
- * file, which may be called anything) as it is elsewhere. Three bytes are escaped. */
+/* Prints the value of a label. Prometheus refuses the whole page when a value is not UTF-8, and a
+ * rule may be named after a file, whose name can hold any bytes. So such bytes are escaped as
+ * everywhere in adit (base/escape.h). The format itself escapes quote, backslash and newline. */
 static void print_value(FILE *out, const char *value)
 {
     size_t length = strlen(value);
@@ -133,7 +138,9 @@ static void print_all_denied(FILE *out, const char *name, const struct stats *st
         if (rule != NULL)
             print_denied(out, name, rule, stats->denied[i]);
     }
-    /* Once all numbers are taken, a further rule's denials are `other`. */
+    /* Rules of the configuration that have not denied anything yet are shown with 0, so that a
+     * graph of them begins at 0. When all numbers are taken they get none any more: what they deny
+     * is counted as `other`. */
     const char *rule = names != NULL && !is_full ? rule_names_announced_at(names, 0) : NULL;
     for (size_t i = 1; rule != NULL; rule = rule_names_announced_at(names, i++))
         if (!rule_names_has(names, rule))
@@ -147,6 +154,7 @@ static const char *token_of(size_t error)
     return tunnel_error_row((enum tunnel_error)error)->token;
 }
 
+/* Errors that share a token are summed where the first of them is printed. */
 static bool is_first_of_token(size_t error)
 {
     for (size_t i = 0; i < error; i++)

@@ -10,7 +10,7 @@
 /* Its Content-Type. */
 #define METRICS_TYPE "text/plain; version=0.0.4; charset=utf-8"
 
-/* The caller frees. NULL: no memory. */
+/* Returns the whole page, which the caller frees, or NULL when there is no memory. */
 char *metrics_print(const struct stats *stats, size_t *ret_length) MUST_CHECK;
 
 #endif

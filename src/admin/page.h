@@ -10,6 +10,7 @@ struct page {
     const char *security_policy; /* Content-Security-Policy: its own script and style, no others */
 };
 
+/* Returns the page, which is static. */
 const struct page *page_get(void);
 
 #endif

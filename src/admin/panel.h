@@ -1,8 +1,9 @@
-/* The panel of a running adit: what it shows of itself, and the few things that may be done to it
- * from there. The control socket and the admin server ask, the worker answers. Everything here is
- * for the worker's main thread and its loop.
+/* The panel of a running adit: what it shows of itself, and the few things that others may do with
+ * it. The control socket and the admin server ask, and the worker answers. Everything here is for
+ * the worker's main thread and its loop.
  *
- * `answered` is called once, on the loop, never from within the call that asks; not after a cancel.
+ * A callback `answered` is called once, by the loop, and never from within the function that asks.
+ * It is not called after a cancel.
  */
 #ifndef ADMIN_PANEL_H
 #define ADMIN_PANEL_H
@@ -19,19 +20,22 @@
 
 /* ---- the open tunnels */
 
-/* Valid during `answered`. */
+/* The answer to a query. It and what it points to are only valid during `answered`. */
 struct tunnels_answer {
-    char *const *parts; /* whole lines, a JSON object each (access_tunnel_print); none for a kill */
+    /* Each part is some whole lines, one JSON object per line (access_tunnel_print). A kill has no
+     * parts. */
+    char *const *parts;
     const size_t *lengths;
     size_t part_count;
     size_t tunnel_count; /* that match, or were killed */
     bool is_complete;    /* false: there was no memory for all */
 };
 
-/* Zero it, say what is wanted, and leave it alone until it is answered or cancelled. */
+/* A query for tunnels. The caller sets it to zero, fills in what it wants, and does not touch it
+ * until it is answered or cancelled. */
 struct tunnels_query {
     struct tunnel_filter filter;
-    bool is_kill; /* those that match end at once, both ends with a reset */
+    bool is_kill; /* tunnels that match are not listed but ended: both ends see a reset */
     void (*answered)(struct tunnels_query *query, const struct tunnels_answer *answer);
     struct list link; /* private */
     bool is_asked;    /* private */
@@ -39,7 +43,8 @@ struct tunnels_query {
 
 /* ---- a question to the policy */
 
-/* The longest `resolver timeout`, and a little. */
+/* The longest time that an answer may take: the longest `resolver timeout` of 600 s, and 2 s more.
+ */
 #define PANEL_EXPLAIN_MS 602000
 
 struct explain_answer {
@@ -50,14 +55,15 @@ struct explain_answer {
 };
 
 struct explain_request {
-    const char *words[QUESTION_FIELD_COUNT]; /* during the call only; NULL: not said */
+    const char *words[QUESTION_FIELD_COUNT]; /* only read during the call; NULL: not said */
     void (*answered)(struct explain_request *request, const struct explain_answer *answer);
-    void *work; /* private; NULL: not asked */
+    void *work; /* private; NULL: nothing is asked */
 };
 
 /* ---- events */
 
-/* Hears of each event until it leaves; may leave, and nobody else, from within `happened`. */
+/* Is told of each event from subscribe to unsubscribe. From within `happened` a subscriber may
+ * unsubscribe itself, but no other one. */
 struct event_subscriber {
     /* `line`: JSON as in the log, without a newline. */
     void (*happened)(struct event_subscriber *subscriber, enum access_event event, const char *line,
@@ -67,14 +73,14 @@ struct event_subscriber {
 
 /* ---- a trace */
 
-/* Hears of each step of the tunnels that match, until it leaves; may leave, and nobody else, from
- * within `stepped`. */
+/* Is told of each step of the tunnels that match, from begin_trace to end_trace. From within
+ * `stepped` it may end its own trace, but no other one. */
 struct trace_subscriber {
     struct tunnel_filter filter; /* by id, client and host */
-    /* `line`: JSON (observe/trace.h), with its newline. `is_last`: it is the last of its tunnel. */
+    /* `line`: JSON (observe/trace.h), with its newline. `is_last`: the tunnel has ended. */
     void (*stepped)(struct trace_subscriber *subscriber, const char *line, size_t length,
                     bool is_last);
-    /* So many steps, whoever's, found no room. */
+    /* `count` steps were lost because there was no room for them; of which tunnels is not known. */
     void (*lost)(struct trace_subscriber *subscriber, uint64_t count);
     struct list link; /* private */
 };
@@ -83,16 +89,19 @@ struct trace_subscriber {
 
 struct panel_ops {
     void (*ask_tunnels)(void *self, struct tunnels_query *query);
-    /* A kill that is under way goes on. Harmless on a query that was never asked or is answered. */
+    /* Gives up the answer; a kill that has begun goes on all the same. Harmless on a query that was
+     * never asked or is answered. */
     void (*cancel_tunnels)(void *self, struct tunnels_query *query);
     void (*read_stats)(void *self, struct stats *ret_stats);
-    /* 0; -EINVAL: malformed, and `*ret_problem` (static) says what is right; -EBUSY: too many at
-     * once; -ENOMEM. Answers in PANEL_EXPLAIN_MS at most. */
+    /* Returns 0 and answers within PANEL_EXPLAIN_MS; or -EINVAL when the question is malformed, and
+     * `*ret_problem` (static) says what is right; or -EBUSY when too many ask at once; or -ENOMEM.
+     */
     int (*explain)(void *self, struct explain_request *request, const char **ret_problem);
-    void (*cancel_explain)(void *self, struct explain_request *request); /* harmless otherwise */
-    /* The body of /api/history; the caller frees. NULL: no memory. */
+    /* Harmless on a request that was never asked or is answered. */
+    void (*cancel_explain)(void *self, struct explain_request *request);
+    /* Returns the body of /api/history, which the caller frees; NULL: no memory. */
     char *(*print_history)(void *self, size_t *ret_length);
-    /* The body of /api/top, as print_history. */
+    /* Returns the body of /api/top in the same way. */
     char *(*print_toplists)(void *self, size_t *ret_length);
     void (*subscribe)(void *self, struct event_subscriber *subscriber);
     void (*unsubscribe)(void *self, struct event_subscriber *subscriber);

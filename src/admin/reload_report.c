@@ -1,6 +1,6 @@
-/* The first error is found in what a reload says to people: diagnostics (`FILE:LINE:COL: error:
- * ..`, with the line and a caret below, warnings among them), or a line of adit's own (`adit: can't
- * ..`).
+/* The error that is shown is the first one in the text that a reload has told people. That text
+ * holds diagnostics (`FILE:LINE:COL: error: ..`, with the line of the file and a caret below),
+ * warnings among them, or a line of adit itself (`adit: can't ..`).
  */
 #include "admin/reload_report.h"
 
@@ -17,13 +17,14 @@ void reload_report_init(struct reload_report *report, uint64_t wall_ms)
     *report = (struct reload_report){.is_good = true, .wall_ms = wall_ms, .good_wall_ms = wall_ms};
 }
 
-/* NULL: not in the line. */
+/* Returns where `words` begin in the line, or NULL. */
 static const char *find_words(const char *line, size_t length, const char *words)
 {
     return memmem(line, length, words, strlen(words));
 }
 
-/* The first of the two says what it is; what follows is text. */
+/* Whether the line is a diagnostic that is an error. A diagnostic may quote anything, so when both
+ * marks are in the line, the first one says what it is. */
 static bool is_diagnosed_error(const char *line, size_t length)
 {
     const char *error = find_words(line, length, error_mark);
@@ -32,13 +33,15 @@ static bool is_diagnosed_error(const char *line, size_t length)
     return error != NULL && (warning == NULL || error < warning) && line[0] != ' ';
 }
 
-/* Neither an error nor what stands below a diagnostic. */
+/* Whether the line can't be the error: it is empty, a warning, or one of the indented lines below a
+ * diagnostic. */
 static bool is_passed(const char *line, size_t length)
 {
     return length == 0 || line[0] == ' ' || find_words(line, length, warning_mark) != NULL;
 }
 
-/* The first diagnostic that is an error, else the first line that says something. */
+/* Returns the first diagnostic that is an error, or if there is none, the first line that is_passed
+ * does not leave out. */
 static const char *find_error(const char *text, size_t *ret_length)
 {
     const char *found = "";

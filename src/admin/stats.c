@@ -1,5 +1,6 @@
-/* The object is flat on purpose: its keys are the series' names as every metrics tool writes them,
- * and whoever reads it (ours does it below) needs no more of JSON than strings and numbers.
+/* The object is flat on purpose. Its keys are the names of the series as every metrics tool writes
+ * them, and a program that reads it needs no more of JSON than strings and numbers; `adit stats`
+ * does it with the function at the end of this file.
  */
 #include "admin/stats.h"
 
@@ -47,7 +48,7 @@ void stats_print_reload(struct text *out, const struct reload_report *reload)
     add_time(out, "config_time", reload->good_wall_ms);
 }
 
-enum { STATS_LABELS_SIZE = 128 };
+enum { STATS_LABELS_SIZE = 128 }; /* the labels of a series are adit's own and short */
 
 void stats_visit(const struct stats *stats,
                  void (*visit)(void *self, const struct counter_row *row, const char *labels,

@@ -22,11 +22,11 @@ struct stats {
     uint64_t uptime_s;
     uint64_t worker_restarts;
     uint64_t log_dropped;
-    uint64_t tunnels_max;    /* that fit, or may be */
-    uint64_t events_dropped; /* that were wanted by those who look on */
+    uint64_t tunnels_max;    /* by the descriptors, or by the configuration if that is less */
+    uint64_t events_dropped; /* events that subscribers missed, since there was no room */
     const struct reload_report *reload;
-    const struct process_meter *meter;   /* NULL: not to be had */
-    const struct rule_names *rule_names; /* NULL: none; the names of `denied` */
+    const struct process_meter *meter;   /* NULL: not available; its figures are then 0 */
+    const struct rule_names *rule_names; /* the names of `denied`; NULL: there are none */
     size_t front_count;
     const char *front_names[COUNTERS_FRONTS_MAX]; /* their label in `fronts` */
     /* Summed over the threads; observe/counters.h. */
@@ -37,25 +37,27 @@ struct stats {
     uint64_t denied[RULE_NAMES_MAX + 1];
 };
 
-/* Adds a thread's. From any thread. */
+/* Adds the counters of one thread. May be called on any thread, as counters are atomic. */
 void stats_add(struct stats *stats, const struct counters *counters);
 
-/* Every series of the counters, in the order of metrics.def: its row, its labels (NULL: none; they
- * live during the call) and its value. */
+/* Calls `visit` for every series of the counters, in the order of metrics.def, with its row, its
+ * labels (NULL: it has none; they are valid during the call) and its value. */
 void stats_visit(const struct stats *stats,
                  void (*visit)(void *self, const struct counter_row *row, const char *labels,
                                uint64_t value),
                  void *self);
 
-/* `"reload":"failed","reload_time":"2026-..Z","reload_error":"..","config_time":"2026-..Z"` behind
- * a comma; a good one has no error. */
+/* Adds the members about the last reload, behind a comma:
+ * `"reload":"failed","reload_time":"2026-..Z","reload_error":"..","config_time":"2026-..Z"`. A
+ * reload that was good has no `reload_error`. */
 void stats_print_reload(struct text *out, const struct reload_report *reload);
 
-/* A flat object and a newline:
+/* Adds all figures as a flat object and a newline:
  * {"ok":true,"version":"0.1.0",...,"adit_bytes_total{direction=\"up\"}":7} */
 void stats_print_json(struct text *out, const struct stats *stats);
 
-/* A flat JSON object, as above, to a line `name value` a member, but "ok". 0 or -EINVAL. */
+/* Adds a flat JSON object, as of stats_print_json, as one line `name value` per member, but leaves
+ * out "ok". Returns 0, or -EINVAL when `json` is malformed. */
 int stats_print_plain(struct text *out, const char *json, size_t length) MUST_CHECK;
 
 #endif

@@ -1,4 +1,6 @@
-/* Parses with the reader that a start uses, and stops where a start would begin to open things.
+/* Reads the configuration in the same way as a start does, so that both find the same mistakes. It
+ * stops where a start would begin to open sockets and files. `adit explain` loads its configuration
+ * here, too.
  */
 #include "cli/check.h"
 
@@ -11,6 +13,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+/* All diagnostics are printed into one buffer and written at once, so that they stay together on a
+ * stderr that others write to. `diagnostics` is NULL when there was no memory to keep any. */
 static void print_diagnostics(const struct diagnostics *diagnostics)
 {
     size_t size = (DIAGNOSTICS_KEPT_MAX + 1) * (size_t)DIAGNOSTIC_TEXT_SIZE;

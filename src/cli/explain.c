@@ -1,5 +1,5 @@
-/* `adit explain`: makes the same snapshot as a start would, without listening, and asks once, in a
- * loop of its own.
+/* `adit explain` without a running adit. It makes the snapshot that a start would make, but listens
+ * nowhere. The lookup needs a loop and a resolver; both live only for the one question.
  */
 #include "cli/explain.h"
 
@@ -25,7 +25,7 @@ struct explain {
     struct resolver *resolver;
     struct file_text *files[WATCHED_FILE_COUNT];
     bool is_ended;
-    enum explanation_outcome outcome;
+    enum explanation_outcome outcome; /* once it is ended */
 };
 
 static void explain_ended(struct explanation *explanation, enum explanation_outcome outcome)
@@ -52,7 +52,8 @@ static struct file_text *explain_read_file(enum watched_file file)
     return text;
 }
 
-/* NULL where there is no memory. */
+/* Gives the resolver the hosts file and the name servers. What can't be read is reported and left
+ * out: an answer without it is better than none. */
 static void use_files(struct explain *explain, const struct snapshot *snapshot)
 {
     for (size_t i = 0; i < WATCHED_FILE_COUNT; i++)
@@ -67,7 +68,8 @@ static void use_files(struct explain *explain, const struct snapshot *snapshot)
     snapshot_use_servers(snapshot, explain->resolver, explain->files[WATCHED_RESOLV_CONF]);
 }
 
-/* 0 or -errno. */
+/* Asks and waits for the end of the explanation, which may come before the loop has run at all.
+ * Returns 0 or -errno. */
 static int explain_ask(struct explain *explain, const struct question *question,
                        const struct snapshot *snapshot)
 {
@@ -104,7 +106,8 @@ static int explain_question(const struct question *question, const struct snapsh
     return explanation_exit_status(explain.outcome);
 }
 
-/* What a start would listen to. */
+/* Returns the listeners that a start would have, as far as the policy needs to know them. Nothing
+ * is bound, so a port that is left to the system stays 0. */
 static struct listener_set list_listeners(const struct config *config)
 {
     struct listener_set listeners = config->listeners;

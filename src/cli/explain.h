@@ -4,7 +4,9 @@
 
 #include "cli/options.h"
 
-/* The exit status: 0 allowed, 1 the lookup failed, 3 denied. */
+/* Runs `adit explain` with a configuration file or the built-in configuration. Returns the exit
+ * status: 0 allowed, 1 the lookup failed or nothing could be asked, 3 denied or asked for a
+ * password. */
 int explain_run(const struct options *options);
 
 #endif

@@ -18,7 +18,8 @@
 
 static_assert(OPTION_COUNT <= 32, "struct parse has a bit for every option");
 
-/* help COMMAND is the longest: a command and its operand. */
+/* The longest command line without options is a command and its operand, as in `help stats`; an id
+ * has up to 13 digits (base/short_id.h). */
 enum { OPERANDS_MAX = 2, TUNNEL_ID_MAX = 13 };
 
 struct parse {
@@ -32,8 +33,8 @@ struct parse {
 
 /* -- words */
 
-/* Whether `word` begins with an option's name of that length; `*ret_attached` is the operand in the
- * same word (`-lADDR`, `--from=CIDR`), or NULL. */
+/* Whether `word` is the option `name`, which has `length` bytes, alone or with its operand attached
+ * (`-lADDR`, `--from=CIDR`). `*ret_attached` is that operand, or NULL. */
 static bool begins_with_name(const char *word, const char *name, size_t length,
                              const char **ret_attached)
 {
@@ -50,7 +51,8 @@ static bool begins_with_name(const char *word, const char *name, size_t length,
     return true;
 }
 
-/* The option that `word` begins with, or OPTION_COUNT. */
+/* Returns the option that `word` is, or OPTION_COUNT. `*ret_attached` is as in begins_with_name. A
+ * row has one name, or a short and a long one as in "-h, --help". */
 static enum option find_option(const char *word, const char **ret_attached)
 {
     for (size_t i = 0; i < OPTION_COUNT; i++) {
@@ -77,8 +79,9 @@ static int fail_operand_missing(struct text *message, const struct option_row *r
 /* Takes the option in words[0]. Returns how many words that took, or -EINVAL. */
 static int take_option(struct parse *parse, size_t count, char *const words[])
 {
-    /* Of others the last one counts, so that a script may set what its caller may change; but
-     * `kill --user alice --user bob` would spare alice, silently. */
+    /* When an option is given twice, the last one counts, so that a caller can override what a
+     * script sets. For filters this is an error: `kill --user alice --user bob` would silently
+     * leave alice's tunnels open. */
     static const unsigned filters = 1U << OPTION_TUNNEL_USER | 1U << OPTION_TUNNEL_HOST |
                                     1U << OPTION_TUNNEL_CLIENT | 1U << OPTION_TUNNEL_RULE |
                                     1U << OPTION_MIN_BYTES;
@@ -106,6 +109,7 @@ static int take_option(struct parse *parse, size_t count, char *const words[])
     return error < 0 ? error : taken;
 }
 
+/* Keeps a word that is no option. Whether it is one too many is only known with the command. */
 static void take_command_word(struct parse *parse, const char *word)
 {
     if (parse->operand_count < OPERANDS_MAX)
@@ -114,7 +118,7 @@ static void take_command_word(struct parse *parse, const char *word)
         parse->surplus = word;
 }
 
-/* Whether `--help` or `--version` stood there so far. */
+/* Whether `--help` or `--version` is among the words that were taken so far. */
 static bool is_text_asked(const struct parse *parse)
 {
     return parse->given & (1U << OPTION_HELP | 1U << OPTION_VERSION);
@@ -206,7 +210,7 @@ static int options_take_id(struct parse *parse)
                                                            ": write it as 'adit ps' shows it");
 }
 
-/* Nobody shall end every tunnel by leaving something out. */
+/* `kill` must say which tunnels it means, so that nobody ends all of them by a word left out. */
 static int take_kill(struct parse *parse)
 {
     const struct options_tunnels *tunnels = &parse->options->tunnels;
@@ -223,7 +227,7 @@ static int take_kill(struct parse *parse)
     return -EINVAL;
 }
 
-/* Of `stats -h`, `help stats`, or both at once. */
+/* Finds out which command the help is asked about, in `stats -h`, `help stats` or `help -h`. */
 static int take_topic(struct parse *parse)
 {
     struct options *options = parse->options;
@@ -242,7 +246,7 @@ static int fail_unexpected(struct text *message, const char *word)
     return options_fail(message, "unexpected operand", word, "; see 'adit --help'");
 }
 
-/* What stands behind the command. */
+/* Takes the word behind the command, or complains that it is missing or not wanted. */
 static int take_command_operand(struct parse *parse)
 {
     struct options *options = parse->options;
@@ -265,7 +269,8 @@ static int take_command_operand(struct parse *parse)
     return fail_unexpected(parse->message, parse->operands[1]);
 }
 
-/* Whom a file lets in, it says itself; and a question goes to one policy. */
+/* Refuses options that each go with the command but not together. With -c the file says who may use
+ * adit, so --from is refused; and `explain` asks either a file or the running adit. */
 static int check_together(struct parse *parse)
 {
     if (parse->options->command == COMMAND_EXPLAIN && parse->given & 1U << OPTION_SOCKET &&

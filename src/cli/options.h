@@ -1,4 +1,5 @@
-/* The command line as a value. Pure: words in, options or a message out. The table is command.def.
+/* The command line as a value. This is pure: it takes words and gives options or a message, and
+ * opens and prints nothing. The table of commands and options is command.def.
  */
 #ifndef CLI_OPTIONS_H
 #define CLI_OPTIONS_H
@@ -17,7 +18,8 @@ enum command {
     COMMAND_COUNT,
 };
 
-/* Which tunnels `ps` and `kill` are about; NULL, 0: any. */
+/* Which tunnels `ps`, `kill` and `trace` are about. A member that is NULL or 0 matches every
+ * tunnel. The texts were checked, and point into the command line. */
 struct options_tunnels {
     const char *id;
     const char *user;
@@ -43,7 +45,7 @@ enum options_sort {
 
 struct options {
     enum command command;
-    enum command topic;     /* of COMMAND_HELP; COMMAND_RUN: the overview */
+    enum command topic;     /* what COMMAND_HELP is about; COMMAND_RUN: the overview */
     bool is_version_asked;  /* print the version and nothing else */
     bool is_print_asked;    /* of COMMAND_CHECK */
     bool is_json_asked;     /* of COMMAND_PS */
@@ -55,11 +57,12 @@ struct options {
     struct options_tunnels tunnels;
 };
 
-/* Room for any message of options_parse (the words quoted in it are cut). */
+/* Room for any message of options_parse. It is bounded, since words that it quotes are cut. */
 #define OPTIONS_MESSAGE_SIZE 512
 
-/* `words` are the arguments without the program's name; texts in `ret_options` point into them.
- * 0, or -EINVAL and in `message` one line: what was wrong and what is right. */
+/* Parses `words`, the arguments without the name of the program. Texts in `ret_options` point into
+ * them. Returns 0, or -EINVAL and puts one line into `message`: what was wrong and what is right.
+ */
 int options_parse(size_t count, char *const words[], struct options *ret_options,
                   struct text *message) MUST_CHECK;
 
