@@ -1,6 +1,8 @@
-/* One connection: its head is read, then it is let in (http_login), routed (http_route), answered,
- * half-closed, and what still comes is dropped for a moment; or it becomes an event stream, which
- * only its end ends. Nothing behind the first head is ever looked at.
+/* One connection of the admin page. Its head is read, the client is let in or not (http_login), and
+ * the request goes to its handler (http_route). After the answer the connection is half-closed, and
+ * what the client still sends is dropped for a moment. Or the connection becomes an event stream,
+ * which lasts until one side closes it. There is one request per connection: nothing behind the
+ * first head is ever looked at.
  */
 #include "admin/http_private.h"
 
@@ -13,6 +15,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* HEAD_SIZE is room for the fields that adit adds to an answer, and CONN_WHY_SIZE for one line of
+ * text. DISCARD_READS bounds what one connection may read per turn of the loop. */
 enum { HEAD_SIZE = 2048, CONN_WHY_SIZE = 1024, DISCARD_READS = 16 };
 
 static const struct state_row http_rows[] = {
@@ -44,7 +48,7 @@ void http_conn_set_patience(struct http_conn *conn, uint64_t ms)
     deadline_set(loop, &conn->deadline, loop_now_ms(loop) + ms);
 }
 
-/* Nothing of the head is needed any more, and it may hold a password. */
+/* Overwrites the head when it is not needed any more, since it may hold a password. */
 static void http_conn_wipe_head(struct http_conn *conn)
 {
     explicit_bzero(conn->head, conn->length);
@@ -59,6 +63,8 @@ static void http_conn_free(struct garbage *garbage)
     free(conn);
 }
 
+/* Closes in any state, from anywhere. The memory is freed only after this turn of the loop, since a
+ * caller further up may still use it. */
 void http_conn_close(struct http_conn *conn)
 {
     struct http_server *server = conn->server;
@@ -115,7 +121,8 @@ static void http_conn_write(struct http_conn *conn)
     linger_begin(&conn->lingering, conn->server->loop, conn->stream, http_conn_lingered);
 }
 
-/* Room for an answer. False: there is none, and the connection is closed. */
+/* Makes room for an answer, within the bound for all connections together. Returns false when there
+ * is no room; the connection is then closed. */
 static bool take_output(struct http_conn *conn, size_t size)
 {
     struct http_server *server = conn->server;
@@ -132,6 +139,8 @@ static bool take_output(struct http_conn *conn, size_t size)
     return true;
 }
 
+/* Every answer has the fields that keep browsers from caching it, guessing its type, showing it on
+ * another site's page, or running scripts in it that are not the page's own. */
 static void add_head(struct http_conn *conn, const struct http1_answer *answer)
 {
     char fields[HEAD_SIZE];
@@ -301,7 +310,8 @@ static void http_conn_read_head(struct http_conn *conn)
         refuse_head(conn, result, conn->scan.problem);
 }
 
-/* What who watches events says. His end or an error closes; a flood goes on with the next event. */
+/* Drops what the client of an event stream sends. When it ends or fails, the connection is closed.
+ * Only so many reads are done per turn; the rest waits for the next event of the loop. */
 static void http_conn_discard(struct http_conn *conn)
 {
     char scratch[4096];
@@ -377,6 +387,6 @@ int http_conn_open(struct http_server *server, struct stream *stream,
     list_append(&server->connections, &conn->link);
     server->connection_count++;
     http_conn_set_patience(conn, HTTP_HEAD_MS);
-    http_conn_read_head(conn); /* no event tells of what is there already */
+    http_conn_read_head(conn); /* for bytes that came before, the loop reports no event */
     return 0;
 }

@@ -1,7 +1,9 @@
-/* A table of paths. A handler answers at once, or asks the panel and answers when that does.
+/* A table of paths and their handlers. A handler answers at once, or asks the panel and answers
+ * when the panel does; meanwhile the connection is in HTTP_WAITING.
  *
- * What changes something, or costs lookups, wants the field `X-Adit: 1`, which a page from
- * elsewhere can't send without being asked first (CORS), and an Origin that is ours or none.
+ * A request that changes something, or that costs lookups, must have the field `X-Adit: 1` and no
+ * Origin but the page's own. The browser lets a page of another site send such a field only after a
+ * preflight request (CORS), which adit refuses.
  */
 #include "admin/http_private.h"
 
@@ -16,6 +18,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Room for an id, of which a longer one is refused, and for the field `Allow`. */
 enum { ID_SIZE = 64, ALLOW_SIZE = 64 };
 
 static const char api_tunnels[] = "/api/tunnels/";
@@ -41,7 +44,8 @@ static void serve_health(struct http_conn *conn)
         http_conn_answer_text(conn, 200, "ok\n");
 }
 
-/* Takes `body`. */
+/* Answers 200 with `body`, which it frees; or 503 when `body` is NULL, as there was no memory for
+ * it. */
 static void answer_with(struct http_conn *conn, const char *content_type, char *body, size_t length)
 {
     const char *start = body;
@@ -98,7 +102,7 @@ static void wait_for_panel(struct http_conn *conn, uint64_t patience_ms)
     http_conn_set_patience(conn, patience_ms);
 }
 
-/* Lines of objects to an array: a comma for each newline but the last. */
+/* Turns lines of objects into the inside of an array: each newline but the last becomes a comma. */
 static void make_array(char *lines, size_t length)
 {
     for (size_t i = 0; i + 1 < length; i++)
@@ -150,7 +154,7 @@ static void tunnel_killed(struct tunnels_query *query, const struct tunnels_answ
         http_conn_refuse(conn, 404, "", "no open tunnel has that id; it may have ended by itself");
 }
 
-/* For the log: who it was. Without passwords there are no users. */
+/* Writes into the log who has asked for a kill. Without passwords only the address is known. */
 static void http_routes_note_kill(const struct http_conn *conn, const char *id)
 {
     char client[IP_ENDPOINT_TEXT_SIZE];
@@ -194,7 +198,8 @@ static void http_routes_explained(struct explain_request *request,
     answer_with(conn, "application/json; charset=utf-8", body, length);
 }
 
-/* An absent or empty value is not said. NULL, or what is wrong. */
+/* Reads the question from the query of the URL into `words`, to which `request` then points. A
+ * value that is absent or empty counts as not said. Returns NULL, or what is wrong. */
 static const char *read_question(struct view query, char words[][QUESTION_WORD_MAX + 1],
                                  struct explain_request *request)
 {
@@ -237,9 +242,9 @@ static void serve_explain(struct http_conn *conn)
 #define READABLE "GET, HEAD"
 
 static const struct route {
-    const char *path;    /* one that ends in a slash, but for the first, takes what is behind it */
-    const char *methods; /* as `Allow` says them; all do the same */
-    bool is_guarded;     /* X-Adit and Origin */
+    const char *path;    /* except "/", one that ends in a slash matches all paths below it */
+    const char *methods; /* as in the field `Allow`; each of them does the same */
+    bool is_guarded;     /* needs X-Adit and no foreign Origin (is_guard_passed) */
     void (*serve)(struct http_conn *conn);
 } routes[] = {
     {"/", READABLE, false, serve_page},
@@ -271,7 +276,7 @@ static bool is_guard_passed(struct http_conn *conn)
            http_guard_is_same_origin(request->origin, request->host);
 }
 
-/* One of them, which are separated by ", "? */
+/* Whether `method` is one of `methods`, which are separated by ", ". */
 static bool has_method(const char *methods, struct view method)
 {
     for (const char *word = methods; *word != '\0'; word += strspn(word, ", ")) {

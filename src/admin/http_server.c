@@ -1,6 +1,8 @@
-/* Accepts, and makes room: of the client with most connections the oldest gives way to a newcomer,
- * whatever it waits for, so that clients that never speak, never read, or send one wrong password
- * after another keep nobody away but themselves. Streams stay: they are a quarter at most.
+/* Accepts connections, and makes room for them. When there are as many as may be, one of them is
+ * closed for the newcomer: the oldest one of the client that has the most, whatever it waits for.
+ * So clients that never speak, never read, or send one wrong password after another keep nobody
+ * away but themselves. Event streams are not closed for this; they are at most a quarter of the
+ * connections.
  */
 #include "admin/http_private.h"
 
@@ -14,6 +16,8 @@
 #include <string.h>
 #include <unistd.h>
 
+/* Counts the connections of the client of `of` that are no event streams. A client is an IPv4
+ * address or an IPv6 network (base/client_key.h). */
 static size_t count_of_client(const struct http_server *server, const struct http_conn *of)
 {
     struct client_key key = client_key_of(&of->client.address);
@@ -29,8 +33,9 @@ static size_t count_of_client(const struct http_server *server, const struct htt
     return count;
 }
 
-/* The oldest of the client with most that are no streams; NULL: there are only streams. Each is
- * compared with each: they are a few dozen. */
+/* Returns the connection that is closed for a newcomer, or NULL when all are event streams. The
+ * list is in the order of their arrival, so the first of a client is its oldest. Each is compared
+ * with each, which is cheap enough for at most HTTP_SERVER_CONNECTIONS_MAX. */
 static struct http_conn *who_gives_way(struct http_server *server)
 {
     struct http_conn *chosen = NULL;
@@ -49,7 +54,7 @@ static struct http_conn *who_gives_way(struct http_server *server)
     return chosen;
 }
 
-/* False: as many as may be are served now. */
+/* Returns false when the server is full and no connection may be closed for a newcomer. */
 static bool http_server_make_room(struct http_server *server)
 {
     if (server->connection_count < server->connections_max)
@@ -102,7 +107,8 @@ int http_server_create(const struct http_server_plan *plan, struct http_server *
     return 0;
 }
 
-/* From the listener before to that of the door. 0, or -errno: it listens nowhere. */
+/* Stops watching the listener before, and watches that of the door. Returns 0, or -errno and then
+ * the server listens nowhere. */
 static int http_server_move(struct http_server *server, const struct listener *before)
 {
     struct listener *listener = &server->door.listener;
@@ -116,7 +122,8 @@ static int http_server_move(struct http_server *server, const struct listener *b
     return error;
 }
 
-/* Whether the door lets in who came through the one before, and by the same password. */
+/* Whether a client that the door before has let in may stay: the new door lets its address and its
+ * user in, too, and the user's password is still the same. */
 static bool may_stay(const struct http_conn *conn, const struct http_door *before)
 {
     const struct http_door *door = &conn->server->door;
@@ -133,8 +140,9 @@ static bool may_stay(const struct http_conn *conn, const struct http_door *befor
     return hash != NULL && hash_before != NULL && strcmp(hash, hash_before) == 0;
 }
 
-/* A stream would go on for weeks, and a password that is looked at is that of the file before.
- * Other answers are on their way. */
+/* Ends what a client may not have any more. An event stream could otherwise go on for weeks, and a
+ * password that is being checked is compared with the users file before. Other answers are already
+ * under way and short, so they stay. */
 static void send_away(struct http_server *server, const struct http_door *before)
 {
     for (struct list *link = server->connections.next; link != &server->connections;) {

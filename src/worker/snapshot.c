@@ -1,4 +1,7 @@
-/* The config owns the texts of the policy, so they go together. */
+/* The texts of a policy belong to the config that it was compiled from, so a snapshot owns both and
+ * frees them together. It counts its holders; the count is atomic, since threads hold and release
+ * it on their own.
+ */
 #include "worker/snapshot.h"
 
 #include "access/auth_users.h"
@@ -22,6 +25,8 @@ struct config_overrides snapshot_overrides(const struct command_line *command_li
     };
 }
 
+/* The policy is told every endpoint that adit listens at, so that it can refuse tunnels that lead
+ * back into adit. An IPv6 listener for all addresses may take IPv4, too, and then counts twice. */
 static int snapshot_compile(struct snapshot *snapshot)
 {
     struct ip_endpoint bound[2 * LISTENER_SET_MAX];
@@ -38,6 +43,8 @@ static int snapshot_compile(struct snapshot *snapshot)
     return policy_compile(&snapshot->config->policy, bound, count, &snapshot->policy);
 }
 
+/* Makes the table that passwords are checked with. For a name that it does not have, the costliest
+ * hash is computed all the same, so that the time of an answer does not tell which names exist. */
 static int make_users(struct snapshot *snapshot)
 {
     const struct users_file *file = snapshot->config->users;

@@ -1,7 +1,8 @@
-/* All that a configuration decides, as one immutable value: settings, compiled policy, users.
+/* Everything that a configuration decides, as one value that never changes: the settings, the
+ * compiled policy and the users.
  *
- * Shared by threads, counted references: a reload makes a new one, and the old one goes with the
- * last tunnel that began under it. `explain` judges by the same thing.
+ * Threads share it and count their references. A reload makes a new one; the old one is freed when
+ * the last tunnel that began under it has ended. `adit explain` judges by a snapshot, too.
  */
 #ifndef WORKER_SNAPSHOT_H
 #define WORKER_SNAPSHOT_H
@@ -26,19 +27,21 @@ struct snapshot {
     struct listener_set listeners;
 };
 
-/* What the command line changes. Points into `command_line`. */
+/* Returns what the command line changes in the configuration. It points into `command_line`. */
 struct config_overrides snapshot_overrides(const struct command_line *command_line);
 
-/* Takes `config`, also on failure. `listeners` are copied, and their descriptors stay the caller's
- * to close; the policy refuses to tunnel to where they are bound. 0 or -errno. */
+/* Creates a snapshot with one reference, which is the caller's. It takes over `config`, and
+ * destroys it on failure. `listeners` are copied; their descriptors stay the caller's to close. The
+ * policy refuses tunnels to the addresses that they are bound to. Returns 0 or -errno. */
 int snapshot_create(struct config *config, const struct listener_set *listeners,
                     struct snapshot **ret_snapshot) MUST_CHECK;
 struct snapshot *snapshot_hold(struct snapshot *snapshot);
-/* Harmless on NULL. */
+/* Gives up one reference; the last one frees the snapshot. Harmless on NULL. */
 void snapshot_release(struct snapshot *snapshot);
 
-/* The name servers that tunnels under it ask: those of its `resolver`, or else resolv.conf's (NULL:
- * there was no memory for it; the resolver keeps its own). */
+/* Tells the resolver which name servers to ask: those that the configuration names, or else those
+ * of `resolv_conf`. NULL says that there was no memory for that file; the resolver then keeps the
+ * servers that it has. */
 void snapshot_use_servers(const struct snapshot *snapshot, struct resolver *resolver,
                           const struct file_text *resolv_conf);
 
