@@ -1,7 +1,8 @@
-/* The way of a tunnel without the tunnel: judge the name, look it up, judge each address, and say
- * what became of each step. Nothing is dialled.
+/* Goes the same way as a tunnel that is opened: the name is judged and looked up, and each address
+ * is judged. Each step is printed with its result. Nothing is dialled.
  *
- * What only the first bytes in a tunnel could tell stays unknown, unless it was said what they are.
+ * Conditions on the first bytes inside a tunnel stay undecided, unless the question says what those
+ * bytes are (`--sni`, `--protocol`).
  */
 #include "worker/explanation.h"
 
@@ -13,7 +14,8 @@
 
 #include <string.h>
 
-/* Of `--all`, all in all: it is made in memory. */
+/* How many lines about rules `--all` prints for all steps together. For the running adit the text
+ * is made in memory, so it needs a bound. */
 enum { RULE_LINES_MAX = 20000 };
 
 static const struct {
@@ -40,7 +42,8 @@ int explanation_exit_status(enum explanation_outcome outcome)
 
 /* -- words */
 
-/* A word of the question, or a name that may be a file's: it may hold anything. */
+/* Prints a word of the question, or a name that may come from a file. It may hold any bytes, so it
+ * is escaped. */
 static void print_outside(FILE *out, const char *words)
 {
     char buffer[1024];
@@ -119,7 +122,8 @@ static void print_endpoint(FILE *out, const struct ip_endpoint *endpoint)
     fputs(ip_endpoint_text(buffer, endpoint), out);
 }
 
-/* As in `listen`, and where that is. */
+/* Prints the listener as the configuration writes it, and the endpoint that it is bound to when
+ * that is another one. */
 static void print_listener(FILE *out, const struct listener *listener)
 {
     print_endpoint(out, &listener->written);
@@ -176,6 +180,8 @@ static void write_bytes(void *self, const char *bytes, size_t length)
     fwrite(bytes, 1, length, self);
 }
 
+/* Prints one rule, and whether it is true of the target; if it is not, the condition that says so.
+ */
 static void print_finding(const struct explanation *explanation, uint32_t number)
 {
     static const char *const truths[] = {
@@ -310,7 +316,9 @@ static void explain_name(struct explanation *explanation)
     }
 }
 
-/* NULL: adit does not listen there. `listen` may leave the port to the system. */
+/* Returns the listener that the question names, or the first one when it names none; NULL when adit
+ * does not listen there. A listener is found by either endpoint, as written or as bound, since the
+ * system may have chosen the port. */
 static const struct listener *find_listener(const struct explanation *explanation)
 {
     const struct question *question = &explanation->question;
@@ -345,7 +353,9 @@ static void explanation_begin(struct explanation *explanation, const struct list
                              words[QUESTION_SNI] != NULL ? question->sni.host : NULL);
 }
 
-/* Whoever offers credentials must have the right ones, whatever the rules say. */
+/* A client that offers credentials is only served if they are right, whatever the rules say. So a
+ * user who is not in the users file ends the explanation here: returns false after it has said so.
+ */
 static bool check_user(const struct explanation *explanation)
 {
     const struct auth_users *users = explanation->snapshot->users;

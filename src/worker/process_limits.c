@@ -1,6 +1,9 @@
-/* Half of the descriptors less a reserve, and less what the admin page and the pipes may have, is
- * the number of tunnels: none takes another's. Pipes are what one ordinary user may have of 1 MiB
- * each, less a quarter for that user's other programs.
+/* Descriptors are divided in advance, so that tunnels, the admin page and pipes never take each
+ * other's. A reserve and the shares of the admin page and of the pipes are taken off first. Each
+ * tunnel needs two of the rest.
+ *
+ * Linux limits the memory of all pipes of one user. adit takes pipes of 1 MiB each until that is
+ * used up, but leaves a quarter of it to other programs of the same user.
  */
 #include "worker/process_limits.h"
 
@@ -21,7 +24,7 @@ enum {
     PIPES_MAX = 256,    /* 256 MiB of the kernel's memory at worst */
     DESCRIPTORS_DEFAULT = 1024,
     PIPE_DESCRIPTORS = 2,
-    PIPES_SHARE = 32,       /* pipes have at most a sixteenth of the descriptors */
+    PIPES_SHARE = 32,       /* a pipe per 32 descriptors: at most a sixteenth are for pipes */
     PIPE_PAGE_BYTES = 4096, /* the unit of pipe-user-pages-soft */
 };
 
@@ -44,7 +47,7 @@ void process_widen_descriptors(uint64_t descriptors)
     int fd = width > 0 ? fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, (int)(width - 1)) : -1;
 
     if (fd >= 0)
-        close(fd); /* the table does not shrink */
+        close(fd); /* the kernel does not make the table smaller again */
 }
 
 static uint64_t reserve_of(uint64_t descriptors)
@@ -99,7 +102,8 @@ void process_limits_read(struct process_limits *ret_limits)
 {
     struct rlimit limit = {.rlim_cur = DESCRIPTORS_DEFAULT, .rlim_max = DESCRIPTORS_DEFAULT};
 
-    /* Neither call can fail with these arguments; should one, the usual limit is a fair guess. */
+    /* Neither call can fail with these arguments. If one fails all the same, adit goes by the usual
+     * limit. */
     if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
         rlim_t soft = limit.rlim_cur;
 

@@ -5,10 +5,10 @@
 #include <stdint.h>
 
 struct process_limits {
-    uint64_t descriptors; /* RLIMIT_NOFILE */
-    uint32_t connections; /* client connections in all */
-    unsigned admin_connections;
-    unsigned pipes; /* for splice, in all */
+    uint64_t descriptors;       /* RLIMIT_NOFILE */
+    uint32_t connections;       /* client connections of all threads together */
+    unsigned admin_connections; /* of the admin page */
+    unsigned pipes;             /* for splice, of all threads together */
 };
 
 /* Makes sure that 0, 1 and 2 are open, so that no socket ever becomes stdin or stderr. */
@@ -17,18 +17,19 @@ void process_open_standard_descriptors(void);
  * 65,536. Before there are threads: a table that grows under several of them waits for every
  * processor (20 ms at 64, 128, 256 ... descriptors), and all tunnels with it. */
 void process_widen_descriptors(uint64_t descriptors);
-/* Raises RLIMIT_NOFILE to the hard limit, reads what concerns us. Opens a file: before confinement.
- */
+/* Raises RLIMIT_NOFILE to its hard limit and finds out the limits. It opens a file, so it must run
+ * before the process is confined. */
 void process_limits_read(struct process_limits *ret_limits);
-/* Connections of the admin page that fit into so many descriptors. Pure. */
+/* Returns how many connections the admin page may have of so many descriptors. Pure. */
 unsigned process_limits_admin(uint64_t descriptors);
-/* Client connections that fit beside them and the pipes into so many descriptors. Pure. */
+/* Returns how many client connections fit into so many descriptors, beside the admin page's
+ * connections and the pipes. Pure. */
 uint32_t process_limits_connections(uint64_t descriptors, unsigned pipes);
-/* Pipes for so many descriptors. `soft_pages` is pipe-user-pages-soft: 0 means no limit, -1 not
- * known. Pure. */
+/* Returns how many pipes fit into so many descriptors. `soft_pages` is the kernel's setting
+ * pipe-user-pages-soft: 0 says that there is no limit, -1 that it is not known. Pure. */
 unsigned process_limits_pipes(uint64_t descriptors, long soft_pages);
-/* Cores this process may run on, and no more than its cgroup lets it use: 1 to
- * COMMAND_LINE_WORKERS_MAX. Opens files: before confinement. */
+/* Returns how many cores this process may run on, but no more than its cgroup lets it use: 1 to
+ * COMMAND_LINE_WORKERS_MAX. It opens files, so it must run before the process is confined. */
 unsigned process_count_cores(void);
 
 #endif

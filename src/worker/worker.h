@@ -18,10 +18,11 @@ struct worker_plan {
     struct process_limits limits;
     uint64_t adit_started_ms;           /* CLOCK_MONOTONIC, of the supervisor */
     uint64_t restarts;                  /* workers that died before this one */
-    const struct reload_report *reload; /* as it was when this one began */
+    const struct reload_report *reload; /* the last reload before this worker began */
 };
 
-/* Returns the process's exit status. */
+/* Runs the worker until it has drained or is told to end. Returns the exit status of the process.
+ */
 int worker_run(const struct worker_plan *plan);
 
 #endif

@@ -1,4 +1,6 @@
-/* The worker's panel (admin/panel.h): a table of who answers what. */
+/* The worker's panel (admin/panel.h): a table of functions, most of which are in worker_tunnels.c,
+ * worker_events.c, worker_explain.c and worker_trace.c. The figures are collected here.
+ */
 #include "access/auth.h"
 #include "front/front_kind.h"
 #include "net/room.h"
@@ -15,7 +17,8 @@
 
 #include <errno.h>
 
-/* As many as descriptors are there for, or as the configuration allows. */
+/* Returns how many tunnels there may be: as many as there are descriptors for, or fewer if the
+ * configuration says so. */
 static uint64_t worker_tunnels_max(const struct worker *worker)
 {
     uint64_t room = room_limit(worker->room);

@@ -89,7 +89,7 @@ struct worker {
 
 /* "serving", "draining"; static. */
 const char *worker_state_name(const struct worker *worker);
-/* Along an allowed edge. */
+/* Changes the state; only along the edges of the table in worker.c. */
 void worker_move_to(struct worker *worker, enum worker_state state);
 /* Starts the threads when all is there that they need. */
 void worker_start_if_complete(struct worker *worker);
@@ -113,7 +113,7 @@ void worker_fail_to_start(struct worker *worker, const char *what, int error);
 void worker_config_init(struct worker *worker);
 
 void worker_take_config(struct worker *worker, struct channel_message *message);
-/* "": taken. */
+/* Tells the supervisor that the configuration serves (`why_not` is ""), or why it does not. */
 void worker_tell_taken(struct worker *worker, const char *why_not);
 /* The supervisor has closed what only the old configuration listens to. */
 void worker_end_reload(struct worker *worker, const struct channel_message *message);
@@ -126,7 +126,7 @@ const char *worker_log_name(const struct config *config);
 
 /* ---- worker_panel.c */
 
-/* Fills `panel`. */
+/* Sets up worker->panel. */
 void worker_panel_init(struct worker *worker);
 /* As admin/panel.h has it: figures are atomic, every thread writes its own, so they are read at
  * once. `self` is the worker. */

@@ -26,7 +26,8 @@ struct talkers;
 struct trace;
 struct worker_thread;
 
-/* What the threads of a process share, and what differs. All outlives the thread. */
+/* What a thread is made of: what all threads share, and what is its own. All of it outlives the
+ * thread. */
 struct worker_thread_plan {
     unsigned index;
     struct worker_thread *const *threads; /* of the process, this one too, once it is started */
@@ -57,9 +58,10 @@ struct worker_thread_owner {
 int worker_thread_create(const struct worker_thread_plan *plan,
                          const struct worker_thread_owner *owner,
                          struct worker_thread **ret_thread) MUST_CHECK;
-/* `ending` awaits it. 0 or -errno. */
+/* Starts the thread; the round `ending` then awaits its end, too. Returns 0 or -errno. */
 int worker_thread_start(struct worker_thread *thread) MUST_CHECK;
-/* Waits for a started thread's end, which must be near: it is done, or was never started. */
+/* Waits for the end of the thread and frees its parts. It must be done already, or never started,
+ * so that this does not block for long. */
 void worker_thread_destroy(struct worker_thread *thread);
 
 /* `round`, if not NULL, awaits the answer to it, and none to an earlier order of its kind; a thread
@@ -75,7 +77,7 @@ struct trace *worker_thread_trace(struct worker_thread *thread);
 struct event_feed *worker_thread_events(struct worker_thread *thread);
 /* `happened` comes when its loop has turned: until then its figures are what they are. */
 void worker_thread_await_turn(struct worker_thread *thread);
-/* Live. */
+/* Returns its counters, which change while it runs. */
 const struct counters *worker_thread_counters(const struct worker_thread *thread);
 
 #endif
