@@ -1,8 +1,9 @@
-/* States: starting (waits for the supervisor's two files and the configuration, since it opens no
- * file itself), serving, draining.
+/* Creates and frees the parts of the worker and starts its threads. It opens no file itself, so it
+ * starts the threads only when the supervisor has sent the configuration and the two files of /etc.
  *
- * `adit drain` and `adit reload` go the long way: control socket, here, supervisor, and back, so
- * that there is one place where they begin.
+ * `adit drain` and `adit reload` arrive here over the control socket, are passed on to the
+ * supervisor and come back from it. So drains and reloads all begin in the supervisor, whoever asks
+ * for them.
  */
 #include "access/auth.h"
 #include "access/dial_gate.h"
@@ -143,7 +144,7 @@ static void worker_start_threads(struct worker *worker)
     worker_trace_watch_threads(worker->trace);
     worker_move_to(worker, WORKER_SERVING);
     worker_use_admin(worker);
-    /* Without a supervisor there is nobody to tell; the channel's end says so in a moment. */
+    /* This fails when the supervisor is gone; then the channel ends, too, and the worker drains. */
     int ignored = channel_send(worker->plan->channel_fd, CHANNEL_READY, -1);
     (void)ignored;
 }
@@ -172,10 +173,10 @@ static uint64_t control_drain_asked(void *self)
     struct worker *worker = self;
     uint64_t now_ms = loop_now_ms(worker->loop);
 
-    /* A supervisor that is gone or does not read can't object. */
+    /* When the supervisor is gone or does not read, the worker drains without it. */
     if (channel_send(worker->plan->channel_fd, CHANNEL_DRAIN, -1) < 0)
         worker_begin_drain(worker);
-    if (worker->snapshot == NULL) /* not even started */
+    if (worker->snapshot == NULL) /* there is no configuration yet, and so no tunnel */
         return 0;
     if (!deadline_is_set(&worker->drain_over))
         return worker->snapshot->config->values.drain_timeout_ms;
