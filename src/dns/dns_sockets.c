@@ -1,10 +1,14 @@
-/* A server with an interface has an address towards c-ares that stands for it, out of a block in
- * which nobody is (100::/64, RFC 6666: what goes there is discarded); it is replaced by the real
- * one when a socket is connected, and put back into the address that an answer came from, which
- * c-ares compares. The interface is looked up when a socket is connected: it may come and go.
+/* Makes the sockets of c-ares, so that a name server may have an interface (`fe80::1%eth0`).
  *
- * Who gives c-ares sockets gives it all five calls, and sets what it would have set: non-blocking,
- * close-on-exec, no delay.
+ * c-ares is told a stand-in address for such a server, from a block that no host uses (100::/64,
+ * RFC 6666: what is sent there is discarded). When a socket is connected, the real address replaces
+ * the stand-in. When an answer comes, the stand-in replaces the address that it came from, because
+ * c-ares compares that with the server's. The interface is looked up each time a socket is
+ * connected, since interfaces come and go.
+ *
+ * c-ares does not set up sockets that somebody else makes. So all five socket functions are given
+ * here, and the sockets are made as c-ares would make them: non-blocking, close-on-exec, without
+ * delay.
  */
 #include "dns/dns_sockets.h"
 

@@ -1,22 +1,24 @@
-/* Who asks, what is known already, and what is on its way.
+/* The resolver brings together those who ask, what is known already, and what is being asked.
  *
  * A name is looked for in this order: localhost (RFC 6761 6.3), the hosts file, the cache, the
- * questions that wait or are asked already; else it becomes a new question. A question is
+ * questions that wait or are asked already. When none of them has it, it becomes a new question,
+ * which is in one of these states:
  *   in line    - in the line of each client that waits for it, until it is the turn of one of them
  *                (base/fair_line.h), whose place at work the question then has;
  *   asked      - c-ares has it;
- *   again      - c-ares gave it back: asked anew in the next turn;
+ *   again      - c-ares gave it back; it is asked anew in the next turn;
  *   answered   - by c-ares or by its deadline; its waiters are told in the next turn, by a task;
  *   abandoned  - its deadline answered it, but c-ares still holds it. When c-ares lets go, a good
  *                answer still fills the cache, so that the next try of a client finds it.
  * The deadline runs from the first ask, time in line included.
  *
  * The surprise is in c-ares: it may answer from within ares_query, and answer other questions than
- * the one that is being asked. So nothing that it says reaches a waiter but through the task; only
- * what is known already is told from within resolver_ask.
+ * the one that is being asked. So its answers reach the waiters only through the task; only what is
+ * known already is told from within resolver_ask.
  *
- * New name servers: c-ares takes them only while it has no question, and the old ones may be gone;
- * so all that is asked is taken back and asked anew, and the cache is forgotten.
+ * c-ares takes new name servers only while it has no question, and the old servers may be gone. So
+ * when the servers change, all questions that are asked are taken back and asked anew, and the
+ * cache is emptied.
  *
  * What c-ares still holds of abandoned questions is bounded too: 512 begin every timeout, and
  * c-ares gives each up after a little over four timeouts.

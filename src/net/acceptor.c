@@ -1,17 +1,19 @@
-/* Level-triggered and shared: while connections wait, epoll wakes some loop that watches the
- * listener, so taking only a few per turn loses nothing and leaves the rest to the other threads.
+/* Listeners are watched level-triggered and shared by all threads: while connections wait, epoll
+ * wakes some loop that watches the listener, so taking only a few per turn loses nothing and leaves
+ * the rest to the other threads.
  *
- * The first turn takes one: an accept that finds nobody costs as much as one that finds somebody,
- * and clients that come one by one would pay for it each. While the queue stays filled from turn to
- * turn the number doubles.
+ * The first turn takes one connection: an accept that finds nobody costs as much as one that finds
+ * somebody, and each of the clients that come one by one would pay for it. While the queue stays
+ * filled from turn to turn, the number doubles.
  *
  * Of the threads that sleep, the kernel wakes the one that has watched the longest: always the same
  * one while there is little to do, and it would get all the tunnels that open one by one and stay.
  * So whoever was woken for a connection goes to the end of the line.
  *
- * Two states: watching, and paused (for want of descriptors or memory, 100 ms; for an owner that is
- * not ready, 2 ms; all watches are out of the epoll set, since a level-triggered listener would
- * spin). Stopped is paused without a deadline.
+ * There are two states: watching, and paused. A pause takes 100 ms when descriptors or memory ran
+ * out, and 2 ms when the owner is not ready. While paused, all watches are out of the epoll set,
+ * since a level-triggered listener would wake the loop all the time. Stopped is paused without a
+ * deadline.
  *
  * The surprise is the reserve, an eventfd (reopening it needs no file): at EMFILE it is closed, and
  * the room of that one descriptor serves to accept, refuse and close connections one after the

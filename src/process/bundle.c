@@ -1,10 +1,12 @@
-/* A bundle is a row of entries, each a header, a name with its NUL, the bytes, and padding to 8.
- * Only what could be read is in it: a configuration that names anything else is not sent.
+/* A bundle is a row of entries; each has a header, a name with its NUL, the bytes, and padding to a
+ * multiple of 8. It contains only what could be read: when the configuration names a file that
+ * cannot be read, no bundle is sent.
  *
- * A file is read to its end or to the bound, whatever fstat said of its size: it may grow, be a
- * pipe (`-c <(...)`) or say 0 (/proc). It is opened and read without waiting, so that a named pipe
- * without a writer does not hang the start, nor one whose writer hangs a reload. An empty pipe was
- * read before, at the start most likely: that is an error, where an empty file is what it is.
+ * A file is read to its end or to the bound, whatever fstat said about its size: it may grow, be a
+ * pipe (`-c <(...)`) or claim to have 0 bytes (/proc). It is opened and read without waiting, so
+ * that a named pipe that nobody writes to delays neither the start nor a reload. An empty pipe is
+ * an error, because its contents were most likely read before, at the start; an empty file is just
+ * an empty file.
  */
 #include "process/bundle.h"
 

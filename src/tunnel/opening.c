@@ -1,5 +1,5 @@
-/* A tunnel on its way, from the request to the answer: judge the name, resolve, judge each address,
- * wait for room, dial, have the front-end answer. There is one function per state
+/* Opens a tunnel, from the request to the answer: judge the name, resolve it, judge each address,
+ * wait for room, dial, and let the front-end answer. There is one function per state
  * (opening_step_...), and one driver, opening_drive, which calls the one of the state that the
  * tunnel is in until nothing is left to do at once. Whatever takes time (a lookup, a place in line,
  * a dial) ends in a callback, which only records what happened in `struct opening` and calls the
@@ -68,8 +68,8 @@ static void opening_drive(struct tunnel *tunnel);
 
 /* ---- refusals ---- */
 
-/* This verdict is the one that counts: its rule, and the report rules that are true with it. For
- * want of memory the reports are not told. */
+/* Makes this verdict the one that the log tells: its rule, and the report rules that are true with
+ * it. When there is no memory for the reports, the log line goes without them. */
 static void opening_note(struct tunnel *tunnel, const struct verdict *verdict)
 {
     const struct policy_source *source = policy_source_of(tunnel->policy->compiled);
@@ -92,7 +92,8 @@ static void opening_note(struct tunnel *tunnel, const struct verdict *verdict)
         tunnel->extras->reports = strdup(buffer);
 }
 
-/* What it has waited for so far, in vain or not, is told as well. */
+/* Records how long the lookup and the dial have taken so far, so that the line of a refusal or of a
+ * client that left tells these times as well. A time that is already known stays as it is. */
 void opening_note_waits(struct tunnel *tunnel)
 {
     const struct opening *opening = tunnel->opening;
@@ -129,7 +130,8 @@ void opening_refuse(struct tunnel *tunnel, enum tunnel_error error, const char *
     opening_refuse_with(tunnel, error, details, NULL);
 }
 
-/* Nothing may be dialled. */
+/* Refuses because no address may be dialled: all were denied, or the name could not be resolved.
+ * `details` is for the log, `phrase` for the client. */
 static void opening_refuse_by_judgement(struct tunnel *tunnel)
 {
     const struct judgement *judgement = &tunnel->opening->judgement;
@@ -150,7 +152,8 @@ static void opening_refuse_by_judgement(struct tunnel *tunnel)
 
 /* ---- judging ---- */
 
-/* Gathers the facts and judges the name, if the target has one. False: it is denied. */
+/* Gathers the facts and judges the name, if the target has one. Returns false when the name is
+ * denied. */
 static bool opening_judge_name(struct tunnel *tunnel)
 {
     const struct tunnel_env *env = tunnel->env;
@@ -168,8 +171,9 @@ static bool opening_judge_name(struct tunnel *tunnel)
     return !opening->judgement.is_denied;
 }
 
-/* An address of the target became known. Until it is known which one is dialled, the first that may
- * be stands for all. */
+/* An address of the target became known and was judged. Only an allowed one goes to the dial. Until
+ * it is known which address the dial connects to, the log tells the verdict on the first allowed
+ * one. */
 static void opening_judged(void *self, const struct ip_address *address,
                            const struct verdict *verdict)
 {
@@ -208,7 +212,8 @@ static void opening_refuse_by_limit(struct tunnel *tunnel, enum limit limit)
     opening_refuse(tunnel, errors[limit], buffer);
 }
 
-/* Counted from here on: what policy denies at once is no tunnel. False: refused. */
+/* Counts the tunnel towards the limits from here on: a request that policy denies by its name alone
+ * never counts. Returns false when a limit refused the tunnel, which is closed then. */
 static bool opening_enter_limits(struct tunnel *tunnel)
 {
     enum limit limit = tunnel_enter_limits(tunnel);
@@ -244,8 +249,9 @@ static void opening_answered(struct resolver_query *query, const struct resolver
     opening_drive(tunnel);
 }
 
-/* Addresses are judged and offered to the dial as they come; a literal's before this returns.
- * False: no memory for the question. */
+/* Asks for the addresses of the target. Each is judged and offered to the dial when it comes; the
+ * address of a literal target is, before this function returns. Returns false when the question
+ * could not be asked, which means that there was no memory for it. */
 static bool opening_resolve(struct tunnel *tunnel)
 {
     struct opening *opening = tunnel->opening;
@@ -274,8 +280,8 @@ static void opening_entered(struct dial_pass *pass)
     opening_drive(opening->tunnel);
 }
 
-/* The line of those who want to dial; its time counts as dialling. 0, or -EAGAIN when the client
- * has too many in line, or another negative errno. */
+/* Enters the line of those who want to dial; the time in it counts as dialling. Returns 0, -EAGAIN
+ * when the client already has too many in line, or another negative errno. */
 static int opening_enter_line(struct tunnel *tunnel)
 {
     struct opening *opening = tunnel->opening;
@@ -324,7 +330,8 @@ static bool opening_step_resolving(struct tunnel *tunnel)
 
 /* ---- dialling ---- */
 
-/* Each address may have another rule. */
+/* Each address may have been allowed by another rule, so the verdict on the dialled one is the one
+ * to tell. With only one allowed address it was noted when it came. */
 static void opening_note_dialled(struct tunnel *tunnel, const struct ip_endpoint *endpoint)
 {
     struct judgement *judgement = &tunnel->opening->judgement;
@@ -367,7 +374,8 @@ static bool opening_step_queued(struct tunnel *tunnel)
 
 static void opening_target_ignored(struct stream *stream, void *self)
 {
-    /* Between the dial and the relay; what happened stands in stream->ready. */
+    /* Between the dial and the relay nobody acts on events; they stay recorded in stream->ready,
+     * where the relay finds them. */
     (void)stream;
     (void)self;
 }
@@ -382,8 +390,8 @@ static void opening_established(struct tunnel *tunnel)
     tunnel->way->established(tunnel->self);
 }
 
-/* `localhost` with the proxy's port has an address that is the proxy and one where nobody is: what
- * the client must know is the loop. */
+/* `localhost` with the proxy's port may have one address that is the proxy, and one where nobody
+ * listens. Then the client is told of the loop, which is the cause, and not of the failed dial. */
 static void opening_refuse_undialled(struct tunnel *tunnel)
 {
     const struct opening *opening = tunnel->opening;
@@ -413,7 +421,9 @@ static bool opening_step_dialling(struct tunnel *tunnel)
 
 /* ---- the driver ---- */
 
-/* Goes on as far as can be. A step is true when there may be more to do at once. */
+/* Calls the step of the tunnel's state until nothing is left to do at once; a step returns true
+ * when there may be more. A callback that comes from within a step finds is_driving set and only
+ * records what happened. The tunnel may be refused, and thus closed, when this returns. */
 static void opening_drive(struct tunnel *tunnel)
 {
     struct state_concern concern;
@@ -458,7 +468,8 @@ static void opening_queue_passed(struct deadline *deadline)
     opening_drive(opening->tunnel);
 }
 
-/* Keeps the bytes behind the request head; few clients send any. False: no memory. */
+/* Keeps the bytes that came behind the request head; few clients send any. Returns false when there
+ * is no memory. */
 static bool opening_keep_early(struct opening *opening, const struct tunnel_request *request)
 {
     if (request->early_length == 0)

@@ -1,10 +1,10 @@
-/* How one direction moves bytes: by copying through the thread's buffer, or by splice through a
- * pipe that is lent for each move; and what relay.c, relay_gate.c and the pumps share. Private to
- * the relay.
+/* A pump moves the bytes of one direction: by copying through the thread's buffer, or by splice
+ * through a pipe that is lent for each move. Here are both pumps, and what relay.c, relay_gate.c
+ * and the pumps share. Private to the relay.
  *
- * Both pumps return bytes moved or dropped (> 0), 0 at the source's end, -EAGAIN when the source is
- * empty or the sink full, or the source's -errno. A failing sink is noted in the half
- * (relay_sink_failed), not returned.
+ * Both pumps return the number of bytes moved or dropped (> 0), 0 at the source's end, -EAGAIN when
+ * the source is empty or the sink is full, or the source's negative errno. When the sink fails,
+ * they do not return that, but record it in the half (relay_sink_failed).
  */
 #ifndef TUNNEL_PUMP_H
 #define TUNNEL_PUMP_H
@@ -22,11 +22,11 @@
 #include <stddef.h>
 #include <sys/types.h>
 
-/* Full reads in a row before a direction counts as bulk. 16 costs a fifth more CPU for
- * 1 MB; 1 delays the slowest of several flows. */
+/* So many full reads in a row make a direction count as bulk. With 16, 1 MB costs a fifth more CPU;
+ * with 1, the slowest of several flows is delayed. */
 #define PROMOTE_AFTER 2
 
-/* What is read at once while nobody knows whether a direction is bulk. */
+/* So many bytes are read at once while it is not known whether a direction is bulk. */
 #define COPY_BYTES (64 * 1024)
 /* Where there is no pipe, bulk is copied in larger pieces: fewer calls for the same bytes. */
 #define COPY_BULK_BYTES (256 * 1024)
@@ -75,13 +75,13 @@ static inline bool half_is_pending(const struct half *half)
     return half->stash != NULL || (half->pipe != NULL && half->pipe->length > 0);
 }
 
-/* Seconds, roughly: the lower bits of the loop's time, for what need not be known exactly. */
+/* Returns roughly seconds: some lower bits of the loop's time, for times that need not be exact. */
 static inline uint16_t half_clock(const struct relay *relay)
 {
     return (uint16_t)(loop_now_ms(relay->env->loop) / 1024);
 }
 
-/* How much of `size` may be read at once. */
+/* Returns how much of `size` may be read at once. */
 static inline size_t half_read_size(const struct relay *relay, unsigned from, size_t size)
 {
     if (relay->throttle == NULL || throttle_granted(relay->throttle, from) > size)
@@ -89,7 +89,7 @@ static inline size_t half_read_size(const struct relay *relay, unsigned from, si
     return throttle_granted(relay->throttle, from);
 }
 
-/* `count` bytes were passed on. */
+/* Counts `count` bytes that were passed on. */
 static inline void half_count(struct relay *relay, unsigned from, size_t count)
 {
     relay->halves[from].bytes += count;
@@ -97,21 +97,23 @@ static inline void half_count(struct relay *relay, unsigned from, size_t count)
                 count);
 }
 
-/* Writing to the sink of `from` failed: pending bytes are dropped, and so is what still comes. */
+/* Records that writing to the sink of `from` failed: pending bytes are dropped, and so is what
+ * still comes from the source. */
 void relay_sink_failed(struct relay *relay, unsigned from, int error);
 
-/* An end was read to its end, or to a reset. */
+/* Records that `from` was read to its end or, when `is_reset`, to a reset. */
 void relay_source_ended(struct relay *relay, unsigned from, bool is_reset);
 /* Closes both ends and calls on_ended. */
 void relay_end(struct relay *relay, enum closed_by closed_by, bool reset_client, bool reset_target);
-/* Instead of relay_begin, where there is a gate: that follows when the bytes have passed it. */
+/* Starts a relay that has a gate; relay_begin follows when the bytes have passed the gate. */
 void relay_gate_start(struct relay *relay);
-/* Bytes flow from now on; it may end within. */
+/* Lets bytes flow from now on. The relay may end from within this call. */
 void relay_begin(struct relay *relay);
-/* How long nothing may happen now, and what it is called when it does; and when to look at that. */
+/* Returns for how many milliseconds the relay may be without activity in its present state;
+ * *ret_closed_by is what ends it after that time. */
 uint64_t relay_patience_ms(const struct relay *relay, enum closed_by *ret_closed_by);
 uint64_t relay_next_look_ms(const struct relay *relay);
-/* Tells the dialled end once the relay is old. */
+/* Tells the dialled end that the relay is old, once it is. */
 void relay_note_age(struct relay *relay);
 
 ssize_t pump_copy(struct relay *relay, unsigned from);
@@ -121,9 +123,9 @@ ssize_t pump_splice(struct relay *relay, unsigned from);
 void pump_copy_flush(struct relay *relay, unsigned from);
 void pump_splice_flush(struct relay *relay, unsigned from);
 
-/* Keeps bytes for later. 0 or -ENOMEM. */
+/* Keeps bytes for later; nothing may be kept yet. Returns 0 or -ENOMEM. */
 int stash_put(struct relay *relay, unsigned from, const char *bytes, size_t length) MUST_CHECK;
-/* The same behind what is kept already. */
+/* The same, but the bytes go behind those that are kept already. */
 int stash_append(struct relay *relay, unsigned from, const char *bytes, size_t length) MUST_CHECK;
 void stash_drop(struct relay *relay, unsigned from);
 

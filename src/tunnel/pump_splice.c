@@ -1,13 +1,14 @@
 /* Splicing: the kernel moves pages from the source's queue to the sink's through a 1 MiB pipe.
  *
- * A pipe holds what one move has read and not yet written. So no more is read than the sink has
- * room for, the pipe is empty again behind each pump_splice_move, and the next direction takes it.
- * Only if the kernel takes less than it had room for does a rest stay, and the pipe with it.
+ * A pipe holds what one move has read and not yet written. No more is read than the sink has room
+ * for, so the pipe is empty again after each pump_splice_move, and the next direction can have it.
+ * Only when the kernel takes less than it had room for, a rest stays in the pipe, and the pipe
+ * stays with the direction.
  *
  * The surprise is EAGAIN when filling: it can mean "source empty" or "pipe full". So a pipe is
- * filled only when it is empty, and then it means the source. And 0 can mean "at an urgent mark,
- * with the FIN somewhere behind it": only recv knows the end. No SPLICE_F_MORE: it holds back the
- * last bytes.
+ * filled only when it is empty; then EAGAIN means the source. And a result of 0 can mean "at an
+ * urgent mark, with the FIN somewhere behind it", so only recv tells where the stream ends.
+ * SPLICE_F_MORE is not used, because it holds back the last bytes.
  */
 #include "net/stream.h"
 #include "observe/log.h"
@@ -41,7 +42,8 @@ void pump_splice_flush(struct relay *relay, unsigned from)
     half_return_pipe(relay_env_of(relay), half);
 }
 
-/* Errors of splice itself, not of the connection: the bytes are still there, for a copy. */
+/* True for errors of splice itself, not of the connection: the bytes are still in the source, where
+ * a copy finds them. */
 static bool pump_splice_is_refused(int error)
 {
     return error == EINVAL || error == ENOMEM || error == ENOSYS || error == EPERM ||
@@ -57,8 +59,8 @@ static ssize_t pump_splice_refuse(struct relay *relay, unsigned from, int error)
     return pump_copy(relay, from);
 }
 
-/* The kernel took less than it had room for. Where a copy's rest may be kept, this one may, too,
- * and the pipe is free. */
+/* The kernel took less than it had room for. When the thread's bound on stashes allows it, the rest
+ * goes into a stash, as the rest of a copy does, and the pipe is free again. */
 static void pump_splice_keep_rest(struct relay *relay, unsigned from)
 {
     struct relay_env *env = relay_env_of(relay);
@@ -77,7 +79,7 @@ static void pump_splice_keep_rest(struct relay *relay, unsigned from)
         relay->is_out_of_memory = true;
 }
 
-/* Through the empty pipe that the direction was lent. */
+/* Moves up to `size` bytes through the empty pipe that the direction was lent. */
 static ssize_t pump_splice_move(struct relay *relay, unsigned from, size_t size)
 {
     struct half *half = &relay->halves[from];

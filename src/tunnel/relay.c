@@ -1,17 +1,19 @@
-/* A relay is two halves, one piece of code and an index. Whatever happens (a stream became ready, a
+/* A relay is two halves, which share one piece of code and differ by an index. Whatever happens (a
+ * stream became ready, a
  * deadline passed, the next turn came) ends in relay_drive: move bytes both ways within a budget,
  * pass on ends, then say what to wait for. All of "what next" is derived from state in
- * relay_drive's callees; where bytes flowed freely before and still do, it is what it was. Where
- * there is a gate all of this begins behind it (relay_gate.c).
+ * relay_drive's callees; while bytes flow freely, as they did before, there is nothing to derive
+ * anew. In a relay with a gate, all of this begins after the bytes have passed it (relay_gate.c).
  *
  * The surprises:
  *  - A reset must not overtake bytes: it is passed on only when our stash and pipe are empty and
  * the receiving side has acknowledged everything; so it may have to wait, looking again and again.
  *  - Once a write to an end has failed, the kernel has told its error; reading then shows a plain
- *    end. That end is a reset all the same; but not after EPIPE, for then its FIN had come before.
- *  - A sink that can't be written is no reason to hang up: its source is read and dropped until the
- *    other direction is done. If that is so already, the end that failed has reset: its FIN is
- *    passed on first, or what it sent would look cut off.
+ *    end. That end counts as reset all the same, except after EPIPE, because then its FIN had come
+ *    before.
+ *  - A sink that can't be written does not end the relay: its source is read and dropped until the
+ *    other direction is done. If that direction is done already, the end that failed has reset; its
+ *    FIN is passed on first, because otherwise what it sent would look cut off.
  *  - A throttled half does not read before its time; no event tells of that, only the deadline.
  */
 #include "tunnel/relay.h"
@@ -98,8 +100,8 @@ static bool half_can_write(const struct relay *relay, unsigned from)
     return half_sink(relay, from)->ready & STREAM_WRITABLE;
 }
 
-/* Some clients drop what comes in one piece with the success, so the target is not read in the turn
- * in which the success was written. */
+/* True while the half must not read yet. Some clients drop bytes that come in one piece with the
+ * success, so the target is not read in the turn in which the success was written. */
 static bool half_is_held(const struct relay *relay, unsigned from)
 {
     return from == RELAY_TARGET && relay->started_turn == loop_turn_number(relay->env->loop);
@@ -196,8 +198,8 @@ static void half_move(struct relay *relay, unsigned from)
     }
 }
 
-/* Something is left to do that no event will tell of: the budget was used up, or one half changed
- * what the other one may do. */
+/* True when something is left to do for which no event will come: the budget was used up, or one
+ * half changed what the other one may do. */
 static bool relay_has_more_to_move(const struct relay *relay)
 {
     for (unsigned from = 0; from < RELAY_ENDS; from++) {
@@ -296,7 +298,7 @@ static bool relay_settle(struct relay *relay)
     return false;
 }
 
-/* Bytes wait (in adit, or in the source's queue) and the sink takes none. */
+/* True when bytes wait (in adit, or in the source's queue) and the sink takes none. */
 static bool half_is_stuck(const struct relay *relay, unsigned from)
 {
     const struct half *half = &relay->halves[from];
@@ -323,7 +325,7 @@ static void relay_want(struct relay *relay)
     }
 }
 
-/* How long nothing may happen now, and what it is called when it does. */
+/* Each state of the two halves has its own timeout: idle, half-closed or stuck. */
 uint64_t relay_patience_ms(const struct relay *relay, enum closed_by *ret_closed_by)
 {
     if (half_is_stuck(relay, RELAY_CLIENT) || half_is_stuck(relay, RELAY_TARGET)) {
@@ -452,7 +454,8 @@ static void relay_look_again(struct deadline *deadline)
     relay_drive(relay);
 }
 
-/* Returns 0, or -ENOMEM, and then nothing is kept. */
+/* Keeps what an end sent before the relay began. Returns 0, or -ENOMEM, and then nothing is kept.
+ */
 static int relay_keep_early(struct relay *relay, const struct relay_early *early)
 {
     int error = 0;

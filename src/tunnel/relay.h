@@ -1,4 +1,5 @@
-/* Both ways of a tunnel: bytes, half-closes, resets and deadlines from one end to the other.
+/* A relay carries both directions of a tunnel: it passes on bytes, half-closes and resets from one
+ * end to the other, and ends the tunnel when a deadline passes.
  *
  * Every byte is passed on unchanged, in order, once. FIN stays FIN (half-close is relayed), a reset
  * stays a reset and never overtakes bytes. While it is idle a relay owns no buffer and no pipe.
@@ -76,15 +77,15 @@ struct relay_plan {
     void (*on_ended)(struct relay *relay, enum closed_by closed_by);
 };
 
-/* Nothing is sent to the client in this turn: some drop what comes glued behind the success. 0, or
- * -ENOMEM: nothing was taken. */
+/* Starts the relay. Nothing is sent to the client in this turn, because some clients drop what
+ * comes in one piece with the success. Returns 0, or -ENOMEM, and then nothing was taken. */
 int relay_start(struct relay *relay, struct tunnel_env *env,
                 const struct relay_plan *plan) MUST_CHECK;
-/* Closes both ends now, with a reset or without; on_ended is not called. */
+/* Closes both ends now, with a reset when `is_reset`; on_ended is not called. */
 void relay_stop(struct relay *relay, bool is_reset);
-/* Payload so far; index RELAY_CLIENT counts what came from the client. */
+/* Returns the payload bytes that came from `from` and were passed on so far. */
 uint64_t relay_bytes(const struct relay *relay, enum relay_end from);
-/* Bytes that the kernel holds in both send queues: passed on, and not acknowledged. */
+/* Returns the bytes in the kernel's send queues of both ends: passed on, but not acknowledged. */
 uint64_t relay_unacknowledged(const struct relay *relay);
 
 #endif

@@ -33,9 +33,9 @@ struct tunnel_timeouts {
     uint64_t stuck_ms;       /* bytes wait and the reader does not take any */
 };
 
-/* A policy that is held: one of these per thread and configuration, counted by that thread only.
- * The env holds one, and each tunnel the one that it began with: to its end it is judged by that
- * policy and names rules of it. */
+/* A policy with a count of its holders. There is one per thread and configuration, and only that
+ * thread counts. The env holds the present one; each tunnel holds the one that it began with, which
+ * judges it to its end and whose rules its log lines name. */
 struct tunnel_policy {
     uint32_t holders;
     void (*destroy)(struct tunnel_policy *policy); /* when nobody holds it any more */
@@ -54,7 +54,7 @@ static inline void tunnel_policy_release(struct tunnel_policy *policy)
         policy->destroy(policy);
 }
 
-/* Contract: nothing in here is owned by the env but the list; all outlive the tunnels. */
+/* Contract: the env owns only its two lists; everything that it points to outlives the tunnels. */
 struct tunnel_env {
     struct loop *loop;
     struct resolver *resolver;
@@ -81,7 +81,7 @@ struct tunnel_env {
     bool is_draining;
 };
 
-/* NULL: none is known by that number. */
+/* Returns the listener in that slot, or NULL when the slot is not known. */
 static inline const struct listener *tunnel_env_listener(const struct tunnel_env *env,
                                                          unsigned slot)
 {

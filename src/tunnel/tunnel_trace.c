@@ -1,4 +1,7 @@
-/* A step is a line of a few words. Nothing of a client but its address and target comes in. */
+/* Each function puts a step of a tunnel into a line of a few words and hands it to the thread's
+ * trace. Of the client, a step contains nothing but its address and its target: no credentials, no
+ * header, no byte that the tunnel carries.
+ */
 #include "tunnel/tunnel_trace.h"
 
 #include "base/text.h"

@@ -22,16 +22,17 @@ static inline bool tunnel_is_traced(const struct tunnel *tunnel)
 }
 
 COLD void tunnel_trace_state(const struct tunnel *tunnel);
-/* `address` NULL: of the name. */
+/* The verdict on `address`, or on the target's name when `address` is NULL. */
 COLD void tunnel_trace_verdict(const struct tunnel *tunnel, const struct ip_address *address,
                                const struct verdict *verdict);
 COLD void tunnel_trace_answer(const struct tunnel *tunnel, const struct resolver_answer *answer);
-/* -EINPROGRESS: it begins; 0: it is connected. `self` is the tunnel. */
+/* An attempt to connect to one address. `error` is -EINPROGRESS when the attempt begins, 0 when it
+ * is connected, and another negative errno when it failed. `self` is the tunnel. */
 COLD void tunnel_trace_attempt(void *self, const struct ip_address *address, int error);
 COLD void tunnel_trace_refused(const struct tunnel *tunnel, enum tunnel_error error);
 COLD void tunnel_trace_cancelled(const struct tunnel *tunnel);
 COLD void tunnel_trace_ended(const struct tunnel *tunnel, enum closed_by closed_by);
-/* Of the direction that comes from `from`. `relay` is a tunnel's. */
+/* What happened in the direction that comes from `from`. `relay` is embedded in a tunnel. */
 COLD void tunnel_trace_relay(const struct relay *relay, unsigned from, const char *what);
 COLD void tunnel_trace_source_ended(const struct relay *relay, unsigned from, bool is_reset);
 
