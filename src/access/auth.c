@@ -1,7 +1,7 @@
 /* Here are both ends of a hash: the helpers, which take jobs (auth_jobs.c) and hash, and the loops'
- * side, which answers at once or makes a check wait for a job. One lock for all of it; nobody
- * hashes under it. As with the dial gate, the surprise is the time between a letter's posting and
- * its delivery: whoever leaves then takes the letter back.
+ * side, which answers at once or makes a check wait for a job. One lock protects all of it; nobody
+ * hashes while holding it. As with the dial gate, the surprise is the time between the posting of a
+ * letter and its delivery: a check that is cancelled in that time takes the letter back.
  *
  * The throttle is asked twice: when a check comes, and again when a helper takes its job, for a
  * client may have put many guesses into the queue before the first of them failed. What one client
@@ -27,8 +27,8 @@
 #include <string.h>
 #include <sys/random.h>
 
-/* One more than there are helpers: a client alone has both of them, and whoever comes new is next
- * though a thousand passwords of another client wait. */
+/* One more than there are helpers: a client that is alone can use both of them, and a new client is
+ * next even if a thousand passwords of another client wait. */
 static const struct fair_limits auth_line_limits = {
     .total = AUTH_HELPERS + 1, .per_client = AUTH_HELPERS, .waiting_per_client = 256};
 
@@ -60,7 +60,8 @@ static bool asker_is_throttled(struct auth *auth, const struct auth_asker *asker
     return auth_failures_are_many(&auth->failures, &asker->client, at_ms);
 }
 
-/* Whoever failed too often since it asked is told so; false: all of them, and nobody is told yet.
+/* Tells those clients that failed too often since they asked. Returns false when all of them did;
+ * then nobody is told yet.
  */
 static bool job_turn_away(struct auth *auth, struct auth_job *job, uint64_t at_ms)
 {
@@ -127,7 +128,7 @@ static void *help(void *self)
     return NULL;
 }
 
-/* Signals are for the main thread. */
+/* Blocks signals in the helpers, because the main thread handles them. */
 static int start_helpers(struct auth *auth)
 {
     sigset_t all;
@@ -349,7 +350,7 @@ enum auth_result auth_check_start(struct auth_check *check, struct auth *auth,
     return result;
 }
 
-/* All its checks are gone. Once a helper is at it, it counts. */
+/* All checks of the asker are gone. When a helper has taken the job already, the guess counts. */
 static void asker_was_left(struct auth *auth, struct auth_asker *asker)
 {
     struct auth_job *job = asker->job;

@@ -1,4 +1,4 @@
-/* Who is it? Checks a user name and a password without holding up a loop. One per process.
+/* Checks a user name and a password without delaying a loop. There is one per process.
  *
  * Hashing runs in two helper threads, behind a bounded line for each client whose turns go round;
  * the answer comes as a letter to the loop that asked. A success is remembered for a minute from
@@ -51,19 +51,21 @@ struct auth_check {
     void (*on_checked)(struct auth_check *check);
 };
 
-/* Starts the helper threads: before any confinement. 0 or -errno. */
+/* Starts the helper threads, so it is called before any confinement. Returns 0 or a negative errno.
+ */
 int auth_create(struct auth **ret_auth) MUST_CHECK;
-/* Nothing may be under way. Waits for hashes that nobody waits for any more. */
+/* Contract: no check is under way. Waits until the helpers have finished the hashes at which they
+ * are, although nobody asks for their results any more. */
 void auth_destroy(struct auth *auth);
 
-/* The answer, or AUTH_PENDING. The credentials are copied when they must wait, and wiped. `users`
- * is held as long as needed. */
+/* Returns the answer, or AUTH_PENDING. The credentials are copied when they must wait, and the copy
+ * is wiped afterwards. `users` is held as long as needed. */
 enum auth_result auth_check_start(struct auth_check *check, struct auth *auth,
                                   struct auth_users *users, struct loop *loop,
                                   const struct ip_address *client,
                                   const struct basic_credentials *credentials,
                                   void (*on_checked)(struct auth_check *)) MUST_CHECK;
-/* on_checked is not called any more. Harmless when not under way. */
+/* Cancels the check: on_checked is not called any more. Harmless when not under way. */
 void auth_check_cancel(struct auth_check *check);
 
 /* COUNTER_AUTH_HASHES: every hash that was computed for somebody. */

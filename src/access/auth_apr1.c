@@ -1,6 +1,7 @@
-/* Apache's $apr1$, htpasswd's default: a thousand rounds of MD5 over password and salt in turns,
- * after Poul-Henning Kamp's md5crypt with another prefix. Weak by now (a laptop tries millions a
- * second), so whoever reads such a file warns; but files of it are everywhere.
+/* Computes Apache's $apr1$, the default of htpasswd: a thousand rounds of MD5 over password and
+ * salt in turns. It is Poul-Henning Kamp's md5crypt with another prefix. It is weak by now (a
+ * laptop tries millions per second), so config/users_file.c warns of such hashes; they are
+ * supported because files with them are common.
  */
 #include "access/auth_hash.h"
 

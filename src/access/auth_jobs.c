@@ -51,7 +51,7 @@ struct auth_job *auth_job_add(struct auth *auth, const uint8_t digest[AUTH_DIGES
     return job;
 }
 
-/* Its turn has come, and so its job's: the others need not stand in line any more. */
+/* The asker's turn has come, and with it the job's, so the job's other askers leave their lines. */
 static void auth_asker_begin(struct auth *auth, struct auth_asker *asker)
 {
     struct auth_job *job = asker->job;
@@ -108,7 +108,7 @@ void auth_asker_drop(struct auth *auth, struct auth_asker *asker)
     free(asker);
 }
 
-/* No helper is at it, or none any more. */
+/* Contract: no helper works on the job, or it has finished. */
 static void auth_job_leave_line(struct auth *auth, struct auth_job *job)
 {
     struct fair_place *place;

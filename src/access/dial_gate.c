@@ -1,5 +1,5 @@
-/* A fair line (base/fair_line.h) behind a lock, for all threads of the process. The lock is held
- * for a few list operations.
+/* The gate is a fair line (base/fair_line.h) behind a lock, for all threads of the process. The
+ * lock is held for a few list operations.
  *
  * A pass that is let in may belong to the loop of another thread, so it gets a letter. The
  * surprise: between the posting of the letter and its delivery the pass counts as in, and its owner

@@ -1,5 +1,5 @@
-/* How many dials may be under way: in all, and for one client (base/fair_line.h says who is next).
- * Shared by the threads of a process.
+/* Bounds how many dials are under way: in all, and for one client (base/fair_line.h says who is
+ * next). Shared by the threads of a process.
  */
 #ifndef ACCESS_DIAL_GATE_H
 #define ACCESS_DIAL_GATE_H
@@ -20,13 +20,13 @@ struct dial_pass {
     void (*on_entered)(struct dial_pass *pass);
 };
 
-/* 0 or -errno. */
+/* Returns 0 or a negative errno. */
 int dial_gate_create(const struct fair_limits *limits, struct dial_gate **ret_gate) MUST_CHECK;
-/* Nobody may be inside or waiting. */
+/* Contract: nobody is inside or waits. */
 void dial_gate_destroy(struct dial_gate *gate);
 
-/* 0: in, on_entered is not called. -EINPROGRESS: waits, on_entered will be. -EAGAIN: the client's
- * line is full. -ENOMEM. */
+/* Returns 0 when the pass is let in at once; on_entered is not called then. Returns -EINPROGRESS
+ * when it waits, and on_entered will be called; -EAGAIN when the client's line is full; -ENOMEM. */
 int dial_gate_enter(struct dial_gate *gate, struct dial_pass *pass, struct loop *loop,
                     const struct ip_address *client,
                     void (*on_entered)(struct dial_pass *)) MUST_CHECK;

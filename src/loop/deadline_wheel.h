@@ -23,7 +23,7 @@ void deadline_wheel_add(struct deadline_wheel *wheel, struct deadline *deadline)
 void deadline_wheel_remove(struct deadline_wheel *wheel, struct deadline *deadline);
 /* Moves everything due at `now_ms` or before to the end of `due`, in the order of time. */
 void deadline_wheel_advance(struct deadline_wheel *wheel, uint64_t now_ms, struct list *due);
-/* A time before which nothing is due; DEADLINE_NEVER when nothing is set. */
+/* Returns a time before which nothing is due, or DEADLINE_NEVER when nothing is set. */
 uint64_t deadline_wheel_next(const struct deadline_wheel *wheel);
 
 #endif

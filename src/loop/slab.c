@@ -99,7 +99,7 @@ static void *map_chunk(void)
     return memory + before;
 }
 
-/* Rare: inlined, its registers would be saved for each object. */
+/* This is rare. If it were inlined, its registers would be saved for every object. */
 static __attribute__((noinline)) struct chunk *chunk_create(struct list *open, size_t size)
 {
     struct chunk *chunk = map_chunk();

@@ -2,7 +2,7 @@
  *
  * Taking and giving back are a few instructions and never a system call while a chunk has room. An
  * object has no header and no neighbour of another size, so it costs its size rounded up to 8.
- * Chunks that are empty go back, but one a size. Of one thread only.
+ * Empty chunks go back to the kernel, except for one per size. A slab belongs to one thread.
  */
 #ifndef LOOP_SLAB_H
 #define LOOP_SLAB_H
@@ -18,11 +18,12 @@ struct slab {
 };
 
 void slab_init(struct slab *slab);
-/* Everything was given back. */
+/* Contract: every object was given back. */
 void slab_finish(struct slab *slab);
-/* Filled with zeros; NULL for want of memory. At most SLAB_LARGEST bytes. */
+/* Returns an object of at most SLAB_LARGEST bytes, filled with zeros, or NULL when there is no
+ * memory. */
 void *slab_take(struct slab *slab, size_t size);
-/* On the slab's thread. Harmless with NULL. */
+/* Gives an object back, on the slab's thread. Harmless with NULL. */
 void slab_give(void *object);
 
 #endif

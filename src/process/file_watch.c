@@ -1,9 +1,10 @@
 /* inotify watches inodes, and a name may come to mean another inode in many ways: any folder on the
- * way to it may be made anew, any link set anew, and none need exist yet. So the way is walked as
- * the kernel walks it, a name at a time, through what links name, and every step is watched: the
- * folder that was looked into, for the one name that was looked up there. At the end the file
- * itself is watched (a container's file that is bind-mounted over the name and written from
- * outside). The way may end early, at a name that does not exist: its folder tells when it does.
+ * way to it may be replaced, any link may be changed, and none of them need exist yet. So the way
+ * is walked as the kernel walks it, one name at a time and through links, and every step is
+ * watched: the folder that was searched, for the one name that was looked up there. At the end the
+ * file itself is watched (a container's file may be bind-mounted over the name and written from
+ * outside). The way may end early, at a name that does not exist; the watch on its folder then
+ * tells when the name appears.
  *
  * A step is watched before it is looked at, so nothing slips in between. Whatever concerns a step
  * makes the owner renew, and the whole way is walked again. Adding a watch for an inode that has

@@ -1,5 +1,6 @@
-/* The pattern's names from the left to the right, each taken to all paths found so far. A plain
- * name is put behind each of them, a pattern is looked for in each of them.
+/* Goes through the names of the pattern from left to right, and applies each to all paths that were
+ * found so far: a plain name is appended to each of them, a pattern is matched against the contents
+ * of each.
  *
  * Where something is plainly not there (ENOENT), or what a pattern found is no folder, there is no
  * match. Every other error ends it. A link to nothing on the way is an error, too, unless a pattern
@@ -53,7 +54,7 @@ static int glob_add_path(struct file_paths *paths, const char *folder, const cha
     return 0;
 }
 
-/* Without the backslashes; in place. */
+/* Removes the backslashes, in place. */
 static void unescape(char *text)
 {
     char *out = text;
@@ -76,7 +77,8 @@ static bool has_pattern(const char *name)
     return false;
 }
 
-/* 1: it is there, and a folder unless it is the last; 0: it is not; -errno: who knows. */
+/* Returns 1 when it exists (and is a folder, unless it is the last name), 0 when it does not, and a
+ * negative errno when that can't be found out. */
 static int glob_look_at(const char *path, bool is_last)
 {
     struct stat status;
@@ -153,7 +155,7 @@ static int add_plain(const struct glob_step *step, const char *folder, struct fi
     return is_there < 0 ? is_there : 0;
 }
 
-/* Takes `paths` one name further. */
+/* Extends `paths` by one name of the pattern. */
 static int glob_advance(const struct glob_step *step, struct file_paths *paths)
 {
     struct file_paths next = {0};

@@ -1,5 +1,5 @@
-/* Files by a pattern. Not glob(3): that takes a folder it can't look into for an empty one, at each
- * of its steps but one, and rules would be lost without a word.
+/* Finds files by a pattern. glob(3) is not used: in most of its steps it treats a folder that it
+ * can't read as an empty one, and rules would be missing without an error.
  */
 #ifndef SYSTEM_FILE_GLOB_H
 #define SYSTEM_FILE_GLOB_H
@@ -16,11 +16,13 @@ struct file_paths {
     size_t count;
 };
 
-/* What matches, in any order: `*`, `?` and `[...]` within a name, a dot in front only where it is
- * written; a backslash takes the next sign as it is. What is called exactly like the pattern goes
- * before all that it matches. 0, also without a match; -ENOENT: the folder to look into, as far as
- * it is named without a pattern, is not there; -E2BIG: too many; -errno: a folder can't be looked
- * into, and so nobody knows what matches. */
+/* Finds what matches, in any order. `*`, `?` and `[...]` match within a name, and a leading dot
+ * only where the pattern has it; a backslash makes the next character stand for itself. A file that
+ * is called exactly like the pattern is taken instead of what the pattern matches.
+ *
+ * Returns 0, also when nothing matches; -ENOENT when the folder in front of the first pattern does
+ * not exist; -E2BIG when there are too many; or another negative errno when a folder can't be read,
+ * so that it is not known what matches. */
 int file_glob(const char *pattern, struct file_paths *ret_paths) MUST_CHECK;
 void file_paths_free(struct file_paths *paths);
 

@@ -131,7 +131,7 @@ void opening_refuse(struct tunnel *tunnel, enum tunnel_error error, const char *
 }
 
 /* Refuses because no address may be dialled: all were denied, or the name could not be resolved.
- * `details` is for the log, `phrase` for the client. */
+ * `phrase` tells the same as `details`, in ASCII. */
 static void opening_refuse_by_judgement(struct tunnel *tunnel)
 {
     const struct judgement *judgement = &tunnel->opening->judgement;

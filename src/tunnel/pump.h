@@ -125,7 +125,7 @@ void pump_splice_flush(struct relay *relay, unsigned from);
 
 /* Keeps bytes for later; nothing may be kept yet. Returns 0 or -ENOMEM. */
 int stash_put(struct relay *relay, unsigned from, const char *bytes, size_t length) MUST_CHECK;
-/* The same, but the bytes go behind those that are kept already. */
+/* The same, but bytes may be kept already: then these go behind them. */
 int stash_append(struct relay *relay, unsigned from, const char *bytes, size_t length) MUST_CHECK;
 void stash_drop(struct relay *relay, unsigned from);
 

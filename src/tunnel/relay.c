@@ -1,7 +1,7 @@
 /* A relay is two halves, which share one piece of code and differ by an index. Whatever happens (a
- * stream became ready, a
- * deadline passed, the next turn came) ends in relay_drive: move bytes both ways within a budget,
- * pass on ends, then say what to wait for. All of "what next" is derived from state in
+ * stream became ready, a deadline passed, the next turn came) ends in relay_drive: move bytes both
+ * ways within a budget, pass on ends, then say what to wait for. What comes next is derived from
+ * the state, in
  * relay_drive's callees; while bytes flow freely, as they did before, there is nothing to derive
  * anew. In a relay with a gate, all of this begins after the bytes have passed it (relay_gate.c).
  *
