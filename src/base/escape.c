@@ -1,5 +1,5 @@
-/* Nearly all characters stand for themselves; the rest is a short form (\n), the number of the
- * character (\u202e), or, for a byte that is no character, what its style says.
+/* Nearly all characters are written as they are. The others become a short form (\n) or the number
+ * of the character (\u202e); a byte that is no character becomes what the style says.
  */
 #include "base/escape.h"
 

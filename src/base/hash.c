@@ -16,8 +16,8 @@ static uint64_t rotate_left(uint64_t word, unsigned bits)
     return word << bits | word >> (64 - bits);
 }
 
-/* At most eight bytes. Little endian whatever the machine: the published test vectors hold
- * everywhere. */
+/* Loads at most eight bytes, little endian on every machine, so that the published test vectors
+ * hold everywhere. */
 static uint64_t load_word(const uint8_t *bytes, size_t length)
 {
     uint64_t word = 0;

@@ -1,8 +1,8 @@
 /* A keyed hash (SipHash-2-4) and an intrusive hash table.
  *
- * Names come from clients, so the seed must be random wherever the table outlives one request: else
- * a client chooses names that all meet in one bucket. The table never grows and allocates nothing:
- * the owner brings the buckets and frees the elements.
+ * Names come from clients, so the seed must be random wherever the table outlives one request.
+ * Otherwise, a client could choose names that all meet in one bucket. The table never grows and
+ * allocates nothing: the owner brings the buckets and frees the elements.
  */
 #ifndef BASE_HASH_H
 #define BASE_HASH_H
@@ -31,9 +31,9 @@ struct hash_table {
 
 /* `count` buckets, a power of two. */
 void hash_table_init(struct hash_table *table, struct hash_link **buckets, size_t count);
-/* In front of what has the same hash. The link must not be in a table. */
+/* Adds the link in front of those with the same hash. Contract: the link is in no table. */
 void hash_table_insert(struct hash_table *table, struct hash_link *link, uint64_t hash);
-/* The link must be in the table. */
+/* Removes the link. Contract: it is in the table. */
 void hash_table_remove(struct hash_table *table, struct hash_link *link);
 /* The first and the next element with this very hash, or NULL; the caller compares keys. */
 struct hash_link *hash_table_first(const struct hash_table *table, uint64_t hash);

@@ -54,7 +54,7 @@ static size_t take_decimal(const char *text, size_t length, unsigned *ret_number
     return count;
 }
 
-/* A decimal number of the whole text. 0 or -EINVAL. */
+/* Parses the whole text as a decimal number. Returns 0 or -EINVAL. */
 static int parse_decimal(const char *text, size_t length, unsigned maximum, unsigned *ret_number)
 {
     unsigned number;
@@ -66,7 +66,7 @@ static int parse_decimal(const char *text, size_t length, unsigned maximum, unsi
     return 0;
 }
 
-/* Where `byte` stands first in the text, or `length`. */
+/* Returns the index of the first `byte` in the text, or `length`. */
 static size_t find_byte(const char *text, size_t length, char byte)
 {
     const char *found = length > 0 ? memchr(text, byte, length) : NULL;
@@ -101,7 +101,7 @@ int ip_address_parse_v4(const char *text, size_t length, struct ip_address *ret_
     return 0;
 }
 
-/* 1-4 hex digits, two bytes out. */
+/* Parses a group of 1-4 hex digits into two bytes. */
 static int parse_group(const char *text, size_t length, uint8_t ret_bytes[2])
 {
     unsigned group = 0;
@@ -147,7 +147,7 @@ static int parse_groups(const char *text, size_t length, bool may_end_in_v4, siz
     }
 }
 
-/* Where `::` stands first, or `length`. */
+/* Returns the index of the first `::`, or `length`. */
 static size_t find_gap(const char *text, size_t length)
 {
     for (size_t i = 0; i + 1 < length; i++) {

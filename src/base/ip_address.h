@@ -37,18 +37,20 @@ struct ip_network {
 struct ip_address ip_address_from_v4(const uint8_t bytes[4]);
 struct ip_address ip_address_from_v6(const uint8_t bytes[16]); /* unmaps */
 
-/* Strict dotted quad: four decimal numbers of 0-255 without leading zeros. 0 or -EINVAL. */
+/* Parses a strict dotted quad: four decimal numbers of 0-255 without leading zeros. Returns 0 or
+ * -EINVAL, as the next functions do. */
 int ip_address_parse_v4(const char *text, size_t length, struct ip_address *ret_address) MUST_CHECK;
-/* RFC 4291 2.2, without brackets and without zone. Unmaps. 0 or -EINVAL. */
+/* Parses RFC 4291 2.2, without brackets and without zone. Unmaps. */
 int ip_address_parse_v6(const char *text, size_t length, struct ip_address *ret_address) MUST_CHECK;
-/* Either of the two. */
+/* Parses either of the two forms. */
 int ip_address_parse(const char *text, size_t length, struct ip_address *ret_address) MUST_CHECK;
-/* 1-5 digits without sign or leading zero, 0-65535. 0 or -EINVAL. */
+/* Parses 0-65535: 1-5 digits without sign or leading zero. */
 int ip_port_parse(const char *text, size_t length, uint16_t *ret_port) MUST_CHECK;
-/* `1.2.3.4:80` or `[::1]:80`; port as above. 0 or -EINVAL. */
+/* Parses `1.2.3.4:80` or `[::1]:80`; the port is as above. */
 int ip_endpoint_parse(const char *text, size_t length, struct ip_endpoint *ret_endpoint) MUST_CHECK;
-/* `10.0.0.0/8`, `fc00::/7` or a single address. Unmaps: `::ffff:10.0.0.0/104` is `10.0.0.0/8`.
- * -EINVAL: not a network; -ERANGE: host bits set. */
+/* Parses `10.0.0.0/8`, `fc00::/7` or a single address. Unmaps: `::ffff:10.0.0.0/104` is
+ * `10.0.0.0/8`. Returns 0, -EINVAL when the text is no network, or -ERANGE when host bits are set.
+ */
 int ip_network_parse(const char *text, size_t length, struct ip_network *ret_network) MUST_CHECK;
 
 bool ip_address_equals(const struct ip_address *a, const struct ip_address *b);

@@ -1,4 +1,4 @@
-/* Bounded text.
+/* Builds text in memory of a fixed size.
  *
  * Every function ends with a NUL in place and never fails: what does not fit is cut, and
  * `is_truncated` stays set, so that a caller asks once at the end and not after every step.

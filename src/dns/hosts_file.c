@@ -1,11 +1,12 @@
-/* Two passes: one counts the names of each bucket, so that everything is allocated at once; one
- * puts the entries there. So a bucket is a row of neighbours in the file's order, and its index is
- * where it ends: it begins where the one before it ends. While entries are put there, that number
- * is where the next one goes, and thus begins as the bucket's start.
+/* The table is made in two passes: the first counts the names of each bucket, so that everything is
+ * allocated at once; the second puts the entries there. A bucket is a row of adjacent entries in
+ * the file's order. Only its end is stored, because it begins where the bucket before it ends.
+ * During the second pass that number is where the next entry goes, so it begins as the bucket's
+ * start.
  *
- * A name is an offset into the text as it was given, whose case is looked past. An address is an
- * index; it is shared with the lines shortly before, since lists say 0.0.0.0 a million times, or
- * 0.0.0.0 and :: in turn.
+ * A name is an offset into the text as it was given, and is compared without regard to case. An
+ * address is an index. It is shared with the last few lines, since lists of blocked names repeat
+ * 0.0.0.0 a million times, or 0.0.0.0 and :: in turn.
  */
 #include "dns/hosts_file.h"
 
@@ -19,7 +20,7 @@
 
 #define NAME_MAX_LENGTH 253
 #define ADDRESSES_MAX (1UL << 24)
-#define ADDRESSES_SHARED 4 /* lines back, so to speak */
+#define ADDRESSES_SHARED 4 /* the last different addresses, which a new line may share */
 
 struct hosts_entry {
     uint32_t name_start;   /* in `text` */
@@ -43,7 +44,8 @@ struct word {
     size_t length;
 };
 
-/* The file is the administrator's, and a table is never changed: nobody can choose collisions. */
+/* The hash needs no secret: the file is the administrator's, and the table never changes, so that
+ * outsiders can't add names that collide. */
 static const struct hash_seed no_seed;
 
 static bool hosts_is_blank(char byte)
@@ -81,7 +83,7 @@ static size_t bucket_of(const struct hosts_file *hosts, const char *name, size_t
     return hash_bytes(&no_seed, name, length) & hosts->bucket_mask;
 }
 
-/* Of a name in whatever case. */
+/* Returns the entry of bucket_ends for a name, without regard to case. */
 static uint32_t *end_of_bucket(const struct hosts_file *hosts, struct word name)
 {
     char lowered[NAME_MAX_LENGTH];
@@ -125,7 +127,7 @@ static size_t hosts_add_address(struct pass *pass, const struct ip_address *addr
     return pass->address_count++;
 }
 
-/* False: there are too many addresses. */
+/* Returns false when there are too many addresses. */
 static bool read_line(struct pass *pass, const char *line, const char *line_end)
 {
     struct ip_address address;
@@ -181,7 +183,7 @@ static size_t choose_bucket_count(const char *text, size_t length)
     return count;
 }
 
-/* From the number of names in each to where each begins. */
+/* Replaces the number of names in each bucket by where the bucket begins. */
 static void begin_buckets(struct hosts_file *hosts)
 {
     uint32_t start = 0;
@@ -309,7 +311,8 @@ static struct own_line read_own_line(const char *line, const char *line_end, con
     return found;
 }
 
-/* Some files give every machine this domain. */
+/* True for a name that begins with `localhost.`, as `localhost.localdomain` does: some files give
+ * such a name to every machine. */
 static bool is_localhost(struct word word)
 {
     static const char prefix[] = "localhost.";

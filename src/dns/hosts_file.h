@@ -1,4 +1,4 @@
-/* hosts(5): names that need no question. Pure: text in, a table out.
+/* A table of the names in a hosts(5) file, which are answered without a question. Pure.
  *
  * Canonical names and aliases count alike, a name may have several addresses on several lines, case
  * and a trailing dot do not matter. A line whose address is not understood is left out.
@@ -17,16 +17,17 @@
 
 struct hosts_file;
 
-/* A line that goes beyond is not read, nor what follows it: ten million names. */
+/* In bytes; enough for ten million names. A line that goes beyond it is not read, and neither are
+ * the lines behind it. */
 #define HOSTS_FILE_SIZE_MAX (256UL * 1024 * 1024)
 
-/* Contract: `text` stays as it is until the table is destroyed, which points into it. 0 or -ENOMEM.
- */
+/* Contract: `text` stays as it is until the table, which points into it, is destroyed. Returns 0 or
+ * -ENOMEM. */
 int hosts_file_parse(const char *text, size_t length, struct hosts_file **ret_hosts) MUST_CHECK;
-/* NULL is fine. */
+/* Harmless with NULL. */
 void hosts_file_destroy(struct hosts_file *hosts);
 
-/* The first line that was not read, from 1; 0: everything was. */
+/* Returns the number (from 1) of the first line that was not read, or 0 when all were read. */
 size_t hosts_file_first_line_left_out(const struct hosts_file *hosts);
 
 /* `name` in lower case without a trailing dot. False when it is not in the file; else the first

@@ -156,7 +156,8 @@ void slab_give(void *object)
     chunk->used--;
     if (!had_room)
         list_append(chunk->open, &chunk->link);
-    /* The last one of its size stays: a lone tunnel after the other would make a new one each. */
+    /* The last chunk of its size stays. Otherwise, tunnels that come one after the other would need
+     * a new chunk each. */
     bool is_only = chunk->open->next == chunk->open->previous;
     if (chunk->used == 0 && !is_only) {
         list_remove(&chunk->link);

@@ -1,4 +1,4 @@
-/* One line an event, built without libc formatting: about half a microsecond.
+/* Writes one line per event, without libc formatting; this takes about half a microsecond.
  *
  * The order of the fields is fixed and a field that has nothing to say is left out. Three values
  * come from outside: the user, the target as it was asked for, and the reason that quotes it; they

@@ -1,4 +1,4 @@
-/* The access log: one line an event, fields as doc/observe.md explains them, logfmt,
+/* The access log: one line per event, fields as doc/observe.md explains them, logfmt,
  * JSON or squid's (observe/squid_line.h, which has no `open`).
  *
  * Outside bytes are escaped (base/escape.h; in logfmt a value with anything but letters, digits and

@@ -1,6 +1,6 @@
-/* Both sides store, then load the other's word, all sequentially consistent: who takes clears
- * `is_woken` and then looks into the ring; who writes fills the ring and then looks at `is_woken`.
- * So no line that is awaited lies there unseen.
+/* Each side stores its own word and then loads the other's, all sequentially consistent: the taking
+ * side clears `is_woken` and then looks into the ring; the writing side fills the ring and then
+ * looks at `is_woken`. So an awaited line never stays in the ring without a wake-up.
  */
 #include "observe/event_feed.h"
 

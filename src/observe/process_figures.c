@@ -1,5 +1,5 @@
-/* Linux 6.2 and later tell by the size of /proc/self/fd how many descriptors there are; before,
- * they must be listed, at some microseconds each.
+/* With Linux 6.2 and later, the size of /proc/self/fd is the number of descriptors; with older
+ * kernels, they must be listed, which takes longer.
  */
 #include "observe/process_figures.h"
 

@@ -1,8 +1,8 @@
 /* A name is looked for without a lock, in a table that is never more than half full and from which
- * nothing goes; only a new one takes the lock.
+ * nothing is removed; only adding a name takes the lock.
  *
- * Rules that have denied nothing yet take no number: those of the present policy are kept apart, by
- * one thread, and forgotten with the policy.
+ * Rules that have denied nothing yet use up no number: one thread keeps those of the present policy
+ * apart, and forgets them with the policy.
  *
  * The surprise: names are the operator's, not outsiders', so a hash without a secret will do.
  */
@@ -80,7 +80,7 @@ static size_t find_place(const struct rule_names *names, const char *name)
     return place;
 }
 
-/* Under the lock. NULL: no memory. */
+/* Contract: the lock is held. Returns NULL when there is no memory. */
 static struct rule_name *rule_names_add(struct rule_names *names, size_t place, const char *text)
 {
     size_t size = strlen(text) + 1;

@@ -26,11 +26,12 @@ size_t rule_names_find(struct rule_names *names, const char *text);
 void rule_names_announce(struct rule_names *names, const char *text);
 /* The first one of another policy: what was announced before is forgotten. */
 void rule_names_announce_anew(struct rule_names *names, const char *text);
-/* NULL: there are no more. The text lives until others are announced anew. */
+/* Returns NULL when there are no more. The text lives until another policy's rules are announced.
+ */
 const char *rule_names_announced_at(const struct rule_names *names, size_t index);
-/* Whether it has a number. */
+/* True when the name has a number. */
 bool rule_names_has(const struct rule_names *names, const char *text);
-/* NULL: the number has no name yet. The text lives as long as the table. */
+/* Returns NULL when the number has no name yet. The text lives as long as the table. */
 const char *rule_names_at(const struct rule_names *names, size_t number);
 /* The same, but `other` for those without a number of their own; `names` may be NULL. */
 const char *rule_names_or_other(const struct rule_names *names, size_t number);

@@ -1,5 +1,6 @@
-/* As squid 5 does it: its %6tr is the time, blank-padded; a CONNECT that failed is NONE_NONE with 0
- * bytes; a request without a target is error:invalid-request.
+/* The line is as squid 5 writes it: the elapsed time is padded with blanks to 6 columns (%6tr); a
+ * CONNECT that failed is NONE_NONE with 0 bytes; a request without a target is
+ * error:invalid-request.
  *
  * The surprise: squid's TCP_TUNNEL counts the head of the answer, 39 bytes, as adit's has.
  */
