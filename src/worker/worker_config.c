@@ -283,7 +283,10 @@ void worker_end_reload(struct worker *worker, const struct channel_message *mess
     reload_report_note(&worker->report, clock_wall_ms(), worker->result.is_good,
                        worker->plan->command_line->config_path, worker->result.message);
     worker_notice_reload(worker->ring, &worker->result, &worker->report);
-    if (worker->before == NULL || worker->state != WORKER_SERVING) {
+    /* The supervisor may say it while threads still take the configuration, or leave the old one,
+     * if what it said in between was lost. */
+    bool is_busy = round_is_under_way(&worker->applying) || round_is_under_way(&worker->retiring);
+    if (worker->before == NULL || is_busy || worker->state != WORKER_SERVING) {
         reload_answer(worker);
         return;
     }
