@@ -33,7 +33,7 @@ enum {
     CLIENTS_MAX = 16,
     PATIENCE_MS = 10000,        /* for the request line, for an answer, and for taking it */
     RELOAD_PATIENCE_MS = 60000, /* a list of a million names takes seconds */
-    EXPLAIN_PATIENCE_MS = PANEL_EXPLAIN_MS + 5000, /* it ends by itself before that */
+    EXPLAIN_PATIENCE_MS = PANEL_EXPLAIN_MS + 5000, /* the panel ends it before that */
     RELOAD_ANSWER_SIZE = 64 * 1024,
 };
 
@@ -369,7 +369,7 @@ static void patience_passed(struct deadline *deadline)
     control_client_close(container_of(deadline, struct control_client, patience));
 }
 
-/* Makes a client of `fd`, which belongs to it on success. 0 or -errno. */
+/* Makes a client of `fd`, which the client owns on success. Returns 0 or -errno. */
 static int open_client(struct control *control, int fd)
 {
     struct control_client *client = calloc(1, sizeof(*client));

@@ -30,7 +30,7 @@ struct control;
 struct loop;
 struct panel;
 
-/* What a client may want done to adit as a whole. */
+/* Does what a client may ask for that concerns adit as a whole. */
 struct control_owner {
     void (*reload)(void *self);    /* control_answer_reload must follow, from within or later */
     uint64_t (*drain)(void *self); /* how long it may last, in ms */
@@ -38,12 +38,14 @@ struct control_owner {
     void *self;
 };
 
-/* `fd` listens, is non-blocking and stays the caller's; `panel` outlives this. 0 or -errno. */
+/* Creates the server. `fd` is a listening, non-blocking socket and stays the caller's; `panel` must
+ * outlive the server. Returns 0 or -errno. */
 int control_create(struct loop *loop, int fd, const struct panel *panel,
                    const struct control_owner *owner, struct control **ret_control) MUST_CHECK;
-/* Answers those who asked for the next `count` reloads, in the order in which they asked. */
+/* Answers the next `count` requests for a reload, in the order in which they came. `text` is the
+ * warnings when the reload `is_good`, and otherwise what is wrong. */
 void control_answer_reload(struct control *control, size_t count, bool is_good, const char *text);
-/* Closes whatever connections are left. */
+/* Closes the connections that are left, without an answer, and frees the server. */
 void control_destroy(struct control *control);
 
 #endif

@@ -58,14 +58,15 @@ struct control_client {
     char request[CONTROL_REQUEST_MAX];
 };
 
-/* Moves along an edge of the table of states. */
+/* Changes the state. Contract: the table of states in control.c allows the change. */
 void control_client_move_to(struct control_client *client, enum client_state state);
 /* Ends the connection and whatever is asked for it. The memory lives until the end of the turn. */
 void control_client_close(struct control_client *client);
-/* Sends as much of `answer` as the socket takes. 0 when nothing is left, -EAGAIN when something is,
- * or -errno: the other end is gone. */
+/* Sends as much of `answer` as the socket takes. Returns 0 when nothing is left, -EAGAIN when
+ * something is left, or another -errno when the other end is gone. */
 int control_client_flush(struct control_client *client) MUST_CHECK;
-/* `answer` is whole: sends it, with a deadline, and closes the client behind it. */
+/* Sends the whole `answer`, with a deadline, and closes the client afterwards. Contract: nothing is
+ * added to the answer any more. */
 void control_client_send(struct control_client *client);
 /* Answers with an error. Contract: the client has no answer yet. */
 void control_client_refuse(struct control_client *client, const char *problem);
@@ -75,7 +76,7 @@ void control_trace(struct control_client *client, const struct control_request *
 /* Sends what the socket takes now. When the traced tunnel is over, what remains is sent like any
  * other answer: with a deadline, and the client is closed behind it. */
 void control_trace_go_on(struct control_client *client);
-/* Traces nothing any more. Harmless for a client that does not. */
+/* Ends the client's trace. Harmless for a client that has none. */
 void control_trace_leave(struct control_client *client);
 
 #endif

@@ -1,6 +1,7 @@
-/* Members: id, user, host, client, rule, min_bytes, each at most once; `kill` needs one that points
- * at tunnels, so that nobody kills every one by leaving something out.
- * Those of `explain` are the fields of a question.
+/* The object of `ps`, `kill` and `trace` is a filter for tunnels. Its members are id, user, host,
+ * client, rule and min_bytes, each at most once. `kill` needs one that says which tunnels are
+ * meant, so that nobody kills all of them by leaving something out. The members of `explain` are
+ * the fields of a question (config/question.h).
  */
 #include "admin/control_request.h"
 
@@ -20,7 +21,8 @@ static int fail(const char **ret_problem, const char *problem)
     return -EINVAL;
 }
 
-/* One function for the filter, one for the question. */
+/* Takes one member into the request. There is one such function for filters and one for questions.
+ */
 typedef int take_function(const char *name, const char *value, struct control_request *request,
                           const char **ret_problem);
 
@@ -78,7 +80,7 @@ static int read_members(const char *json, size_t length, take_function *take,
     static const char malformed[] = "malformed; as in: kill {\"user\":\"alice\"}";
     struct json_reader reader;
     char name[16];
-    char value[CONTROL_REQUEST_MAX]; /* nothing is cut */
+    char value[CONTROL_REQUEST_MAX]; /* as long as a whole line, so no value is cut */
 
     json_reader_init(&reader, json, length);
     while (json_next(&reader, name, sizeof(name), value, sizeof(value))) {
@@ -101,7 +103,7 @@ static int find_kind(const char *word, size_t length, enum control_kind *ret_kin
     return -EINVAL;
 }
 
-/* NULL: the request has no members. */
+/* Returns what takes the members of this kind; NULL: such a request has no members. */
 static take_function *take_of(enum control_kind kind)
 {
     if (kind == CONTROL_EXPLAIN)

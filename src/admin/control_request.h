@@ -1,6 +1,6 @@
 /* A request line of the control socket: a word, which for `ps`, `kill`, `trace` and `explain` may
- * be followed by a space and a flat JSON object. Who may connect is trusted to give orders, but the
- * bytes are parsed as carefully as those of a stranger.
+ * be followed by a space and a flat JSON object. Whoever may connect is trusted to give orders, but
+ * the bytes are parsed as carefully as those of a stranger.
  */
 #ifndef ADMIN_CONTROL_REQUEST_H
 #define ADMIN_CONTROL_REQUEST_H
@@ -14,7 +14,8 @@
 #include <string.h>
 
 #define CONTROL_REQUEST_MAX 4096 /* with the newline */
-/* How an answer begins, when the request was granted or not; more members follow. */
+/* The beginning of an answer to a request that was granted, and to one that was not. More members
+ * follow. */
 #define CONTROL_ANSWER_OK "{\"ok\":true"
 #define CONTROL_ANSWER_FAILED "{\"ok\":false"
 

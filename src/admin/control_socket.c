@@ -1,7 +1,7 @@
-/* The file of a unix socket outlives its process, so a file that exists says nothing: whether
- * somebody accepts connections there does. Two adits that start at the same time on one path may
- * both find it stale; the later one wins, and the earlier one then does not remove a file that is
- * not its own.
+/* The file of a unix socket outlives its process, so it is not enough that a file exists: an adit
+ * runs there only if somebody accepts connections. Two adits that start at the same time on one
+ * path may both find it stale; the later one wins, and the earlier one then does not remove a file
+ * that is not its own.
  */
 #include "admin/control_socket.h"
 
@@ -44,7 +44,7 @@ void control_places_init(struct control_places *places, const char *named)
         places->paths[places->count++] = named;
         return;
     }
-    /* Relative paths in it are to be ignored, says its specification. */
+    /* The XDG Base Directory Specification says that a relative path in it must be ignored. */
     if (folder != NULL && folder[0] == '/')
         add_place(places, folder);
     add_place(places, "/run/adit");
@@ -116,8 +116,8 @@ int control_places_connect(const struct control_places *places, const char **ret
     return error;
 }
 
-/* Binds under a umask, so that the file has mode 0600 from the first moment. With a chmod
- * afterwards another user could connect in between. */
+/* Binds under a umask, so that the file has mode 0600 from the first moment. If a chmod
+ * came afterwards, another user could connect in between. */
 static int bind_private(int fd, const struct sockaddr_un *address)
 {
     mode_t old = umask(0177);
@@ -144,7 +144,7 @@ static int remove_stale(const char *path)
     return unlink(path) < 0 && errno != ENOENT ? -errno : 0;
 }
 
-/* Binds the socket; a stale file of that name is removed first. 0 or -errno. */
+/* Removes a stale file of that name, then binds the socket. Returns 0 or -errno. */
 static int control_socket_claim(int fd, const struct sockaddr_un *address)
 {
     int error = bind_private(fd, address);
@@ -155,7 +155,7 @@ static int control_socket_claim(int fd, const struct sockaddr_un *address)
     return error < 0 ? error : bind_private(fd, address);
 }
 
-/* Listens, and remembers which file was made, for control_socket_close. 0 or -errno. */
+/* Listens, and remembers for control_socket_close which file was made. Returns 0 or -errno. */
 static int control_socket_settle(int fd, const struct sockaddr_un *address,
                                  struct control_socket *ret_socket)
 {

@@ -47,7 +47,7 @@ struct sample {
 };
 
 struct history {
-    size_t sample_count; /* ever; the place of the next one, modulo the size */
+    size_t sample_count; /* of all samples so far; modulo the size: the place of the next one */
     size_t deny_count;
     struct sample samples[HISTORY_SAMPLES];
     char *denies[HISTORY_DENIES]; /* lines; NULL: none */
@@ -128,8 +128,9 @@ void history_repeat(struct history *history, uint64_t wall_ms)
     }
 }
 
-/* To ask for a password is not a refusal. The search can't be deceived by a
- * client: quotes inside a value are escaped, so no value can contain this member. */
+/* Whether the line says only that a client was asked for a password, which is not a refusal. No
+ * client can deceive the search: quotes inside a value are escaped, so no value can contain this
+ * member. */
 static bool history_is_question(const char *line, size_t length)
 {
     static const char member[] = ",\"verdict\":\"ask\"";
@@ -221,7 +222,7 @@ static void history_print_rules(FILE *out, const struct stats *now)
     fputc('}', out);
 }
 
-/* Where tunnels may be asked for. */
+/* Prints the endpoints at which clients may ask for tunnels. */
 static void print_listeners(FILE *out, const struct listener_set *listeners)
 {
     fputs("\"listeners\":[", out);

@@ -25,14 +25,16 @@ void history_destroy(struct history *history);               /* harmless on NULL
 void history_add_sample(struct history *history, const struct stats *stats, uint64_t wall_ms);
 /* Returns whether the last sample has the same figures as `stats`. */
 bool history_is_current(const struct history *history, const struct stats *stats);
-/* The last sample was true until now: repeats it for each interval that has passed. */
+/* Repeats the last sample for each interval that has passed since, because its figures have not
+ * changed until now. */
 void history_repeat(struct history *history, uint64_t wall_ms);
 /* Keeps a line of the access log (JSON, without a newline). It is dropped when there is no memory.
  */
 void history_add_deny(struct history *history, const char *line, size_t length);
 
-/* As one JSON object, with what is so `now`, and where tunnels may be asked for; the caller frees.
- * NULL: no memory.
+/* Returns the history as one JSON object, together with the present figures (`now`) and the
+ * endpoints of `listeners` that take tunnels. The caller frees it. Returns NULL when there is no
+ * memory.
  * {"version":"..","state":"..","uptime_s":N,"listeners":["127.0.0.1:10800",..],"interval_s":1,
  *  "waits_ms":[..],"columns":[..],"samples":[[..],..],"denies":[{..},..],"denied_rules":{"rule":N,..}}
  */

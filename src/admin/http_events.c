@@ -26,8 +26,8 @@ static void set_patience(struct http_conn *conn)
         deadline_set(loop, &conn->deadline, loop_now_ms(loop) + HTTP_STREAM_STUCK_MS);
 }
 
-/* Sends what the stream takes. Each progress gives the reader another 15 s. Returns false when the
- * connection broke and was closed. */
+/* Sends what the stream takes. Whenever some of it was taken, the reader gets another 15 s. Returns
+ * false when the connection broke; it is then closed. */
 static bool http_events_flush(struct http_conn *conn)
 {
     size_t start = conn->output_start;

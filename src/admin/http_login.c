@@ -16,8 +16,8 @@
 
 enum { LOGIN_WHY_SIZE = 2 * AUTHORITY_TEXT_SIZE + 256 };
 
-/* Logs a wrong password. The same one again is logged as a denial and not as a failed login, since
- * fail2ban counts those, and a client that repeats itself is not guessing. */
+/* Logs a wrong password. When it is the same wrong password again, the line is a denial and not a
+ * failed login: fail2ban counts failed logins, and a client that repeats itself is not guessing. */
 static void log_wrong(struct http_conn *conn, bool is_again)
 {
     struct http_server *server = conn->server;

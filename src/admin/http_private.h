@@ -18,7 +18,7 @@ enum {
     HTTP_HEAD_MS = 10000,
     HTTP_ANSWER_MS = 10000,
     HTTP_WAIT_MS = 15000, /* for an answer of the threads, or for a password hash */
-    HTTP_EXPLAIN_MS = PANEL_EXPLAIN_MS + 5000, /* it ends by itself before that */
+    HTTP_EXPLAIN_MS = PANEL_EXPLAIN_MS + 5000, /* the panel ends it before that */
     HTTP_STREAM_STUCK_MS = 15000,
     HTTP_HELD_MAX = 64 * 1024 * 1024, /* bytes of answers in all */
 };
@@ -29,7 +29,7 @@ enum http_state {
     HTTP_WAITING,   /* the panel was asked: `query` or `explain` is under way */
     HTTP_WRITING,   /* `output` holds the rest of the answer */
     HTTP_STREAMING, /* `output` is the buffer of an event stream, `subscriber` is subscribed */
-    HTTP_LINGERING, /* answered; what still comes is dropped, or a reset would destroy the answer */
+    HTTP_LINGERING, /* answered; what still comes is dropped, since a reset would lose the answer */
     HTTP_CLOSED,    /* the loop frees the memory after this turn */
     HTTP_STATE_COUNT,
 };
@@ -44,11 +44,11 @@ struct http_server {
     struct counters counters;
     struct http_door door;
     struct acceptor *acceptor;
-    struct deadline second;  /* while there are streams: when they get the next status */
+    struct deadline second;  /* set while there are streams: when they get the next figures */
     struct list connections; /* the oldest first */
     size_t connection_count, connections_max;
     size_t stream_count, streams_max;
-    size_t held; /* bytes of answers that wait */
+    size_t held; /* bytes of all `output` of all connections; at most HTTP_HELD_MAX */
     uint64_t events_dropped;
 };
 
@@ -62,7 +62,7 @@ struct http_conn {
     struct ip_endpoint client;
     uint8_t state; /* enum http_state */
     struct http1_scan scan;
-    struct http1_request request; /* views of `head` */
+    struct http1_request request; /* valid once the head was parsed; has views of `head` */
     struct auth_check check;
     struct tunnels_query query;
     struct explain_request explain;
@@ -76,41 +76,48 @@ struct http_conn {
 
 /* ---- http_conn.c ---- */
 
-/* Takes `stream` on success, and reads at once what is there. 0 or -ENOMEM. */
+/* Makes a connection of `stream`, which it owns on success, and reads what has come already.
+ * Returns 0 or -ENOMEM. */
 int http_conn_open(struct http_server *server, struct stream *stream,
                    const struct ip_endpoint *client) MUST_CHECK;
 void http_conn_close(struct http_conn *conn);
-/* Along an allowed edge. */
+/* Changes the state. Contract: the table of states in http_conn.c allows the change. */
 void http_conn_move_to(struct http_conn *conn, enum http_state state);
-/* How long, from now on, the present state may last. */
+/* Sets how long, from now on, the present state may last. */
 void http_conn_set_patience(struct http_conn *conn, uint64_t ms);
-/* The answer, from copies of `parts`. HEAD gets no body. */
+/* Sends the answer; its body is made of copies of `parts`, and left out when the method is HEAD.
+ * `fields` are more lines of the head, each with its CRLF. The connection is closed when there is
+ * no memory. */
 void http_conn_answer(struct http_conn *conn, unsigned status, const char *content_type,
                       const char *fields, const char *const parts[], const size_t lengths[],
                       size_t count);
 void http_conn_answer_text(struct http_conn *conn, unsigned status, const char *text);
 void http_conn_answer_json(struct http_conn *conn, unsigned status, const char *json,
                            size_t length);
-/* One line for a person: as JSON below /api, else as text. */
+/* Answers with one line that tells a person why: below /api as JSON, elsewhere as text. */
 void http_conn_refuse(struct http_conn *conn, unsigned status, const char *fields, const char *why);
-/* The head of an answer without end, and room for `size` bytes of it. False: it is closed. */
+/* Begins an answer without an end: adds its head to `output`, and makes room there for `size` bytes
+ * more. Returns false when there is no room for that; the connection is then closed. */
 bool http_conn_begin_stream(struct http_conn *conn, const char *content_type,
                             size_t size) MUST_CHECK;
-/* What is to be sent, as far as the stream takes it. False: the connection broke. */
+/* Sends as much of `output` as the stream takes. Returns false when the connection broke. */
 bool http_conn_send(struct http_conn *conn) MUST_CHECK;
 
 /* ---- http_routes.c ---- */
 
-/* The request is complete and let in: answers, or waits for what will. */
+/* Serves a request that is complete and was let in: answers it now, or asks the panel and answers
+ * later. */
 void http_route(struct http_conn *conn);
-/* Takes back whatever was asked. */
+/* Takes back what the panel was asked for this connection, if anything. */
 void http_route_cancel(struct http_conn *conn);
 
 /* ---- http_login.c ---- */
 
-/* Goes on to http_route, at once or when the password was found right. */
+/* Decides whether the request is let in, and calls http_route if it is: at once, or later when its
+ * password was found right. Otherwise it answers why not. */
 void http_login(struct http_conn *conn);
-/* Answers one whose password is looked at that it be sent again. */
+/* For a connection in HTTP_CHECKING: gives the check up, because the users have changed, and
+ * answers that the request should be sent again. */
 void http_login_cancel(struct http_conn *conn);
 
 /* ---- http_events.c ---- */

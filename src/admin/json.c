@@ -215,7 +215,8 @@ static bool reader_take_member(struct json_reader *reader, struct text *name, st
     return true;
 }
 
-/* Goes on to the next member: over the opening brace or a comma; or over the closing brace. */
+/* Goes on to the next member, over the opening brace or over a comma. At the closing brace the
+ * object has ended. */
 static void reader_advance(struct json_reader *reader)
 {
     bool is_first = !reader->is_begun;

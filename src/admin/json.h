@@ -1,4 +1,4 @@
-/* As much of JSON as adit says to itself: flat objects of strings and numbers. */
+/* The part of JSON that adit's own programs exchange: flat objects of strings and numbers. */
 #ifndef ADMIN_JSON_H
 #define ADMIN_JSON_H
 
@@ -10,23 +10,23 @@
 #include <stdint.h>
 #include <stdio.h>
 
-/* "text", escaped and quoted, as the log has it. What is cut is cut between two characters, and
- * lacks its closing quote. */
+/* Adds the string, escaped and in quotes, as in the log. When it does not fit, it is cut between
+ * two characters, and lacks its closing quote; `out` then takes nothing more. */
 void json_add_string(struct text *out, const char *string);
-/* The same for json_next: bytes that are not UTF-8, which JSON can't hold, are read as they were.
- */
+/* The same for a text that json_next will read: bytes that are not UTF-8, which JSON can't hold,
+ * are escaped in such a way that json_next returns them unchanged. */
 void json_add_exact(struct text *out, const char *string);
-/* json_add_string of any length. */
+/* Writes what json_add_string would add; the string may have any length. */
 void json_write_string(FILE *out, const char *string);
 
-/* A member of the object whose `{`, or whose latest member, ends `out`: with the comma where one
- * is due. `json_add_name` alone: the value is the caller's to add. */
+/* Adds a member to an object. `out` must end with the object's `{` or with its latest member; the
+ * comma is added where one belongs. After json_add_name the caller adds the value. */
 void json_add_name(struct text *out, const char *name);
 void json_add_member(struct text *out, const char *name, const char *string);
 void json_add_exact_member(struct text *out, const char *name, const char *string);
 void json_add_number(struct text *out, const char *name, uint64_t number);
 
-/* Reads one flat object. */
+/* Reads one flat object, member by member. */
 struct json_reader {
     const char *next;
     const char *end;
@@ -36,13 +36,15 @@ struct json_reader {
 };
 
 void json_reader_init(struct json_reader *reader, const char *json, size_t length);
-/* The next member; texts that do not fit are cut. False: there is none, or it is malformed. */
+/* Reads the next member; texts that do not fit are cut. Returns false when there is none or it is
+ * malformed; json_is_at_end tells the two apart. */
 bool json_next(struct json_reader *reader, char *ret_name, size_t name_size, char *ret_value,
                size_t value_size);
-/* The value of the member `wanted` of the flat object, if it has one: true. */
+/* Reads the value of the member `wanted` of a flat object. Returns false when there is none. */
 bool json_find(const char *json, size_t length, const char *wanted, char *ret_value,
                size_t value_size);
-/* After json_next said false: the object was well-formed and complete, and nothing is behind it. */
+/* To be called after json_next returned false. Returns true when the object was well-formed and
+ * complete, and nothing follows it. */
 bool json_is_at_end(struct json_reader *reader);
 
 #endif

@@ -18,7 +18,7 @@
 enum {
     KIND_RULES = TALKERS_KIND_COUNT, /* behind those of the talkers */
     KIND_COUNT,
-    TOPLIST_PLACES = TOPLISTS_MINUTES + 1, /* the minute that goes on is one more */
+    TOPLIST_PLACES = TOPLISTS_MINUTES + 1, /* 15 whole minutes, and the one that goes on */
     MINUTE_MS = 60000,
 };
 
@@ -33,7 +33,7 @@ static const struct {
 static_assert(ARRAY_LENGTH(toplist_kinds) == KIND_COUNT, "a name for every kind");
 
 struct minute {
-    uint64_t number; /* since the clock's beginning */
+    uint64_t number; /* minutes since the clock's beginning */
     struct top_list lists[KIND_COUNT];
 };
 
