@@ -1,8 +1,9 @@
 /* One socket per address. Options that accepted sockets inherit are set here once, so that no
  * tunnel pays a system call for them: TCP_NODELAY, keepalive, and urgent bytes in their place.
  *
- * TCP_DEFER_ACCEPT wakes us when the request head is there and saves a turn per tunnel; its value
- * is 1, since a silent client is delivered only after that time, and its head timeout begins then.
+ * With TCP_DEFER_ACCEPT the kernel delivers a connection only when its request head is there, which
+ * saves a turn of the loop per tunnel. A client that sends nothing is delivered when the option's
+ * time is over, and only then its head timeout begins; so that time is 1 s, the shortest one.
  *
  * A socket on [::] takes IPv4, too, where no listener of ours wants that port for IPv4. It cannot
  * be changed later: a reload that adds or removes such a listener finds the socket as it was
@@ -65,7 +66,7 @@ static int listener_bind(int fd, struct listener *listener)
     return 0;
 }
 
-/* Opens a new socket as `written` and `takes_v4` say. 0 or -errno. */
+/* Opens a new socket as `written` and `takes_v4` say. Returns 0 or -errno. */
 static int listener_open_socket(struct listener *listener)
 {
     static uint64_t last_id;

@@ -13,7 +13,8 @@ struct machine_files {
     uint64_t send_at_ms;      /* when the files are due to be sent; CLOCK_NEVER_MS: they are not */
     struct watch_problem told;
     int fds[WATCHED_FILE_COUNT];    /* what was there when it could last be read; -1: no file */
-    int errors[WATCHED_FILE_COUNT]; /* why `fds` is not the file of now; 0: it is */
+    int errors[WATCHED_FILE_COUNT]; /* why the file of now could not be read, so that `fds` is
+                                       older; 0: it could */
 };
 
 /* Begins to watch the files. When they can't be watched, says so and goes on: a reload still sends

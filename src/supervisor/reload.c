@@ -47,7 +47,7 @@ void reload_init(struct reload *reload, const struct command_line *command_line)
     configuration_init(&reload->next);
 }
 
-/* -- what is said of it */
+/* -- what is said of a reload */
 
 /* Whether those who asked most likely read their answer on the terminal that is adit's stderr: then
  * the diagnostics are not written there a second time. */
@@ -173,7 +173,8 @@ void reload_taken(struct reload *reload, int channel_fd, const char *why_not)
         reload_tell(reload, channel_fd, false);
         return;
     }
-    /* Found out before the old configuration is dropped, which knows what was there. */
+    /* This must be found out before the old configuration is dropped, which knows what was there.
+     */
     const struct listener *admin = listener_set_first(&reload->next.listeners, LISTENER_ADMIN);
     bool is_admin_new =
         admin != NULL && listener_set_find_socket(&reload->current.listeners, admin->id) == NULL;

@@ -19,7 +19,7 @@ struct worker_process {
     uint64_t started_ms; /* CLOCK_MONOTONIC */
 };
 
-/* Sets up `worker` for: there is no worker. */
+/* Sets up `worker` as no worker. */
 void worker_process_init(struct worker_process *worker);
 /* Forks. The child calls `become` with its end of the channel, which must not return. Returns, in
  * the parent, 0 or -errno. */
@@ -35,9 +35,10 @@ int worker_process_hear(struct worker_process *worker,
 /* Kills the worker for what it has sent, and says so on stderr. SIGCHLD follows, and then the
  * caller waits for it. */
 void worker_process_condemn(struct worker_process *worker, const char *what);
-/* For a worker that was waited for; afterwards there is none. */
+/* To be called when the worker was waited for: closes its channel. Afterwards there is no worker.
+ */
 void worker_process_ended(struct worker_process *worker);
-/* Kills the worker, if there is one, and waits for it; afterwards there is none. */
+/* Kills the worker, if there is one, and waits for it. Afterwards there is no worker. */
 void worker_process_kill(struct worker_process *worker);
 /* Says on stderr how the worker ended, and what follows from that. `status` is of waitpid. */
 void worker_process_say_end(pid_t pid, int status, const char *consequence);

@@ -27,12 +27,12 @@ struct handed {
 
 struct handover_owner {
     struct loop *loop;
-    /* Called on the loop's thread; owns the descriptor from then on. */
+    /* Is called on the loop's thread, and owns the descriptor from then on. */
     void (*take)(void *self, const struct handed *handed);
     void *self;
 };
 
-/* 0 or -ENOMEM. */
+/* Creates an empty box. Returns 0 or -ENOMEM. */
 int handover_create(const struct handover_owner *owner, struct handover **ret_handover) MUST_CHECK;
 /* Closes the connections that were not taken. Contract: no other thread runs any more. Harmless on
  * NULL. */

@@ -29,7 +29,7 @@ enum mailbox_sign {
     MAILBOX_DONE = 2,     /* the thread ends; nothing comes after that */
 };
 
-/* Embedded in its owner, reached by container_of. All private. */
+/* It is embedded in its owner, which container_of finds. All members are private. */
 struct mailbox {
     struct mailbox_ends ends;
     struct letter order_letter;

@@ -16,7 +16,7 @@ struct snapshot;
 
 enum order_kind {
     ORDER_USE_HOSTS,       /* `file`: new contents of /etc/hosts */
-    ORDER_USE_RESOLV_CONF, /* `file`: of /etc/resolv.conf */
+    ORDER_USE_RESOLV_CONF, /* `file`: new contents of /etc/resolv.conf */
     ORDER_APPLY,        /* `snapshot`: serve by it, and listen to its listeners as well as to those
                          * before. Answer: 0, or why not all of them could be watched */
     ORDER_RETIRE,       /* empty the queues of listeners that the snapshot does not have, and leave
@@ -25,8 +25,8 @@ enum order_kind {
     ORDER_DRAIN,        /* refuse what waits in the accept queues, and accept no more (then it is
                          * answered); end with the last tunnel */
     ORDER_END,          /* the drain time is over: close everything, then end */
-    ORDER_LIST,         /* the open tunnels that match `filter`. Answer: lines, and how many */
-    ORDER_KILL,         /* those that match `filter`. Answer: how many, when all of them ended */
+    ORDER_LIST,         /* list the open tunnels that match `filter`. Answer: lines, and how many */
+    ORDER_KILL,         /* end those that match `filter`. Answer: how many, when all have ended */
     ORDER_KIND_COUNT
 };
 

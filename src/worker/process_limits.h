@@ -13,9 +13,10 @@ struct process_limits {
 
 /* Makes sure that 0, 1 and 2 are open, so that no socket ever becomes stdin or stderr. */
 void process_open_standard_descriptors(void);
-/* Makes room in the kernel's table of this process's descriptors, as many as there may be, up to
- * 65,536. Before there are threads: a table that grows under several of them waits for every
- * processor (20 ms at 64, 128, 256 ... descriptors), and all tunnels with it. */
+/* Makes room in the kernel's table of this process's descriptors for as many as there may be, up to
+ * 65,536. To be called before there are threads: when the table of a process with several threads
+ * grows, the kernel waits for every processor (20 ms at 64, 128, 256 ... descriptors), and all
+ * tunnels wait with it. */
 void process_widen_descriptors(uint64_t descriptors);
 /* Raises RLIMIT_NOFILE to its hard limit and finds out the limits. It opens a file, so it must run
  * before the process is confined. */

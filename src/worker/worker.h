@@ -1,5 +1,6 @@
 /* The worker process: threads that carry tunnels, and a main thread that serves the control socket
- * and listens to the supervisor, which sends it all that it needs of files: it opens none. */
+ * and listens to the supervisor. The worker opens no files: the supervisor sends it what it needs
+ * of them. */
 #ifndef WORKER_WORKER_H
 #define WORKER_WORKER_H
 
@@ -8,7 +9,7 @@
 #include "tunnel/relay_env.h"
 #include "worker/process_limits.h"
 
-/* All of it is inherited through fork and outlives the worker. */
+/* What a worker is started with. All of it is inherited through fork and outlives the worker. */
 struct worker_plan {
     const struct command_line *command_line;
     int channel_fd;

@@ -9,11 +9,11 @@ struct file_text;
 struct snapshot;
 struct worker_admin;
 
-/* 0 or -errno. There is no page yet. */
+/* Creates the server, which serves no page until worker_admin_use. Returns 0 or -errno. */
 int worker_admin_create(const struct http_server_plan *plan,
                         struct worker_admin **ret_admin) MUST_CHECK;
-/* Goes by `snapshot` from now on, which is held, and by the name that the machine has now, also in
- * `hosts`. True: there is a page. */
+/* Serves by `snapshot` from now on, and takes a reference to it. The page also answers to the names
+ * that the machine has now, by the kernel and in `hosts`. Returns true when there is a page. */
 bool worker_admin_use(struct worker_admin *admin, struct snapshot *snapshot,
                       const struct file_text *hosts);
 const struct counters *worker_admin_counters(const struct worker_admin *admin);

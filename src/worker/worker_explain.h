@@ -10,12 +10,14 @@ struct loop;
 struct snapshot;
 struct worker_explain;
 
-/* With a resolver of its own, so that questions do not stand in line with tunnels. 0 or -errno. */
+/* Creates it with a resolver of its own, so that lookups for questions do not wait behind those for
+ * tunnels. Returns 0 or -errno. */
 int worker_explain_create(struct loop *loop, struct worker_explain **ret_explain) MUST_CHECK;
-/* Everything was answered or cancelled. Harmless on NULL. */
+/* Contract: every request was answered or cancelled. Harmless on NULL. */
 void worker_explain_destroy(struct worker_explain *explain);
 
-/* As panel_ops has it; `snapshot` and `files` (WATCHED_FILE_COUNT) are held as long as needed. */
+/* Asks as `explain` of struct panel_ops does. It takes its own references to `snapshot` and to the
+ * `files` (WATCHED_FILE_COUNT of them). */
 int worker_explain_start(struct worker_explain *explain, struct explain_request *request,
                          struct snapshot *snapshot, struct file_text *const *files,
                          const char **ret_problem) MUST_CHECK;

@@ -1,5 +1,5 @@
-/* Read and parsed once, on the worker's main thread: a hosts file may be large, and the threads
- * that carry tunnels share the table. */
+/* The files are read and parsed once, on the worker's main thread: a hosts file may be large, and
+ * all threads that carry tunnels share the table. */
 #include "worker/worker_files.h"
 
 #include "observe/log.h"

@@ -26,7 +26,7 @@
 #include "worker/snapshot.h"
 #include "worker/worker.h"
 
-/* Different addresses listened to in a worker's life. */
+/* A worker can listen to so many different addresses in its life; a further one needs a restart. */
 #define WORKER_SLOTS_MAX 1024
 
 struct control;
@@ -48,10 +48,11 @@ struct worker {
     struct log *log;
     struct log_ring *ring;                       /* of the main thread */
     struct watch channel;                        /* to the supervisor */
-    struct file_text *files[WATCHED_FILE_COUNT]; /* NULL: not yet */
-    struct snapshot *snapshot; /* what all threads go by, or are about to; NULL: none yet */
-    struct snapshot *before;   /* NULL, or while a reload goes on: what it replaces */
-    struct listener slots[WORKER_SLOTS_MAX]; /* all there ever were; no descriptors in here */
+    struct file_text *files[WATCHED_FILE_COUNT]; /* NULL: it has not come yet */
+    struct snapshot *snapshot; /* what all threads serve by, or will soon; NULL: none yet */
+    struct snapshot *before;   /* while a reload goes on: what it replaces; otherwise NULL */
+    struct listener slots[WORKER_SLOTS_MAX]; /* all listeners that there ever were; their
+                                              * descriptors are in the snapshots */
     unsigned slot_count;
 
     /* What the threads share. */
@@ -65,15 +66,15 @@ struct worker {
     struct worker_thread *threads[COMMAND_LINE_WORKERS_MAX];
     unsigned thread_count;
     struct round ending;   /* until every thread has ended */
-    struct round stopping; /* a drain: until no thread accepts any more */
-    struct round applying; /* a reload: until all threads go by the new snapshot */
-    struct round retiring; /* and then: until none listens to old listeners */
-    int apply_error;       /* while applying: of the last thread that had one */
+    struct round stopping; /* of a drain: until no thread accepts any more */
+    struct round applying; /* of a reload: until all threads serve by the new snapshot */
+    struct round retiring; /* of a reload, after that: until none listens to old listeners */
+    int apply_error; /* while applying: the error of the last thread that had one; 0: none had */
     char reload_answer[CHANNEL_TEXT_MAX + 1];
-    struct reload_result result; /* of `reload_answer` */
+    struct reload_result result; /* what `reload_answer` says; points into it */
     struct deadline drain_over;  /* while draining */
 
-    /* What shows it. */
+    /* What shows the worker to those who watch it, and takes their orders. */
     struct panel panel;
     struct process_meter meter;
     struct reload_report report;
@@ -87,49 +88,53 @@ struct worker {
 
 /* ---- worker.c */
 
-/* "serving", "draining"; static. */
+/* Returns "starting", "serving" or "draining" (static). */
 const char *worker_state_name(const struct worker *worker);
-/* Changes the state; only along the edges of the table in worker.c. */
+/* Changes the state. Contract: the table of states in worker.c allows the change. */
 void worker_move_to(struct worker *worker, enum worker_state state);
-/* Starts the threads when all is there that they need. */
+/* Starts the threads if everything that they need has come; otherwise does nothing. */
 void worker_start_if_complete(struct worker *worker);
 
-/* Gives all threads the order; `round`, if not NULL, begins, and awaits their answers. */
+/* Gives the order to all threads. Unless `round` is NULL, it begins, and awaits their answers. */
 void worker_order_all(struct worker *worker, const struct order *order, struct round *round);
 
 /* ---- worker_messages.c */
 
-/* Its rounds and its deadline. */
+/* Sets up the rounds and the deadline of draining and ending. */
 void worker_messages_init(struct worker *worker);
 
-/* On the channel; at its end, too, the worker drains. */
+/* The callback of the channel's watch: takes the supervisor's messages. When the channel has ended,
+ * the worker drains. */
 void worker_channel_ready(struct watch *watch, uint32_t events);
 void worker_begin_drain(struct worker *worker);
 void worker_fail_to_start(struct worker *worker, const char *what, int error);
 
 /* ---- worker_config.c */
 
-/* Its rounds. */
+/* Sets up the rounds of a reload. */
 void worker_config_init(struct worker *worker);
 
 void worker_take_config(struct worker *worker, struct channel_message *message);
 /* Tells the supervisor that the configuration serves (`why_not` is ""), or why it does not. */
 void worker_tell_taken(struct worker *worker, const char *why_not);
-/* The supervisor has closed what only the old configuration listens to. */
+/* Takes the message with which the supervisor ends a reload, a good or a failed one: notes the
+ * result, has the threads leave the listeners that are gone, and then answers those who asked for
+ * it. */
 void worker_end_reload(struct worker *worker, const struct channel_message *message);
-/* What a reload has replaced serves nobody any more. */
+/* Closes the listeners that only the replaced configuration has, and releases its snapshot.
+ * Harmless when no reload goes on. */
 void worker_forget_before(struct worker *worker);
-/* The admin page goes by what is there now. */
+/* Makes the admin page go by the present snapshot and the present /etc/hosts. */
 void worker_use_admin(struct worker *worker);
-/* Where the log goes, for a message. */
+/* Returns where the log goes, for a message. */
 const char *worker_log_name(const struct config *config);
 
 /* ---- worker_panel.c */
 
 /* Sets up worker->panel. */
 void worker_panel_init(struct worker *worker);
-/* As admin/panel.h has it: figures are atomic, every thread writes its own, so they are read at
- * once. `self` is the worker. */
+/* The panel's function of that name; `self` is the worker. It answers at once, without asking the
+ * threads: each of them writes its own counters, which are atomic. */
 void worker_read_stats(void *self, struct stats *ret_stats);
 
 #endif

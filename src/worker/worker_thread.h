@@ -30,11 +30,12 @@ struct worker_thread;
  * thread. */
 struct worker_thread_plan {
     unsigned index;
-    struct worker_thread *const *threads; /* of the process, this one too, once it is started */
+    struct worker_thread *const
+        *threads; /* all of the process; complete before the first one starts */
     unsigned thread_count;
     uint64_t process_seed; /* for ids: milliseconds since the epoch */
     struct snapshot *snapshot;
-    const struct listener *slots; /* all there ever were, by their slots: what they are called */
+    const struct listener *slots; /* all listeners that there ever were, by their slots */
     struct auth *auth;
     struct limits *limits;
     struct dial_gate *dial_gate;
@@ -46,7 +47,7 @@ struct worker_thread_plan {
     struct file_text *const *files; /* WATCHED_FILE_COUNT of them */
 };
 
-/* On the main thread's loop. */
+/* Who hears from the thread, on the main thread's loop. */
 struct worker_thread_owner {
     struct loop *loop;
     void (*happened)(void *self); /* its event_feed woke, or an awaited turn ended */
@@ -54,28 +55,30 @@ struct worker_thread_owner {
     struct round *ending; /* when it is complete, started threads may be destroyed */
 };
 
-/* 0 or -errno. */
+/* Creates the thread with all its parts, but does not start it. Returns 0 or -errno. */
 int worker_thread_create(const struct worker_thread_plan *plan,
                          const struct worker_thread_owner *owner,
                          struct worker_thread **ret_thread) MUST_CHECK;
 /* Starts the thread; the round `ending` then awaits its end, too. Returns 0 or -errno. */
 int worker_thread_start(struct worker_thread *thread) MUST_CHECK;
-/* Waits for the end of the thread and frees its parts. It must be done already, or never started,
- * so that this does not block for long. */
+/* Waits for the end of the thread and frees its parts. The thread must have ended its work already,
+ * or never have been started, so that this does not block for long. */
 void worker_thread_destroy(struct worker_thread *thread);
 
-/* `round`, if not NULL, awaits the answer to it, and none to an earlier order of its kind; a thread
- * that is done meanwhile is counted out. Nothing happens when the thread is done already. */
+/* Gives the thread an order. Unless `round` is NULL, it awaits the answer to this order, and no
+ * earlier order of its kind may be unanswered. If the thread ends before it answers, the round does
+ * not wait for it any longer. Does nothing when the thread has ended already. */
 void worker_thread_order(struct worker_thread *thread, const struct order *order,
                          struct round *round);
 
-/* Who moves how much on it; for the main thread to take from. */
+/* Returns where the thread counts who moves how much; the main thread takes from there. */
 struct talkers *worker_thread_talkers(struct worker_thread *thread);
-/* What its tunnels do, step by step; for the main thread to take from. */
+/* Returns where the thread records the steps of its tunnels; the main thread takes from there. */
 struct trace *worker_thread_trace(struct worker_thread *thread);
-/* What happens on it; for the main thread to take from. */
+/* Returns the feed of the thread's events; the main thread takes from there. */
 struct event_feed *worker_thread_events(struct worker_thread *thread);
-/* `happened` comes when its loop has turned: until then its figures are what they are. */
+/* Asks the thread to call `happened` at the end of its next turn. Until then its figures do not
+ * change. */
 void worker_thread_await_turn(struct worker_thread *thread);
 /* Returns its counters, which change while it runs. */
 const struct counters *worker_thread_counters(const struct worker_thread *thread);

@@ -5,8 +5,8 @@
  *   worker_thread_use.c     goes over to another snapshot, or to new contents of a file
  *   worker_thread_accept.c  what becomes of a connection that was accepted
  *
- * The main thread writes before the thread starts and after it ended; in between, everything is the
- * thread's but for what says otherwise.
+ * The main thread may write to all of it before the thread starts and after it has ended. In
+ * between, only the thread itself does, except where a member says otherwise.
  */
 #ifndef WORKER_WORKER_THREAD_PRIVATE_H
 #define WORKER_WORKER_THREAD_PRIVATE_H
@@ -37,15 +37,16 @@ struct thread_kill {
     struct tunnel_filter filter;
     struct task more;
     size_t count;
-    bool is_under_way; /* the answer is owed */
+    bool is_under_way; /* the order was not answered yet */
 };
 
 struct worker_thread {
     /* Only this thread writes, and often; any thread may read. So it has cache lines of its own. */
     _Alignas(THREAD_CACHE_LINE) struct counters counters;
-    struct event_feed events; /* any thread */
-    struct trace trace;       /* any thread */
-    struct talkers talkers;   /* any thread */
+    /* The main thread takes from these three while the thread runs. */
+    struct event_feed events;
+    struct trace trace;
+    struct talkers talkers;
     _Alignas(THREAD_CACHE_LINE) struct tunnel_env env;
     struct thread_use *use;
     /* What the resolver uses; resolv.conf counts only when the configuration names no servers. */
@@ -53,15 +54,15 @@ struct worker_thread {
     struct loop *loop;
     struct resolver *resolver;
     struct relay_env *relays;
-    struct front *front; /* NULL: ended by force */
+    struct front *front; /* NULL after ORDER_END, which closes all by force */
     struct acceptor *acceptor;
-    struct handover *handover;            /* any thread may give */
+    struct handover *handover;            /* any thread may put connections into it */
     struct worker_thread *const *threads; /* of the process */
     unsigned thread_count;
     unsigned looks; /* how often it compared its load with another thread's; picks the next one */
     struct deadline drain_look;
     struct thread_kill kill;
-    struct mailbox mailbox; /* this thread and the main one */
+    struct mailbox mailbox; /* between this thread and the main one */
     unsigned index;
 
     /* From here on only the main thread reads and writes. */
@@ -80,10 +81,10 @@ void thread_orders_came(struct mailbox *mailbox);
 
 /* ---- worker_thread_use.c */
 
-/* 0 or -ENOMEM. */
+/* Makes a use of the snapshot, with a reference to it. Returns 0 or -ENOMEM. */
 int thread_use_create(struct snapshot *snapshot, struct thread_use **ret_use) MUST_CHECK;
-/* Serves by `use` from now on, and owns it. 0, or -errno when not every listener could be watched.
- */
+/* Serves by `use` from now on, and owns it. Returns 0, or -errno when not every listener could be
+ * watched. */
 int thread_use_begin(struct worker_thread *thread, struct thread_use *use) MUST_CHECK;
 /* Leaves the listeners that the snapshot does not have, when their queues are empty. */
 void thread_retire(struct worker_thread *thread);

@@ -19,8 +19,9 @@ struct worker_trace {
     struct task more;
     uint64_t
         told_dropped; /* how many of the steps that threads have dropped the subscribers know of */
-    /* Taken from a thread, and being passed to the subscribers. All that a thread has fits, so that
-     * who begins to trace gets nothing that was recorded for those before. */
+    /* The steps that were taken from a thread and are being passed to the subscribers. All that a
+     * thread has recorded fits, so one taking leaves nothing behind that a new subscriber, for whom
+     * it was not recorded, would get. */
     char lines[TRACE_RING_BYTES];
 };
 
@@ -135,7 +136,7 @@ void worker_trace_watch_threads(struct worker_trace *trace)
         trace_want(worker_thread_trace(worker->threads[i]), is_wanted);
 }
 
-/* What happened before is not for him. */
+/* Takes all recorded steps first, so that the new subscriber gets only what happens from now on. */
 void worker_trace_begin(void *self, struct trace_subscriber *subscriber)
 {
     struct worker *worker = self;

@@ -8,16 +8,16 @@
 struct worker;
 struct worker_trace;
 
-/* 0 or -ENOMEM. */
+/* Returns 0 or -ENOMEM. */
 int worker_trace_create(struct worker *worker, struct worker_trace **ret_trace) MUST_CHECK;
-void worker_trace_destroy(struct worker_trace *trace); /* NULL: nothing */
+void worker_trace_destroy(struct worker_trace *trace); /* harmless on NULL */
 
-/* Threads that are new are traced, too, if anybody traces. */
+/* To be called when threads were created: they record their steps, too, if anybody traces. */
 void worker_trace_watch_threads(struct worker_trace *trace);
-/* A thread's trace may have something. */
+/* To be called when a thread's trace may have something: passes it on. */
 void worker_trace_happened(struct worker_trace *trace);
 
-/* As panel_ops has it; `self` is the worker. */
+/* The functions of struct panel_ops; `self` is the worker. */
 void worker_trace_begin(void *self, struct trace_subscriber *subscriber);
 void worker_trace_end(void *self, struct trace_subscriber *subscriber);
 

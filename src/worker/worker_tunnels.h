@@ -8,12 +8,12 @@
 struct worker;
 struct worker_tunnels;
 
-/* 0 or -errno. */
+/* Returns 0 or -errno. */
 int worker_tunnels_create(struct worker *worker, struct worker_tunnels **ret_tunnels) MUST_CHECK;
-/* Whoever asked is not answered any more. Harmless on NULL. */
+/* Queries that are still open are not answered any more. Harmless on NULL. */
 void worker_tunnels_destroy(struct worker_tunnels *tunnels);
 
-/* As admin/panel.h has it; `self` is the worker. */
+/* The functions of struct panel_ops (admin/panel.h); `self` is the worker. */
 void worker_tunnels_ask(void *self, struct tunnels_query *query);
 void worker_tunnels_cancel(void *self, struct tunnels_query *query);
 
