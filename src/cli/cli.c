@@ -1,4 +1,4 @@
-/* Dispatch: what the command line asks for. */
+/* Reads the command line and calls what it asks for. */
 #include "cli/cli.h"
 
 #include "cli/check.h"
@@ -37,7 +37,8 @@ static int print_version(void)
     return 0;
 }
 
-/* A reload must find the file wherever adit may be then. */
+/* Runs the proxy. The path of the configuration is made absolute, so that a reload finds the file
+ * again. */
 static int cli_run(const struct command_line *given)
 {
     struct command_line command_line = *given;
@@ -56,7 +57,7 @@ static int cli_run(const struct command_line *given)
     return supervisor_run(&command_line);
 }
 
-/* Where the adit of `-c FILE` is to be asked, unless -s says it. */
+/* Finds the control socket of the adit that runs with `-c FILE`, unless -s names the socket. */
 static int find_control(struct command_line *command_line, struct text *path)
 {
     struct bundle_recorder recorder;

@@ -2,7 +2,8 @@
 #ifndef CLI_CLI_H
 #define CLI_CLI_H
 
-/* 0 done, 1 it failed, 2 unknown or malformed words. */
+/* Returns 0 when all went well, 1 when something failed, 2 when a word is unknown or malformed, or
+ * 3 when `explain` finds that the answer is not an allow (cli/explain.h). */
 int cli_main(int argc, char **argv);
 
 #endif

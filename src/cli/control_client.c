@@ -28,7 +28,7 @@
 enum {
     PATIENCE_S = 12,                                   /* adit itself gives a client 10 s */
     EXPLAIN_PATIENCE_S = PANEL_EXPLAIN_MS / 1000 + 10, /* adit ends it 5 s before */
-    RELOAD_PATIENCE_S = 65,                            /* and 60 s to wait for a reload */
+    RELOAD_PATIENCE_S = 65,                            /* adit gives it 60 s to wait for a reload */
     ANSWER_FIRST_SIZE = 64 * 1024,
     ERROR_SIZE = 64 * 1024,
 };
@@ -51,7 +51,7 @@ static int answer_make_room(struct answer *answer)
     return 0;
 }
 
-/* Reads the whole answer. 0 or -errno. */
+/* Sends the request and reads the whole answer. Returns 0 or -errno. */
 static int control_client_ask(int fd, const char *request, int patience_s, struct answer *answer)
 {
     struct timeval patience = {.tv_sec = patience_s};
@@ -139,7 +139,7 @@ static int print_refusal(enum command command, const char *answer, size_t length
     return 1;
 }
 
-/* Warnings go to stderr. */
+/* Prints the warnings of a reload that succeeded to stderr, and that it did to stdout. */
 static int print_reloaded(const char *answer, size_t length)
 {
     static char warnings[ERROR_SIZE];
@@ -181,7 +181,7 @@ static int print_draining(const char *answer, size_t length)
     return 0;
 }
 
-/* The exit status is the answer's. */
+/* Prints the text of the explanation. Returns the exit status that the answer names. */
 static int print_explanation(const char *answer, size_t length)
 {
     char status[2]; /* a digit */
@@ -215,7 +215,7 @@ static int control_client_show(const struct options *options, const char *answer
     return print_draining(answer, line);
 }
 
-/* Adds the member, if there is a value. */
+/* Adds the member to the request, unless `value` is NULL. */
 static void control_client_add(struct text *out, const char *name, const char *value)
 {
     if (value != NULL)
@@ -258,7 +258,7 @@ static int control_client_patience_s(enum command command)
     return command == COMMAND_RELOAD ? RELOAD_PATIENCE_S : PATIENCE_S;
 }
 
-/* What `path` answers. The exit status. */
+/* Asks the adit that serves `path` and shows its answer. Returns the exit status. */
 static int ask_and_show(const struct options *options, int fd, const char *path)
 {
     struct answer answer = {.bytes = NULL};

@@ -4,8 +4,8 @@
 
 #include "cli/options.h"
 
-/* COMMAND_STATS, _PS, _KILL, _TRACE, _RELOAD, _DRAIN or _EXPLAIN. Prints; returns the exit status.
- */
+/* Carries out COMMAND_STATS, _PS, _KILL, _TRACE, _RELOAD, _DRAIN or _EXPLAIN: asks the running adit
+ * and prints its answer. Returns the exit status. */
 int control_client_run(const struct options *options);
 
 #endif

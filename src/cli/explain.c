@@ -25,7 +25,7 @@ struct explain {
     struct resolver *resolver;
     struct file_text *files[WATCHED_FILE_COUNT];
     bool is_ended;
-    enum explanation_outcome outcome; /* once it is ended */
+    enum explanation_outcome outcome; /* valid when it has ended */
 };
 
 static void explain_ended(struct explanation *explanation, enum explanation_outcome outcome)

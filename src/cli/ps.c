@@ -18,11 +18,11 @@
 #include <string.h>
 
 enum {
-    CELL_SIZE = 1024, /* nothing that ps shows is longer, but for what is escaped over and over */
+    CELL_SIZE = 1024, /* nothing that ps shows is longer, unless it was escaped several times */
     GAP = 2,
     PS_LINE_SIZE = 16384,
     EMPTY_DROPPED = 2, /* the turn of those columns that hold nothing but "-" */
-    LAST_DROPPED = 8,  /* then texts are cut even to CUT_TO */
+    LAST_DROPPED = 8,  /* when that was not enough, texts are cut down to CUT_TO */
     CUT_TO = 8,
 };
 
@@ -30,10 +30,11 @@ static const struct ps_column {
     const char *title;
     const char *field;
     enum { PS_COLUMN_TEXT, PS_COLUMN_BYTES, PS_COLUMN_AGE } kind;
-    unsigned dropped; /* in which turn: 1 goes first; 0: never */
-    size_t cut_to;    /* what it keeps: an IPv4 address and a mark are 16; 0: it is not cut */
+    unsigned dropped; /* the turn in which it is left out: 1 is the first one; 0: never */
+    size_t cut_to; /* columns that it keeps: 16 are an IPv4 address and the mark of a cut; 0: never
+                      cut */
 } ps_columns[] = {
-    /* Ids are copied into other commands. */
+    /* Ids are never cut or left out, since people copy them into other commands. */
     {"ID", "id", PS_COLUMN_TEXT, 0, 0},
     {"AGE", "duration_ms", PS_COLUMN_AGE, 8, 0},
     {"STATE", "state", PS_COLUMN_TEXT, 2, 0},
@@ -72,7 +73,7 @@ static bool is_number(enum options_sort sort)
     return sort <= SORT_BYTES;
 }
 
-/* Whether the member counts; bytes are the sum of two. */
+/* Whether the lines are sorted by this member. SORT_BYTES adds up two members. */
 static bool is_sorted_by(const char *name, enum options_sort sort)
 {
     if (sort == SORT_BYTES)
@@ -124,7 +125,7 @@ static void reverse(struct ps_lines *lines)
     }
 }
 
-/* `ret_lines` has room for all. */
+/* Contract: `ret_lines` has room for all lines. */
 static int read_lines(const char *answer, size_t length, enum options_sort sort,
                       struct ps_lines *ret_lines)
 {

@@ -13,7 +13,7 @@
 #include <string.h>
 #include <unistd.h>
 
-/* Where this program lies; "" when that can't be found out. */
+/* Finds the folder of this program; "" when that can't be found out. */
 static void top_program_find_folder(char ret_folder[PATH_MAX])
 {
     ssize_t length = readlink("/proc/self/exe", ret_folder, PATH_MAX - 1);
@@ -28,12 +28,12 @@ int top_program_run(const char *control_path)
 {
     static const char *const places[] = {"adit-top", "../libexec/adit/adit-top"};
     char folder[PATH_MAX];
-    char path[PATH_MAX + 32]; /* the longer place */
+    char path[PATH_MAX + 32]; /* room for the longer one of the two paths */
 
     top_program_find_folder(folder);
     for (size_t i = 0; i < ARRAY_LENGTH(places); i++) {
         snprintf(path, sizeof(path), "%s/%s", folder, places[i]);
-        execl(path, "adit-top", control_path, NULL); /* without a path the words end there */
+        execl(path, "adit-top", control_path, NULL); /* a path that is NULL ends the words */
         if (errno != ENOENT) {
             say("can't run %s: %s", path, strerror(errno));
             return 1;

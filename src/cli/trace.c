@@ -16,7 +16,9 @@
 #include <sys/socket.h>
 #include <sys/time.h>
 
-enum { TRACE_CELL_SIZE = 8192 }; /* no line is as long (observe/trace.h), escaped or not */
+enum {
+    TRACE_CELL_SIZE = 8192
+}; /* no line is that long (observe/trace.h), even when it is escaped */
 
 static bool trace_find(const char *line, size_t length, const char *name, char *value)
 {
@@ -68,8 +70,8 @@ static bool trace_begin(int fd, const char *line, size_t length)
     return false;
 }
 
-/* Sends on what was printed. Why that failed is told here, since the stream keeps no more than that
- * it did; a reader of a pipe who left is no error. */
+/* Writes out what was printed. Says at once why that failed, because the stream only remembers that
+ * it did. It is no error when the reader of a pipe has gone. */
 static bool trace_flush(void)
 {
     if (fflush(stdout) == 0 && !ferror(stdout))

@@ -1,8 +1,9 @@
-/* Every fact is a number: a port, a minute of the week, a listener by its place, an address.
+/* Every fact is turned into a number: a port, a minute of the week, the place of a listener among
+ * all listeners, or an address.
  *
  * The IPv4 addresses lie right below the IPv6 ones, so that all of them are one range. The
  * surprise: a target in 64:ff9b::/96 is also the IPv4 address inside (policy/policy.c), so an IPv4
- * block of a target is two ranges, the other there.
+ * block of a target is two ranges: its own, and the one in 64:ff9b::/96.
  */
 #include "config/condition_ranges.h"
 
@@ -231,7 +232,8 @@ static void making_add_time(struct ranges_making *making, const struct policy_va
             add_minutes(making, day, first, end > first ? end : end + MINUTES_OF_DAY);
 }
 
-/* Returns false when adit does not listen there. */
+/* Adds the listener by its place among all listeners. Returns false when adit does not listen
+ * there. */
 static bool add_listener(struct ranges_making *making, const struct ip_endpoint *listener)
 {
     const struct listener_set *listeners = &making->draft->config.listeners;

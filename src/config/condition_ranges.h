@@ -32,10 +32,10 @@ struct range_set {
 };
 
 /* Makes the set of facts that the condition takes without its `not`, and the set of all others of
- * its kind. Returns false when the ranges are only a part of what it takes and the others are not
- * known: it is also about something else (names, users, `special`), has a list that is empty or
- * long, or is long itself; or there is no memory, which shows in the arena. The sets live in the
- * arena. */
+ * its kind. Returns false when the ranges are only a part of what it takes, so that the others are
+ * not known. That is so when the condition is also about something else (names, users, `special`),
+ * has a list that is empty or long, or is long itself; also when there is no memory, which shows in
+ * the arena. The sets live in the arena. */
 bool condition_ranges_make(struct arena *arena, const struct config_draft *draft,
                            const struct policy_condition *condition, struct range_set *ret_set,
                            struct range_set *ret_others) MUST_CHECK;

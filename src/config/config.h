@@ -36,8 +36,8 @@ struct config_reader {
     int (*read)(struct config_reader *reader, const char *path, size_t size_max,
                 const char **ret_bytes, size_t *ret_length);
     /* Calls `add` for each path that matches, in any order; a backslash takes the next sign as it
-     * is. 0 (also without a match); -ENOENT: the folder to look into is not there; -errno: nobody
-     * knows what matches. */
+     * is. Returns 0, also when nothing matches; -ENOENT when there is no such folder; or another
+     * -errno when it can't be known what matches. */
     int (*glob)(struct config_reader *reader, const char *pattern,
                 void (*add)(void *self, const char *path), void *self);
     /* Reads a variable of the environment. Returns 0, -ENOENT when it is not set, or -ENOMEM. */

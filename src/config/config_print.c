@@ -1,5 +1,6 @@
 /* Prints the effective configuration as text. What is in force but can't be written in the language
- * (no limit, the system's name servers, the command line's -w and -s) becomes a comment.
+ * (that a limit is not set, the system's name servers, the command line's -w and -s) becomes a
+ * comment.
  */
 #include "config/builder.h"
 

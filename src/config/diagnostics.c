@@ -1,5 +1,5 @@
-/* Diagnostics are kept as the finished text of their parts: the source they quote is gone when they
- * are printed.
+/* A diagnostic is kept as texts that need nothing else, because the source that it quotes is gone
+ * when it is printed.
  *
  * The surprise is the excerpt: a line may be megabytes long, so only a window around the caret is
  * kept, and cut at characters. Tabs stay tabs, in the line and in the blanks before the caret, so

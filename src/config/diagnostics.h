@@ -46,8 +46,9 @@ void diagnostics_add_source(struct text *out, const struct config_place *place);
 void diagnostics_sort(struct diagnostics *diagnostics);
 size_t diagnostics_error_count(const struct diagnostics *diagnostics);   /* not kept ones, too */
 size_t diagnostics_warning_count(const struct diagnostics *diagnostics); /* not kept ones, too */
-/* All kept ones, in the order of their finding until they are sorted, and how many more there are;
- * for large enough a text. Each is several lines: adit.conf:3:8: error: ... listen 1.2.3
+/* Prints all diagnostics that were kept, in the order in which they were found unless they were
+ * sorted, and how many more there are. `out` should be large. Each takes several lines:
+ * adit.conf:3:8: error: ... listen 1.2.3
  *                                                                              ^~~~~
  * Bytes that could move a terminal's cursor are escaped (base/escape.h). */
 void diagnostics_print(const struct diagnostics *diagnostics, struct text *out);

@@ -25,7 +25,7 @@ enum list_file_format {
 
 struct list_file {
     const char *path;
-    bool is_lenient; /* what is no entry is skipped, and the first such line becomes a warning */
+    bool is_lenient; /* what is no entry is skipped; the first such line becomes a warning */
     size_t entry_counts[LIST_FILE_FORMAT_COUNT]; /* set by the parser, like the next member */
     size_t skipped_count; /* lines with something that was skipped; other names in them count as
                              entries */

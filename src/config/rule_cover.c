@@ -101,8 +101,8 @@ static bool suffix_has(const char *outer, const struct policy_value *inner)
             name_pattern_has(outer, outer_length, inner->text, length));
 }
 
-/* All names below the suffix are in the set when one is that nobody has written: "?" stands for it,
- * which is not a possible label. */
+/* Whether all names below the suffix are in the set. That is so when a name is in it that nobody
+ * can have written: "?" below the suffix, since "?" is not a possible label. */
 static bool names_have_suffix(const struct name_set *names, const char *suffix)
 {
     char buffer[NAME_SIZE];

@@ -54,10 +54,10 @@ bool rule_cover_is_void(struct rule_cover *cover, size_t rule) MUST_CHECK;
  * considered. */
 bool rule_cover_has(struct rule_cover *cover, size_t first, size_t second,
                     const struct covered_condition *also) MUST_CHECK;
-/* Whether the rule's `to` or `address` names some of the special-purpose space. */
+/* True when the rule's `to` or `address` names some of the special-purpose space. */
 bool rule_names_special(const struct rule_cover *cover,
                         const struct policy_rule_source *rule) MUST_CHECK;
-/* Whether `first` names all special-purpose addresses that `second` matches. */
+/* True when `first` names all special-purpose addresses that `second` matches. */
 bool rule_cover_has_special(struct rule_cover *cover, const struct policy_rule_source *first,
                             const struct policy_rule_source *second) MUST_CHECK;
 

@@ -1,4 +1,5 @@
-/* Suggestions for messages: the nearest known word, the network behind an address. */
+/* Makes suggestions for messages: the known word that is nearest to an unknown one, or the network
+ * that was probably meant by an address. */
 #include "config/suggest.h"
 
 #include "base/ascii.h"
@@ -26,7 +27,7 @@ static size_t count_edits(const char *a, const char *b)
 {
     size_t width = strlen(a);
     size_t height = strlen(b);
-    size_t rows[3][LENGTH_MAX + 1]; /* a line and the two above it: a swap needs both */
+    size_t rows[3][LENGTH_MAX + 1]; /* the present row and the two before it: a swap needs both */
     size_t least = 0;
 
     for (size_t i = 0; i <= width; i++)

@@ -24,8 +24,8 @@ void suggestion_try(struct suggestion *suggestion, const char *name);
 void suggestion_print(struct text *out, const struct suggestion *suggestion);
 /* Adds `; did you mean 'NAME'?`. */
 void suggest_name(struct text *out, const char *name);
-/* Adds `; write 10.0.0.0/8` for a CIDR block with host bits set; nothing when it is not clear what
- * was meant. */
+/* Adds `; write 10.0.0.0/8` for a CIDR block in which host bits are set. Adds nothing when it is
+ * not clear what was meant. */
 void suggest_network(struct text *out, const char *word, size_t length);
 
 #endif

@@ -1,4 +1,4 @@
-/* Looks like glibc does: first for a file in TZDIR or /usr/share/zoneinfo; then the text may be a
+/* Searches as glibc does: first for a file in TZDIR or /usr/share/zoneinfo; then the text may be a
  * rule, of which only the beginning is read here, since a misspelt zone has no offset. Without TZ
  * it is the file /etc/localtime, if there is one, which is a link into the zones that are
  * installed.

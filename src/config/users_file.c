@@ -217,7 +217,8 @@ static bool is_sha_form(const char *parameters, size_t dollars)
     return dollars == 3 && field_length(salt) <= CRYPT_SALT_MAX;
 }
 
-/* `$y$j9T$salt$`: the flavour, two numbers of a letter each (the first is not 0), and no more. */
+/* `$y$j9T$salt$`: the flavour, then two numbers of one letter each, of which the first is not 0,
+ * and no more. */
 static bool is_yescrypt_form(const char *parameters, size_t dollars)
 {
     return dollars == 4 && field_length(parameters) == 3 && strchr("./j", parameters[0]) != NULL &&
@@ -390,7 +391,7 @@ static int add_user(struct users_parse *parse, const struct user *user)
     return 0;
 }
 
-/* Takes a user. Name and hash come without the blanks around them. */
+/* Adds a user, or reports what is wrong with it. Name and hash come without blanks around them. */
 static int users_file_take_parts(struct users_parse *parse, const char *name, size_t name_length,
                                  const char *hash, size_t hash_length)
 {

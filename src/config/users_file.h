@@ -1,8 +1,9 @@
-/* htpasswd files: `user:hash` a line, `#` comments. Pure: text in, users out.
+/* Reads htpasswd files: one `user:hash` per line, and comments that begin with `#`. Pure.
  *
- * Taken: yescrypt ($y$), bcrypt ($2b$ $2y$ $2a$), SHA-512 and SHA-256 crypt ($6$ $5$), and with a
- * warning $apr1$ (a thousand rounds of MD5, not known to libxcrypt). Plain passwords, {SHA} and
- * whatever else are refused. Diagnostics never quote a line: hashes are secrets.
+ * These hashes are taken: yescrypt ($y$), bcrypt ($2b$ $2y$ $2a$), SHA-512 and SHA-256 crypt ($6$
+ * $5$), and with a warning $apr1$ (a thousand rounds of MD5, not known to libxcrypt). Plain
+ * passwords, {SHA} and everything else are refused. Diagnostics never quote a line: hashes are
+ * secrets.
  */
 #ifndef CONFIG_USERS_FILE_H
 #define CONFIG_USERS_FILE_H

@@ -1,4 +1,4 @@
-/* The shell's two most common forms, and nothing more: no nesting, no `:?`. */
+/* Only the shell's two most common forms are known; there is no nesting and no `:?`. */
 #include "config/variable.h"
 
 #include "base/ascii.h"

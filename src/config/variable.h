@@ -1,4 +1,5 @@
-/* `${NAME}` and `${NAME:-default}`: what the environment has. Pure: only the text is looked at. */
+/* Parses `${NAME}` and `${NAME:-default}`, which stand for variables of the environment. Pure: the
+ * environment itself is not read here. */
 #ifndef CONFIG_VARIABLE_H
 #define CONFIG_VARIABLE_H
 

@@ -1,4 +1,4 @@
-/* Names of three letters, as in `Mon-Fri`; hours of two digits. */
+/* Days have names of three letters, as in `Mon-Fri`; hours and minutes have two digits each. */
 #include "config/week_time.h"
 
 #include "base/ascii.h"

@@ -1,8 +1,8 @@
-/* Open addressing over the hashes, with a chain of entries behind each of them. Slots compare whole
- * hashes, so that a long chain costs only those who ask for it.
+/* The hashes are in a table with open addressing, and each has a chain of entries. Slots are
+ * compared by whole hashes, so that a long chain costs time only to lookups of its own hash.
  *
- * The surprise: two keys with the same hash share a chain. Whoever asks must take the numbers that
- * it finds for hints, and check them.
+ * The surprise: two keys with the same hash share a chain. So the numbers that a lookup finds are
+ * only hints, and whoever asks must check them.
  */
 #include "policy/key_table.h"
 

@@ -30,7 +30,7 @@ struct key_table {
 /* Makes room for at most `size` entries, at up to 32 bytes each. Returns 0 or -ENOMEM; after a
  * failure there is nothing to finish. */
 int key_table_init(struct key_table *table, size_t size) MUST_CHECK;
-/* Harmless on a zeroed one. */
+/* Harmless on a table that is all zeroes. */
 void key_table_finish(struct key_table *table);
 /* Adds a number to the chain of the hash. Contract: numbers come in descending order, because each
  * one is put in front of its chain. Adding the same number twice is harmless. */

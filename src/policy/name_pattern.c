@@ -1,6 +1,6 @@
 /* Labels are compared one by one from the left, and both sides must have the same number of them.
- * What lies below a pattern is found by trying this behind each dot of the name. Two patterns are
- * aligned at their right ends.
+ * Whether a name lies below a pattern is found by comparing what stands behind each of its dots.
+ * Two patterns are aligned at their right ends.
  */
 #include "policy/name_pattern.h"
 

@@ -1,12 +1,13 @@
-/* An open-addressing table of 8 bytes a slot over one block of bytes.
+/* An open-addressing table with slots of 8 bytes refers to entries in one block of bytes.
  *
  * An entry in `bytes` is two bytes of length and kind, then the name. A slot has the entry's 32-bit
- * hash, of which the low bits are its home: so the table grows without looking at the names, and a
- * lookup touches `bytes` only where all 32 bits agree. At most three slots of four are taken.
+ * hash, whose low bits say where the entry belongs. So the table grows without looking at the
+ * names, and a lookup touches `bytes` only where all 32 bits agree. At most three of four slots are
+ * taken.
  *
- * A name with a label `*` is an entry like any other, and its shape, how many labels it has and
- * which of them are `*`, is noted. A name is looked up once more for each shape, with its own
- * labels put into it; people write few shapes, however many names.
+ * A name with a label `*` is an entry like any other. Its shape is noted, too: how many labels it
+ * has and which of them are `*`. A name is then looked up once more for each shape, with `*` in
+ * place of its own labels there. This is cheap because people write few shapes, however many names.
  */
 #include "policy/name_set.h"
 
@@ -214,7 +215,7 @@ static int grow_slots(struct name_set *set)
     return 0;
 }
 
-/* The block of bytes grows by half, not to the double: what is allocated and not yet used counts,
+/* The block of bytes grows only by half, because what is allocated but not used counts as memory,
  * too. */
 static int grow_bytes(struct name_set *set, size_t wanted)
 {

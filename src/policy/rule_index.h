@@ -38,7 +38,7 @@ struct rule_index {
 /* Builds the index. The source must live as long as the index. Returns 0 or -ENOMEM; after a
  * failure there is nothing to finish. */
 int rule_index_init(struct rule_index *index, const struct policy_source *source) MUST_CHECK;
-/* Harmless on a zeroed one. */
+/* Harmless on an index that is all zeroes. */
 void rule_index_finish(struct rule_index *index);
 
 /* A walk over all rules that can matter, in ascending order and each once. Rules that do not matter

@@ -28,7 +28,7 @@ static const unsigned rule_key_address_kinds =
     1u << POLICY_VALUE_NETWORK | 1u << POLICY_VALUE_LOOPBACK | 1u << POLICY_VALUE_PRIVATE |
     1u << POLICY_VALUE_SPECIAL;
 
-/* -- hashes: the finaliser of MurmurHash3, as in name_key.c, and as little of a secret */
+/* -- hashes: the finaliser of MurmurHash3, without a secret seed, as in name_key.c */
 
 static uint64_t mix(uint64_t bits)
 {

@@ -1,10 +1,11 @@
 /* The special-purpose addresses.
  *
- * One table of blocks, from the IANA registries (RFC 6890 and its updates) and what clouds put
- * beside them. Then the IPv6 forms that carry an IPv4 address and are routed to it: such an address
- * is as special as the one inside. The surprise: 64:ff9b::/96 is not in the table though IANA lists
- * it, because machines in IPv6-only networks reach the IPv4 internet through it; it is judged by
- * the address inside alone. Mapped addresses never come here, ip_address has unmapped them.
+ * There is one table of blocks, from the IANA registries (RFC 6890 and its updates) and with what
+ * clouds use besides. Then there are the IPv6 forms that carry an IPv4 address and are routed to
+ * it: such an address is as special as the one inside. The surprise: 64:ff9b::/96 is not in the
+ * table although IANA lists it, because machines in IPv6-only networks reach the IPv4 internet
+ * through it. An address there is judged only by the address inside. IPv4-mapped addresses never
+ * come here, since struct ip_address holds them as IPv4.
  */
 #include "policy/special_address.h"
 
@@ -150,9 +151,10 @@ static bool has_a_block_inside(const struct ip_network *network)
     return false;
 }
 
-/* Neighbours in the table may cover a block together (224/4 and 240/4), so one that is in none of
- * them is looked at by halves, as long as there is something of the table in it. Each step makes
- * the block smaller, and a path that meets no block of the table ends at once. */
+/* Neighbours in the table may cover a block together (224/4 and 240/4). So a block that is in none
+ * of them is divided into halves, and each half is looked at in the same way. This ends soon: each
+ * step makes the block smaller, and a half that meets no block of the table is not divided further.
+ */
 /* NOLINTNEXTLINE(misc-no-recursion): at most a level a bit, 128, and 33 for what is embedded. */
 bool special_address_contains_network(const struct ip_network *network)
 {

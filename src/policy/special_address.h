@@ -1,4 +1,5 @@
-/* Special-purpose addresses: what an allow by name never reaches (IANA's registries). */
+/* Special-purpose addresses, from IANA's registries: a rule that allows by name never reaches them.
+ */
 #ifndef POLICY_SPECIAL_ADDRESS_H
 #define POLICY_SPECIAL_ADDRESS_H
 
@@ -12,7 +13,7 @@
 bool special_address_contains(const struct ip_address *address);
 /* True when every address of the block is special. */
 bool special_address_contains_network(const struct ip_network *network);
-/* 10/8, 172.16/12, 192.168/16, fc00::/7 */
+/* True for 10/8, 172.16/12, 192.168/16 and fc00::/7. */
 bool special_address_is_private(const struct ip_address *address);
 /* Returns the same as a list of blocks. */
 const struct ip_network *special_address_private_blocks(size_t *ret_count);

@@ -1,5 +1,6 @@
-/* A few places under a lock, and a letter that whoever fills the first one posts. It is posted
- * under the lock, so that nothing is on its way once the box has been closed.
+/* The box is a few places under a lock. Whoever fills the first place posts a letter to the box's
+ * thread. It is posted under the lock, so that no letter is on its way once the box has been
+ * closed.
  */
 #include "worker/handover.h"
 

@@ -314,7 +314,7 @@ static void worker_destroy_parts(struct worker *worker)
 
 int worker_run(const struct worker_plan *plan)
 {
-    /* Reachable to the end, when a failed start leaves threads behind. */
+    /* It is static because a failed start may leave threads behind, which use it to the end. */
     static struct worker worker;
 
     worker.plan = plan;

@@ -1,8 +1,9 @@
 /* A configuration comes as a bundle (process/bundle.h) with all listeners, at the start as at a
  * reload; those that are known already are recognised by their id. A reload has two steps: every
- * thread goes over to the new snapshot (CHANNEL_TAKEN tells the supervisor); then, when the
- * supervisor has closed its copies (CHANNEL_RELOADED), the listeners that are no longer wanted are
- * emptied, closed, and whoever asked for the reload gets the answer (CHANNEL_READY).
+ * thread goes over to the new snapshot (CHANNEL_TAKEN tells the supervisor). Then, when the
+ * supervisor has closed its copies of the listeners that are no longer wanted (CHANNEL_RELOADED),
+ * their queues are emptied, they are closed, whoever asked for the reload gets the answer, and the
+ * supervisor learns that the reload is over (CHANNEL_READY).
  */
 #include "admin/control.h"
 #include "net/listener_close.h"
@@ -45,7 +46,7 @@ static int config_find_slot(struct worker *worker, const struct listener *listen
     if (slot == WORKER_SLOTS_MAX)
         return -ENOSPC;
     if (slot == worker->slot_count) {
-        /* Behind what threads look at: they learn of it with the snapshot. */
+        /* It is behind the slots that threads look at; they learn of it with the snapshot. */
         worker->slots[slot] = *listener;
         worker->slots[slot].fd = -1;
         worker->slots[slot].slot = slot;
@@ -69,7 +70,8 @@ static int config_take_descriptor(const struct worker *worker, uint64_t id, int 
     return known->fd;
 }
 
-/* Reads the listeners in the form in which `configuration_send` sends them. 0 or -errno. */
+/* Reads the listeners in the form in which `configuration_send` sends them. Returns 0 or
+ * -errno. */
 static int config_read_listeners(struct worker *worker, const struct bundle *bundle,
                                  struct channel_message *message, size_t first_fd,
                                  struct listener_set *ret_listeners)
@@ -140,7 +142,8 @@ void worker_use_admin(struct worker *worker)
     worker_events_keep_history(worker->events, is_there);
 }
 
-/* The snapshot of what was sent; the message keeps what descriptors are left. 0 or -errno. */
+/* Makes a snapshot of what was sent. Descriptors that it does not take stay in the message. Returns
+ * 0 or -errno. */
 static int config_read_snapshot(struct worker *worker, struct channel_message *message,
                                 struct snapshot **ret_snapshot, int *ret_log_fd)
 {
@@ -182,7 +185,7 @@ static void message_close_left(struct channel_message *message, bool is_taken)
 
 void worker_tell_taken(struct worker *worker, const char *why_not)
 {
-    /* Without a supervisor there is nobody to tell; the channel's end says so in a moment. */
+    /* This fails when the supervisor is gone; then the channel ends, too, and the worker drains. */
     int ignored = channel_send_all(worker->plan->channel_fd, CHANNEL_TAKEN, NULL, 0, why_not,
                                    strlen(why_not));
     (void)ignored;
@@ -283,8 +286,8 @@ void worker_end_reload(struct worker *worker, const struct channel_message *mess
     reload_report_note(&worker->report, clock_wall_ms(), worker->result.is_good,
                        worker->plan->command_line->config_path, worker->result.message);
     worker_notice_reload(worker->ring, &worker->result, &worker->report);
-    /* The supervisor may say it while threads still take the configuration, or leave the old one,
-     * if what it said in between was lost. */
+    /* The supervisor may end a reload while threads still take the configuration, or leave the old
+     * one, if a message that it sent in between was lost. */
     bool is_busy = round_is_under_way(&worker->applying) || round_is_under_way(&worker->retiring);
     if (worker->before == NULL || is_busy || worker->state != WORKER_SERVING) {
         reload_answer(worker);

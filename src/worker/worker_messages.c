@@ -65,11 +65,12 @@ static void worker_stopped(struct round *round)
 {
     struct worker *worker = container_of(round, struct worker, stopping);
 
-    /* The queues are empty. The supervisor has closed its copies: from here on, connects are
-     * refused; also where only a configuration listens whose reload this drain has overtaken. */
+    /* The queues are empty and the supervisor has closed its copies of the listeners, so from here
+     * on the kernel refuses connects. That must also hold for the listeners of a configuration that
+     * a reload was about to replace when this drain began. */
     worker_forget_before(worker);
     struct listener_set kept = worker->snapshot->listeners;
-    listener_set_keep(&kept, LISTENER_ADMIN); /* the page serves to the end, and says so */
+    listener_set_keep(&kept, LISTENER_ADMIN); /* the page serves to the end, and shows the drain */
     listener_set_close(&worker->snapshot->listeners, &kept);
 }
 
@@ -154,7 +155,8 @@ static void message_take(struct worker *worker, struct channel_message *message)
     }
 }
 
-/* There was no room for its descriptors. A file that could not be taken stays as it was. */
+/* Handles a message whose descriptors could not be received, since this process may have no more. A
+ * file that was sent so stays as it was. */
 static void message_miss(struct worker *worker, enum channel_kind kind)
 {
     if (worker->state == WORKER_STARTING)

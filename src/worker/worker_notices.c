@@ -1,5 +1,5 @@
-/* Who asked over the control socket has been told of when he asked (admin/control.c); a signal's
- * sender is known only now.
+/* Only what signals have asked for is said here with its sender. A request over the control socket
+ * was logged when it came (admin/control.c).
  */
 #include "worker/worker_notices.h"
 
@@ -17,7 +17,7 @@ void worker_notice_signalled(struct log_ring *ring, const char *what, const char
         log_notice(ring, LOG_TOPIC_GENERAL, "%s asked by %s", what, signaller);
 }
 
-/* Rounded up: nothing ends later than it says. */
+/* The time is rounded up to seconds, so that nothing lasts longer than the line says. */
 void worker_notice_drain(struct log_ring *ring, uint64_t drain_ms)
 {
     time_t end = (time_t)((clock_wall_ms() + drain_ms + 999) / 1000);

@@ -77,8 +77,8 @@ struct talkers *worker_thread_talkers(struct worker_thread *thread);
 struct trace *worker_thread_trace(struct worker_thread *thread);
 /* Returns the feed of the thread's events; the main thread takes from there. */
 struct event_feed *worker_thread_events(struct worker_thread *thread);
-/* Asks the thread to call `happened` at the end of its next turn. Until then its figures do not
- * change. */
+/* Asks that `happened` is called when the thread's present turn, or else its next one, has ended.
+ * The thread is not woken for that, and only its turns change its figures. */
 void worker_thread_await_turn(struct worker_thread *thread);
 /* Returns its counters, which change while it runs. */
 const struct counters *worker_thread_counters(const struct worker_thread *thread);
