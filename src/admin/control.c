@@ -207,6 +207,7 @@ static void answer_drain(struct control_client *client, uint64_t drain_ms)
     answer(client, line);
 }
 
+/* The number is taken before the owner is asked, since it may answer within the call. */
 static void wait_for_reload(struct control_client *client)
 {
     struct control *control = client->control;
@@ -290,6 +291,7 @@ static void control_serve(struct control_client *client, const char *line, size_
         control_client_refuse(client, problem);
         return;
     }
+    /* The state is changed first, since some requests are answered within the calls below. */
     control_client_move_to(client, CLIENT_WAITING);
     client->kind = request.kind;
     switch (request.kind) {

@@ -16,6 +16,8 @@
 
 enum { STATUS_SIZE = 2048 + ESCAPE_MAX * RELOAD_ERROR_SIZE, SECOND_MS = 1000 };
 
+/* Only a stream that has something to send has a deadline: a reader is stuck when it does not take
+ * what is there, and not when nothing happens. */
 static void set_patience(struct http_conn *conn)
 {
     struct loop *loop = conn->server->loop;
@@ -44,6 +46,7 @@ static bool http_events_flush(struct http_conn *conn)
     return true;
 }
 
+/* Adds an event to the buffer, or drops and counts it when there is no room for all of it. */
 static void http_events_append(struct http_conn *conn, const char *event, const char *line,
                                size_t length)
 {
@@ -129,6 +132,8 @@ static void print_status(struct http_server *server, struct text *out)
     text_add(out, "}");
 }
 
+/* Returns the next event stream from `*link` on, or NULL, and moves `*link` behind it. So the
+ * stream may be closed before the next call. */
 static struct http_conn *next_stream(struct http_server *server, struct list **link)
 {
     while (*link != &server->connections) {

@@ -71,6 +71,7 @@ static void on_checked(struct auth_check *check)
 {
     struct http_conn *conn = container_of(check, struct http_conn, check);
 
+    /* A request is answered, or handed to its route, in the state in which it was read. */
     http_conn_move_to(conn, HTTP_READING);
     http_login_judge(conn, (enum auth_result)check->result);
 }

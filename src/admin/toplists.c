@@ -72,6 +72,8 @@ void toplists_destroy(struct toplists *lists)
     free(lists);
 }
 
+/* Returns the place of the present minute. It is cleared when it still has the lists of an older
+ * minute. */
 static struct minute *this_minute(struct toplists *lists, uint64_t now_ms)
 {
     uint64_t number = now_ms / MINUTE_MS;

@@ -51,6 +51,7 @@ static int options_take_workers(struct options *options, struct text *message, c
 {
     unsigned number = 0;
 
+    /* The loop ends at a number that is too large, long before it could overflow. */
     for (size_t i = 0; ascii_is_digit(word[i]) && number <= COMMAND_LINE_WORKERS_MAX; i++) {
         number = number * 10 + (unsigned)(word[i] - '0');
         if (word[i + 1] == '\0' && number >= 1 && number <= COMMAND_LINE_WORKERS_MAX) {

@@ -16,9 +16,8 @@
 #include <sys/socket.h>
 #include <sys/time.h>
 
-enum {
-    TRACE_CELL_SIZE = 8192
-}; /* no line is that long (observe/trace.h), even when it is escaped */
+/* No line is that long (observe/trace.h), even when it is escaped. */
+enum { TRACE_CELL_SIZE = 8192 };
 
 static bool trace_find(const char *line, size_t length, const char *name, char *value)
 {

@@ -64,7 +64,7 @@ void build_begin_list(struct config_builder *builder, const struct config_word *
         return;
     struct list_draft *list = (struct list_draft *)builder->draft->lists.items + index;
     list->is_begun = true;
-    list->unended_count++;
+    list->unended_count++; /* define_list takes it back when the whole definition was read */
 }
 
 void build_begin_group(struct config_builder *builder, const struct config_word *name)

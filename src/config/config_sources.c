@@ -72,6 +72,7 @@ static size_t find_count(const struct config_sources *before, const struct confi
     return 0;
 }
 
+/* Whether what the condition matches depends on what the source holds. */
 static bool condition_goes_by(const struct config *config, const struct policy_condition *condition,
                               const struct config_source *source)
 {
@@ -100,6 +101,8 @@ static bool admin_goes_by(const struct config *config, const struct config_sourc
             condition_goes_by(config, &config->admin_from, source));
 }
 
+/* Adds which rules depend on the source, so that the reader sees what the loss means. Only the
+ * first RULES_NAMED_MAX are named; the others are counted. */
 static void sources_add_rules(struct text *out, const struct config *config,
                               const struct config_source *source)
 {

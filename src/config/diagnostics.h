@@ -47,10 +47,9 @@ void diagnostics_sort(struct diagnostics *diagnostics);
 size_t diagnostics_error_count(const struct diagnostics *diagnostics);   /* not kept ones, too */
 size_t diagnostics_warning_count(const struct diagnostics *diagnostics); /* not kept ones, too */
 /* Prints all diagnostics that were kept, in the order in which they were found unless they were
- * sorted, and how many more there are. `out` should be large. Each takes several lines:
- * adit.conf:3:8: error: ... listen 1.2.3
- *                                                                              ^~~~~
- * Bytes that could move a terminal's cursor are escaped (base/escape.h). */
+ * sorted, and how many more there are. `out` should be large. Each begins with its place, as in
+ * `adit.conf:3:8: error: ...`; the line of the file follows, and below it a caret. Bytes that could
+ * move a terminal's cursor are escaped (base/escape.h). */
 void diagnostics_print(const struct diagnostics *diagnostics, struct text *out);
 
 #endif

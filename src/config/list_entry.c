@@ -99,6 +99,7 @@ static int list_entry_parse_name(const char *text, size_t length, struct list_en
     memcpy(target, text + start, host_length);
     if (hide_stars(message, text, length, target, host_length) < 0)
         return -EINVAL;
+    /* The parser of targets wants a port, so any is added. */
     target[host_length] = ':';
     target[host_length + 1] = '1';
     enum authority_error error = authority_parse(target, host_length + 2, &entry->authority);

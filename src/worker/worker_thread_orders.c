@@ -49,7 +49,7 @@ static void order_apply(struct worker_thread *thread, const struct order *order)
 {
     struct thread_use *use;
 
-    /* Without memory the process ends: other threads go by the new snapshot already. */
+    /* Without memory the process ends, because other threads serve by the new snapshot already. */
     int error = thread_use_create(order->snapshot, &use);
     ENSURE(error == 0);
     const struct order_answer answer = {.error = thread_use_begin(thread, use)};
@@ -160,6 +160,7 @@ static void thread_look_whether_done(struct deadline *deadline)
         deadline_set(thread->loop, deadline, loop_now_ms(thread->loop) + DRAIN_LOOK_MS);
         return;
     }
+    /* A kill that has not come to its end is answered now: no tunnel is left that it could end. */
     if (thread->kill.is_under_way)
         kill_end(thread);
     mailbox_put_sign(&thread->mailbox, MAILBOX_DONE);

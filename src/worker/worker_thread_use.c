@@ -32,6 +32,7 @@ void thread_use_file(struct worker_thread *thread, enum watched_file file, struc
 
 /* -- the snapshot that the thread goes by */
 
+/* Called when neither the thread nor one of its tunnels holds the policy any more. */
 static void thread_use_destroy(struct tunnel_policy *policy)
 {
     struct thread_use *mine = container_of(policy, struct thread_use, policy);
@@ -74,6 +75,8 @@ int thread_use_create(struct snapshot *snapshot, struct thread_use **ret_use)
     return 0;
 }
 
+/* The listeners of the snapshot before are watched on until thread_retire, so that no connection
+ * that waits in one of their queues is lost. */
 int thread_use_begin(struct worker_thread *thread, struct thread_use *use)
 {
     const struct snapshot *snapshot = use->snapshot;
