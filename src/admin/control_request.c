@@ -79,7 +79,7 @@ static int read_members(const char *json, size_t length, take_function *take,
 {
     static const char malformed[] = "malformed; as in: kill {\"user\":\"alice\"}";
     struct json_reader reader;
-    char name[16];
+    char name[16]; /* longer than each name, so a name that is cut is still unknown */
     char value[CONTROL_REQUEST_MAX]; /* as long as a whole line, so no value is cut */
 
     json_reader_init(&reader, json, length);

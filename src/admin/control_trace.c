@@ -55,6 +55,8 @@ static void control_trace_tell_lost(struct control_client *client)
         client->lost_count = 0;
 }
 
+/* Sends what the socket takes. When all of it is sent, there is room to tell the client of a loss,
+ * and that line is sent, too. Closes the client when the other end is gone. */
 static void control_trace_flush(struct control_client *client)
 {
     int error;

@@ -186,6 +186,8 @@ static bool reader_take_string(struct json_reader *reader, struct text *out)
     return reader_take_byte(reader, '"');
 }
 
+/* Reads a string, or else the text up to the next comma, brace or blank, which must not be empty.
+ */
 static bool take_value(struct json_reader *reader, struct text *out)
 {
     const char *start = reader->next;

@@ -263,6 +263,7 @@ static void report_unknown(struct config_builder *builder, const char *statement
         const struct setting_row *row = setting_row((enum setting)i);
         const char *name = of != NULL ? row->per : row->word;
 
+        /* Rows of one name stand together, so a name that equals the last one is in the text. */
         if (strcmp(row->statement, statement) != 0 || (of != NULL && strcmp(row->word, of) != 0) ||
             name[0] == '\0' || (last != NULL && strcmp(last, name) == 0))
             continue;

@@ -126,8 +126,10 @@ void build_list(struct config_builder *builder, const struct config_word *name,
                 const struct vector *values);
 void build_list_file(struct config_builder *builder, const struct config_word *name,
                      const struct config_word *word, bool is_lenient);
-/* Finds the list or group of that name, and makes it when there is none. Returns false when there
- * is no memory. */
+/* Finds the list or group of that name, and makes it when there is none. The group's name begins
+ * `skipped` bytes behind the word's beginning: 1 for `@NAME`. Returns false when there is no
+ * memory.
+ */
 bool build_find_list(struct config_builder *builder, const struct config_word *name,
                      size_t *ret_index);
 bool build_find_group(struct config_builder *builder, const struct config_word *name,

@@ -24,6 +24,8 @@ static void printer_put(struct printer *printer, const char *string)
     printer->write(printer->self, string, strlen(string));
 }
 
+/* Writes the string in quotes. Inside them only a quote, a backslash and the beginning of a
+ * variable mean something else, so only these need a backslash. */
 static void put_quoted(struct printer *printer, const char *string)
 {
     printer_put(printer, "\"");
@@ -251,6 +253,7 @@ static void put_resolver(struct printer *printer)
     printer_put(printer, " timeout ");
 }
 
+/* Writes all scalar settings. One that is not set is a comment, since no statement can say that. */
 static void put_settings(struct printer *printer)
 {
     const struct config *config = printer->config;
@@ -349,6 +352,8 @@ static void put_counts(struct printer *printer, const struct list_file *file)
     printer_put(printer, " what is no entry is skipped");
 }
 
+/* Writes one statement for all entries that were written out, and one for each file. A list that
+ * has neither gets a statement, too, because rules may name it. */
 static void put_list(struct printer *printer, const struct list_draft *list)
 {
     const struct list_file *files = list->files.items;

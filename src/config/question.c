@@ -41,6 +41,7 @@ static const char *question_take_listener(struct question *question, const char 
                : "not a listener; write it as in its `listen`: 127.0.0.1:10800 or [::1]:10800";
 }
 
+/* 24:00 is not taken: as a point in time it is 00:00 of the next day. */
 static const char *question_take_time(struct question *question, const char *word)
 {
     enum { DAY_LENGTH = 3, TIME_LENGTH = DAY_LENGTH + 1 + MINUTE_LENGTH };

@@ -52,6 +52,7 @@ static int take_log(struct configuration *configuration, const struct config *co
     return fd;
 }
 
+/* Whether there was a configuration before, so that this one is loaded by a reload. */
 static bool is_reload(const struct configuration *before)
 {
     return before->bundle_fd >= 0;
@@ -213,6 +214,8 @@ int configuration_load(struct configuration *configuration, const struct command
     return error;
 }
 
+/* The order says what each descriptor is: the bundle, the log if it is a file, then the listeners
+ * in the order of the bundle. */
 int configuration_send(const struct configuration *configuration, int channel_fd)
 {
     const struct listener_set *listeners = &configuration->listeners;

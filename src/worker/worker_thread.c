@@ -61,6 +61,8 @@ static void thread_reports_came(struct mailbox *mailbox)
     struct worker_thread *thread = container_of(mailbox, struct worker_thread, mailbox);
     struct mailbox_reports reports = mailbox_take_reports(mailbox);
 
+    /* A thread may answer and end in the same turn, so its answers are passed on before it is
+     * counted out. */
     thread->is_done |= (reports.signs & MAILBOX_DONE) != 0;
     if (reports.signs & MAILBOX_HAPPENED)
         thread->owner.happened(thread->owner.self);
