@@ -1,4 +1,5 @@
-/* One allocation that fits whatever the text holds. */
+/* The answer is printed into one allocation that is large enough for any text of that length, even
+ * if every byte of it must be escaped. */
 #include "admin/explain_answer.h"
 
 #include "admin/json.h"

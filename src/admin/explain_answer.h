@@ -6,8 +6,8 @@
 
 struct explain_answer;
 
-/* `{..,"verdict":"..","exit":N,"text":".."}` and a newline; `head` is what the object begins with,
- * without a comma at its end. The caller frees. NULL: no memory. */
+/* Returns `{..,"verdict":"..","exit":N,"text":".."}` and a newline, which the caller frees, or NULL
+ * when there is no memory. `head` is what the object begins with, without a comma at its end. */
 char *explain_answer_print(const struct explain_answer *answer, const char *head,
                            size_t *ret_length);
 

@@ -41,7 +41,7 @@ struct http_server_plan {
     unsigned connections_max;
 };
 
-/* Where it listens and whom it lets in. */
+/* Says where the server listens and whom it lets in. */
 struct http_door {
     struct listener listener; /* its descriptor stays the caller's; -1: it listens nowhere */
     /* Names that a Host may have beside addresses and localhost, normalised. They must stay valid

@@ -1,6 +1,6 @@
 /* The writer escapes as the log does (base/escape.h). The reader takes no memory: it walks over the
  * bytes once and copies each name and value into buffers of the caller. A value is a string, or
- * whatever stands before the next comma, brace or blank (numbers, true, false); arrays and nested
+ * everything before the next comma, brace or blank (numbers, true, false); arrays and nested
  * objects are not known, since adit sends none to itself.
  */
 #include "admin/json.h"

@@ -1,4 +1,4 @@
-/* The figures in Prometheus' text format 0.0.4. */
+/* Prints the figures in the text format 0.0.4 of Prometheus. */
 #ifndef ADMIN_METRICS_H
 #define ADMIN_METRICS_H
 
@@ -7,7 +7,7 @@
 
 #include <stddef.h>
 
-/* Its Content-Type. */
+/* The Content-Type of that format. */
 #define METRICS_TYPE "text/plain; version=0.0.4; charset=utf-8"
 
 /* Returns the whole page, which the caller frees, or NULL when there is no memory. */

@@ -65,7 +65,7 @@ struct explain_request {
 /* Is told of each event from subscribe to unsubscribe. From within `happened` a subscriber may
  * unsubscribe itself, but no other one. */
 struct event_subscriber {
-    /* `line`: JSON as in the log, without a newline. */
+    /* `line` is JSON as in the log, without a newline. */
     void (*happened)(struct event_subscriber *subscriber, enum access_event event, const char *line,
                      size_t length);
     struct list link; /* private */
@@ -77,7 +77,8 @@ struct event_subscriber {
  * `stepped` it may end its own trace, but no other one. */
 struct trace_subscriber {
     struct tunnel_filter filter; /* by id, client and host */
-    /* `line`: JSON (observe/trace.h), with its newline. `is_last`: the tunnel has ended. */
+    /* `line` is JSON (observe/trace.h), with its newline. `is_last` says that the tunnel has ended.
+     */
     void (*stepped)(struct trace_subscriber *subscriber, const char *line, size_t length,
                     bool is_last);
     /* `count` steps were lost because there was no room for them; of which tunnels is not known. */
@@ -99,7 +100,7 @@ struct panel_ops {
     int (*explain)(void *self, struct explain_request *request, const char **ret_problem);
     /* Harmless on a request that was never asked or is answered. */
     void (*cancel_explain)(void *self, struct explain_request *request);
-    /* Returns the body of /api/history, which the caller frees; NULL: no memory. */
+    /* Returns the body of /api/history, which the caller frees, or NULL when there is no memory. */
     char *(*print_history)(void *self, size_t *ret_length);
     /* Returns the body of /api/top in the same way. */
     char *(*print_toplists)(void *self, size_t *ret_length);

@@ -11,7 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Room for either form. */
+/* Room for the figures in either form. */
 #define STATS_SIZE 16384
 
 struct reload_report; /* admin/reload_report.h */
@@ -29,7 +29,7 @@ struct stats {
     const struct rule_names *rule_names; /* the names of `denied`; NULL: there are none */
     size_t front_count;
     const char *front_names[COUNTERS_FRONTS_MAX]; /* their label in `fronts` */
-    /* Summed over the threads; observe/counters.h. */
+    /* The sums over all threads (observe/counters.h). */
     uint64_t counters[COUNTER_COUNT];
     uint64_t fronts[COUNTERS_FRONTS_MAX][FRONT_COUNTER_COUNT];
     struct histogram_sum histograms[HISTOGRAM_COUNT];

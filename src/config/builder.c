@@ -184,7 +184,7 @@ struct glob_result {
     struct vector paths;
 };
 
-/* Keeps the paths sorted by their bytes, whatever the locale. */
+/* Adds a path, and keeps all of them sorted by their bytes, which does not depend on the locale. */
 static void builder_add_path(void *self, const char *path)
 {
     struct glob_result *result = self;

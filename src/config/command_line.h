@@ -1,4 +1,5 @@
-/* What the command line says about running. Plain values, no IO. */
+/* What the command line says about how adit runs. These are plain values; nothing is read or
+ * opened. */
 #ifndef CONFIG_COMMAND_LINE_H
 #define CONFIG_COMMAND_LINE_H
 

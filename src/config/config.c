@@ -21,7 +21,7 @@ static const char built_in[] = "listen " LISTENER_TUNNELS_DEFAULT "\n"
                                "allow from loopback to any, special as \"built-in\"\n"
                                "admin " LISTENER_ADMIN_DEFAULT "\n";
 
-/* `allow from CIDR to any as "--from CIDR"` */
+/* Bytes of a line `allow from CIDR to any as "--from CIDR"`, at most. */
 enum { FROM_LINE_MAX = 160 };
 
 static void config_add_network(struct text *out, const struct ip_network *network)

@@ -17,8 +17,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Most bytes of one file: of the configuration or a file that it includes; of a list; of the users
- * file. */
+/* The most bytes that one file may have: the configuration or a file that it includes; a list; the
+ * users file. */
 #define CONFIG_FILE_MAX (16UL * 1024 * 1024)
 #define CONFIG_LIST_MAX (512UL * 1024 * 1024)
 #define CONFIG_USERS_MAX (16UL * 1024 * 1024)

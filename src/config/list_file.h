@@ -31,7 +31,7 @@ struct list_file {
                              entries */
 };
 
-/* "plain", "hosts", "adblock" */
+/* Returns "plain", "hosts" or "adblock" (static). */
 const char *list_file_format_name(enum list_file_format format);
 /* Adds the entries to the sets. The first 20 errors go to `diagnostics` under the file's path.
  * Returns 0, -EINVAL (there were errors) or -ENOMEM. */

@@ -1,4 +1,4 @@
-/* The table of scalar settings (settings.def) and their values' spelling. */
+/* The table of scalar settings (settings.def), and how their values are parsed and printed. */
 #ifndef CONFIG_SETTING_H
 #define CONFIG_SETTING_H
 

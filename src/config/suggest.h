@@ -1,4 +1,4 @@
-/* What a person probably meant. */
+/* Guesses what a person probably meant, for messages. */
 #ifndef CONFIG_SUGGEST_H
 #define CONFIG_SUGGEST_H
 

@@ -317,8 +317,8 @@ static bool condition_names_special(const struct compiled_condition *condition,
     return false;
 }
 
-/* An allow reaches an ordinary address always, and a special-purpose address only when the rule's
- * own `to` or `address` names it. Conditions with `not` name nothing. */
+/* Whether the allow reaches the address. It always reaches an ordinary one, and a special-purpose
+ * one only when the rule's own `to` or `address` names it. Conditions with `not` name nothing. */
 static bool reaches(const struct evaluation *evaluation, const struct compiled_rule *rule)
 {
     if (!evaluation->is_special)

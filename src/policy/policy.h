@@ -107,7 +107,8 @@ struct policy_finding {
 void policy_examine(const struct policy *policy, const struct policy_facts *facts, uint32_t rule,
                     struct policy_finding *ret_finding);
 
-/* The rules in their order, for names of report rules and counters. */
+/* Returns the source, which has the rules in their order: for the names of report rules and
+ * counters. */
 const struct policy_source *policy_source_of(const struct policy *policy);
 /* True when a wildcard listener has the target's port: `is_local_address` is worth finding out. */
 bool policy_needs_local_check(const struct policy *policy, uint16_t port);

@@ -26,7 +26,7 @@ enum rule_layer {
     RULE_LAYER_COUNT,
 };
 
-/* All zeroes before rule_index_init. */
+/* It must be all zeroes before rule_index_init. */
 struct rule_index {
     const struct policy_source *source;
     struct key_table layers[RULE_LAYER_COUNT]; /* from keys to rules */

@@ -155,7 +155,7 @@ static bool has_a_block_inside(const struct ip_network *network)
  * of them is divided into halves, and each half is looked at in the same way. This ends soon: each
  * step makes the block smaller, and a half that meets no block of the table is not divided further.
  */
-/* NOLINTNEXTLINE(misc-no-recursion): at most a level a bit, 128, and 33 for what is embedded. */
+/* NOLINTNEXTLINE(misc-no-recursion): at most 128 levels, one per bit, and 33 for an IPv4 inside. */
 bool special_address_contains_network(const struct ip_network *network)
 {
     unsigned at = network->prefix_length;

@@ -1,4 +1,4 @@
-/* What the supervisor says on stderr of where adit listens. */
+/* Says on stderr where adit listens. */
 #ifndef SUPERVISOR_ANNOUNCE_H
 #define SUPERVISOR_ANNOUNCE_H
 

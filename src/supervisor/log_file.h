@@ -1,4 +1,4 @@
-/* The file that a `log` statement names. */
+/* Opens the file that a `log` statement names. */
 #ifndef SUPERVISOR_LOG_FILE_H
 #define SUPERVISOR_LOG_FILE_H
 

@@ -23,7 +23,7 @@ void machine_files_open(struct machine_files *files);
 void machine_files_close(struct machine_files *files);
 /* Returns the descriptor to poll; -1: there is none. */
 int machine_files_poll_fd(const struct machine_files *files);
-/* The descriptor is readable: sets the time at which the files are sent. */
+/* To be called when that descriptor is readable: sets the time at which the files are sent. */
 void machine_files_hear(struct machine_files *files);
 /* Opens the files again by their paths and sends them to the worker. A file that can't be read is
  * sent as it last was; that is said once on stderr, and each time as a line in `report` (NULL:

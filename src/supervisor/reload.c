@@ -1,7 +1,7 @@
 /* A reload goes like this. The supervisor reads, validates and opens everything
- * (configuration_load) and sends it to the worker. When the worker goes by it (CHANNEL_TAKEN), the
- * supervisor drops the old configuration, closes the listeners that are gone, and tells the worker
- * (CHANNEL_RELOADED), which empties the queues of those listeners and says when it is done
+ * (configuration_load) and sends it to the worker. When the worker serves by it (CHANNEL_TAKEN),
+ * the supervisor drops the old configuration, closes the listeners that are gone, and tells the
+ * worker (CHANNEL_RELOADED), which empties the queues of those listeners and says when it is done
  * (CHANNEL_READY). Until the worker has taken the new configuration, a worker that must be replaced
  * gets the old one. There is one reload at a time; requests that come meanwhile are answered by one
  * reload after it, since this one may have read the files before they were changed.

@@ -1,4 +1,4 @@
-/* The configuration that adit goes by, and how another one replaces it. `channel_fd` is the
+/* The configuration that adit serves by, and how another one replaces it. `channel_fd` is the
  * supervisor's end of the channel to the worker; it may be -1 when there is no worker, except in
  * reload_begin. */
 #ifndef SUPERVISOR_RELOAD_H
@@ -50,11 +50,12 @@ void reload_begin(struct reload *reload, int channel_fd, struct machine_files *f
 /* Answers requests that come while adit drains: they are refused. */
 void reload_refuse(struct reload *reload, int channel_fd);
 
-/* The worker goes by `next` now (`why_not` is ""), or could not take it and says why. */
+/* To be called when the worker serves by `next` (`why_not` is ""), or could not take it and says
+ * why. */
 void reload_taken(struct reload *reload, int channel_fd, const char *why_not);
-/* The worker has emptied the queues of the old listeners: the reload is over. */
+/* To be called when the worker has emptied the queues of the old listeners: the reload is over. */
 void reload_retired(struct reload *reload);
-/* The worker ended, perhaps in the middle of a reload, which is then dropped. Nobody is answered:
+/* To be called when the worker has ended. A reload that goes on is dropped, and nobody is answered:
  * the connections of those who asked ended with the worker. */
 void reload_worker_ended(struct reload *reload);
 /* Drops a reload that goes on, because adit drains. */

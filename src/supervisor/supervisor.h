@@ -1,4 +1,4 @@
-/* The supervisor process: owns what must outlive a crash, and keeps one worker process running. */
+/* The supervisor process owns what must outlive a crash, and keeps one worker process running. */
 #ifndef SUPERVISOR_SUPERVISOR_H
 #define SUPERVISOR_SUPERVISOR_H
 

@@ -13,7 +13,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* Connections in a box, at most. */
+/* The most connections that a box holds. */
 #define HANDOVER_MAX 16
 
 struct handover;

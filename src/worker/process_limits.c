@@ -41,7 +41,8 @@ void process_open_standard_descriptors(void)
 
 void process_widen_descriptors(uint64_t descriptors)
 {
-    /* 512 KiB of the kernel's memory; beyond, four more doublings reach a million. */
+    /* So many descriptors take 512 KiB of the kernel's memory. A process that needs more has only
+     * four more doublings ahead of it up to a million. */
     enum { WIDTH_MAX = 65536 };
     uint64_t width = descriptors < WIDTH_MAX ? descriptors : WIDTH_MAX;
     int fd = width > 0 ? fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, (int)(width - 1)) : -1;
@@ -102,7 +103,7 @@ void process_limits_read(struct process_limits *ret_limits)
 {
     struct rlimit limit = {.rlim_cur = DESCRIPTORS_DEFAULT, .rlim_max = DESCRIPTORS_DEFAULT};
 
-    /* Neither call can fail with these arguments. If one fails all the same, adit goes by the usual
+    /* Neither call can fail with these arguments. If one fails all the same, adit assumes the usual
      * limit. */
     if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
         rlim_t soft = limit.rlim_cur;

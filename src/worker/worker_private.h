@@ -55,7 +55,7 @@ struct worker {
                                               * descriptors are in the snapshots */
     unsigned slot_count;
 
-    /* What the threads share. */
+    /* All threads share these. */
     struct auth *auth;
     struct limits *limits_shared;
     struct dial_gate *dial_gate;
@@ -124,7 +124,7 @@ void worker_end_reload(struct worker *worker, const struct channel_message *mess
 /* Closes the listeners that only the replaced configuration has, and releases its snapshot.
  * Harmless when no reload goes on. */
 void worker_forget_before(struct worker *worker);
-/* Makes the admin page go by the present snapshot and the present /etc/hosts. */
+/* Makes the admin page use the present snapshot and the present /etc/hosts. */
 void worker_use_admin(struct worker *worker);
 /* Returns where the log goes, for a message. */
 const char *worker_log_name(const struct config *config);

@@ -33,7 +33,7 @@ static void thread_answer_done(struct worker_thread *thread, enum order_kind kin
     thread_answer(thread, kind, &nothing);
 }
 
-/* -- what the thread goes by */
+/* -- what the thread serves by */
 
 static void order_use_hosts(struct worker_thread *thread, const struct order *order)
 {

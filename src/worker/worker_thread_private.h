@@ -86,18 +86,18 @@ int thread_use_create(struct snapshot *snapshot, struct thread_use **ret_use) MU
 /* Serves by `use` from now on, and owns it. Returns 0, or -errno when not every listener could be
  * watched. */
 int thread_use_begin(struct worker_thread *thread, struct thread_use *use) MUST_CHECK;
-/* Leaves the listeners that the snapshot does not have, when their queues are empty. */
+/* Accepts what waits at listeners that the snapshot does not have, and leaves these listeners. */
 void thread_retire(struct worker_thread *thread);
 /* Uses `text` from now on, and takes a reference to it. */
 void thread_use_file(struct worker_thread *thread, enum watched_file file, struct file_text *text);
 
 /* ---- worker_thread_accept.c */
 
-/* Callbacks of the acceptor (struct acceptor_owner). */
+/* The callbacks of the acceptor (struct acceptor_owner). */
 void thread_accepted(void *self, int fd, const struct ip_endpoint *client, unsigned listener_slot,
                      bool is_last_descriptor);
 bool thread_is_ready(void *self);
-/* Callback of the handover box (struct handover_owner). */
+/* The callback of the handover box (struct handover_owner). */
 void thread_take_over(void *self, const struct handed *handed);
 
 #endif

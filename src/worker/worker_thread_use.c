@@ -30,7 +30,7 @@ void thread_use_file(struct worker_thread *thread, enum watched_file file, struc
     file_text_release(before);
 }
 
-/* -- the snapshot that the thread goes by */
+/* -- the snapshot that the thread serves by */
 
 /* Called when neither the thread nor one of its tunnels holds the policy any more. */
 static void thread_use_destroy(struct tunnel_policy *policy)
