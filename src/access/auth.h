@@ -4,11 +4,12 @@
  * the answer comes as a letter to the loop that asked. A success is remembered for a minute from
  * its last use (keyed by an HMAC of name, password and the hash in the file: a changed file forgets
  * it). Whoever asks the same while it is being hashed waits for the one hash, in the line of its
- * own client until it is the turn of one of them. An unknown user costs one hash, too. Ten
- * different guesses of a client within a minute: it is throttled, but successes that are remembered
- * pass. A guess that the client made in that minute already is wrong again without a hash, and is
- * no new one. Where hashes of different cost stand in one file, a wrong answer is held back
- * (auth_pace.h): of a client's guesses that it knows to be wrong, 16 at once.
+ * own client until it is the turn of one of them. An unknown user costs one hash, too. After ten
+ * different wrong guesses within a minute a client is throttled, but successes that are remembered
+ * still pass. A guess that the client made already in that minute is answered as wrong without a
+ * hash, and does not count as a new one. Where hashes of different cost stand in one file, a wrong
+ * answer is held back (auth_pace.h). Of guesses that a client knows to be wrong already, at most 16
+ * are held back at once.
  */
 #ifndef ACCESS_AUTH_H
 #define ACCESS_AUTH_H
@@ -36,7 +37,8 @@ enum auth_result {
     AUTH_RESULT_COUNT,
 };
 
-/* One question. Embedded; private but for `result`. All zero: not under way. */
+/* One question. Embedded in its owner; only `result` is for the owner to read. When all is zero, it
+ * is not under way. */
 struct auth_check {
     struct letter letter;
     struct list link;
@@ -68,7 +70,8 @@ enum auth_result auth_check_start(struct auth_check *check, struct auth *auth,
 /* Cancels the check: on_checked is not called any more. Harmless when not under way. */
 void auth_check_cancel(struct auth_check *check);
 
-/* COUNTER_AUTH_HASHES: every hash that was computed for somebody. */
+/* Returns counters of which only COUNTER_AUTH_HASHES is used: every hash that was computed for a
+ * check. */
 const struct counters *auth_counters(const struct auth *auth);
 
 #endif

@@ -1,5 +1,5 @@
 /* The inside of struct auth, and the passwords that it has to hash: who asks for them and whose
- * turn it is. Only auth.c calls this. The lock is held in all of it. */
+ * turn it is. Only auth.c calls this, and always with the lock held. */
 #ifndef ACCESS_AUTH_JOBS_H
 #define ACCESS_AUTH_JOBS_H
 
@@ -16,7 +16,7 @@
 
 enum { AUTH_HELPERS = 2, AUTH_JOB_BUCKETS = 1024 };
 
-/* A client that asks a job. */
+/* A client that waits for a job, with all its checks that ask for the same credentials. */
 struct auth_asker {
     struct list link; /* job->askers */
     struct auth_job *job;
@@ -67,18 +67,19 @@ struct auth_job *auth_job_find(struct auth *auth, const uint8_t digest[AUTH_DIGE
 struct auth_job *auth_job_add(struct auth *auth, const uint8_t digest[AUTH_DIGEST_SIZE]);
 /* Frees a job that no helper has taken and nobody asks. */
 void auth_job_drop(struct auth *auth, struct auth_job *job);
-/* Tells everybody who waits for the job, and frees it. Who hears of it may count on the password's
- * being wiped. */
+/* Tells every check that waits for the job, and frees it. By the time they are told, the password
+ * is wiped. */
 void auth_job_finish(struct auth *auth, struct auth_job *job, enum auth_result result);
 
-/* Returns what the client asks of this job, new if need be; or NULL when its line is full, or there
- * is no memory. */
+/* Returns the client's asker for this job, and makes it when it does not exist yet. Returns NULL
+ * when the client's line is full or there is no memory. */
 struct auth_asker *auth_asker_find(struct auth *auth, struct auth_job *job,
                                    const struct ip_address *client);
-/* Frees an asker for whom nothing waits any more. */
+/* Frees an asker that has no waiting check any more. */
 void auth_asker_drop(struct auth *auth, struct auth_asker *asker);
-/* Tells all its checks, and frees it: one of them guessed, the others did the same again. A guess
- * counts also when nobody waits for its answer. */
+/* Tells all checks of the asker, and frees it. A wrong password counts as one guess of the client;
+ * the further checks count as the same guess made again. The guess counts also when no check waits
+ * for its answer any more. */
 void auth_asker_finish(struct auth *auth, struct auth_asker *asker, enum auth_result result);
 
 /* Returns for how long a wrong answer is held back. */

@@ -1,5 +1,6 @@
-/* What authentication remembers: successes for a minute, failures of an address for a minute.
- * Bounded; the oldest make room. Not locked: the owner is. Private to access/auth.
+/* What authentication remembers: successes for a minute, and failures of a client for a minute. The
+ * memory is bounded, and the oldest entries make room for new ones. It has no lock of its own; the
+ * owner's lock protects it. Private to access/auth.
  */
 #ifndef ACCESS_AUTH_MEMORY_H
 #define ACCESS_AUTH_MEMORY_H
@@ -30,23 +31,25 @@ struct auth_memory {
 void auth_memory_init(struct auth_memory *memory, const struct hash_seed *seed);
 void auth_memory_finish(struct auth_memory *memory);
 
-/* A digest under a secret key stands for the credentials. Each use buys another minute. Without
- * memory a success is forgotten. */
+/* A digest under a secret key stands for the credentials. Each use keeps a success for another
+ * minute. When there is no memory, the success is not remembered. */
 void auth_success_add(struct auth_memory *memory, const uint8_t digest[AUTH_DIGEST_SIZE],
                       uint64_t now_ms);
 bool auth_success_use(struct auth_memory *memory, const uint8_t digest[AUTH_DIGEST_SIZE],
                       uint64_t now_ms);
 
-/* A guess of a client (base/client_key.h) failed, which it hears at `told_ms`; the same one again
- * is no new guess. The minute begins with the first one, and nothing renews it. */
+/* Records that a guess of a client (base/client_key.h) failed, which the client is told at
+ * `told_ms`. The same guess made again does not count again. The minute begins with the first
+ * failure, and nothing extends it. */
 void auth_failure_add(struct auth_memory *memory, const struct ip_address *client,
                       const uint8_t digest[AUTH_DIGEST_SIZE], uint64_t now_ms, uint64_t told_ms);
 bool auth_failure_is_known(struct auth_memory *memory, const struct ip_address *client,
                            const uint8_t digest[AUTH_DIGEST_SIZE], uint64_t now_ms);
-/* It has heard of all its failures: what it knows already may be answered at once. */
+/* Returns whether the client was told of all its failures. Then a guess that it made before may be
+ * answered at once. */
 bool auth_failures_are_told(struct auth_memory *memory, const struct ip_address *client,
                             uint64_t now_ms);
-/* AUTH_FAILURES_MAX different guesses failed within the minute. */
+/* Returns whether AUTH_FAILURES_MAX different guesses failed within the minute. */
 bool auth_failures_are_many(struct auth_memory *memory, const struct ip_address *client,
                             uint64_t now_ms);
 

@@ -11,7 +11,7 @@
 
 struct dial_gate;
 
-/* One tunnel's way through the gate. Embedded; private. */
+/* One tunnel's way through the gate. Embedded in its owner; the members are private. */
 struct dial_pass {
     struct letter letter; /* posted to `loop` when a waiting pass is let in */
     struct fair_place place;

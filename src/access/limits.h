@@ -1,5 +1,5 @@
-/* How many tunnels, how many new ones per second, how fast: in all, for a user, for a client
- * (base/client_key.h). Shared by the threads of a process.
+/* Limits on how many tunnels are open, how many begin per second, and how fast they are: in all,
+ * per user, and per client (base/client_key.h). The threads of a process share them.
  *
  * The values come with each question (a reload changes them), the counts stay here. Where no limit
  * for users or clients is set, nothing is counted for them. A user or client is remembered while it
@@ -42,7 +42,8 @@ enum limit {
     LIMIT_COUNT,
 };
 
-/* One tunnel's place. Embedded; private but for `throttle`. All zero: outside. */
+/* One tunnel's place in the counts. Embedded in its owner; only `throttle` is for the owner to
+ * read. When all is zero, the tunnel is not counted. */
 struct limit_pass {
     struct limits *limits;
     struct limit_holder *user;
@@ -50,7 +51,8 @@ struct limit_pass {
     struct throttle *throttle; /* NULL: as fast as it can */
 };
 
-/* Counted in all and nowhere else: any other such pass of the same limits is as good. */
+/* Returns whether the pass is counted in the total only. All such passes of the same limits are
+ * alike, so the owner need not keep which one it has. */
 static inline bool limit_pass_is_plain(const struct limit_pass *pass)
 {
     return pass->user == NULL && pass->client == NULL && pass->throttle == NULL;
@@ -58,18 +60,18 @@ static inline bool limit_pass_is_plain(const struct limit_pass *pass)
 
 /* 0 or -errno. */
 int limits_create(struct limits **ret_limits) MUST_CHECK;
-/* Nobody may be inside. */
+/* Contract: no tunnel is counted any more. */
 void limits_destroy(struct limits *limits);
 
-/* LIMIT_NONE: in. Else the first limit that is reached; nothing was counted then. `user` NULL: no
- * user. `now_ms` is loop_now_ms. */
+/* Counts a tunnel and returns LIMIT_NONE; or returns the first limit that is reached, and then
+ * nothing was counted. `user` is NULL when there is none. `now_ms` is loop_now_ms. */
 enum limit limits_enter(struct limits *limits, const struct limit_values *values,
                         const struct ip_address *client, const char *user, uint64_t now_ms,
                         struct limit_pass *pass) MUST_CHECK;
-/* Harmless when outside. */
+/* Gives the place back. Harmless when the pass is not counted. */
 void limits_leave(struct limit_pass *pass, uint64_t now_ms);
 
-/* Users and clients that are remembered. */
+/* Returns how many users and clients are remembered. */
 size_t limits_holder_count(struct limits *limits);
 const char *limit_name(enum limit limit); /* as in the configuration: "limit tunnels per user" */
 

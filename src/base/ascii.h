@@ -1,4 +1,4 @@
-/* Bytes as ASCII has them, whatever the locale. */
+/* Classifies bytes as ASCII does, whatever the locale is. */
 #ifndef BASE_ASCII_H
 #define BASE_ASCII_H
 
@@ -14,13 +14,13 @@ static inline bool ascii_is_letter(char byte)
     return (byte >= 'a' && byte <= 'z') || (byte >= 'A' && byte <= 'Z');
 }
 
-/* A capital's small letter; any other byte is itself. */
+/* Turns a capital into its small letter and leaves any other byte as it is. */
 static inline char ascii_lower(char byte)
 {
     return (char)(byte >= 'A' && byte <= 'Z' ? (unsigned char)byte | 0x20U : (unsigned char)byte);
 }
 
-/* 0 to 15; -1: no hexadecimal digit. */
+/* Returns 0 to 15, or -1 when the byte is no hexadecimal digit. */
 static inline int ascii_hex_value(char byte)
 {
     if (ascii_is_digit(byte))
@@ -29,7 +29,7 @@ static inline int ascii_hex_value(char byte)
     return letter >= 'a' && letter <= 'f' ? letter - 'a' + 10 : -1;
 }
 
-/* Of the lowest four bits. */
+/* Return the digit for the lowest four bits. */
 static inline char ascii_hex_digit(unsigned number)
 {
     return "0123456789abcdef"[number & 0xf];

@@ -14,9 +14,10 @@
 #error "contracts stay on: do not define NDEBUG"
 #endif
 
-/* Keeps what is rare out of the way of what is not. */
+/* Marks a function that is rarely called, so that the compiler keeps it away from the code that is.
+ */
 #define COLD __attribute__((cold))
-/* Of what is called so often that a call would be most of it. */
+/* Marks a function that is so short and so often called that the call would be most of its cost. */
 #define ALWAYS_INLINE inline __attribute__((always_inline))
 
 #define REQUIRE(condition)                                                                         \
@@ -29,12 +30,12 @@
 COLD _Noreturn void contract_fail(const char *problem, const char *file, unsigned line,
                                   const char *function);
 
-/* The caller may not ignore the result. */
+/* Marks a function whose result the caller may not ignore. */
 #define MUST_CHECK __attribute__((warn_unused_result))
 
 #define PRINTF_LIKE(at, arguments) __attribute__((format(printf, at, arguments)))
 
-/* The struct that embeds `member` at address `pointer`. */
+/* Gives the struct whose `member` is at address `pointer`. */
 #define container_of(pointer, type, member) ((type *)((char *)(pointer)-offsetof(type, member)))
 
 #define ARRAY_LENGTH(array) (sizeof(array) / sizeof((array)[0]))

@@ -8,8 +8,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Limits of how long an answer is kept, in seconds. A TTL of 0 is 1: a burst of tunnels to one name
- * asks once, and a dial is pinned to the address that was judged anyway. */
+/* Limits of how long an answer is kept, in seconds. A TTL of 0 counts as 1, so that a burst of
+ * tunnels to one name asks once; a dial uses the address that was judged anyway. */
 #define DNS_TTL_MIN_S 1
 #define DNS_TTL_MAX_S 300
 /* "No such name" and "no address" (RFC 2308 5), and what is used when the answer has no SOA. */

@@ -35,7 +35,8 @@ struct dns_cache {
 void dns_cache_init(struct dns_cache *cache);
 /* Forgets everything; the cache can be used on. */
 void dns_cache_flush(struct dns_cache *cache);
-/* `ret_answer`'s TTL is what is left of it, rounded up. */
+/* Returns whether the cache has an answer that is still valid. The TTL in `ret_answer` is what is
+ * left of it, rounded up. */
 bool dns_cache_lookup(struct dns_cache *cache, const struct dns_key *key, uint64_t now_ms,
                       struct dns_answer *ret_answer);
 /* Replaces an older answer. Keeps nothing when the TTL is 0 or memory is short. */

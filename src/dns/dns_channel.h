@@ -17,8 +17,9 @@
 
 struct ares_channeldata;
 
-/* c-ares has a UDP and a TCP socket a server; twice that, for versions that keep an old one until
- * its last answer. A socket beyond is not watched, and what is asked there times out. */
+/* c-ares has a UDP and a TCP socket per server. This is twice that, because some versions keep an
+ * old socket until its last answer. A socket beyond this number is not watched, and what is asked
+ * there times out. */
 #define DNS_CHANNEL_SOCKETS_MAX (4 * RESOLV_SERVERS_MAX)
 
 struct dns_socket {
@@ -40,17 +41,19 @@ struct dns_channel {
     uint64_t try_ms;
 };
 
-/* `timeout_ms` is the owner's bound for a question: tries are spread over it. 0 or -errno. */
+/* `timeout_ms` is the owner's bound for a question: tries are spread over it. Returns 0 or -errno.
+ */
 int dns_channel_init(struct dns_channel *channel, struct loop *loop,
                      uint64_t timeout_ms) MUST_CHECK;
-/* Another bound, from now on. What is asked is cancelled, and the servers are to be set again,
- * unless the tries stay as they were or there is no memory: then -errno, and nothing has changed.
- * Not from within on_answer. */
+/* Sets another bound from now on. After 0, what was asked is cancelled and the owner must set the
+ * servers again. After -EALREADY (the tries stay as long as they were) or another -errno nothing
+ * has changed. Must not be called from within on_answer. */
 int dns_channel_set_timeout(struct dns_channel *channel, uint64_t timeout_ms) MUST_CHECK;
-/* As dns_channel_cancel_all, then closes everything. */
+/* Does what dns_channel_cancel_all does, then closes everything. */
 void dns_channel_finish(struct dns_channel *channel);
 
-/* Nothing may be asked (dns_channel_cancel_all). 0 or -ENOMEM (then no server is set). */
+/* Contract: no question is under way (dns_channel_cancel_all). Returns 0 or -ENOMEM (then no server
+ * is set). */
 int dns_channel_set_servers(struct dns_channel *channel,
                             const struct resolv_server_list *conf) MUST_CHECK;
 /* `on_answer` comes exactly once, with NULL when it was cancelled. The surprise: it may come before

@@ -10,10 +10,12 @@
 
 struct ares_channeldata;
 
-/* From now on. Contract: `servers` outlives the channel; it may change when no socket is open. */
+/* Makes the sockets of `ares` here from now on. Contract: `servers` outlives the channel; it may
+ * change when no socket is open. */
 void dns_sockets_use(struct ares_channeldata *ares, const struct resolv_server_list *servers);
 
-/* What c-ares is to be told of server `index`: its address, or one that stands for it. */
+/* Returns the address that c-ares must be given for server `index`: its own, or one that stands for
+ * it. */
 struct ip_endpoint dns_sockets_endpoint(const struct resolv_server_list *servers, size_t index);
 
 #endif

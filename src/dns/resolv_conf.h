@@ -11,7 +11,7 @@
 
 #include <stddef.h>
 
-/* At least one server: 127.0.0.1 when the text names none, as libc does. */
+/* Gives at least one server: 127.0.0.1 when the text names none, as libc does. */
 void resolv_conf_parse(const char *text, size_t length, struct resolv_server_list *ret_servers);
 
 #endif

@@ -1,7 +1,7 @@
-/* Names to addresses: c-ares behind a TTL cache, one resolver a thread.
+/* Turns names into addresses: c-ares behind a TTL cache, one resolver per thread.
  *
- * A and AAAA are asked apart and answered apart (RFC 8305 3): a query's callback comes once a
- * family. One question per name and family is in flight, whoever asks; answers are cached (TTL
+ * A and AAAA are asked apart and answered apart (RFC 8305 3): a query's callback comes once per
+ * family. Only one question per name and family is in flight, whoever asks; answers are cached (TTL
  * 1-300 s, negative 5-30 s, 4,096 names). /etc/hosts and `localhost` never cause a question.
  * Nothing is opened or read here: the supervisor sends the contents of the files.
  */
@@ -23,7 +23,7 @@ struct loop;
 struct resolv_server_list;
 struct resolver;
 
-#define RESOLVER_ADDRESSES_MAX 16 /* a family; further records of an answer are dropped */
+#define RESOLVER_ADDRESSES_MAX 16 /* per family; further records of an answer are dropped */
 
 enum resolver_status {
     RESOLVER_OK,       /* at least one address */
@@ -63,30 +63,34 @@ struct resolver_query {
 
 /* Creates the c-ares channel and everything else that needs descriptors or libc's files.
  * `timeout_ms` bounds one question in all, time in line included (256 are asked at once for one
- * client, 512 in all). `counters`: the thread's, or NULL. 0 or -errno. */
+ * client, 512 in all). `counters` are the thread's, or NULL. Returns 0 or -errno. */
 int resolver_create(struct loop *loop, uint64_t timeout_ms, struct counters *counters,
                     struct resolver **ret_resolver) MUST_CHECK;
-/* No query may be waiting. The memory goes at the end of the turn (loop_free_later). */
+/* Contract: no query is waiting. The memory is freed at the end of the turn (loop_free_later). */
 void resolver_destroy(struct resolver *resolver);
 
-/* Contents of resolv.conf: its `nameserver` lines (dns/resolv_conf.h; none: 127.0.0.1, as libc
- * does; at most 3). If they changed, the cache is forgotten and what is being asked is asked anew,
- * within its old deadline. Before the first call it is 127.0.0.1. Not from within on_answer. */
+/* Takes the `nameserver` lines of resolv.conf's contents (dns/resolv_conf.h: at most 3; 127.0.0.1
+ * when there is none). If they changed, the cache is forgotten, and questions under way are asked
+ * anew within their old deadline. Before the first call the server is 127.0.0.1. Must not be called
+ * from within on_answer. */
 void resolver_set_servers(struct resolver *resolver, const char *text, size_t length);
 /* The same with servers that were parsed already. */
 void resolver_use_servers(struct resolver *resolver, const struct resolv_server_list *servers);
-/* For questions that are asked from now on; what is being asked is asked anew, as with other
- * servers. Not from within on_answer. */
+/* Sets the bound for questions that are asked from now on. When that changes how long a try takes,
+ * questions under way are asked anew, as with other servers. Must not be called from within
+ * on_answer. */
 void resolver_set_timeout(struct resolver *resolver, uint64_t timeout_ms);
-/* Replaces what was known; stays the caller's, for as long as the resolver goes by it. NULL: none.
+/* Replaces the table of the hosts file. It stays the caller's and must live as long as the resolver
+ * uses it. NULL means none.
  */
 void resolver_use_hosts(struct resolver *resolver, const struct hosts_file *hosts);
 
 /* `name` is a normalised DNS name (wire/authority.h) of 1-253 bytes, copied as needed. Its
- * questions are asked when it is `client`'s turn (base/fair_line.h). On 0, `on_answer` comes once a
- * family unless the query is cancelled; answers that are known already come before this returns.
- * -ENOMEM: no callback. Contract: the query's memory outlives this call even if on_answer cancels
- * it, and on_answer does not ask with the same query again before this returned. */
+ * questions are asked when it is `client`'s turn (base/fair_line.h). After 0, `on_answer` comes
+ * once per family unless the query is cancelled; answers that are known already come before this
+ * returns. After -ENOMEM there is no callback. Contract: the query's memory outlives this call even
+ * if on_answer cancels it, and on_answer does not ask with the same query again before this
+ * returned. */
 int resolver_ask(struct resolver *resolver, struct resolver_query *query, const char *name,
                  const struct ip_address *client,
                  void (*on_answer)(struct resolver_query *,

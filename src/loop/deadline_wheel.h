@@ -1,4 +1,5 @@
-/* A hierarchical timing wheel with slots of 1, 64, 4096, ... ms: constant time to set and cancel.
+/* A hierarchical timing wheel with slots of 1, 64, 4096, ... ms: setting and cancelling take
+ * constant time.
  */
 #ifndef LOOP_DEADLINE_WHEEL_H
 #define LOOP_DEADLINE_WHEEL_H
@@ -12,8 +13,9 @@ enum { WHEEL_LEVELS = 6, WHEEL_SLOTS = 64 };
 #define DEADLINE_NEVER UINT64_MAX
 
 struct deadline_wheel {
-    uint64_t time_ms;        /* all deadlines up to here have been handed out */
-    uint64_t quiet_until_ms; /* no slot is reached before: a bound that a removal leaves as it is */
+    uint64_t time_ms; /* all deadlines up to here have been handed out */
+    uint64_t
+        quiet_until_ms; /* no slot is reached before that; a removal leaves this bound as it is */
     uint64_t occupied[WHEEL_LEVELS];
     struct list slots[WHEEL_LEVELS][WHEEL_SLOTS];
 };

@@ -1,16 +1,14 @@
 /* The event loop: one per thread, edge-triggered epoll, deadlines, work for the next turn, letters
  * from other threads.
  *
- * The rules:
- *  1. A watch is embedded in its owner and reached by container_of. The loop allocates nothing a
- * watch.
- *  2. A descriptor is registered once, for everything (IN, OUT, RDHUP, PRI; edge-triggered), and
- * leaves by watch_close. There is no epoll_ctl in between, but for listeners that loops share.
- *  3. The clock is read once per turn; loop_now_ms is the same in all of a turn.
- *  4. Close marks, the end of the turn frees: after watch_close no handler of the watch is called
- * any more, but its memory must live until loop_free_later has it freed.
- *  5. A handler that could go on for long stops at its budget and puts a task into the next turn.
- *  6. Everything but letter_post, loop_await_turn and loop_stop is for the loop's own thread.
+ * The rules: 1. A watch is embedded in its owner and reached by container_of. The loop allocates
+ * nothing per watch. 2. A descriptor is registered once, for everything (IN, OUT, RDHUP, PRI;
+ * edge-triggered), and leaves by watch_close. There is no epoll_ctl in between, except for
+ * listeners that loops share. 3. The clock is read once per turn; loop_now_ms is the same in all of
+ * a turn. 4. Close marks, the end of the turn frees: after watch_close no handler of the watch is
+ * called any more, but its memory must live until loop_free_later has it freed. 5. A handler that
+ * could go on for long stops at its budget and puts a task into the next turn. 6. Everything but
+ * letter_post, loop_await_turn and loop_stop is for the loop's own thread.
  */
 #ifndef LOOP_LOOP_H
 #define LOOP_LOOP_H
@@ -24,21 +22,21 @@
 struct loop;
 struct slab;
 
-/* 0 or -errno. */
+/* Returns 0 or -errno. */
 int loop_create(struct loop **ret_loop) MUST_CHECK;
-/* Nothing may be watched, set or posted any more; frees what loop_free_later still holds. */
+/* Contract: nothing is watched, set or posted any more. Frees what loop_free_later still holds. */
 void loop_destroy(struct loop *loop);
-/* Turns until loop_stop. 0 or -errno of epoll_wait. */
+/* Turns until loop_stop. Returns 0 or -errno of epoll_wait. */
 int loop_run(struct loop *loop) MUST_CHECK;
-/* One turn: waits for events at most until the next deadline. 0 or -errno. */
+/* Does one turn, which waits for events until the next deadline at most. Returns 0 or -errno. */
 int loop_turn(struct loop *loop) MUST_CHECK;
-/* From any thread: loop_run returns after the current turn. */
+/* Makes loop_run return after the current turn. May be called from any thread. */
 void loop_stop(struct loop *loop);
-/* Memory for objects that live on the loop's thread and end before the loop. */
+/* Returns the memory for objects that live on the loop's thread and end before the loop. */
 struct slab *loop_slab(struct loop *loop);
-/* CLOCK_MONOTONIC when the turn began, in milliseconds. */
+/* Returns CLOCK_MONOTONIC as it was when the turn began, in milliseconds. */
 uint64_t loop_now_ms(const struct loop *loop);
-/* Differs from turn to turn (wraps). */
+/* Returns a number that differs from turn to turn; it wraps around. */
 uint32_t loop_turn_number(const struct loop *loop);
 
 /* ---- descriptors ---- */
@@ -49,15 +47,17 @@ struct watch {
     void (*on_events)(struct watch *watch, uint32_t events);
 };
 
-/* Edge-triggered, for everything. Takes the descriptor on success. 0 or -errno. */
+/* Watches the descriptor for everything, edge-triggered. Takes it on success. Returns 0 or -errno.
+ */
 int watch_open(struct loop *loop, struct watch *watch, int fd,
                void (*on_events)(struct watch *, uint32_t)) MUST_CHECK;
-/* Level-triggered EPOLLIN; with `is_shared`, EPOLLEXCLUSIVE: a listener that several loops watch.
- * Takes the descriptor too. */
+/* Watches the descriptor for EPOLLIN, level-triggered; with `is_shared` also EPOLLEXCLUSIVE, for a
+ * listener that several loops watch. Takes the descriptor on success. Returns 0 or -errno. */
 int watch_open_input(struct loop *loop, struct watch *watch, int fd, bool is_shared,
                      void (*on_events)(struct watch *, uint32_t)) MUST_CHECK;
-/* Of the loops that share the descriptor, the kernel wakes the first one that sleeps: this one goes
- * to the end of the line (two epoll_ctl). 0 or -errno: then it is not watched any more. */
+/* Of the loops that share the descriptor, the kernel wakes the first one that sleeps. This call
+ * moves this loop to the end of that line (two epoll_ctl). Returns 0, or -errno, and then the
+ * descriptor is not watched any more. */
 int watch_go_last(struct loop *loop, struct watch *watch) MUST_CHECK;
 /* Stops watching and hands the descriptor back, open (costs an epoll_ctl). */
 int watch_take_fd(struct loop *loop, struct watch *watch);
@@ -73,13 +73,14 @@ struct deadline {
 };
 
 void deadline_init(struct deadline *deadline, void (*on_passed)(struct deadline *));
-/* (Re)arms; passes once, not before `at_ms` (loop_now_ms time) and within 2 ms of it. */
+/* Arms the deadline, or arms it anew. It passes once, not before `at_ms` (loop_now_ms time) and,
+ * when the loop is free, within 2 ms of it. */
 void deadline_set(struct loop *loop, struct deadline *deadline, uint64_t at_ms);
-/* Harmless when not armed. */
+/* Harmless when the deadline is not armed. */
 void deadline_cancel(struct loop *loop, struct deadline *deadline);
 bool deadline_is_set(const struct deadline *deadline);
 
-/* ---- work for the next turn, which then does not wait ---- */
+/* ---- work for the next turn, which then does not wait for events ---- */
 
 struct task {
     struct list link;
@@ -87,7 +88,7 @@ struct task {
 };
 
 void task_init(struct task *task, void (*run)(struct task *));
-/* Harmless when it already waits. */
+/* Has the task run in the next turn. Harmless when it is posted already. */
 void task_post(struct loop *loop, struct task *task);
 void task_cancel(struct task *task);
 
@@ -103,10 +104,10 @@ void loop_free_later(struct loop *loop, struct garbage *garbage, void (*destroy)
 
 /* ---- a sign of life, for another thread ---- */
 
-/* Before loop_run: what loop_await_turn asks for. */
+/* Sets what loop_await_turn makes the loop call. Must be called before loop_run. */
 void loop_on_turn(struct loop *loop, void (*turned)(void *self), void *self);
-/* From any thread, and wakes nobody: `turned` is called once, on the loop's thread, at the end of
- * the turn that goes on or else of the next one. */
+/* Makes the loop call `turned` once, on its thread, at the end of the turn that is under way or of
+ * the next one. May be called from any thread, and does not wake the loop. */
 void loop_await_turn(struct loop *loop);
 
 /* ---- letters: from any thread to the loop's ---- */
@@ -117,9 +118,10 @@ struct letter {
 };
 
 void letter_init(struct letter *letter, void (*deliver)(struct letter *));
-/* From any thread. The letter must stay until it was delivered or taken back. */
+/* Posts the letter, from any thread. Its memory must live until it was delivered or taken back. */
 void letter_post(struct loop *loop, struct letter *letter);
-/* On the loop's thread: true if it had not been delivered yet and now won't be. */
+/* Called on the loop's thread. Returns true when the letter had not been delivered yet; it will not
+ * be any more. */
 bool letter_take_back(struct loop *loop, struct letter *letter);
 
 #endif

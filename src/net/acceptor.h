@@ -1,9 +1,10 @@
-/* Accepts on listening sockets that several loops share (EPOLLEXCLUSIVE), a bounded number a turn.
+/* Accepts on listening sockets that several loops share (EPOLLEXCLUSIVE), a bounded number per
+ * turn.
  *
- * Out of descriptors or memory (EMFILE, ENFILE, ENOBUFS, ENOMEM): counts and logs (rate-limited),
- * gives up its reserve descriptor to answer some that wait (each gets its 503 from the owner, at
- * once), takes the reserve back and pauses 100 ms. Of an owner without counters clients wait for
- * those 100 ms, and that is all.
+ * When descriptors or memory run out (EMFILE, ENFILE, ENOBUFS, ENOMEM), the acceptor counts and
+ * logs that (rate-limited). It gives up its reserve descriptor to answer some of the clients that
+ * wait (each gets its 503 from the owner, at once), takes the reserve back and pauses for 100 ms.
+ * Without counters there is no reserve, and clients only wait for those 100 ms.
  */
 #ifndef NET_ACCEPTOR_H
 #define NET_ACCEPTOR_H
@@ -23,21 +24,22 @@ struct loop;
 struct acceptor_owner {
     /* Takes `fd` (non-blocking, close-on-exec), which came by the listener in `slot`. Contract:
      * `is_last_descriptor` says that it was accepted on the reserve: refuse it and close it before
-     * returning. Of a unix socket `client` has no address. */
+     * returning. On a unix socket `client` has no address. */
     void (*accepted)(void *self, int fd, const struct ip_endpoint *client, unsigned slot,
                      bool is_last_descriptor);
-    /* False: the next one should wait a little. NULL: it never need. */
+    /* Returns false when the next connection should wait a little. NULL when none ever has to. */
     bool (*is_ready)(void *self);
     bool is_shared; /* other loops watch the same listeners: take turns with them */
     void *self;
 };
 
-/* Watches nothing yet. `counters` and `log` NULL: there is no reserve either. 0 or -errno. */
+/* The new acceptor watches nothing yet. When `counters` and `log` are NULL, it has no reserve
+ * descriptor either. Returns 0 or -errno. */
 int acceptor_create(struct loop *loop, const struct acceptor_owner *owner,
                     struct counters *counters, struct log_ring *log,
                     struct acceptor **ret_acceptor) MUST_CHECK;
-/* One more, in a slot that none has. Its descriptor stays the caller's: watched here, never closed.
- * 0 or -errno. */
+/* Adds a listener in a slot that no other one has. Its descriptor stays the caller's: it is watched
+ * here, but never closed. Returns 0 or -errno. */
 int acceptor_add(struct acceptor *acceptor, const struct listener *listener) MUST_CHECK;
 bool acceptor_has(const struct acceptor *acceptor, unsigned slot);
 /* Accepts what still waits in its queue (at most `limit`), then stops watching it. */

@@ -5,8 +5,9 @@
  * once when the one before failed, families interleaved, IPv6 first; the first to connect wins and
  * the others are closed. When only IPv4 has been answered, IPv6 gets 50 ms to catch up.
  *
- * An attempt beside another needs room of its own (net/room.h); where there is little, addresses
- * are tried one by one, and one that is silent gives way after 1.5 s, or its share of the time.
+ * An attempt that runs beside another one needs a unit of room of its own (net/room.h). Where room
+ * is short, addresses are tried one by one, and an attempt without an answer gives way after 1.5 s,
+ * or after its share of the time if that is less.
  */
 #ifndef NET_DIALER_H
 #define NET_DIALER_H
@@ -30,12 +31,13 @@ struct dial_result {
     struct ip_endpoint endpoint; /* dialled: of the winner, or of the last failure */
 };
 
-/* 0 or -ENOMEM. Nothing happens before dial_start. The first attempt's descriptor is in a unit of
- * `room` that the caller has. */
+/* Returns 0 or -ENOMEM. Nothing happens before dial_start. The descriptor of the first attempt is
+ * covered by a unit of `room` that the caller holds. */
 int dial_create(struct loop *loop, struct room *room, uint16_t port,
                 void (*on_done)(void *self, const struct dial_result *result), void *self,
                 struct dial **ret_dial) MUST_CHECK;
-/* Up to DIAL_ATTEMPTS_MAX are kept in all, but one of each family always is. */
+/* Adds an address to try. Up to DIAL_ATTEMPTS_MAX of each family are kept, and as many are tried in
+ * all, the families in turn. */
 void dial_add(struct dial *dial, const struct ip_address *address);
 /* No more addresses of this family will be added. */
 void dial_family_done(struct dial *dial, enum ip_family family);
@@ -47,7 +49,7 @@ void dial_start(struct dial *dial, uint64_t deadline_ms);
  * has connected, and a negative errno when it failed. `self` is on_done's. */
 void dial_observe(struct dial *dial,
                   void (*attempted)(void *self, const struct ip_address *address, int error));
-/* Closes whatever is under way. */
+/* Closes every attempt that is under way and frees the dial. */
 void dial_destroy(struct dial *dial);
 
 #endif

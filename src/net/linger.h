@@ -1,7 +1,7 @@
-/* The lingering close: closing over bytes that nobody read sends a reset, which can destroy an
- * answer that is still on its way (RFC 9112 9.6). So the write side is shut, and what still comes
- * is read and dropped for a bounded time: until the peer's end, an error, 1 MiB, 2 s of silence or
- * 5 s in all.
+/* The lingering close. Closing a socket that still holds unread bytes sends a reset, which can
+ * destroy an answer that is still on its way (RFC 9112 9.6). So the write side is shut, and what
+ * still comes is read and dropped for a bounded time: until the peer's end, an error, 1 MiB, 2 s of
+ * silence or 5 s in all.
  */
 #ifndef NET_LINGER_H
 #define NET_LINGER_H
@@ -16,7 +16,8 @@
 
 struct stream;
 
-/* Embedded in whoever owns the stream. Zeroed: it does not linger. The members are private. */
+/* Embedded in whoever owns the stream. When all is zero, nothing lingers. The members are private.
+ */
 struct lingering {
     struct loop *loop;
     struct stream *stream;
@@ -27,7 +28,7 @@ struct lingering {
 };
 
 /* Shuts `stream`'s write side behind what was written, and becomes the stream's observer. Calls
- * `ended` once, maybe before it returns: then the owner closes the stream, which stays its own. */
+ * `ended` once, maybe before it returns. The stream stays the owner's, who closes it then. */
 void linger_begin(struct lingering *lingering, struct loop *loop, struct stream *stream,
                   void (*ended)(struct lingering *lingering));
 /* Forgets the stream: `ended` is not called any more. Harmless when it does not linger. */

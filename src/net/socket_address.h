@@ -1,4 +1,4 @@
-/* ip_endpoint to and from the kernel's sockaddr. */
+/* Converts between ip_endpoint and the kernel's sockaddr. */
 #ifndef NET_SOCKET_ADDRESS_H
 #define NET_SOCKET_ADDRESS_H
 
@@ -17,7 +17,8 @@ union socket_address {
 /* Returns the length to pass to the kernel. */
 socklen_t socket_address_from_endpoint(union socket_address *address,
                                        const struct ip_endpoint *endpoint);
-/* Unmaps. Family IP_NONE for anything but IPv4 and IPv6. */
+/* Turns an IPv4-mapped address into its IPv4 form. The family is IP_NONE for anything other than
+ * IPv4 and IPv6. */
 struct ip_endpoint socket_address_to_endpoint(const union socket_address *address);
 
 #endif

@@ -2,24 +2,24 @@
  * others. A kind's own things are asked for in its own header (net/tcp_stream.h), not here.
  *
  * A stream has one observer at a time (set by whoever owns the stream at the moment) and tells it
- * when something becomes possible. `ready` is what is known to be possible now: it is set by events
- * and cleared by a read or write that found the end of it. So nobody reads just to see EAGAIN.
+ * when something becomes possible. `ready` is what is known to be possible now: events set it, and
+ * a read or write that gets -EAGAIN clears it. So no call is made only to see EAGAIN.
  *
  * Contract: the observer is told of *changes* only. After taking over a stream, or after it begins
  * to want something, look at `ready` before waiting.
  *
- * A handshake (TCP's of one that is dialled, TLS's) comes before the first byte. As long as it goes
- * on the stream is neither readable nor writable, and reading and writing say -EAGAIN. Who waits
- * for its end wants STREAM_WRITABLE, which comes when it is done; STREAM_BROKEN, which is always
- * told, says that it failed, and stream_error why. Who only reads and writes need not know of it:
- * an end of writing that is asked for meanwhile is sent behind the handshake. How long it may last
- * is the owner's to bound.
+ * A handshake (TCP's of one that is dialled, TLS's) comes before the first byte. While it goes on,
+ * the stream is neither readable nor writable, and reading and writing return -EAGAIN. An observer
+ * that waits for its end wants STREAM_WRITABLE, which comes when it is done. STREAM_BROKEN, which
+ * is always told, says that it failed, and stream_error says why. An observer that only reads and
+ * writes need not know about it: an end of writing that is asked for meanwhile is sent after the
+ * handshake. The owner bounds how long it may last.
  *
  * A kind may wrap another stream, as TLS wraps TCP. From its creation on the outer stream owns the
  * inner one: it alone observes it, wants from it and closes it (with the same `is_reset`), and
- * nobody else touches it. Events go inwards to outwards: the inner stream tells the outer one, that
- * turns what it hears into its own `ready`, and tells its observer. That observer may close the
- * outer stream in the middle of it; both live until the end of the turn.
+ * nothing else touches it. Events go from the inside to the outside: the inner stream tells the
+ * outer one, which updates its own `ready` and tells its observer. That observer may close the
+ * outer stream from within; the memory of both lives until the end of the turn.
  */
 #ifndef NET_STREAM_H
 #define NET_STREAM_H
@@ -41,19 +41,21 @@ enum stream_ready {
 struct stream;
 
 struct stream_kind {
-    /* Bytes read (> 0), 0 at the peer's end, -EAGAIN, or -errno. */
+    /* Returns the number of bytes read (> 0), 0 at the peer's end, -EAGAIN, or -errno. */
     ssize_t (*read)(struct stream *stream, void *buffer, size_t size);
     /* As read, but the bytes stay; a short count says nothing about what is behind. */
     ssize_t (*peek)(struct stream *stream, void *buffer, size_t size);
-    /* Takes `length` bytes that were seen by peek; `buffer`, of that size, may be overwritten. 0 or
-     * -errno, never -EAGAIN. */
+    /* Takes `length` bytes that were seen by peek; `buffer`, of that size, may be overwritten.
+     * Returns 0 or -errno, never -EAGAIN. */
     int (*skip)(struct stream *stream, void *buffer, size_t length);
-    /* Bytes taken (> 0), -EAGAIN, or -errno (-EPIPE, -ECONNRESET). Never raises SIGPIPE. */
+    /* Returns the number of bytes taken (> 0), -EAGAIN, or -errno (-EPIPE, -ECONNRESET). Never
+     * raises SIGPIPE. */
     ssize_t (*write)(struct stream *stream, const void *bytes, size_t length);
-    /* How many bytes a write takes now without leaving a rest, cautiously; 0: too few, and
-     * STREAM_WRITABLE comes when there is more. SIZE_MAX: as many as one likes, with a rest. */
+    /* Returns how many bytes a write takes now without leaving a rest (a cautious guess). 0 means
+     * too few; STREAM_WRITABLE comes when there is more. SIZE_MAX means that the kind has no such
+     * number: write, and expect a rest. */
     size_t (*room)(struct stream *stream);
-    /* Sends FIN behind what was written. 0 or -errno. */
+    /* Sends FIN behind what was written. Returns 0 or -errno. */
     int (*shutdown_write)(struct stream *stream);
     /* Ends the stream and frees it at the end of the turn. With `is_reset` the peer sees a reset,
      * and whatever it has not acknowledged is lost. */
@@ -61,20 +63,23 @@ struct stream_kind {
     /* Which of STREAM_READABLE and STREAM_WRITABLE the observer waits for; the others may come,
      * too. */
     void (*want)(struct stream *stream, unsigned wanted);
-    /* Why it broke: -errno, each time the same; 0: it did not, or nobody knows. Contract: only of
-     * one that is broken. Reading may show a plain end from then on. */
+    /* Returns why the stream broke: -errno, each time the same; or 0 when the reason is not known.
+     * Contract: called only on a stream that is broken. Reading may show a plain end from then on.
+     */
     int (*error)(struct stream *stream);
-    /* The descriptors whose bytes may bypass us (splice), on their way in and out; -1: none may,
-     * and none will any more. */
+    /* Return the descriptors whose bytes may bypass us (splice), on their way in and out; or -1
+     * when none may, now or later. */
     int (*kernel_read_fd)(const struct stream *stream);
     int (*kernel_write_fd)(const struct stream *stream);
-    /* Bytes written that the peer has not acknowledged; SIZE_MAX when that can't be found out. */
+    /* Returns how many written bytes the peer has not acknowledged, or SIZE_MAX when that can't be
+     * found out. */
     size_t (*unacknowledged)(const struct stream *stream);
-    /* From now on the system keeps about so many written bytes for a reader who is slow, not
+    /* From now on the system keeps only about so many written bytes for a slow reader, not
      * megabytes. Best effort. */
     void (*bound_queue)(struct stream *stream, size_t bytes);
-    /* It has lived for longer than most do: time for what those had no need of (on TCP that was
-     * dialled, keepalive). Best effort. */
+    /* Tells the stream that it has lived for longer than most do, so that it does now what
+     * short-lived ones do not need (a TCP stream that was dialled switches keepalive on). Best
+     * effort. */
     void (*grew_old)(struct stream *stream);
 };
 

@@ -1,5 +1,5 @@
-/* The kernel's memory for TCP (tcp(7), tcp_mem): one for all sockets of the machine. When it runs
- * short, every connection of the machine is slow.
+/* The kernel's memory for TCP (tcp(7), tcp_mem), which all sockets of the machine share. When it
+ * runs short, every connection of the machine is slow.
  */
 #ifndef NET_TCP_MEMORY_H
 #define NET_TCP_MEMORY_H
@@ -16,11 +16,11 @@ struct tcp_memory {
     bool is_short;
 };
 
-/* A descriptor to read from, for any number of threads; or -errno. */
+/* Returns a descriptor to read from, which any number of threads may share; or -errno. */
 int tcp_memory_open(void) MUST_CHECK;
-/* False: can't be found out; also when `fd` is negative. */
+/* Returns false when it can't be found out, also because `fd` is negative. */
 bool tcp_memory_read(int fd, struct tcp_memory *ret_memory) MUST_CHECK;
-/* What /proc/net/protocols says. False: nothing about TCP. */
+/* Parses the text of /proc/net/protocols. Returns false when it says nothing about TCP. */
 bool tcp_memory_parse(const char *text, struct tcp_memory *ret_memory) MUST_CHECK;
 
 #endif

@@ -14,8 +14,9 @@
 
 struct bundle_entry;
 
-/* How long pipes whose writers are not done may be waited for, all files together: by a program
- * that does nothing else yet; by one that has a worker to look after. */
+/* How long to wait in all for files that are pipes whose writers are not done: at the start, when
+ * the program does nothing else yet, and in a reload, when the supervisor has a worker to look
+ * after. */
 enum { BUNDLE_START_PATIENCE_MS = 30000, BUNDLE_RELOAD_PATIENCE_MS = 1000 };
 
 /* Reads files and the environment. */
@@ -27,7 +28,8 @@ struct bundle_recorder {
 
 void bundle_recorder_init(struct bundle_recorder *recorder, int patience_ms);
 void bundle_recorder_finish(struct bundle_recorder *recorder);
-/* A sealed memfd of what was read, with `extra` bytes of the caller's. The descriptor or -errno. */
+/* Makes a sealed memfd of what was read, with `extra` bytes of the caller's. Returns the descriptor
+ * or -errno. */
 int bundle_create(const struct bundle_recorder *recorder, const void *extra,
                   size_t extra_length) MUST_CHECK;
 
@@ -38,7 +40,7 @@ struct bundle {
     size_t length;
 };
 
-/* `fd` stays the caller's and may be closed. 0 or -errno. */
+/* `fd` stays the caller's, who may close it afterwards. Returns 0 or -errno. */
 int bundle_open(int fd, struct bundle *ret_bundle) MUST_CHECK;
 const void *bundle_extra(const struct bundle *bundle, size_t *ret_length);
 void bundle_close(struct bundle *bundle);

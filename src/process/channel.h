@@ -1,8 +1,9 @@
-/* Between the supervisor and its worker: small typed messages over a socket pair, with descriptors
- * and a text where they are needed. Both ends are non-blocking.
+/* The channel between the supervisor and its worker: small typed messages over a socket pair, with
+ * descriptors and a text where they are needed. Both ends are non-blocking.
  *
- * The worker talks to the whole world, so the supervisor believes nothing of what comes from it:
- * channel_receive lets through only what the table of channel.c allows on that side. */
+ * The worker talks to strangers and may be taken over by one, so the supervisor trusts nothing that
+ * comes from it: channel_receive lets through only what the table in channel.c allows on that side.
+ */
 #ifndef PROCESS_CHANNEL_H
 #define PROCESS_CHANNEL_H
 
@@ -30,7 +31,7 @@ enum channel_kind {
     CHANNEL_KIND_COUNT,
 };
 
-/* Who receives. */
+/* Which side receives. */
 enum channel_side { CHANNEL_AT_WORKER, CHANNEL_AT_SUPERVISOR, CHANNEL_SIDE_COUNT };
 
 #define CHANNEL_FDS_MAX (2 + LISTENER_SET_MAX)
@@ -46,17 +47,19 @@ struct channel_message {
     const char *problem;             /* after -EBADMSG: what it was ("descriptors, ...") */
 };
 
-/* 0 or -errno. */
+/* Opens both ends, close-on-exec. Returns 0 or -errno. */
 int channel_open(int ret_fds[2]) MUST_CHECK;
-/* `passed_fd` stays the caller's; -1: none. 0 or -errno (-EAGAIN: the other side does not read). */
+/* Sends a message. `passed_fd` stays the caller's; -1 means none. Returns 0 or -errno (-EAGAIN: the
+ * other side does not read). */
 int channel_send(int fd, enum channel_kind kind, int passed_fd) MUST_CHECK;
 int channel_send_all(int fd, enum channel_kind kind, const int *passed_fds, size_t count,
                      const char *text, size_t length) MUST_CHECK;
-/* 0, -EAGAIN (nothing there), -EPIPE (the other side is gone) or -errno; -EBADMSG: nothing that
- * `side` is ever sent, it is lost; -EMFILE: the descriptors did not fit into this process, the
- * message is lost but for its kind. */
+/* Returns 0, -EAGAIN (no message is there), -EPIPE (the other side is gone) or another -errno.
+ * -EBADMSG says that the message is none that `side` may get; it is dropped. -EMFILE says that the
+ * descriptors did not fit into this process; only the kind of the message is kept. */
 int channel_receive(int fd, enum channel_side side, struct channel_message *ret_message) MUST_CHECK;
-/* When the other side's process has ended: what still waits is dropped, descriptors with it. */
+/* Closes this end after the other side's process has ended. Messages that still wait are dropped
+ * with their descriptors. */
 void channel_close(int fd);
 /* Closes the descriptors from `first` on. */
 void channel_message_close(struct channel_message *message, size_t first);

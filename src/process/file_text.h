@@ -8,8 +8,8 @@
 #include <stdatomic.h>
 #include <stddef.h>
 
-/* One byte more than is taken of a hosts file, which therefore notices that there is more; what is
- * behind is not read. */
+/* One byte more than is used of a hosts file, so that its parser notices that there is more. What
+ * follows is not read. */
 #define FILE_TEXT_MAX (HOSTS_FILE_SIZE_MAX + 1)
 
 struct file_text {
@@ -19,16 +19,17 @@ struct file_text {
     char bytes[];
 };
 
-/* For the line that hosts_file_first_line_left_out tells. */
+/* The warning about the line that hosts_file_first_line_left_out returns. */
 #define FILE_TEXT_LEFT_OUT                                                                         \
     "warning: /etc/hosts is too large: line %zu and what follows is left out; names that it "      \
     "would "                                                                                       \
     "block are reached"
 
-/* Reads `fd`, a regular file, from its start; -1: empty. NULL when there is no memory; an error of
- * reading ends the text. */
+/* Reads `fd`, a regular file, from its start; with -1 the text is empty. Returns NULL when there is
+ * no memory. An error while reading ends the text. */
 struct file_text *file_text_read(int fd) MUST_CHECK;
-/* By the one who has read it, before anybody else holds it. 0 or -ENOMEM. */
+/* Parses the bytes as a hosts file. Contract: the caller has read the text and is still its only
+ * holder. Returns 0 or -ENOMEM. */
 int file_text_parse_hosts(struct file_text *text) MUST_CHECK;
 struct file_text *file_text_hold(struct file_text *text);
 /* Harmless on NULL. */

@@ -1,6 +1,7 @@
-/* Notices that /etc/hosts or /etc/resolv.conf changed, however it was done: written in place,
- * renamed over, removed, made again, a symbolic link set anew, or anything on the way that a link
- * leads, whether it exists already or not. (A mount over a name is not noticed.)
+/* Notices that /etc/hosts or /etc/resolv.conf changed, however that was done: written in place,
+ * renamed over, removed, made again, or replaced as a symbolic link; also at any step of the path
+ * that a link leads along, whether that step exists already or not. (A mount over a name is not
+ * noticed.)
  */
 #ifndef PROCESS_FILE_WATCH_H
 #define PROCESS_FILE_WATCH_H
@@ -17,7 +18,7 @@ enum watched_file { WATCHED_HOSTS, WATCHED_RESOLV_CONF, WATCHED_FILE_COUNT };
 /* Returns 0 or a negative errno; after an error nothing is noticed, but the files can be opened. */
 int file_watch_create(struct file_watch **ret_watch) MUST_CHECK;
 void file_watch_destroy(struct file_watch *watch);
-/* Becomes readable when something happened. */
+/* Returns the descriptor that becomes readable when something happened. */
 int file_watch_fd(const struct file_watch *watch);
 /* Reads what happened. Returns true when it may concern one of the files. */
 bool file_watch_take(struct file_watch *watch);

@@ -18,7 +18,7 @@ struct reload_result {
 };
 
 void reload_result_print(struct text *out, const struct reload_result *result);
-/* `text` outlives the result. */
+/* Contract: `text` outlives the result. */
 void reload_result_parse(const char *text, struct reload_result *ret_result);
 
 #endif

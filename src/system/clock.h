@@ -1,4 +1,4 @@
-/* The clocks, for whoever has no loop whose loop_now_ms would do. */
+/* The clocks, for code without a loop. Code with a loop uses loop_now_ms. */
 #ifndef SYSTEM_CLOCK_H
 #define SYSTEM_CLOCK_H
 

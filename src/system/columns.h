@@ -1,5 +1,5 @@
-/* How things are written on a terminal: numbers in few columns, outside bytes in a known number of
- * them.
+/* How values are written on a terminal: numbers in few columns, and bytes from outside in a known
+ * number of columns.
  *
  * Widths are columns of the terminal. What can't be shown (controls, bytes that are no characters,
  * characters without a width) becomes a question mark. LC_CTYPE must be set.
@@ -14,25 +14,28 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Whether the locale can show what is not ASCII. */
+/* Returns whether the locale can show characters beyond ASCII. */
 bool columns_is_utf8(void);
 
-/* At most 5 columns: 0, 1023, 9.5k, 512k, 1.0M. */
+/* Adds a number of bytes in at most 5 columns: 0, 1023, 9.5k, 512k, 1.0M. */
 void columns_add_bytes(struct text *out, double bytes);
-/* At most 5 columns: 0, 0.4, 17, 1234, 12.3k. */
+/* Adds a count in at most 5 columns: 0, 0.4, 17, 1234, 12.3k. */
 void columns_add_count(struct text *out, double count);
-/* At most 6 columns: 59s, 1m05s, 23h59m, 99d23h, 1234d. */
+/* Adds a duration in at most 6 columns: 59s, 1m05s, 23h59m, 99d23h, 1234d. */
 void columns_add_age(struct text *out, uint64_t ms);
-/* A moment (RFC 3339, UTC): the time of day, behind its date unless that is `today`. */
+/* Adds the time of day of a moment (RFC 3339, UTC), with its date in front unless that is `today`.
+ */
 void columns_add_moment(struct text *out, const char *moment, const char *today);
-/* Where an error is (FILE:LINE:COL), if it says so, without the folders. Returns what it is. */
+/* Adds where an error is (FILE:LINE:COL, without the folders) if its text begins with that. Returns
+ * the rest of the text, which says what is wrong. */
 const char *columns_add_place(struct text *out, const char *error);
-/* Exactly `width` columns: cut, with a mark that it was, or filled with spaces. */
+/* Adds the value in exactly `width` columns: cut with a mark at the end, or filled with spaces. */
 void columns_add_fit(struct text *out, const char *value, size_t width, bool is_utf8);
-/* Exactly `width` columns, the newest value last, as high as the highest of those shown. */
+/* Adds a curve of exactly `width` columns with the newest value last. The highest value shown has
+ * full height. */
 void columns_add_sparkline(struct text *out, const double values[], size_t count, size_t width,
                            bool is_utf8);
-/* Columns that the value takes, as columns_add_fit adds it without being cut. */
+/* Returns how many columns the value takes when columns_add_fit adds it without a cut. */
 size_t columns_width(const char *value, bool is_utf8);
 
 #endif

@@ -8,7 +8,7 @@
 
 #include <stddef.h>
 
-/* Files and folders kept at once. */
+/* The most files and folders that are kept at once. */
 #define FILE_GLOB_PATHS_MAX 16384
 
 struct file_paths {

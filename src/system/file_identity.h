@@ -5,7 +5,7 @@
 #include <stdbool.h>
 #include <sys/stat.h>
 
-/* The same as long as the file exists; another file may have it later. */
+/* The identity stays the same as long as the file exists; another file may get it later. */
 struct file_identity {
     dev_t device;
     ino_t inode;

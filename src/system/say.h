@@ -6,12 +6,12 @@
 
 #include "base/contract.h"
 
-/* Controls and bytes that are not UTF-8 are escaped. `adit: ` in front, a newline behind. What
- * happened: why; what to do. */
+/* Prints `adit: `, the text, and a newline. Controls and bytes that are not UTF-8 are escaped. The
+ * text says what happened, why, and what to do. */
 void say(const char *format, ...) PRINTF_LIKE(1, 2);
 /* The same without the prefix. */
 void say_plainly(const char *format, ...) PRINTF_LIKE(1, 2);
-/* Several lines as they are; waits once in all. */
+/* Prints several lines as they are. The time that it waits is bounded for all of them together. */
 void say_lines(const char *lines);
 
 #endif
