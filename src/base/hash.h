@@ -29,13 +29,14 @@ struct hash_table {
     size_t mask;
 };
 
-/* `count` buckets, a power of two. */
+/* `count`, the number of buckets, is a power of two. */
 void hash_table_init(struct hash_table *table, struct hash_link **buckets, size_t count);
 /* Adds the link in front of those with the same hash. Contract: the link is in no table. */
 void hash_table_insert(struct hash_table *table, struct hash_link *link, uint64_t hash);
 /* Removes the link. Contract: it is in the table. */
 void hash_table_remove(struct hash_table *table, struct hash_link *link);
-/* The first and the next element with this very hash, or NULL; the caller compares keys. */
+/* Return the first and the next element with exactly this hash, or NULL. The caller compares keys.
+ */
 struct hash_link *hash_table_first(const struct hash_table *table, uint64_t hash);
 struct hash_link *hash_table_next(const struct hash_link *link);
 

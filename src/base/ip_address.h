@@ -59,15 +59,15 @@ bool ip_network_contains(const struct ip_network *network, const struct ip_addre
 bool ip_address_is_loopback(const struct ip_address *address);    /* 127/8, ::1 */
 bool ip_address_is_unspecified(const struct ip_address *address); /* 0.0.0.0, :: */
 
-/* RFC 5952 spelling; IPv6 endpoints in brackets. */
+/* The print functions use the spelling of RFC 5952; IPv6 endpoints have brackets. */
 void ip_address_print(struct text *out, const struct ip_address *address);
-/* `10.0.0.0/8`; without the prefix when that takes in one address. */
+/* Prints `10.0.0.0/8`; without the prefix when the network has only one address. */
 void ip_network_print(struct text *out, const struct ip_network *network);
 void ip_endpoint_print(struct text *out, const struct ip_endpoint *endpoint);
-/* The same as a string, which is `out`. */
+/* Write the same as a string into `out`, and return that. */
 const char *ip_address_text(char out[IP_ENDPOINT_TEXT_SIZE], const struct ip_address *address);
 const char *ip_endpoint_text(char out[IP_ENDPOINT_TEXT_SIZE], const struct ip_endpoint *endpoint);
-/* The same, fast and without a NUL; they return the length. */
+/* Write the same faster and without a NUL. They return the length. */
 size_t ip_port_put(char out[IP_PORT_DIGITS_MAX], uint16_t port);
 size_t ip_address_put(char out[IP_ENDPOINT_TEXT_SIZE], const struct ip_address *address);
 size_t ip_endpoint_put(char out[IP_ENDPOINT_TEXT_SIZE], const struct ip_endpoint *endpoint);

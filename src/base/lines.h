@@ -1,5 +1,5 @@
-/* The lines of a text file as people's editors write them: a byte order mark (UTF-8's, which also
- * stands inside a file that was put together of several) and the blanks around a line are none of
+/* Reads the lines of a text file as editors write them. A UTF-8 byte order mark (which also occurs
+ * inside a file that was put together from several) and the blanks around a line do not belong to
  * its content. Pure. */
 #ifndef BASE_LINES_H
 #define BASE_LINES_H
@@ -9,7 +9,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* Private but for `number`, which counts from 1 and is the number of the last line that came. */
+/* Only `number` is for the caller to read: the number, from 1, of the last line that was returned.
+ */
 struct lines {
     const char *at;
     const char *end;
@@ -17,10 +18,10 @@ struct lines {
 };
 
 void lines_init(struct lines *lines, const char *text, size_t length);
-/* The next line, behind its byte order mark and without its newline. False: there is none. */
+/* Gives the next line without its byte order mark and newline. Returns false when there is none. */
 bool lines_next(struct lines *lines, const char **ret_line, size_t *ret_length) MUST_CHECK;
 
-/* A blank, a tab, or the carriage return of a line that ends in CR LF. */
+/* Returns true for a blank, a tab, or the carriage return of a line that ends in CR LF. */
 static inline bool byte_is_blank(char byte)
 {
     return byte == ' ' || byte == '\t' || byte == '\r';
@@ -29,7 +30,7 @@ static inline bool byte_is_blank(char byte)
 /* Moves both ends of text[*start..*end) over blanks, also those that come along when a line is
  * copied from a web page or another file: no-break spaces (U+00A0) and byte order marks. */
 void blanks_trim(const char *text, size_t *start, size_t *end);
-/* 3 when the text begins with a byte order mark, else 0. */
+/* Returns 3 when the text begins with a byte order mark, else 0. */
 size_t byte_order_mark_length(const char *text, size_t length);
 
 #endif

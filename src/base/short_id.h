@@ -1,5 +1,5 @@
-/* The short string that a 64-bit id is shown as, and back: base 32 without i, l, o and u, so that
- * no digit is mistaken for a letter and no word comes out. */
+/* Turns a 64-bit id into the short string that people see, and back. It is base 32 without i, l, o
+ * and u, so that no digit is mistaken for a letter and no word comes out. */
 #ifndef BASE_SHORT_ID_H
 #define BASE_SHORT_ID_H
 
@@ -11,10 +11,10 @@ struct text;
 
 enum { SHORT_ID_MAX = 13 };
 
-/* Returns the length; no NUL. */
+/* Writes the string without a NUL. Returns its length. */
 size_t short_id_put(char out[SHORT_ID_MAX], uint64_t id);
 void short_id_print(struct text *out, uint64_t id);
-/* The id that is shown so. 0, or -EINVAL: none is. */
+/* Parses such a string. Returns 0, or -EINVAL when no id is shown so. */
 int short_id_parse(const char *text, size_t length, uint64_t *ret_id) MUST_CHECK;
 
 #endif

@@ -1,8 +1,8 @@
-/* States of what goes through several: their names, and which may follow which.
+/* Tables of states: their names, and which state may follow which.
  *
  * A module with an enum of states has one table of them, a row per state, and one function that
- * changes the state, by state_move. So a move that nobody thought of ends the process, and says
- * which it was, instead of going on with members that are not valid in that state.
+ * changes the state, by state_move. So a move that is not in the table ends the process, with a
+ * message that names it, instead of going on with members that are not valid in that state.
  */
 #ifndef BASE_STATE_H
 #define BASE_STATE_H
@@ -18,7 +18,7 @@ struct state_row {
 };
 
 struct state_table {
-    const char *what; /* it is that has these states: "tunnel" */
+    const char *what; /* what has these states: "tunnel" */
     const struct state_row *rows;
     unsigned count;
 };
@@ -29,15 +29,15 @@ const char *state_name(const struct state_table *table, unsigned state);
 
 static inline bool state_is_allowed(const struct state_table *table, unsigned from, unsigned to)
 {
-    /* No row has a bit for what is no state. */
+    /* A `to` that is no state has no bit in any row. */
     return from < table->count && table->rows[from].next >> to & 1U;
 }
 
-/* Ends the process. */
+/* Ends the process with a message that names the move. */
 COLD _Noreturn void state_refuse_move(const struct state_table *table, unsigned from, unsigned to,
                                       uint64_t id);
 
-/* `id` is what the log calls it by; 0: by nothing. */
+/* Changes the state. `id` is the id by which the log calls the object, or 0 when it has none. */
 static inline void state_move(const struct state_table *table, uint8_t *state, unsigned to,
                               uint64_t id)
 {
@@ -48,8 +48,9 @@ static inline void state_move(const struct state_table *table, uint8_t *state, u
 
 /* ---- what a broken contract concerns ---- */
 
-/* What this thread works on: on the stack of who handles an event of it, from enter to leave. All
- * that was entered and not left is printed when a contract breaks. Members are private. */
+/* An object that this thread works on. It stands on the stack of the function that handles an event
+ * of that object, from enter to leave. All that were entered and not left are printed when a
+ * contract breaks. Members are private. */
 struct state_concern {
     const struct state_concern *outer;
     const struct state_table *table;

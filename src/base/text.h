@@ -26,20 +26,20 @@ void text_add(struct text *text, const char *string);
 void text_add_bytes(struct text *text, const char *bytes, size_t length);
 void text_add_char(struct text *text, char byte);
 void text_add_decimal(struct text *text, uint64_t number);
-/* At least `width` digits, zero-padded. */
+/* Adds the number with at least `width` digits, padded with zeros. */
 void text_add_padded(struct text *text, uint64_t number, unsigned width);
 
-/* The length of `bytes` up to and including its last newline; 0: there is none. */
+/* Returns the length of `bytes` up to and including its last newline, or 0 when there is none. */
 size_t text_whole_lines(const char *bytes, size_t length);
-/* How many newlines there are. */
+/* Returns how many newlines there are. */
 size_t text_count_lines(const char *bytes, size_t length);
 
-/* How many of these bytes (at least one) are the first character of UTF-8 (RFC 3629: neither
- * overlong nor a surrogate). 0: they begin with none. */
+/* Returns how many of these bytes (at least one) make up the first UTF-8 character (RFC 3629:
+ * neither overlong nor a surrogate), or 0 when they do not begin with one. */
 size_t text_utf8_length(const char *bytes, size_t length);
-/* The character (a Unicode scalar value) whose length that is, 1 to 4. */
+/* Returns the character (a Unicode scalar value) that takes the first `size` bytes, 1 to 4. */
 uint32_t text_utf8_character(const char *bytes, size_t size);
-/* The character as UTF-8. */
+/* Adds the character as UTF-8. */
 void text_add_utf8(struct text *text, uint32_t character);
 
 #endif

@@ -1,5 +1,5 @@
-/* Front-ends: each speaks one client protocol, parses a request, calls tunnel_open, writes one
- * reply. front.def lists them; this header is what the thread's owner sees of them all.
+/* Front-ends. Each speaks one client protocol: it parses a request, asks for a tunnel, and writes
+ * one reply. front.def lists them; this header is all that the thread's owner sees of them.
  */
 #ifndef FRONT_FRONT_H
 #define FRONT_FRONT_H
@@ -20,24 +20,28 @@ struct front_timeouts {
 
 int front_create(struct tunnel_env *env, const struct front_timeouts *timeouts,
                  struct front **ret_front) MUST_CHECK;
-/* For connections that are accepted from now on. */
+/* Sets the timeouts for connections that are accepted from now on. */
 void front_set_timeouts(struct front *front, const struct front_timeouts *timeouts);
-/* Closes whatever connections are left. */
+/* Closes the connections that are left, and frees the front. */
 void front_destroy(struct front *front);
-/* Takes an accepted, non-blocking descriptor. Reads at once, or when others have made room. Without
- * room or while draining (env->is_draining) the connection gets its 503. */
+/* Takes an accepted, non-blocking descriptor. Reads from it at once, or as soon as other
+ * connections have made room. When there is no room, or while draining (env->is_draining), the
+ * connection gets its 503. */
 void front_accept(struct front *front, int fd, const struct ip_endpoint *client,
                   unsigned listener_slot);
-/* As front_accept, but answered within the call, for want of a descriptor that could wait. Takes
- * the descriptor. */
+/* Like front_accept, but the connection is refused within the call, because there is no other
+ * descriptor left and this one can't be kept. Takes the descriptor. */
 void front_refuse_at_once(struct front *front, int fd, const struct ip_endpoint *client,
                           unsigned listener_slot);
-/* The process ends: connections whose client has said nothing yet get their 503 now, as those in
- * the accept queue do. A request of which a part is there is awaited on, and refused then. */
+/* Called when the process is about to end. Connections whose client has sent nothing yet get their
+ * 503 now, as those in the accept queue do. A request that has come in part is awaited, and refused
+ * when it is complete. */
 void front_drain(struct front *front);
-/* False while one waits for others to make room: the next one should not be accepted yet. */
+/* Returns false while a connection waits for others to make room; then the next one should not be
+ * accepted yet. */
 bool front_is_ready(const struct front *front);
-/* Connections that are not yet, or never became, tunnels (waiting and lingering ones included). */
+/* Returns how many connections are not yet, or never became, tunnels (waiting and lingering ones
+ * included). */
 size_t front_connection_count(const struct front *front);
 
 #endif

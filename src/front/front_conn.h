@@ -1,9 +1,9 @@
-/* A client's connection, whichever protocol it speaks: its stream, its seat, its deadlines, its one
- * answer. The front-end's own part follows it in memory (front_kind.h).
+/* A client's connection, whatever protocol it speaks: its stream, its seat, its deadlines and its
+ * one answer. The front-end's own part follows it in memory (front_kind.h).
  *
  * The *seat* is what a connection takes up: a place in the count of connections and, unless it is
- * surplus, a unit of room (net/room.h). front.c takes it; front_seat_give_back alone gives it back,
- * when the connection is closed, or, for one that became a tunnel, when that is over.
+ * surplus, a unit of room (net/room.h). front.c takes it. Only front_seat_give_back gives it back:
+ * when the connection is closed or, if it became a tunnel, when the tunnel is over.
  */
 #ifndef FRONT_FRONT_CONN_H
 #define FRONT_FRONT_CONN_H
@@ -60,34 +60,39 @@ struct front_conn {
     char first[FRONT_FIRST_MAX]; /* bytes that do not tell yet which kind it is */
 };
 
-/* Takes `stream` on success and reads at once. The seat stays the caller's on failure. With
- * `refuse_with` other than NONE the seat has no unit of room, and the connection gets that answer
- * whatever it asks for. 0 or -ENOMEM. */
+/* Takes `stream` on success and reads at once. The seat stays the caller's on failure. When
+ * `refuse_with` is not NONE, the seat has no unit of room, and the connection gets that answer
+ * whatever it asks for. Returns 0 or -ENOMEM. */
 int front_conn_open(struct front *front, struct stream *stream, const struct ip_endpoint *client,
                     unsigned listener_slot, enum tunnel_error refuse_with) MUST_CHECK;
 /* Ends the connection now, whatever it is doing. Harmless on a closed one. */
 void front_conn_close(struct front_conn *conn);
-/* The process ends: whoever has not begun to ask is refused. */
+/* Refuses the connection if its client has not begun to ask, because the process is about to end.
+ */
 void front_conn_drain(struct front_conn *conn);
 
-/* A request that never becomes a tunnel is logged and refused: `rejection` without client and
- * listener; `way` NULL: the kind's, and `details` NULL: the error's text. */
+/* Logs and refuses a request that never becomes a tunnel. The client and listener of `rejection`
+ * need not be set. When `way` is NULL the kind's is used, and when `details` is NULL the error's
+ * text. */
 void front_conn_reject(struct front_conn *conn, const struct tunnel_rejection *rejection);
-/* The answer to a request, logged already: written, and the connection lingers. */
+/* Writes the answer to a request that was logged already; then the connection lingers. */
 void front_conn_refuse(struct front_conn *conn, const struct tunnel_refusal *refusal);
-/* The tunnel stands: writes the success, then the tunnel takes stream and seat. */
+/* Called when the tunnel is established. Writes the success, then the tunnel takes stream and seat.
+ */
 void front_conn_succeed(struct front_conn *conn);
 
-/* The request is there: nothing more is read, and who asks may be checked. */
+/* Called when the request is complete. Nothing more is read, and the credentials may be checked. */
 void front_conn_request_came(struct front_conn *conn);
-/* Who asks is known: its tunnel is being opened. */
+/* Called when it is known who asks and the tunnel is about to be opened. */
 void front_conn_admit(struct front_conn *conn);
-/* Makes room for others from now on, until front_conn_keep_seat. */
+/* Lets the connection be displaced to make room for others from now on, until front_conn_keep_seat.
+ */
 void front_conn_offer_seat(struct front_conn *conn);
-/* It is not displaced any more. False: its unit of room is gone already. */
+/* Makes sure that the connection is not displaced any more. Returns false when its unit of room is
+ * gone already. */
 bool front_conn_keep_seat(struct front_conn *conn) MUST_CHECK;
 
-/* A seat is free again. */
+/* Gives back a seat. `has_room` says whether it had a unit of room. */
 void front_seat_give_back(struct front *front, bool has_room);
 
 #endif

@@ -1,8 +1,8 @@
-/* What a front-end is, and the table of all that there are (front.def).
+/* What a front-end is, and the table of all front-ends (front.def).
  *
- * A front-end speaks one protocol: it reads a request, asks for a tunnel (front_request.h), and its
- * `success` or its `refuse` is what the client hears of it. All else is done for it by
- * front_conn.h: the connection's seat and deadlines, first bytes, writing, lingering, the end.
+ * A front-end speaks one protocol. It reads a request and asks for a tunnel (front_request.h); its
+ * `success` or its `refuse` is what the client gets as the answer. front_conn.h does the rest for
+ * it: the connection's seat and deadlines, first bytes, writing, lingering, the end.
  */
 #ifndef FRONT_FRONT_KIND_H
 #define FRONT_FRONT_KIND_H
@@ -33,28 +33,29 @@ struct front_kind {
     /* Bytes of a connection of this kind: a struct that begins with its struct front_conn. They
      * are zero until `open`. */
     size_t size;
-    /* Whether a client that begins with these bytes (at least one) speaks this protocol. NULL in
-     * the first row. */
+    /* Returns whether a client that begins with these bytes (at least one) speaks this protocol.
+     * NULL in the first row, which is not asked. */
     enum front_match (*match)(const char *bytes, size_t length);
-    /* The connection is this kind's. `bytes` were read and live during the call only; there may be
-     * more in the stream. */
+    /* Begins a connection that is of this kind. `bytes` were read already and live only during the
+     * call; there may be more in the stream. */
     void (*open)(struct front_conn *conn, const char *bytes, size_t length);
-    /* The request is still awaited, and the stream has news. */
+    /* Called when the stream is ready while the request is still awaited. */
     void (*read)(struct front_conn *conn);
-    /* Prints the answer, of FRONT_REFUSAL_SIZE bytes at most. `conn` NULL: there is none, for want
-     * of a descriptor; or, where it never was opened, all of this kind's own in it is zero. */
+    /* Prints the refusal, of FRONT_REFUSAL_SIZE bytes at most. `conn` is NULL when the connection
+     * was refused at once because no descriptor was left. If the connection was never opened, the
+     * kind's own part of it is zero. */
     void (*refuse)(struct text *out, const struct tunnel_refusal *refusal,
                    const struct front_conn *conn);
-    /* The way of requests that never are tunnels. */
+    /* The way of requests that never become tunnels. */
     const struct tunnel_way *way;
-    /* What the client hears before the first byte of the target. */
+    /* What the client gets before the first byte of the target. */
     const char *success;
-    /* The connection awaits its request, and the process ends. NULL: a request that has begun is
-     * awaited on, and refused when it is there. */
+    /* Called when the process is about to end while the connection awaits its request. When this is
+     * NULL, a request that has begun is still awaited, and refused when it is complete. */
     void (*drain)(struct front_conn *conn);
-    /* Wipes and frees what it holds of a request, which is not needed any more, and ends what it
-     * has under way. Comes from within whatever the kind calls that may end the connection, and
-     * more than once. */
+    /* Wipes and frees what the kind holds of a request, which is not needed any more, and ends what
+     * it has under way. It may be called more than once, and from within every call of the kind
+     * that may end the connection. */
     void (*close)(struct front_conn *conn);
 };
 
@@ -70,7 +71,7 @@ enum front_name {
     FRONT_COUNT,
 };
 
-/* All rows, in order. */
+/* Returns all rows, in the order of front.def. */
 const struct front_row *front_rows(size_t *ret_count);
 
 #define FRONT(suffix, name, kind) const struct front_kind *kind(void);

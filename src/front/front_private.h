@@ -11,7 +11,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-/* Accepted, but without a seat yet: the descriptor is not read and not watched. */
+/* An accepted connection that has no seat yet: its descriptor is neither read nor watched. */
 struct newcomer {
     int fd;
     unsigned listener_slot;
@@ -19,7 +19,7 @@ struct newcomer {
     uint64_t until_ms; /* then it is refused */
 };
 
-/* One that this thread accepted, and as many as another thread hands over at once. Their
+/* One connection that this thread accepted, and as many as another thread hands over at once. Their
  * descriptors come out of the process's reserve. */
 enum { NEWCOMERS_MAX = 17 };
 
@@ -39,13 +39,14 @@ struct front {
     char scratch[FRONT_READ_MAX]; /* what is in it never outlives a call */
 };
 
-/* Learns which front-ends there are. */
+/* Fills in `kinds` from the rows of front.def. */
 void front_use_rows(struct front *front);
-/* Another one is about to join the surplus: the oldest may have to go. */
+/* Called before another connection joins the surplus. May close the oldest one there. */
 void front_make_room_for_surplus(struct front *front);
-/* What was read may hold a password. `count` as stream_read returned it. */
+/* Wipes what was read, which may hold a password. `count` is what stream_read returned. */
 void front_scratch_wipe(struct front *front, ssize_t count);
-/* Which kind a client with these first bytes speaks. NULL: more of them would tell. */
+/* Returns the kind that a client with these first bytes speaks, or NULL when more bytes are needed
+ * to tell. */
 const struct front_kind *front_kind_of(const struct front *front, const char *bytes, size_t length);
 
 #endif

@@ -1,5 +1,5 @@
-/* A tunnel's way through policy: its facts, what counts of several answers, and what a denial is
- * called. A tunnel goes it, and so does `adit explain`, which opens none.
+/* How a tunnel is judged by policy: the facts, which of several answers counts, and how a denial is
+ * told. Tunnels use it, and so does `adit explain`, which opens none.
  */
 #ifndef TUNNEL_JUDGEMENT_H
 #define TUNNEL_JUDGEMENT_H
@@ -15,7 +15,7 @@
 struct listener;
 struct text;
 
-/* Stays where it is once it is begun. Members are for reading. */
+/* Contract: it is not moved in memory once it is begun. Members are only for reading. */
 struct judgement {
     const struct policy *policy;
     struct policy_facts facts;        /* of the last verdict */
@@ -28,45 +28,50 @@ struct judgement {
     struct verdict denied;
 };
 
-/* What a tunnel is judged by. `user`: whose password was right; NULL: nobody's, or nobody is asked
- * for one. `listener` NULL: not known. Nothing is copied, and all of it outlives the judging. */
+/* Begins with what a tunnel is judged by. `user` is who gave the right password, or NULL when no
+ * password was asked for or given. `listener` is NULL when it is not known. Nothing is copied: all
+ * of it must outlive the judgement. */
 void judgement_begin(struct judgement *judgement, const struct policy *policy,
                      const struct ip_address *client, const char *user,
                      const struct listener *listener, const struct authority *target);
-/* Instead of now. 0 is Sunday; minute of the day, local. */
+/* Judges by this time instead of the present one: the weekday (0 is Sunday) and the minute of the
+ * day, in local time. */
 void judgement_set_time(struct judgement *judgement, uint8_t weekday, uint16_t minute);
-/* Instead of nothing. NULL: there is none. */
+/* Sets what the first bytes of the tunnel show, which is not known otherwise. NULL means that they
+ * show no protocol, or no SNI. */
 void judgement_set_inside(struct judgement *judgement, const char *protocol, const char *sni);
 
-/* Whoever goes the way is told of each address once it is judged. POLICY_ALLOW: it may be dialled;
- * else it is denied. */
+/* Tells the caller about each address once it is judged: with POLICY_ALLOW it may be dialled,
+ * otherwise it is denied. */
 typedef void judgement_tell(void *self, const struct ip_address *address,
                             const struct verdict *verdict);
 
-/* Either there is a name: it is judged before the lookup (POLICY_CONTINUE: that may take place;
- * else it is denied, and that is the end of it), then each family's answer when it comes. Or there
- * is a literal, which is an answer for both. */
+/* A target is a name or an address. A name is judged before the lookup: with POLICY_CONTINUE the
+ * lookup may take place, otherwise the tunnel is denied and the judgement is over. Then each
+ * family's answer is judged when it comes. An address counts as the answer for both families. */
 bool judgement_has_name(const struct judgement *judgement);
 struct verdict judgement_of_name(struct judgement *judgement);
 void judgement_of_answer(struct judgement *judgement, const struct resolver_answer *answer,
                          judgement_tell *tell, void *self);
 void judgement_of_literal(struct judgement *judgement, const struct ip_address *address,
                           judgement_tell *tell, void *self);
-/* What is not answered yet is taken for a timeout. */
+/* Takes the families that are not answered yet for timeouts. */
 void judgement_give_up(struct judgement *judgement);
 bool judgement_is_complete(const struct judgement *judgement); /* both families are answered */
-/* What was said of an address that was judged before: the facts are still the same. */
+/* Returns the verdict on an address that was judged before, from the same facts. */
 struct verdict judgement_recall(struct judgement *judgement, const struct ip_address *address);
 
-/* Nothing may be dialled: why. */
+/* Returns why nothing may be dialled. Contract: nothing may. */
 enum tunnel_error judgement_error(const struct judgement *judgement);
-/* The same as one line for a client: what was refused, and by which rule; or how the lookup failed.
+/* Prints the same as one line for a client: what was refused, and by which rule; or how the lookup
+ * failed.
  */
 void judgement_print(struct text *out, const struct judgement *judgement);
-/* In ASCII: a rule whose name is not is `line N`. */
+/* Prints it in ASCII. A rule whose name is not ASCII is called `line N`. */
 void judgement_print_phrase(struct text *out, const struct judgement *judgement);
 
-/* Of a verdict that refuses; and whether an error is one that denies (and does not only ask). */
+/* Return the error for a verdict that refuses; and whether an error is a denial (and not only a
+ * request for a password). */
 enum tunnel_error verdict_error(const struct verdict *verdict);
 bool error_is_denial(enum tunnel_error error);
 

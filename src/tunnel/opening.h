@@ -14,25 +14,28 @@
 
 struct relay_plan;
 
-/* Makes tunnel->opening. False: no memory. */
+/* Makes tunnel->opening. Returns false when there is no memory. */
 bool opening_create(struct tunnel *tunnel, const struct tunnel_request *request) MUST_CHECK;
-/* The first step, and what can be done at once behind it. The tunnel may be closed when this
- * returns: then it was refused. */
+/* Takes the first step and all that can follow it at once. The tunnel may be closed when this
+ * returns; then it was refused. */
 void opening_start(struct tunnel *tunnel);
-/* Ends what is under way. Harmless, as opening_free is, when tunnel->opening is NULL. */
+/* Ends what is under way. This and opening_free are harmless when tunnel->opening is NULL. */
 void opening_stop(struct tunnel *tunnel);
-/* The same, and frees it. */
+/* Does the same, and frees the opening. */
 void opening_free(struct tunnel *tunnel);
 
-/* Logs, closes the tunnel and calls way->refused. `details` NULL: the text of the error. */
+/* Logs, closes the tunnel and calls way->refused. When `details` is NULL, the text of the error is
+ * used. */
 void opening_refuse(struct tunnel *tunnel, enum tunnel_error error, const char *details);
-/* What it has waited for so far, in vain or not, is told in the log as well. */
+/* Notes in the tunnel, for its log line, how long it has waited for DNS and the dial so far,
+ * whether that succeeded or not. */
 void opening_note_waits(struct tunnel *tunnel);
 
-/* When the request came. */
+/* Returns the loop's time when the request came. */
 uint64_t opening_began_ms(const struct tunnel *tunnel);
-/* In TUNNEL_ESTABLISHED: what the relay starts with, but for the client. The plan takes the dialled
- * end; the bytes behind the request head live as long as the opening. */
+/* Fills in what the relay starts with, except for the client's stream. Contract: the state is
+ * TUNNEL_ESTABLISHED. The plan takes the dialled end; the bytes behind the request head live as
+ * long as the opening. */
 void opening_hand_over(struct tunnel *tunnel, struct relay_plan *plan);
 
 #endif

@@ -25,13 +25,14 @@ struct pipe_pool {
 };
 
 void pipe_pool_init(struct pipe_pool *pool, unsigned limit);
-/* No pipe may be lent. */
+/* Contract: no pipe is lent. */
 void pipe_pool_finish(struct pipe_pool *pool);
-/* 0; -EAGAIN: all are lent; else what the kernel said (-EPERM, -EMFILE, ...). */
+/* Lends a pipe. Returns 0, -EAGAIN when all are lent, or what the kernel said (-EPERM, -EMFILE,
+ * ...). */
 int pipe_pool_take(struct pipe_pool *pool, struct pipe **ret_pipe) MUST_CHECK;
 /* A pipe that holds bytes is closed instead of kept. */
 void pipe_pool_give_back(struct pipe_pool *pool, struct pipe *pipe, uint64_t now_ms);
-/* More than one is idle. */
+/* Returns whether more than one pipe is idle. */
 bool pipe_pool_is_rich(const struct pipe_pool *pool);
 /* Closes pipes that are idle since `since_ms` or longer; keeps one. */
 void pipe_pool_shrink(struct pipe_pool *pool, uint64_t since_ms);

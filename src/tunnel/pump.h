@@ -48,7 +48,7 @@ struct relay_env {
     char *buffer;         /* COPY_BULK_BYTES: what is in it never outlives a call */
 };
 
-/* `relay` is a tunnel's, where somebody traces. */
+/* Traces a step. Contract: when tracing is on, `relay` is embedded in a tunnel. */
 static inline void relay_trace(const struct relay *relay, unsigned from, const char *what)
 {
     if (trace_is_wanted(relay->env->trace))

@@ -26,7 +26,7 @@ struct relay_limits {
 int relay_env_create(struct loop *loop, const struct relay_limits *limits,
                      struct counters *counters, struct log_ring *log,
                      struct relay_env **ret_env) MUST_CHECK;
-/* No relay may live. */
+/* Contract: no relay lives any more. */
 void relay_env_destroy(struct relay_env *env);
 
 #endif

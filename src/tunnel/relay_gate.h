@@ -1,8 +1,9 @@
-/* A gate that sees the first bytes of both ends before any of them passes: whoever wants to know
- * what is spoken inside a tunnel before it is one. Until it has decided, the bytes of either end
- * are held (struct relay's stashes); then all of them go on, in order, once, or none ever does.
+/* A gate sees the first bytes of both ends before any of them is passed on. It serves to find out
+ * which protocol is spoken inside a tunnel before bytes flow. Until it has decided, the bytes of
+ * both ends are held (in struct relay's stashes). Then all of them go on, in order, once; or none
+ * ever does.
  *
- * What is held counts with the thread's other stashes, but is not drawn from a throttle.
+ * Held bytes count with the thread's other stashes, but are not drawn from a throttle.
  */
 #ifndef TUNNEL_RELAY_GATE_H
 #define TUNNEL_RELAY_GATE_H
@@ -30,9 +31,9 @@ struct relay_gate_side {
 };
 
 struct relay_gate_ops {
-    /* Something came, a byte or an end. With `is_last` nothing more will be shown (both ends have
-     * ended, one of them has sent bytes_max, or wait_ms have passed), and RELAY_GATE_MORE is no
-     * answer. *ret_closed_by is set, and heeded, with RELAY_GATE_END only. */
+    /* Looks at what came: bytes or an end. With `is_last` nothing more will be shown (both ends
+     * have ended, one of them has sent bytes_max, or wait_ms have passed), and the answer must not
+     * be RELAY_GATE_MORE. *ret_closed_by is set and read only with RELAY_GATE_END. */
     enum relay_gate_answer (*look)(struct relay_gate *gate,
                                    const struct relay_gate_side sides[RELAY_ENDS], bool is_last,
                                    enum closed_by *ret_closed_by);
@@ -41,7 +42,7 @@ struct relay_gate_ops {
                          timeouts count, and end it unasked, as a reset of either end does */
 };
 
-/* Its owner's, who makes it for one relay and embeds it: it lives until the relay's on_passed or
+/* Embedded in its owner, who makes it for one relay. It must live until the relay's on_passed or
  * on_ended. */
 struct relay_gate {
     const struct relay_gate_ops *ops;

@@ -1,14 +1,15 @@
 /* Relief when the kernel's memory for TCP runs short (net/tcp_memory.h).
  *
- * A tunnel whose reader takes nothing holds up to some megabytes of it, and thousands of them hold
- * all there is: then every connection of the machine crawls. So while it is short, tunnels that
- * have been still for a second are ended: those of the client (base/client_key.h) whose still ones
- * hold most, the longest still first. A client whose still tunnels hold less than a sixteenth of
- * what is used on the machine is spared, unless those of all clients together hold a quarter. What
- * moves is never touched: where memory is small, it may be short for long without harm.
+ * A tunnel whose reader takes nothing can hold some megabytes of it, and thousands of such tunnels
+ * hold all of it: then every connection of the machine is slow. So while memory is short, tunnels
+ * that have not moved a byte for a second ("still" ones) are ended. The client (base/client_key.h)
+ * whose still tunnels hold most comes first, and of those the one that has been still for longest.
+ * A client whose still tunnels hold less than a sixteenth of what is used on the machine is spared,
+ * unless those of all clients together hold a quarter. A tunnel that moves bytes is never ended:
+ * where memory is small, it may be short for long without harm.
  *
- * One for each thread, which looks at its own tunnels. It looks five times a second while bytes
- * move, and not at all when none has moved for three seconds.
+ * Each thread has its own relief, which looks at the thread's tunnels. It looks five times a second
+ * while bytes move, and not at all when none has moved for three seconds.
  */
 #ifndef TUNNEL_RELIEF_H
 #define TUNNEL_RELIEF_H
@@ -23,12 +24,13 @@ struct relief;
 struct tunnel;
 struct tunnel_env;
 
-/* `memory_fd` stays the caller's (tcp_memory_open, or negative: nothing is ever done);
- * `thread_count` threads share what a client is spared. 0 or -errno. */
+/* `memory_fd` (of tcp_memory_open) stays the caller's; when it is negative, nothing is ever done.
+ * `thread_count` threads share what a client is spared. Returns 0 or -errno. */
 int relief_create(struct tunnel_env *env, int memory_fd, unsigned thread_count,
                   struct relief **ret_relief) MUST_CHECK;
 void relief_destroy(struct relief *relief);
-/* A tunnel was opened or is stuck: memory may be running short. NULL: nobody looks. */
+/* Called when a tunnel was opened or is stuck, so that memory may be running short. Harmless with
+ * NULL. */
 void relief_watch(struct relief *relief);
 
 /* ---- what it decides, pure ---- */
@@ -48,9 +50,10 @@ struct relief_choice {
     uint64_t all_bytes;                /* that everybody's still ones hold */
 };
 
-/* The client whose still tunnels hold most. Sorts. */
+/* Returns the client whose still tunnels hold most. Sorts `holders`. */
 struct relief_choice relief_choose(struct relief_holder *holders, size_t count, uint64_t now_ms);
-/* How much of `used_bytes` a client may hold in one of so many threads. */
+/* Returns how much of `used_bytes` a client may hold in one of so many threads without being
+ * touched. */
 uint64_t relief_spared(uint64_t used_bytes, uint64_t all_bytes, unsigned thread_count);
 
 #endif

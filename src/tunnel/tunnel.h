@@ -32,7 +32,7 @@ struct tunnel_refusal {
     const char *phrase;  /* the same in ASCII; NULL: it is */
 };
 
-/* How tunnels are asked for, and who is told what became of one. Static. */
+/* How a front-end asks for tunnels, and the functions that tell it what became of one. Static. */
 struct tunnel_way {
     unsigned front;   /* the front-end's row, for counters */
     const char *name; /* of the front-end, for the log; NULL: `http` tells enough */
@@ -54,24 +54,28 @@ struct tunnel_request {
     size_t early_length;
 };
 
-/* `refused` may come from within; then *ret_tunnel is NULL. `established` comes in a later turn. */
+/* Opens a tunnel. way->refused may be called from within, and then *ret_tunnel is NULL.
+ * way->established is called in a later turn. */
 void tunnel_open(struct tunnel_env *env, const struct tunnel_request *request, void *self,
                  struct tunnel **ret_tunnel);
-/* The client left before the answer was written. Nothing of the way is called any more. */
+/* Ends the tunnel because the client left before the answer was written. No function of the way is
+ * called any more. */
 void tunnel_cancel(struct tunnel *tunnel);
-/* After way->established, when the success was written: takes the stream. Bytes of the target
- * follow in a later turn. The tunnel may be gone, and way->ended called, when this returns. */
+/* Called after way->established, when the success was written. Takes the stream. Bytes of the
+ * target follow in a later turn. The tunnel may be gone, and way->ended called, when this returns.
+ */
 void tunnel_relay(struct tunnel *tunnel, struct stream *client, void *self);
 
-/* A request that ends before a tunnel is opened for it, for it is not known who asks: counts and
- * logs it as a tunnel that was refused. request->user is who the client said it was. `details`
- * NULL: the error's text. */
+/* Counts and logs a request as a tunnel that was refused, although none was opened because it is
+ * not known who asks. request->user is who the client said it was. When `details` is NULL, the
+ * error's text is used. */
 void tunnel_refuse(struct tunnel_env *env, const struct tunnel_request *request,
                    enum tunnel_error error, const char *details);
-/* The same, but its client left. */
+/* The same for a request whose client left. */
 void tunnel_abandon(struct tunnel_env *env, const struct tunnel_request *request);
 
-/* For a request that never became a tunnel (malformed, wrong method, too slow): counts and logs it.
+/* A request that never became a tunnel (malformed, wrong method, too slow), to be counted and
+ * logged.
  */
 struct tunnel_rejection {
     const struct tunnel_way *way;
@@ -84,17 +88,19 @@ struct tunnel_rejection {
 };
 void tunnel_reject(struct tunnel_env *env, const struct tunnel_rejection *rejection);
 
-/* Every tunnel that matches, those that relay first, of either the oldest first: its state, the
- * fields of its `open` as far as they are known, bytes and age so far. */
+/* Visits every tunnel that matches: first those that relay, then those that are being opened, each
+ * with the oldest first. A record has the state, the fields of the `open` line as far as they are
+ * known, and bytes and age so far. */
 void tunnel_visit(struct tunnel_env *env, const struct tunnel_filter *filter,
                   void (*visit)(void *self, const struct access_record *record), void *self);
-/* Tells env->talkers what relaying tunnels have moved since the last time. */
+/* Tells env->talkers what relaying tunnels have moved since the last call. */
 void tunnel_tell_talkers(struct tunnel_env *env);
-/* Ends tunnels that match: of one that relays both ends with a reset, for nobody shall take what
- * was cut off for complete; one that is being opened is refused. At most `max`; returns how many.
+/* Ends at most `max` tunnels that match, and returns how many. A tunnel that relays ends with a
+ * reset at both ends, so that neither takes a cut-off stream for complete. A tunnel that is being
+ * opened is refused.
  */
 size_t tunnel_kill(struct tunnel_env *env, const struct tunnel_filter *filter, size_t max);
-/* Ends every relaying tunnel of the thread (drain timeout). */
+/* Ends every relaying tunnel of the thread, after the drain timeout. */
 void tunnel_close_all(struct tunnel_env *env);
 
 #endif

@@ -1,4 +1,5 @@
-/* What all tunnels of one thread share. Made by the thread's owner, passed to tunnel_open. */
+/* What all tunnels of one thread share. The thread's owner makes it and passes it to tunnel_open.
+ */
 #ifndef TUNNEL_TUNNEL_ENV_H
 #define TUNNEL_TUNNEL_ENV_H
 

@@ -14,7 +14,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Until it relays there is `opening`, which says more on who holds what. */
+/* Until the tunnel relays, `opening` is set; struct opening says what is valid in which of these
+ * states. */
 enum tunnel_state {
     TUNNEL_JUDGING,     /* the name phase; nothing has left this machine. */
     TUNNEL_RESOLVING,   /* until one address passed, or none can. Counted by the limits */
@@ -27,14 +28,14 @@ enum tunnel_state {
     TUNNEL_STATE_COUNT,
 };
 
-/* What few tunnels have. */
+/* What only few tunnels have, kept apart so that the others stay small. */
 struct extras {
     struct limit_pass limit_pass; /* of a user, of a client, or with a throttle */
     char *user;                   /* NULL: nobody's password was asked for */
     char *reports;                /* names of report rules that are true, with commas; NULL: none */
 };
 
-/* What stays of it while it idles. */
+/* What a tunnel keeps in memory while it is idle. */
 struct tunnel {
     union {
         struct list link;       /* in env->openings, or in env->tunnels while it relays */
@@ -66,17 +67,20 @@ static_assert(sizeof(struct tunnel) + AUTHORITY_TEXT_SIZE <= SLAB_LARGEST, "the 
 
 /* Ends the process when the state may not follow the present one. */
 void tunnel_move_to(struct tunnel *tunnel, enum tunnel_state state);
-/* Counts it among its user's and client's from here on. */
+/* Counts the tunnel in the limits from here on: in all, and for its user and client. Returns
+ * LIMIT_NONE, or the limit that is reached. */
 enum limit tunnel_enter_limits(struct tunnel *tunnel) MUST_CHECK;
-/* What happens until state_concern_leave is about this one. */
+/* Says that what happens until state_concern_leave concerns this tunnel, for the message of a
+ * broken contract. */
 void tunnel_concern_enter(struct state_concern *concern, const struct tunnel *tunnel);
 const char *tunnel_state_name(const struct tunnel *tunnel);
-/* Gives back what it holds. Its memory is freed at the end of the turn. */
+/* Gives back what the tunnel holds. Its memory is freed at the end of the turn. */
 void tunnel_close(struct tunnel *tunnel);
-/* Ends a tunnel that relays, now. Both ends get a reset, so that neither takes what was cut off for
+/* Ends a tunnel that relays, now. Both ends get a reset, so that neither takes a cut-off stream for
  * complete. */
 void tunnel_end(struct tunnel *tunnel, enum closed_by closed_by);
-/* Made when they are first needed. NULL: there is no memory. */
+/* Returns the tunnel's extras, and makes them when they are first needed. Returns NULL when there
+ * is no memory. */
 struct extras *tunnel_extras(struct tunnel *tunnel);
 
 static inline const char *tunnel_user(const struct tunnel *tunnel)
