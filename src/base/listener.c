@@ -1,4 +1,4 @@
-/* A set is small and is changed only where one is made, so it is an array that insertion keeps
+/* A set is small and is changed only while it is being made, so it is an array that insertion keeps
  * sorted by use. All listeners of one use therefore stand together, in the order in which they were
  * added.
  */

@@ -1,8 +1,9 @@
-/* The access log: one line per event, fields as doc/observe.md explains them, logfmt,
- * JSON or squid's (observe/squid_line.h, which has no `open`).
+/* The access log: one line per event, with the fields that doc/observe.md explains, as logfmt, as
+ * JSON or in squid's format (observe/squid_line.h, which has no line for `open`).
  *
- * Outside bytes are escaped (base/escape.h; in logfmt a value with anything but letters, digits and
- * `-._:/[]@%+,` is quoted). A line can't be forged. Empty and absent fields are left out.
+ * Bytes from outside are escaped (base/escape.h), and in logfmt a value with anything other than
+ * letters, digits and `-._:/[]@%+,` is quoted. So a line can't be forged. Empty and absent fields
+ * are left out.
  */
 #ifndef OBSERVE_ACCESS_LOG_H
 #define OBSERVE_ACCESS_LOG_H
@@ -46,10 +47,10 @@ struct access_record {
     uint64_t id;
     struct ip_endpoint client;
     const struct listener *listener; /* may be NULL */
-    const char *front;               /* a front-end; NULL: `http` tells enough, or no need */
-    const char *http;                /* "1.0", "1.1"; NULL if unknown */
-    const char *user;                /* as offered; outside bytes; NULL: none */
-    const char *target;              /* as asked for, `target_length` outside bytes; NULL if none */
+    const char *front; /* name of the front-end; NULL: `http` tells enough, or it does not matter */
+    const char *http;  /* "1.0", "1.1"; NULL if unknown */
+    const char *user;  /* as offered; outside bytes; NULL: none */
+    const char *target; /* as asked for, `target_length` outside bytes; NULL if none */
     size_t target_length;
     const struct ip_endpoint *address; /* dialled; NULL if none */
     const char *state;                 /* only of access_tunnel_print, of one that lives */
@@ -67,7 +68,8 @@ struct access_record {
 
 /* An id that is unique across threads, processes and restarts: made from the process id, a thread,
  * a start stamp and a count. `process_seed` is the wall clock in ms when the process began;
- * `thread` is below ACCESS_IDS_THREADS_MAX, and nobody else's in this process. */
+ * `thread` is below ACCESS_IDS_THREADS_MAX, and no other thread of this process has the same
+ * number. */
 #define ACCESS_IDS_THREADS_MAX 512
 struct access_ids {
     uint64_t next;
@@ -75,15 +77,15 @@ struct access_ids {
 void access_ids_init(struct access_ids *ids, uint64_t process_seed, unsigned thread);
 uint64_t access_ids_take(struct access_ids *ids);
 
-/* Formats and writes one line as the log's style has it, and one to the feed (NULL: none) for those
- * who look on, or none; the clock is CLOCK_REALTIME, UTC, milliseconds. */
+/* Formats one line in the log's format and puts it into the ring, and one into the feed (NULL:
+ * none) if anybody follows it. The time is CLOCK_REALTIME, in UTC with milliseconds. */
 void access_log_write(struct log_ring *ring, struct event_feed *feed,
                       const struct access_record *record);
-/* The same without the ring, for tests: `wall_ms` is the time since the epoch. */
+/* Formats a line without the ring, for tests. `wall_ms` is the time since the epoch. */
 void access_log_format(struct text *out, enum log_format format, const struct access_record *record,
                        uint64_t wall_ms);
-/* A tunnel that lives, as a JSON object: its state, the fields of its `open`, bytes and age so far.
- * No newline. */
+/* Prints an open tunnel as a JSON object without a newline: its state, the fields of its `open`
+ * line, and bytes and age so far. */
 void access_tunnel_print(struct text *out, const struct access_record *record);
 const char *closed_by_name(enum closed_by closed_by);
 const char *access_event_name(enum access_event event);

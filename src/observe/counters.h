@@ -1,6 +1,6 @@
-/* Counters: one set a thread, written without locks by that thread, summed by whoever reads.
+/* Counters: one set per thread, which that thread writes without locks. A reader sums the sets up.
  *
- * What there is stands in metrics.def.
+ * metrics.def lists them all.
  */
 #ifndef OBSERVE_COUNTERS_H
 #define OBSERVE_COUNTERS_H
@@ -22,7 +22,7 @@ enum counter {
     COUNTER_COUNT,
 };
 
-/* Those that each front-end has its own of: these, and the sum of them in the COUNTER. */
+/* Counters that each front-end has for itself; the COUNTER of the same name holds their sum. */
 enum front_counter {
 #define COUNTER(suffix, name, labels, help)
 #define BY_FRONT(suffix, name, labels, help) FRONT_COUNTER_##suffix,
@@ -45,7 +45,7 @@ struct counters {
     struct rule_names *rule_names;                /* all threads'; NULL: denials have no rule */
 };
 
-/* By the owning thread only: a plain load, add, store. */
+/* Only the owning thread may call this, so a plain load, add and store suffices. */
 static inline void counter_place_add(_Atomic uint64_t *place, uint64_t amount)
 {
     uint64_t value = atomic_load_explicit(place, memory_order_relaxed);
@@ -57,7 +57,8 @@ static inline void counter_add(struct counters *counters, enum counter counter, 
     counter_place_add(&counters->values[counter], amount);
 }
 
-/* A gauge goes down by adding -1 modulo 2^64; the sum over the threads is right again. */
+/* A gauge goes down by adding the negative amount modulo 2^64. One thread's value may wrap around;
+ * the sum over all threads is right. */
 static inline void counter_subtract(struct counters *counters, enum counter counter,
                                     uint64_t amount)
 {
@@ -69,9 +70,9 @@ static inline uint64_t counter_read(const struct counters *counters, enum counte
     return atomic_load_explicit(&counters->values[counter], memory_order_relaxed);
 }
 
-/* Adds one to the front-end's, and to the sum. By the owning thread only, too. */
+/* Adds one to the front-end's counter and to the sum. Only the owning thread may call this, too. */
 void counters_add_of_front(struct counters *counters, unsigned front, enum front_counter counter);
-/* By the owning thread only, too. `error` is below COUNTERS_ERRORS_MAX. */
+/* Only the owning thread may call these, too. `error` is below COUNTERS_ERRORS_MAX. */
 void counters_add_error(struct counters *counters, unsigned error);
 void counters_add_denied(struct counters *counters, const char *rule);
 void counters_observe(struct counters *counters, enum counters_histogram histogram, uint64_t value);

@@ -1,11 +1,12 @@
 /* One line of fields, as logfmt or as a JSON object: `time=... id=x` or `{"time":"...","id":"x"}`.
  *
- * The same names in the same order either way. Outside bytes can't break out of a value.
+ * Both formats have the same names in the same order. Bytes from outside can't break out of a
+ * value.
  *
- * A tunnel has two lines, so these count instructions: they are inline, a name is one copy of a
- * fixed size, and nobody looks whether there is room. There is: the line's bytes are LINE_SIZE, and
- * whoever writes one asserts that the sum of its fields' bounds (LINE_FIELD_MAX and the value's) is
- * below.
+ * Every tunnel writes two lines, so these functions are made to cost few instructions: they are
+ * inline, adding a name is one copy of a fixed size, and they do not check whether there is room.
+ * There always is: a line has LINE_SIZE bytes, and the code that writes one asserts that the sum of
+ * its fields' bounds (LINE_FIELD_MAX and the value's) is less.
  */
 #ifndef OBSERVE_LINE_H
 #define OBSERVE_LINE_H
@@ -42,7 +43,8 @@ struct line_piece {
             }                                                                                      \
         }                                                                                          \
     }
-/* Of literals; a name and its dressing have at most 16 letters. */
+/* These take literals. A name with its separator and quotes has at most LINE_NAME_MAX letters,
+ * which line_add_name relies on. */
 #define LINE_NAME_MAX 16
 #define LINE_TEXT(name) LINE_PIECE(" " name "=", ",\"" name "\":\"")
 #define LINE_NUMBER(name) LINE_PIECE(" " name "=", ",\"" name "\":")
@@ -60,7 +62,8 @@ struct line {
 };
 
 size_t line_put_number(char out[LINE_NUMBER_MAX], uint64_t number);
-/* Escaped; what is written, `limit` at most, may be followed by 7 bytes of waste. */
+/* Write the bytes escaped, at most `limit` of them, and return how many were written. Up to 7 more
+ * bytes of `out` behind them may be overwritten. */
 size_t line_put_json(char *out, const char *bytes, size_t length, size_t limit);
 size_t line_put_logfmt(char *out, const char *bytes, size_t length, size_t limit);
 
@@ -70,8 +73,8 @@ static inline void line_begin(struct line *line, char bytes[LINE_SIZE], enum log
     line->is_json = format == LOG_FORMAT_JSON;
 }
 
-/* Returns the length; no newline, no NUL. The first field's separator becomes the brace, or goes:
- * `ret_start` is where the line begins. */
+/* Ends the line, without a newline or NUL. Returns its length. In JSON the separator of the first
+ * field becomes the brace, in logfmt it is left out: `ret_start` is where the line begins. */
 static inline size_t line_end(struct line *line, const char **ret_start)
 {
     if (line->is_json) {
@@ -103,7 +106,7 @@ static inline void line_add_piece(struct line *line, const struct line_piece *pi
     line->at += piece->forms[line->is_json].length;
 }
 
-/* RFC 3339, UTC, milliseconds; `wall_ms` since the epoch. */
+/* Adds a time as RFC 3339 has it, in UTC with milliseconds. `wall_ms` counts from the epoch. */
 static inline void line_add_time(struct line *line, const struct line_piece *name,
                                  struct logfmt_date *date, uint64_t wall_ms)
 {
@@ -127,8 +130,8 @@ static inline void line_add_id(struct line *line, const struct line_piece *name,
     line_close_quote(line);
 }
 
-/* Outside bytes: escaped, at most `limit` of them as written; in JSON, bytes that are not UTF-8 are
- * taken for Latin-1. Left out when NULL or empty. */
+/* Adds bytes from outside, escaped, of which at most `limit` are written. In JSON, bytes that are
+ * not UTF-8 are taken for Latin-1. The field is left out when `bytes` is NULL or empty. */
 static inline void line_add_bytes(struct line *line, const struct line_piece *name,
                                   const char *bytes, size_t length, size_t limit)
 {
@@ -140,7 +143,7 @@ static inline void line_add_bytes(struct line *line, const struct line_piece *na
     line_close_quote(line);
 }
 
-/* Left out when NULL or empty. */
+/* Adds a string. The field is left out when it is NULL or empty. */
 static inline void line_add_text(struct line *line, const struct line_piece *name,
                                  const char *value, size_t limit)
 {
@@ -148,7 +151,7 @@ static inline void line_add_text(struct line *line, const struct line_piece *nam
         line_add_bytes(line, name, value, strlen(value), limit);
 }
 
-/* Left out when NULL or without an address. */
+/* Adds an endpoint. The field is left out when it is NULL or has no address. */
 static inline void line_add_endpoint(struct line *line, const struct line_piece *name,
                                      const struct ip_endpoint *endpoint)
 {

@@ -1,8 +1,8 @@
-/* Whole lines from one thread to another, through bounded memory, without a lock.
+/* Carries whole lines from one thread to another, through bounded memory, without a lock.
  *
- * One thread puts, one takes; a line that finds no room is dropped and counted. Whoever sleeps
- * until there is a line sees to being woken: putting is sequentially consistent with what the
- * producer looks at afterwards.
+ * One thread puts, one takes; a line that finds no room is dropped and counted. A consumer that
+ * sleeps has to arrange that the producer wakes it: putting is sequentially consistent, so that the
+ * producer may look afterwards whether the consumer sleeps.
  */
 #ifndef OBSERVE_LINE_RING_H
 #define OBSERVE_LINE_RING_H
@@ -26,18 +26,18 @@ struct line_ring {
     _Alignas(LINE_RING_ALIGNMENT) _Atomic size_t tail; /* bytes ever taken */
 };
 
-/* `size` is a power of two. 0 or -ENOMEM. */
+/* `size` is a power of two. Returns 0 or -ENOMEM. */
 int line_ring_init(struct line_ring *ring, size_t size) MUST_CHECK;
-/* Harmless on one that is all zero. */
+/* Harmless on a ring that is all zero. */
 void line_ring_finish(struct line_ring *ring);
 
-/* `line` is without newline. False: there was no room. */
+/* Puts a line, which is given without its newline. Returns false when there was no room. */
 bool line_ring_put(struct line_ring *ring, const char *line, size_t length);
-/* Moves as many whole lines, newlines included, as there are and fit. Returns the bytes. Contract:
- * the longest line fits. */
+/* Moves as many whole lines, with their newlines, as there are and fit. Returns the number of
+ * bytes. Contract: the longest line fits into the buffer. */
 size_t line_ring_take(struct line_ring *ring, char *buffer, size_t size);
 size_t line_ring_length(const struct line_ring *ring); /* bytes, for the putting side */
-/* For the taking side. */
+/* Only for the thread that takes. */
 bool line_ring_is_empty(struct line_ring *ring);
 uint64_t line_ring_dropped(const struct line_ring *ring); /* for anybody */
 

@@ -1,5 +1,5 @@
-/* Basic credentials (RFC 7617) of a Proxy-Authorization or Authorization field: value in, user and
- * password out. */
+/* Reads Basic credentials (RFC 7617): takes the value of a Proxy-Authorization or Authorization
+ * field and gives user and password. */
 #ifndef WIRE_BASIC_AUTH_H
 #define WIRE_BASIC_AUTH_H
 

@@ -22,7 +22,7 @@ struct http1_refusal {
     const char *rcode;       /* for dns_error: "NXDOMAIN"; else NULL */
     /* One line for a person, in UTF-8; it is the body. */
     const char *details;
-    /* The same in ASCII; NULL when `details` is ASCII itself. It becomes the reason phrase and,
+    /* The same in ASCII, or NULL when `details` is ASCII itself. It becomes the reason phrase and,
      * escaped as an sf-string, the details of Proxy-Status. What the reader must know has to stand
      * in the first HTTP1_PHRASE_MAX bytes. */
     const char *phrase;

@@ -1,4 +1,4 @@
-/* Values of a query, `name=value&name=value`, as a browser writes it. */
+/* Reads values out of a query, `name=value&name=value`, as a browser writes it. */
 #ifndef WIRE_QUERY_H
 #define WIRE_QUERY_H
 

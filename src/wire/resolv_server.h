@@ -39,7 +39,8 @@ int resolv_server_parse(const char *text, size_t length,
                         struct resolv_server *ret_server) MUST_CHECK;
 /* Prints the server with its port. The text parses to the same server. */
 void resolv_server_print(struct text *out, const struct resolv_server *server);
-/* True for a link-local address without a zone: nobody knows on which interface it is. */
+/* Returns true for a link-local address without a zone, of which it is not known on which interface
+ * it is. */
 bool resolv_server_needs_zone(const struct resolv_server *server);
 
 bool resolv_server_list_equals(const struct resolv_server_list *a,
