@@ -1,11 +1,11 @@
 /* Here are both ends of a hash: the helpers, which take jobs (auth_jobs.c) and hash, and the loops'
- * side, which answers at once or makes a check wait for a job. One lock protects all of it; nobody
- * hashes while holding it. As with the dial gate, the surprise is the time between the posting of a
- * letter and its delivery: a check that is cancelled in that time takes the letter back.
+ * side, which answers at once or makes a check wait for a job. One lock protects all of it; it is
+ * never held while hashing. As with the dial gate, the surprise is the time between the posting of
+ * a letter and its delivery: a check that is cancelled in that time takes the letter back.
  *
- * The throttle is asked twice: when a check comes, and again when a helper takes its job, for a
- * client may have put many guesses into the queue before the first of them failed. What one client
- * may not ask any more is hashed for the others.
+ * The throttle is asked twice: when a check comes, and again when a helper takes its job, because a
+ * client may have put many guesses into the queue before the first of them failed. A job that a
+ * throttled client asked for is still hashed for its other clients.
  */
 #include "access/auth.h"
 
@@ -32,7 +32,8 @@
 static const struct fair_limits auth_line_limits = {
     .total = AUTH_HELPERS + 1, .per_client = AUTH_HELPERS, .waiting_per_client = 256};
 
-/* Answers held back whose askers know what they will be. Nobody waits for a place. */
+/* Bounds the answers that are held back although their clients know what they will be. A check that
+ * finds no place does not wait for one. */
 static const struct fair_limits held_limits = {.total = UINT32_MAX, .per_client = 16};
 
 const struct counters *auth_counters(const struct auth *auth)
@@ -42,7 +43,7 @@ const struct counters *auth_counters(const struct auth *auth)
 
 /* ---- the helpers ---- */
 
-/* How long the costliest hash takes with the longest password. */
+/* Measures how long the costliest hash takes with the longest password. */
 static uint64_t measure_us(const struct auth_job *job, struct auth_hasher *hasher)
 {
     char password[BASIC_PASSWORD_MAX + 1];
@@ -80,8 +81,9 @@ static bool job_turn_away(struct auth *auth, struct auth_job *job, uint64_t at_m
     return is_wanted;
 }
 
-/* Contract: the lock is held, and given up while hashing. Whether to measure depends on nothing
- * that the job asks. */
+/* Hashes the job's password. Contract: the lock is held; it is given up while hashing. Whether to
+ * measure does not depend on what the job asks, otherwise the time would tell something about it.
+ */
 static enum auth_result job_run(struct auth *auth, struct auth_job *job, struct auth_hasher *hasher)
 {
     struct auth_pace *pace = auth_users_pace(job->users);
@@ -209,7 +211,8 @@ void auth_destroy(struct auth *auth)
 
 enum { HASH_TEXT_MAX = 256 };
 
-/* Whether the user is known, then user NUL password NUL hash: none of them has a NUL inside. */
+/* Makes the digest of whether the user is known, then user NUL password NUL hash. None of these has
+ * a NUL inside, so different credentials never make the same text. */
 static bool make_digest(const struct auth *auth, const struct basic_credentials *credentials,
                         const char *hash, bool is_user_known, uint8_t ret_digest[AUTH_DIGEST_SIZE])
 {
@@ -256,9 +259,9 @@ static void auth_hash_checked(struct letter *letter)
         auth_check_tell(check);
 }
 
-/* The client guessed so before: as late as if it were hashed. Each answer that is held back costs a
- * connection, so they are few; but before the client was told, a quick answer would tell that the
- * hash is done. */
+/* Answers a guess that the client made before, as late as if it were hashed. Each answer that is
+ * held back costs a connection, so only a few are. But until the client was told the first answer,
+ * every further one is held back, because a quick one would tell that the hash is done. */
 static enum auth_result answer_wrong_again(struct auth *auth, struct auth_check *check,
                                            struct auth_users *users)
 {
@@ -350,7 +353,8 @@ enum auth_result auth_check_start(struct auth_check *check, struct auth *auth,
     return result;
 }
 
-/* All checks of the asker are gone. When a helper has taken the job already, the guess counts. */
+/* Called when all checks of the asker are gone. When a helper has taken the job already, the guess
+ * still counts. */
 static void asker_was_left(struct auth *auth, struct auth_asker *asker)
 {
     struct auth_job *job = asker->job;

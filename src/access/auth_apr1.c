@@ -90,7 +90,8 @@ static void stretch(struct apr1 *apr1, uint8_t digest[MD5_SIZE])
     }
 }
 
-/* The digest's bytes are written in an order of their own, six bits a digit, low ones first. */
+/* The digest's bytes are written in an order of their own, six bits per digit, the low ones first.
+ */
 static char *add_digits(char *out, uint32_t bits, unsigned count)
 {
     static const char digits[] = "./0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";

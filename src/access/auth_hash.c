@@ -1,6 +1,7 @@
-/* crypt(3) and a comparison. What crypt does not know must match nothing, whatever stands in the
- * password file. libxcrypt's crypt_rn and not crypt_r: gcc's sanitizers have a crypt_r of their own
- * that makes the linker drop the library.
+/* Checks a password with crypt(3) and a comparison. A hash of a kind that crypt does not know must
+ * match nothing, whatever stands in the password file. This uses libxcrypt's crypt_rn instead of
+ * crypt_r, because gcc's sanitizers have a crypt_r of their own that makes the linker drop the
+ * library.
  */
 #include "access/auth_hash.h"
 

@@ -1,8 +1,9 @@
-/* A job is one pair of credentials to be hashed, with the clients that ask it, each with the checks
- * that wait for it. It stands in `jobs` (by digest, so that equal ones meet) until it is done. It
- * waits in the line of each of its clients (base/fair_line.h), then, when the turn of one has come,
- * in `ready` until a helper takes it. A job that nobody waits for leaves; once it runs it runs to
- * its end and counts for all who asked, or a client could guess for free by hanging up early.
+/* A job is one pair of credentials to be hashed, with the clients that ask for it, each with the
+ * checks that wait for it. It stands in `jobs` (by digest, so that equal credentials share one job)
+ * until it is done. It waits in the line of each of its clients (base/fair_line.h), then, when the
+ * turn of one has come, in `ready` until a helper takes it. A job is dropped when no check waits
+ * for it any more. But once it runs, it runs to its end and counts for all clients that asked;
+ * otherwise a client could guess for free by hanging up early.
  */
 #include "access/auth_jobs.h"
 
@@ -134,8 +135,9 @@ uint64_t auth_hold_ms(struct auth_users *users)
     return pace != NULL ? auth_pace_hold_ms(pace) : 0;
 }
 
-/* Held back from when hashing began, or from when it was asked, if that was later: whoever asks
- * while another's hash runs must not see its end. */
+/* Returns until when the answer is held back, counted from when hashing began or from when the
+ * check came, whichever is later: a client that asks while another one's hash runs must not learn
+ * when that ends. */
 static uint64_t auth_due_ms(const struct auth_job *job, const struct auth_check *check)
 {
     uint64_t since_ms = check->asked_ms > job->began_ms ? check->asked_ms : job->began_ms;

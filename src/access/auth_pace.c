@@ -1,6 +1,6 @@
-/* The slowest hash of late, and a quarter more, for no two take equally long. A minute's
- * measurement halves what is above it, so that one hash that a busy machine held up is soon
- * forgotten. */
+/* An answer is held back for as long as the slowest recent hash took, and a quarter more, because
+ * no two hashes take equally long. The measurement of each minute halves the distance to a slower
+ * one before it, so that one hash that a busy machine delayed is soon forgotten. */
 #include "access/auth_pace.h"
 
 enum {

@@ -38,8 +38,8 @@ static void users_destroy(struct auth_users *users)
     free(users);
 }
 
-/* Allocates whatever the table needs, for at least one entry, since calloc may answer NULL for
- * none. What was allocated before a failure is freed by destroy. */
+/* Allocates what the table needs, for at least one entry, because calloc may return NULL when it is
+ * asked for none. What was allocated before a failure is freed by destroy. */
 static int users_allocate(struct auth_users *users, const struct auth_user *from, size_t count)
 {
     size_t bucket_count = 16;

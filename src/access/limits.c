@@ -234,7 +234,8 @@ static void throttle_fill(struct limit_pass *pass, const struct limit_values *va
         throttle_add(pass->throttle, pass->client->bandwidth, values->client_bytes_per_s);
 }
 
-/* Contract: the lock is held. Finds the holders; on failure they are idle ones. */
+/* Finds the holders and counts the tunnel; when it is refused, the holders that were added for it
+ * stay idle. Contract: the lock is held. */
 static enum limit limits_count_in(struct limits *limits, const struct limit_values *values,
                                   const struct ip_address *client, const char *user,
                                   uint64_t now_ms, struct limit_pass *pass)

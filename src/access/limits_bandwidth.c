@@ -1,10 +1,11 @@
-/* A bucket is one number, the time until which the bytes drawn so far last at the rate: drawing
- * moves it on, time passing does the refilling. So a bucket needs no lock, and a change of the rate
- * no conversion.
+/* A bucket is one number: the time until which the bytes drawn so far last at the rate. Drawing
+ * moves that time on, and the passing of time refills the bucket. So a bucket needs no lock, and a
+ * change of the rate needs no conversion.
  *
- * The surprise is that drawing never fails: it says when. The bucket goes into debt by a piece for
- * each half that waits, and they get their turns in the order of asking; nobody starves, as would
- * be when all who wait looked at once and the first took everything.
+ * The surprise is that drawing never fails; it tells from when on the bytes may flow. The bucket
+ * goes into debt by a piece for each direction that waits, and they get their turns in the order in
+ * which they asked. So none starves. If all that wait looked again at the same time instead, the
+ * first one would take everything.
  */
 #include "access/limits_bandwidth.h"
 
@@ -12,10 +13,11 @@
 
 static const uint64_t ns_per_s = 1000000000;
 static const uint64_t ns_per_ms = 1000000;
-/* What may flow at once after a pause, in time; larger than a piece, or the rate is not reached. */
+/* How much may flow at once after a pause, as a time at the rate. It must be larger than a piece,
+ * otherwise the rate is not reached. */
 static const uint64_t burst_ns = 200 * 1000000;
-/* A piece: 50 ms of the rate. Below THROTTLE_PIECE_MIN the calls would cost more than the bytes; a
- * pipe takes no more than THROTTLE_PIECE_MAX. */
+/* A piece is what flows in 50 ms at the rate. Below THROTTLE_PIECE_MIN the calls would cost more
+ * than the bytes; a pipe takes no more than THROTTLE_PIECE_MAX. */
 enum { PIECES_PER_S = 20, THROTTLE_PIECE_MIN = 256, THROTTLE_PIECE_MAX = 1024 * 1024 };
 
 void throttle_init(struct throttle *throttle)

@@ -1,5 +1,5 @@
-/* The part of an address that its owner can't choose. Local programs choose among all of 127/8 as
- * they like, so it is one; whatever else has IPv4 has one address.
+/* A key is the part of an address that its owner can't choose. Local programs can use any address
+ * of 127/8, so that is one client. Every other IPv4 address is a client of its own.
  */
 #include "base/client_key.h"
 

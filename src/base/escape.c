@@ -78,7 +78,7 @@ void escape_add(struct text *out, const char *bytes, size_t length, size_t limit
     for (size_t at = 0; at < length;) {
         text_init(&piece, buffer, sizeof(buffer));
         at += escape_character(&piece, bytes + at, length - at, style);
-        /* What follows must fit as well, or the mark. */
+        /* Behind this piece, either the rest or the mark must still fit. */
         if (piece.length + (at < length ? sizeof(TEXT_CUT_MARK) - 1 : 0) > room) {
             text_add(out, TEXT_CUT_MARK);
             return;

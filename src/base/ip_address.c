@@ -38,8 +38,8 @@ struct ip_address ip_address_from_v6(const uint8_t bytes[16])
 
 /* -- parsing */
 
-/* The decimal number of 1-5 digits at the start, without leading zeros: how many digits it has, or
- * 0 when there is none of that kind. */
+/* Takes the decimal number of 1-5 digits, without leading zeros, at the start. Returns how many
+ * digits it has, or 0 when there is no such number. */
 static size_t take_decimal(const char *text, size_t length, unsigned *ret_number)
 {
     unsigned number = 0;
@@ -119,8 +119,8 @@ static int parse_group(const char *text, size_t length, uint8_t ret_bytes[2])
     return 0;
 }
 
-/* Groups between single colons, at most `room` bytes; the last may be a dotted quad when
- * `may_end_in_v4`. Returns the number of bytes or -EINVAL. An empty text is no group. */
+/* Parses groups between single colons into at most `room` bytes. The last one may be a dotted quad
+ * when `may_end_in_v4`. Returns the number of bytes, which is 0 for an empty text, or -EINVAL. */
 static int parse_groups(const char *text, size_t length, bool may_end_in_v4, size_t room,
                         uint8_t *ret_bytes)
 {
@@ -309,13 +309,14 @@ bool ip_address_is_unspecified(const struct ip_address *address)
 
 /* -- printing */
 
-/* Into plain memory and from tables: every log line holds three endpoints. */
+/* Addresses are written into plain memory and from tables, because every log line holds three
+ * endpoints and this has to be fast. */
 
 #define TEN_OCTETS(tens)                                                                           \
     tens "0.", tens "1.", tens "2.", tens "3.", tens "4.", tens "5.", tens "6.", tens "7.",        \
         tens "8.", tens "9."
 
-/* 0 to 255 with the dot behind, without a NUL. */
+/* The numbers 0 to 255 with the dot behind them, without a NUL. */
 static const char octets[256][4] = {TEN_OCTETS(""),
                                     TEN_OCTETS("1"),
                                     TEN_OCTETS("2"),
@@ -362,7 +363,8 @@ static inline char *put_digit(char *at, unsigned digit)
     return at + 1;
 }
 
-/* Two digits of a number below 100: those of an octet from 100 on, but the first. */
+/* Writes the two digits of a number below 100. They are taken from the octet that is 100 higher,
+ * without its first digit. */
 static inline char *put_pair(char *at, unsigned number)
 {
     memcpy(at, octets[100 + number] + 1, 2);
@@ -387,7 +389,7 @@ static inline char *put_port(char *at, unsigned port)
     return put_pair(at, low);
 }
 
-/* With one byte of waste behind it. */
+/* Writes a dotted quad. One byte behind it may be overwritten. */
 static inline char *put_v4(char *at, const uint8_t bytes[4])
 {
     at = put_octet(at, bytes[0]);

@@ -1,5 +1,5 @@
-/* The surprise: a byte order mark is looked for at the start of every line, for `cat a b > c` puts
- * the second file's inside. */
+/* Cuts a text into lines. The surprise: a byte order mark is looked for at the start of every line,
+ * because `cat a b > c` puts that of the second file into the middle. */
 #include "base/lines.h"
 
 #include <string.h>
@@ -34,13 +34,13 @@ bool lines_next(struct lines *lines, const char **ret_line, size_t *ret_length)
     return true;
 }
 
-/* 2 when the text begins with a no-break space, else 0. */
+/* Returns 2 when the text begins with a no-break space, else 0. */
 static size_t no_break_space_length(const char *text, size_t length)
 {
     return length >= 2 && memcmp(text, "\xc2\xa0", 2) == 0 ? 2 : 0;
 }
 
-/* The bytes of the blank that the text begins with; 0: it begins with none. */
+/* Returns the length of the blank that the text begins with, or 0 when it begins with none. */
 static size_t first_blank_length(const char *text, size_t length)
 {
     if (length > 0 && byte_is_blank(text[0]))
@@ -49,7 +49,7 @@ static size_t first_blank_length(const char *text, size_t length)
     return mark > 0 ? mark : no_break_space_length(text, length);
 }
 
-/* The same at its end. */
+/* Returns the length of the blank that the text ends with, or 0. */
 static size_t last_blank_length(const char *text, size_t length)
 {
     for (size_t size = 1; size <= 3 && size <= length; size++)

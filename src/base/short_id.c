@@ -1,4 +1,4 @@
-/* Ten bits at a time: an id stands in every line of the log. */
+/* Writes ten bits at a time from a table, because every line of the log has an id. */
 #include "base/short_id.h"
 
 #include "base/text.h"

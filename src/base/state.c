@@ -9,7 +9,8 @@
 
 enum { CONCERNS_MAX = 8 }; /* are printed; in practice they nest two or three deep */
 
-/* What the thread is working on now; the rest follows by `outer`. NULL: nothing that said so. */
+/* What the thread is working on now; `outer` leads to what that is part of. NULL when nothing was
+ * entered. */
 static _Thread_local const struct state_concern *innermost;
 
 /* While a contract fails, a state may be out of range: that must not be a second failure. */

@@ -23,7 +23,8 @@ enum {
     SOA_NUMBERS_SIZE = 20, /* behind the two names; the last 4 bytes are the minimum */
 };
 
-/* What is left to read of a message that nobody has checked: every step tests the bound first. */
+/* What is left to read of a message that was not checked before: every step tests the bound first.
+ */
 struct reader {
     const unsigned char *at;
     const unsigned char *end;

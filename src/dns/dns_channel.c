@@ -1,23 +1,23 @@
 /* c-ares opens and closes its sockets itself and says so in a callback; we watch them, tell it what
  * is ready, and wake it for its retries.
  *
- * Our watch is edge-triggered, and c-ares was made for select:
- *  - Reading. A UDP socket is read until EAGAIN, but of a TCP socket only one piece is read a call
- *    (the length, or what is there of the body). So after every call poll(2) is asked whether there
- *    is more, which is right however much a version of c-ares reads. (Not recv with MSG_PEEK: that
- *    would swallow the error of a refused UDP socket.) A budget bounds it: the rest comes next
- * turn.
- *  - Writing. The edge of a writable socket may have passed before c-ares queues something, so
- *    whenever it begins to want that, one write is tried in the next turn; if the socket is full or
- *    not connected yet, its edge is still to come.
+ * Our watch is edge-triggered, and c-ares was made for select: - Reading. A UDP socket is read
+ * until EAGAIN, but from a TCP socket c-ares reads only one piece per call (the length, or what is
+ * there of the body). So after every call poll(2) is asked whether there is more, which is right
+ * however much a version of c-ares reads. (Not recv with MSG_PEEK: that would swallow the error of
+ * a refused UDP socket.) A budget bounds it: the rest comes next turn. - Writing. The edge of a
+ * writable socket may have passed before c-ares queues something, so whenever it begins to want
+ * that, one write is tried in the next turn. If the socket is full or not connected yet, its edge
+ * still comes.
  *
  * A socket leaves the watch when c-ares reports (0, 0), which is before it closes the descriptor.
  * An event of this turn's batch may still name a slot that was taken by a new socket meanwhile: it
  * then gets a read too many, which is harmless.
  *
- * c-ares gives each server timeout_ms / 5, doubled a round: 0, 1, 3 s with one server, each of
- * three within 3 s. Its rounds may last longer than our owner's patience (21 s with three silent
- * servers of 5 s); the owner stops waiting, and c-ares's callback comes later.
+ * c-ares gives each server timeout_ms / 5, doubled with every round: with one server it asks after
+ * 0, 1 and 3 s, and three servers are all asked within 3 s. Its rounds may last longer than our
+ * owner's patience (21 s with three silent servers of 5 s); the owner stops waiting, and c-ares's
+ * callback comes later.
  */
 #include "dns/dns_channel.h"
 
@@ -138,7 +138,7 @@ static void watch_socket(struct dns_channel *channel, int fd)
     socket->is_unread = false;
 }
 
-/* c-ares's ares_sock_state_cb. */
+/* The ares_sock_state_cb: c-ares tells what it wants of a socket. */
 static void socket_changed(void *self, ares_socket_t fd, int is_read_wanted, int is_write_wanted)
 {
     struct dns_channel *channel = self;
@@ -169,7 +169,7 @@ static void set_retry(struct dns_channel *channel)
 
     if (ares_timeout(channel->ares, NULL, &left) == NULL)
         return;
-    /* One more, for c-ares rounds down. */
+    /* One more, because c-ares rounds down. */
     uint64_t left_ms = (uint64_t)left.tv_sec * 1000 + (uint64_t)left.tv_usec / 1000 + 1;
     deadline_set(channel->loop, &channel->retry, loop_now_ms(channel->loop) + left_ms);
 }
@@ -278,7 +278,7 @@ int dns_channel_set_servers(struct dns_channel *channel, const struct resolv_ser
     return error_of(ares_set_servers_ports_csv(channel->ares, list));
 }
 
-/* c-ares's ares_callback. */
+/* The ares_callback: a question has ended. */
 static void question_ended(void *self, int status, int timeouts, unsigned char *message, int length)
 {
     struct question_link *link = self;
@@ -291,8 +291,9 @@ static void question_ended(void *self, int status, int timeouts, unsigned char *
     free(link);
 }
 
-/* A name server that is not there refuses with an ICMP error. It belongs to a question that was
- * sent, but the next send would get it, and that question would wait for its retry in vain. */
+/* When no name server listens, the machine answers with an ICMP error. The error belongs to a
+ * question that was sent, but the kernel would report it to the next send, and that next question
+ * would not be sent and wait for its retry. */
 static void take_errors(struct dns_channel *channel)
 {
     for (size_t i = 0; i < ARRAY_LENGTH(channel->sockets); i++) {

@@ -6,7 +6,7 @@
  * c-ares compares that with the server's. The interface is looked up each time a socket is
  * connected, since interfaces come and go.
  *
- * c-ares does not set up sockets that somebody else makes. So all five socket functions are given
+ * c-ares does not set up sockets that its caller makes. So all five socket functions are given
  * here, and the sockets are made as c-ares would make them: non-blocking, close-on-exec, without
  * delay.
  */
@@ -39,7 +39,7 @@ struct ip_endpoint dns_sockets_endpoint(const struct resolv_server_list *servers
     return endpoint;
 }
 
-/* 0: there is no such interface. */
+/* Returns the index of the interface, or 0 when there is no such interface. */
 static uint32_t zone_index(const char *zone)
 {
     unsigned index = if_nametoindex(zone);
@@ -49,7 +49,7 @@ static uint32_t zone_index(const char *zone)
     return index;
 }
 
-/* NULL: the address stands for no server. */
+/* Returns the server that the address stands for, or NULL when it stands for none. */
 static const struct resolv_server *find_stand_in(const struct resolv_server_list *servers,
                                                  const struct in6_addr *address)
 {
@@ -99,7 +99,7 @@ static int connect_socket(ares_socket_t fd, const struct sockaddr *address, ares
     return connect(fd, (const struct sockaddr *)&real, sizeof(real));
 }
 
-/* The sender, as c-ares knows it. */
+/* Replaces the address of the sender by the one that c-ares knows it by. */
 static void disguise(const struct resolv_server_list *servers, struct sockaddr_in6 *sender)
 {
     for (size_t i = 0; i < servers->server_count; i++) {

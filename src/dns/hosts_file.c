@@ -53,7 +53,7 @@ static bool hosts_is_blank(char byte)
     return byte == ' ' || (byte >= '\t' && byte <= '\r');
 }
 
-/* The next word of the line, if there is one before its end or a comment. */
+/* Takes the next word of the line. Returns false when there is none before its end or a comment. */
 static bool hosts_next_word(const char **position, const char *line_end, struct word *ret_word)
 {
     const char *at = *position;
@@ -167,7 +167,7 @@ static void hosts_read_lines(struct pass *pass, size_t length)
 
 /* -- life */
 
-/* Half as many as lines, which mostly have a name each; a power of two. */
+/* Returns a power of two, about half the number of lines, because most lines have one name. */
 static size_t choose_bucket_count(const char *text, size_t length)
 {
     struct lines lines;
@@ -210,7 +210,7 @@ int hosts_file_parse(const char *text, size_t length, struct hosts_file **ret_ho
     if (hosts->bucket_ends != NULL) {
         hosts_read_lines(&counting, length);
         begin_buckets(hosts);
-        /* One more than needed: never a size of 0, whose result may be NULL. */
+        /* One more than needed, so that the size is never 0, for which calloc may return NULL. */
         hosts->entries = calloc(counting.name_count + 1, sizeof(*hosts->entries));
         hosts->addresses = calloc(counting.address_count + 1, sizeof(*hosts->addresses));
     }
@@ -282,7 +282,7 @@ static bool begins_with(struct word word, const char *name, size_t length)
     return word.length >= length && word_is_same(word.start, name, length);
 }
 
-/* Of a line. */
+/* What is known of one line. */
 struct own_line {
     bool has_own;
     struct word first; /* behind the address; empty: there is none */

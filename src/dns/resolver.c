@@ -1,4 +1,5 @@
-/* The resolver brings together those who ask, what is known already, and what is being asked.
+/* The resolver brings together the queries, what is known already, and the questions that are being
+ * asked.
  *
  * A name is looked for in this order: localhost (RFC 6761 6.3), the hosts file, the cache, the
  * questions that wait or are asked already. When none of them has it, it becomes a new question,
@@ -131,8 +132,8 @@ static struct resolver_question *question_find(const struct resolver *resolver,
     return NULL;
 }
 
-/* From here on nobody finds the question any more: a query for this name finds the cache, or begins
- * a new question. */
+/* From here on the question can't be found any more: a query for this name finds the cache, or
+ * begins a new question. */
 static void question_close(struct resolver_question *question)
 {
     hash_table_remove(&question->resolver->questions, &question->by_name);
@@ -209,7 +210,7 @@ static void question_came_late(struct resolver_question *question, const struct 
 
     if (answer != NULL && dns_answer_is_conclusive(answer))
         dns_cache_insert(&resolver->cache, &question->key, answer, loop_now_ms(resolver->loop));
-    /* Freed by the task, for its waiters may be being told right now. */
+    /* The task frees it, because its waiters may be being told at this moment. */
     list_remove(&question->link);
     list_append(&resolver->answered, &question->link);
     task_post(resolver->loop, &resolver->tell);
@@ -263,8 +264,7 @@ static void question_ask(struct resolver_question *question)
                     question);
 }
 
-/* It is the turn of one of those who wait for the question; the others need not stand in line for
- * it any more. */
+/* Begins a question when it is the turn of one of its waiters; the others leave their lines. */
 static void question_begin(struct resolver_question *question, struct fair_place *place)
 {
     struct fair_place at_work;
@@ -464,7 +464,7 @@ static void waiter_stop(struct resolver_waiter *waiter)
     fair_line_leave(&resolver->line, &waiter->place);
     if (!list_is_empty(&question->waiters) || question->is_asked || question->is_answered)
         return;
-    /* Nobody waits for it any more, and c-ares does not have it. */
+    /* No query waits for it any more, and c-ares does not have it. */
     task_post(resolver->loop, &resolver->tell); /* it may have had a place at work */
     question_close(question);
     question_free(question);
@@ -552,8 +552,8 @@ int resolver_create(struct loop *loop, uint64_t timeout_ms, struct counters *cou
 
 void resolver_destroy(struct resolver *resolver)
 {
-    /* c-ares gives back all that it holds: what nobody waits for lands among those to be asked
-     * again, what was abandoned among the answered. */
+    /* c-ares gives back all that it holds: questions without a waiter come into the list of those
+     * to be asked again, and abandoned ones into the list of the answered. */
     dns_channel_finish(&resolver->channel);
     ENSURE(list_is_empty(&resolver->asked) && list_is_empty(&resolver->abandoned));
     free_questions(&resolver->again);

@@ -149,8 +149,8 @@ const struct front_kind *front_kind_of(const struct front *front, const char *by
 
 /* ---- seats ---- */
 
-/* Takes the seat of a connection for which there may be room. 0, or an error as room_take returns
- * it. */
+/* Takes the seat of a connection for which there may be room. Returns 0, or an error as room_take
+ * does. */
 static int front_seat_take(struct front *front)
 {
     int error = room_take(front->env->room, front->env->loop);

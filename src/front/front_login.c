@@ -1,4 +1,4 @@
-/* Who is it that asks? The answer of auth comes at once (a success that is remembered, or a queue
+/* Finds out who asks. The answer of auth comes at once (a success that is remembered, or a queue
  * that is full), or later by a letter. If it does not come within the time that a check may take,
  * the check is cancelled and the client is told that there are too many.
  */

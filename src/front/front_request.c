@@ -73,7 +73,7 @@ void front_request_refuse(struct front_conn *conn, const struct tunnel_request *
     front_conn_refuse(conn, &refusal);
 }
 
-/* It is known who asks, or nobody needs to know. */
+/* Goes on when it is known who asks, or when there are no users to check against. */
 static void front_request_admit(struct front_conn *conn, const struct tunnel_request *request)
 {
     struct tunnel *tunnel;

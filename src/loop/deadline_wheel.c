@@ -1,11 +1,11 @@
 /* A deadline sits on the level of the highest 6-bit digit in which its time differs from the
  * wheel's time, in the slot of that digit. So level 0 holds the deadlines of the current 64 ms, one
- * slot a millisecond; when time reaches a slot of a higher level, its deadlines move to lower
+ * slot per millisecond; when time reaches a slot of a higher level, its deadlines move to lower
  * levels.
  *
  * The surprise: every occupied slot lies *ahead* of the wheel's own position on that level, so the
  * next thing to do is the first bit behind the position on the lowest level that has one. Most
- * turns of a loop come before that: `quiet_until_ms` tells so without a search.
+ * turns of a loop come before that time, which `quiet_until_ms` tells without a search.
  */
 #include "loop/deadline_wheel.h"
 
@@ -67,7 +67,8 @@ void deadline_wheel_remove(struct deadline_wheel *wheel, struct deadline *deadli
     bool is_last = neighbour == deadline->link.previous;
 
     list_remove(&deadline->link);
-    /* The last one's only neighbour is the slot itself (or a list of due ones, which has no bit).
+    /* The only neighbour of the last deadline is the slot itself (or a list of due deadlines, which
+     * has no bit).
      */
     if (is_last && neighbour >= first && neighbour < first + WHEEL_LEVELS * WHEEL_SLOTS) {
         size_t index = (size_t)(neighbour - first);

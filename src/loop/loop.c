@@ -20,7 +20,8 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-/* Enough that a busy loop needs few epoll_wait calls, small enough (3 KiB) to stay in the cache. */
+/* Large enough that a busy loop needs few epoll_wait calls, and small enough (3 KiB) to stay in the
+ * cache. */
 enum { EVENTS_PER_TURN = 256 };
 
 struct loop {
@@ -299,7 +300,7 @@ void watch_close(struct watch *watch)
 {
     if (watch->fd < 0)
         return;
-    /* Closing removes it from the epoll set, since nobody else holds a descriptor of this file. */
+    /* Closing removes it from the epoll set, because no other descriptor refers to this file. */
     close(watch->fd);
     watch->fd = -1;
 }

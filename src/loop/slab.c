@@ -1,9 +1,9 @@
-/* A chunk holds objects of one size and lies on a boundary of its own size: so an object's address
- * tells its chunk, and the chunk where it belongs. A chunk is carved as objects are taken, so its
- * pages cost nothing before they are used; objects that came back are taken first, the last one
- * first: it may still be in the cache.
+/* A chunk holds objects of one size and lies on a boundary of its own size. So an object's address
+ * tells its chunk, and the chunk tells its list. Objects are cut from a chunk only when they are
+ * taken, so its pages cost nothing before they are used. Objects that came back are taken first,
+ * and of those the one that came last, because it may still be in the cache.
  *
- * AddressSanitizer must see each object by itself: with it, all of this is calloc and free.
+ * AddressSanitizer has to see each object by itself, so with it all of this is calloc and free.
  */
 #include "loop/slab.h"
 
@@ -27,8 +27,8 @@
 #define SLAB_IS_PLAIN 0
 #endif
 
-/* Small beside what a thread needs anyway, large enough that one in a hundred tunnels needs a new
- * one. */
+/* Small compared with what a thread needs anyway, and large enough that only about one in a hundred
+ * tunnels needs a new chunk. */
 enum { SLAB_CHUNK_SIZE = 64 * 1024 };
 
 struct free_object {
@@ -80,8 +80,8 @@ static size_t beyond_boundary(const void *memory)
     return (uintptr_t)memory % SLAB_CHUNK_SIZE;
 }
 
-/* From the kernel itself: malloc would put a header, hence a page, before each chunk. What the
- * kernel gives stands beside what it gave before, so mostly it is aligned already. */
+/* Asks the kernel itself, because malloc would put a header, and so a page, before each chunk. The
+ * kernel places new memory next to what it gave before, so mostly it is aligned already. */
 static void *map_chunk(void)
 {
     char *memory = slab_map(SLAB_CHUNK_SIZE);

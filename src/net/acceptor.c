@@ -2,13 +2,13 @@
  * wakes some loop that watches the listener, so taking only a few per turn loses nothing and leaves
  * the rest to the other threads.
  *
- * The first turn takes one connection: an accept that finds nobody costs as much as one that finds
- * somebody, and each of the clients that come one by one would pay for it. While the queue stays
+ * The first turn takes one connection: an accept that finds no connection costs as much as one that
+ * finds one, and that cost would be added for every client that comes alone. While the queue stays
  * filled from turn to turn, the number doubles.
  *
- * Of the threads that sleep, the kernel wakes the one that has watched the longest: always the same
- * one while there is little to do, and it would get all the tunnels that open one by one and stay.
- * So whoever was woken for a connection goes to the end of the line.
+ * Of the threads that sleep, the kernel wakes the one that has watched the longest. While there is
+ * little to do that is always the same one, and it would get all the tunnels that open one by one
+ * and stay. So a thread that was woken for a connection goes to the end of the line.
  *
  * There are two states: watching, and paused. A pause takes 100 ms when descriptors or memory ran
  * out, and 2 ms when the owner is not ready. While paused, all watches are out of the epoll set,

@@ -204,7 +204,7 @@ static int connect_to(int fd, const struct ip_address *address, uint16_t port)
     return error;
 }
 
-/* Opens a socket and begins to connect it to `address`. 0 or -errno. */
+/* Opens a socket and begins to connect it to `address`. Returns 0 or -errno. */
 static int open_attempt(struct dial *dial, const struct ip_address *address,
                         struct stream **ret_stream)
 {

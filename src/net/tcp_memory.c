@@ -1,6 +1,6 @@
-/* /proc/net/protocols has a line for each kind of socket: its name, size, how many there are, pages
- * of memory, whether that is short. It is the one file that tells of the shortage, and that a
- * network namespace of one's own has, too.
+/* /proc/net/protocols has a line for each kind of socket: its name, its size, how many there are,
+ * their pages of memory, and whether memory is short. It is the only file that tells of the
+ * shortage and also exists in a network namespace of adit's own.
  */
 #include "net/tcp_memory.h"
 
@@ -20,7 +20,7 @@ int tcp_memory_open(void)
     return fd < 0 ? -errno : fd;
 }
 
-/* The word after `count` others; its length is 0 where the line ends before. */
+/* Returns the word after `count` others. Its length is 0 when the line ends before it. */
 static const char *find_word(const char *line, unsigned count)
 {
     static const char blanks[] = " \t";

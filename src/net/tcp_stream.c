@@ -7,10 +7,10 @@
  * these cases only EAGAIN or 0 clears the bit. Whoever opens the socket must have made urgent bytes
  * ordinary ones (SO_OOBINLINE) before any can come, because a mark that arrives between an event
  * and the read is met before an event tells of it. Splice would stop at such a mark for good, so
- * once one was seen nobody gets the descriptor to read from any more.
+ * once one was seen, kernel_read_fd does not give out the descriptor any more.
  *
- * The kernel tells an error only once, to whoever comes first: a read, a write, or stream_error.
- * Therefore it is kept in `broken_by`.
+ * The kernel tells an error only once, to the call that comes first: a read, a write, or
+ * stream_error. Therefore it is kept in `broken_by`.
  */
 #include "net/tcp_stream.h"
 
@@ -146,7 +146,8 @@ static ssize_t tcp_write(struct stream *stream, const void *bytes, size_t length
     return count;
 }
 
-/* As the kernel sees it (sk_stream_is_writeable): at least a third of the buffer is free. */
+/* Returns what the kernel's sk_stream_is_writeable does: whether at least a third of the buffer is
+ * free. */
 static bool is_roomy(size_t room, size_t used)
 {
     return room >= used / 2;
@@ -168,8 +169,8 @@ static size_t tcp_room(struct stream *stream)
     size_t limit = memory[SK_MEMINFO_SNDBUF];
     size_t used = memory[SK_MEMINFO_WMEM_QUEUED];
     size_t room = used < limit ? limit - used : 0;
-    /* The kernel tells of new room only after somebody found none. This poll is such a question:
-     * when it fails, an event will come. */
+    /* The kernel tells of new room only after a call found none. This poll is such a call: when it
+     * finds none, an event will come. */
     if (!is_roomy(room, used) && poll(&asked, 1, 0) == 0) {
         stream->ready &= (uint8_t)~STREAM_WRITABLE;
         return 0;

@@ -1,5 +1,5 @@
-/* A value is looked at eight bytes at a time and copied as it is looked at; nearly always nothing
- * in it needs an escape. If something does, it is written anew, byte by byte.
+/* A value is checked eight bytes at a time and copied at the same time, because nearly always
+ * nothing in it needs an escape. If something does, the value is written anew, byte by byte.
  */
 #include "observe/line.h"
 
@@ -40,21 +40,23 @@ size_t line_put_number(char out[LINE_NUMBER_MAX], uint64_t number)
     return number < 1000 ? put_small(out, (unsigned)number) : put_large(out, number);
 }
 
-/* High bits where a byte of `word` is 0, or above 0x80, and maybe further up. */
+/* Returns a word whose high bits are set where a byte of `word` is 0 or above 0x80, and maybe in
+ * bytes above such a one. */
 static inline uint64_t zeros(uint64_t word)
 {
     return word - every_byte;
 }
 
-/* A high bit is set: JSON does not take these eight bytes as they are. A byte that had its own is
- * found by that alone. */
+/* Returns a word that has a high bit set if JSON can't take these eight bytes as they are. A byte
+ * above 0x7f is found by its own high bit. */
 static inline uint64_t faults(uint64_t word)
 {
     return word | (word - every_byte * ' ') | zeros(word ^ every_byte * '"') |
            zeros(word ^ every_byte * '\\') | zeros(word ^ every_byte * 0x7f);
 }
 
-/* Copies in steps, the last one overlapping. False: something needs an escape. */
+/* Copies in steps of eight bytes, of which the last one may overlap the one before. Returns false
+ * when something needs an escape. */
 static inline bool put_plain(char *out, const char *bytes, size_t length)
 {
     uint64_t word = every_byte * ' ';

@@ -1,9 +1,11 @@
 /* A producer copies a whole line with its newline into the ring and then publishes it by moving
- * `head`; only the other side moves `tail`. So a ring always holds whole lines, and nobody waits.
+ * `head`; only the other side moves `tail`. So a ring always holds whole lines, and no side ever
+ * waits for the other.
  *
- * Whoever finds the ring empty begins at its first byte again, so that a ring which is emptied
- * often uses the same few pages. The other side reads `origin` behind a new `head`, and until it
- * has moved `tail` there the ring is not empty: it never sees `origin` change under its hands.
+ * A producer that finds the ring empty begins at its first byte again, so that a ring which is
+ * emptied often uses only the same few pages. The consumer reads `origin` after a new `head`, and
+ * the ring is not empty until the consumer has moved `tail` there, so `origin` never changes while
+ * the consumer uses it.
  */
 #include "observe/line_ring.h"
 
@@ -33,13 +35,14 @@ static size_t place_of(const struct line_ring *ring, size_t position)
     return (position - origin) & (ring->size - 1);
 }
 
-/* The line and its newline. */
+/* Copies the line and its newline into the ring, around its end if need be. */
 static void copy_in(struct line_ring *ring, size_t position, const char *bytes, size_t length)
 {
     size_t start = place_of(ring, position);
     size_t first = length < ring->size - start ? length : ring->size - start;
 
-    /* Not memcpy: gcc makes `rep movsq` of it, which takes longer to start than a line is long. */
+    /* This is not memcpy, because gcc turns that into `rep movsq`, whose start takes longer than
+     * copying a line. */
     memmove(ring->bytes + start, bytes, first);
     if (first < length)
         memmove(ring->bytes, bytes + first, length - first);
@@ -65,7 +68,8 @@ bool line_ring_put(struct line_ring *ring, const char *line, size_t length)
 
 size_t line_ring_take(struct line_ring *ring, char *buffer, size_t size)
 {
-    /* Not just acquired: who said before that he may be woken must not miss what was put before. */
+    /* Sequentially consistent, not only acquire: a consumer that has announced its sleep must not
+     * miss a line that was put before. */
     size_t head = atomic_load(&ring->head);
     size_t tail = atomic_load_explicit(&ring->tail, memory_order_relaxed);
     size_t length = head - tail < size ? head - tail : size;

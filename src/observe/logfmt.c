@@ -101,7 +101,8 @@ static bool is_all_plain(const char *value, size_t length)
     return true;
 }
 
-/* go-logfmt's writer quotes this one, since a value that is not there is a bare null. */
+/* Returns whether the value is `null`. go-logfmt's writer quotes that, because a bare null stands
+ * for a missing value. */
 static bool is_null(const char *value, size_t length)
 {
     return length == 4 && memcmp(value, "null", 4) == 0;
@@ -110,7 +111,7 @@ static bool is_null(const char *value, size_t length)
 void logfmt_add_value(struct text *out, const char *value, size_t length, size_t limit)
 {
     REQUIRE(limit >= 8);
-    /* Bytes beyond the limit are not looked at: outside bytes may be many. */
+    /* Bytes beyond the limit are not looked at, because there may be very many from outside. */
     bool is_cut = length > limit;
     if (!is_all_plain(value, is_cut ? limit : length) || is_null(value, length)) {
         text_add_char(out, '"');

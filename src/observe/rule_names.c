@@ -4,7 +4,8 @@
  * Rules that have denied nothing yet use up no number: one thread keeps those of the present policy
  * apart, and forgets them with the policy.
  *
- * The surprise: names are the operator's, not outsiders', so a hash without a secret will do.
+ * The surprise: the hash has no secret. That is safe because names come from the operator and not
+ * from outside.
  */
 #include "observe/rule_names.h"
 
@@ -28,7 +29,7 @@ struct rule_names {
     struct rule_name *_Atomic by_number[RULE_NAMES_MAX];
     pthread_mutex_t lock;
     _Atomic size_t count;
-    /* One thread's. */
+    /* Used by one thread only. */
     char *announced[ANNOUNCED_MAX];
     size_t announced_count;
     size_t announced_places[RULE_NAME_PLACES]; /* 1 + index; 0: nothing */
@@ -68,7 +69,7 @@ static size_t first_place(const char *name)
     return hash_bytes(&no_seed, name, strlen(name)) & (RULE_NAME_PLACES - 1);
 }
 
-/* Where the name is, or the empty place where it would be. */
+/* Returns the place of the name, or the empty place where it would be. */
 static size_t find_place(const struct rule_names *names, const char *name)
 {
     size_t place = first_place(name);

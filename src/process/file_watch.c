@@ -123,7 +123,7 @@ static void walk_report(struct walk *walk, const char *path, int error)
     snprintf(walk->problem->path, sizeof(walk->problem->path), "%s", path);
 }
 
-/* `name` "": the file itself. */
+/* Adds a watch on `path` for one name in it; an empty name stands for the file itself. */
 static void add_step(struct walk *walk, const char *path, const char *name)
 {
     struct file_watch *watch = walk->watch;
@@ -133,7 +133,7 @@ static void add_step(struct walk *walk, const char *path, const char *name)
         walk_report(walk, path, -ELOOP);
         return;
     }
-    /* IN_MASK_ADD: both files may lead over one folder, or to one inode. */
+    /* IN_MASK_ADD, because both files may lead through one folder or to one inode. */
     int number = inotify_add_watch(watch->fd, path, events | IN_MASK_ADD);
     if (number < 0) {
         if (errno != ENOENT && errno != ENOTDIR) /* gone meanwhile: the step before tells */
@@ -145,7 +145,7 @@ static void add_step(struct walk *walk, const char *path, const char *name)
     snprintf(step->name, sizeof(step->name), "%s", name);
 }
 
-/* False: there is none left. */
+/* Takes the next name of the way. Returns false when there is none left. */
 static bool walk_take_name(struct walk *walk, char name[NAME_MAX + 1])
 {
     const char *start = walk->rest + strspn(walk->rest, "/");
@@ -167,7 +167,7 @@ static void leave_folder(struct walk *walk)
         *slash = '\0';
 }
 
-/* The way goes on where the link leads. False: too long. */
+/* Makes the way go on where the link leads. Returns false when the path becomes too long. */
 static bool follow(struct walk *walk, const char *target)
 {
     char rest[PATH_MAX];
@@ -181,7 +181,7 @@ static bool follow(struct walk *walk, const char *target)
     return true;
 }
 
-/* One name further. False: the way ends here. */
+/* Goes one name further. Returns false when the way ends here. */
 static bool walk_step(struct walk *walk)
 {
     char name[NAME_MAX + 1];
@@ -239,7 +239,8 @@ void file_watch_renew(struct file_watch *watch, struct watch_problem *ret_proble
             continue;
     }
     for (size_t i = 0; i < before_count; i++)
-        /* The kernel has removed those of deleted inodes itself; the error then says so. */
+        /* The kernel has already removed the watches of deleted inodes. Removing such a one fails,
+         * which is harmless. */
         if (!is_needed(watch, before[i]))
             inotify_rm_watch(watch->fd, before[i]);
 }
@@ -249,7 +250,7 @@ const char *watched_file_path(enum watched_file file)
     return watched_paths[file];
 }
 
-/* 0 or -errno. */
+/* Returns 0 when the file may be read, or -errno. */
 static int check_contents(int fd)
 {
     struct stat about;

@@ -3,7 +3,7 @@
 
 #include <time.h>
 
-/* `unit` of them are a second. */
+/* Reads the clock in a unit of which `unit` make a second. */
 static inline uint64_t read_clock(clockid_t clock, uint64_t unit)
 {
     struct timespec now;

@@ -17,7 +17,8 @@
 
 enum { QUOTA_LINE_SIZE = PATH_MAX + 64 };
 
-/* Two numbers from one file (version 2), or one each from two. False: not there, or `max`, or -1.
+/* Reads two numbers from one file (version 2), or one number each from two files. Returns false
+ * when they are not there, or are `max` or -1.
  */
 static bool read_numbers(const char *folder, const char *name, long long *ret_first,
                          long long *ret_second)
@@ -51,7 +52,7 @@ static void quota_note(unsigned *quota, long long time, long long period)
         *quota = (unsigned)processors;
 }
 
-/* One cgroup's own quota. */
+/* Takes the quota of one cgroup into account. */
 static void ask_folder(const char *folder, bool is_v2, unsigned *quota)
 {
     long long time;
@@ -63,7 +64,7 @@ static void ask_folder(const char *folder, bool is_v2, unsigned *quota)
         quota_note(quota, time, period);
 }
 
-/* The cgroup `path` below `mount`, and all above it. */
+/* Takes into account the cgroup `path` below `mount` and all cgroups above it. */
 static void ask_upwards(const char *mount, char *path, bool is_v2, unsigned *quota)
 {
     char folder[QUOTA_LINE_SIZE * 2];
@@ -90,7 +91,8 @@ static bool names_cpu(const char *controllers)
     return false;
 }
 
-/* Version 1 is mounted at the name of its controllers; `cpu`, where it is not, is a link to that.
+/* Version 1 is mounted under the name of its controllers. Where that is not `cpu` alone, `cpu` is a
+ * link to it.
  */
 static void ask_hierarchy(const char *root, char *line, unsigned *quota)
 {

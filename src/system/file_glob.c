@@ -1,10 +1,10 @@
-/* Goes through the names of the pattern from left to right, and applies each to all paths that were
- * found so far: a plain name is appended to each of them, a pattern is matched against the contents
- * of each.
+/* This goes through the names of the pattern from left to right, and applies each to all paths that
+ * were found so far: a plain name is appended to each of them, a pattern is matched against the
+ * contents of each.
  *
  * Where something is plainly not there (ENOENT), or what a pattern found is no folder, there is no
- * match. Every other error ends it. A link to nothing on the way is an error, too, unless a pattern
- * found it: whoever made it meant something.
+ * match. Every other error ends it. A link that leads nowhere is an error, too, when the pattern
+ * names it, because it was most likely made on purpose; it is none when a pattern found it.
  */
 #include "system/file_glob.h"
 
@@ -32,7 +32,7 @@ void file_paths_free(struct file_paths *paths)
     *paths = (struct file_paths){0};
 }
 
-/* `folder`, `name`, and a slash when more comes. */
+/* Adds the path of `folder` and `name`, with a slash when more names follow. */
 static int glob_add_path(struct file_paths *paths, const char *folder, const char *name,
                          bool is_last)
 {
@@ -85,7 +85,8 @@ static int glob_look_at(const char *path, bool is_last)
 
     if ((is_last ? lstat(path, &status) : stat(path, &status)) == 0)
         return is_last || S_ISDIR(status.st_mode);
-    /* ENOTDIR: a pattern found it, and `path` ends with a slash. */
+    /* ENOTDIR means that a pattern found something that is no folder, because `path` ends with a
+     * slash. */
     return errno == ENOENT || (errno == ENOTDIR && !is_last) ? 0 : -errno;
 }
 

@@ -1,11 +1,11 @@
-/* Lines of the supervisor, and of a worker that can't start: they have no log thread to hang for
- * them.
+/* Prints lines of the supervisor, and of a worker that can't start. They have no log thread that
+ * could wait for a slow reader.
  *
  * stderr may be a pipe that nobody reads, and a supervisor that hangs in write() can't drain. So it
- * looks first: a pipe that polls writable has room for PIPE_BUF bytes, more than a line. A terminal
- * that somebody else is writing to at the moment, the worker's log most likely, polls unwritable:
- * so it has patience for a moment. A line that finds no room even then is lost. stderr is never
- * made non-blocking: others share it.
+ * polls first: a pipe that polls writable has room for PIPE_BUF bytes, which is more than a line. A
+ * terminal that another process is writing to at the moment, most likely the worker's log, polls
+ * unwritable, so it waits for a moment. A line that finds no room even then is lost. stderr is
+ * never made non-blocking, because other processes share it.
  */
 #include "system/say.h"
 
@@ -24,7 +24,7 @@ enum {
 
 enum { SAY_PATIENCE_MS = 100 };
 
-/* False: nobody reads. */
+/* Returns false when the line found no room. */
 static bool say_line(const char *prefix, const char *text, size_t text_length, int patience_ms)
 {
     struct pollfd stderr_ready = {.fd = STDERR_FILENO, .events = POLLOUT};
@@ -33,7 +33,7 @@ static bool say_line(const char *prefix, const char *text, size_t text_length, i
 
     if (length < 0 || poll(&stderr_ready, 1, patience_ms) != 1 || !(stderr_ready.revents & POLLOUT))
         return false;
-    /* A line that can't be written has nobody to be told to. */
+    /* There is nobody to tell that a line can't be written. */
     ssize_t ignored = write(STDERR_FILENO, line, (size_t)length);
     (void)ignored;
     return true;
@@ -52,7 +52,7 @@ void say_lines(const char *lines)
     }
 }
 
-/* With names of files and words of a command line in it, which may hold anything. */
+/* Escapes the text, because names of files and words of a command line in it may hold any byte. */
 static void write_escaped(const char *prefix, const char *format, va_list arguments)
 {
     char raw[TEXT_MAX_BYTES];

@@ -26,10 +26,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Which fields hold in which state (TUNNEL_...): all of them are there from JUDGING on, zero or -1
- * until their step has come, and none once the tunnel is closed, or relays and no gate of the relay
- * (relay_gate.h) has to decide any more. While one has, nothing is under way, and what was judged
- * and asked for is still there. */
+/* Which members are valid in which state (TUNNEL_...). The struct exists from JUDGING on; a member
+ * is zero or -1 until the state of its step. It is freed once the tunnel is closed, or once it
+ * relays and no gate of the relay (relay_gate.h) has to decide any more. While a gate has to
+ * decide, nothing is under way, and what was judged and asked for is still valid. */
 struct opening {
     /* From the beginning. */
     struct tunnel *tunnel;
@@ -47,7 +47,7 @@ struct opening {
     bool is_asked;
     int64_t dns_began_ms; /* -1: nothing was asked */
 
-    /* From QUEUED on: the deadline of the line, and what came of it. */
+    /* From QUEUED on: the deadline of the line, and whether it has passed. */
     struct deadline queue_deadline;
     bool is_queue_over;
     struct dial_pass pass; /* held until the dial is over */
@@ -55,7 +55,7 @@ struct opening {
     int64_t dial_began_ms; /* -1: not yet */
     uint64_t dial_deadline_ms;
 
-    /* DIALLING: what came of it, once is_dialled. */
+    /* In DIALLING: the result of the dial, valid once is_dialled. */
     bool is_dialled;
     int dial_error;
     struct stream *target; /* until the relay takes it */
@@ -374,7 +374,7 @@ static bool opening_step_queued(struct tunnel *tunnel)
 
 static void opening_target_ignored(struct stream *stream, void *self)
 {
-    /* Between the dial and the relay nobody acts on events; they stay recorded in stream->ready,
+    /* Between the dial and the relay no code acts on events; they stay recorded in stream->ready,
      * where the relay finds them. */
     (void)stream;
     (void)self;
@@ -390,7 +390,7 @@ static void opening_established(struct tunnel *tunnel)
     tunnel->way->established(tunnel->self);
 }
 
-/* `localhost` with the proxy's port may have one address that is the proxy, and one where nobody
+/* `localhost` with the proxy's port may have one address that is the proxy, and one where nothing
  * listens. Then the client is told of the loop, which is the cause, and not of the failed dial. */
 static void opening_refuse_undialled(struct tunnel *tunnel)
 {

@@ -1,10 +1,10 @@
 /* A relay that has a gate begins here instead of in relay.c: the gate's handlers observe the
  * streams and the deadline, read and hold what comes, and write nothing. So a relay without a gate,
- * or behind one, pays nothing for it. When the gate lets the bytes pass, relay_begin takes over:
- * what is held is by then what a sink that was slow would have left pending, and an end that was
- * read is an end to be passed on.
+ * or behind one, pays nothing for it. When the gate lets the bytes pass, relay_begin takes over: to
+ * relay.c, the bytes that are held look like bytes that a slow sink has left pending, and an end
+ * that was read is passed on like any other.
  *
- * A reset of either end ends it: the other end has got nothing yet, and gets nothing but the reset.
+ * A reset of either end ends the relay: the other end has got nothing yet, and gets only the reset.
  */
 #include "tunnel/relay_gate.h"
 

@@ -41,7 +41,8 @@ enum tunnel_error tunnel_error_from_errno(int error)
     case EPROTO:
         return TUNNEL_ERROR_UNREACHABLE;
     default:
-        /* EADDRNOTAVAIL (no port left), EMFILE, ENFILE, ENOBUFS, ENOMEM, ...: it is us. */
+        /* EADDRNOTAVAIL (no port left), EMFILE, ENFILE, ENOBUFS, ENOMEM and others: the failure is
+         * adit's own. */
         return TUNNEL_ERROR_NO_RESOURCES;
     }
 }
