@@ -62,7 +62,7 @@ static bool asker_is_throttled(struct auth *auth, const struct auth_asker *asker
 }
 
 /* Tells those clients that failed too often since they asked. Returns false when all of them did;
- * then nobody is told yet.
+ * then none is told yet.
  */
 static bool job_turn_away(struct auth *auth, struct auth_job *job, uint64_t at_ms)
 {
@@ -260,8 +260,9 @@ static void auth_hash_checked(struct letter *letter)
 }
 
 /* Answers a guess that the client made before, as late as if it were hashed. Each answer that is
- * held back costs a connection, so only a few are. But until the client was told the first answer,
- * every further one is held back, because a quick one would tell that the hash is done. */
+ * held back costs a connection, so their number per client is bounded (held_limits), and a further
+ * one is refused at once. But until the client was told all its wrong answers, even that one is
+ * held back, because a quick answer would tell that the hash is done. */
 static enum auth_result answer_wrong_again(struct auth *auth, struct auth_check *check,
                                            struct auth_users *users)
 {

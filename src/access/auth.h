@@ -1,15 +1,16 @@
 /* Checks a user name and a password without delaying a loop. There is one per process.
  *
- * Hashing runs in two helper threads, behind a bounded line for each client whose turns go round;
- * the answer comes as a letter to the loop that asked. A success is remembered for a minute from
- * its last use (keyed by an HMAC of name, password and the hash in the file: a changed file forgets
- * it). Whoever asks the same while it is being hashed waits for the one hash, in the line of its
- * own client until it is the turn of one of them. An unknown user costs one hash, too. After ten
- * different wrong guesses within a minute a client is throttled, but successes that are remembered
- * still pass. A guess that the client made already in that minute is answered as wrong without a
- * hash, and does not count as a new one. Where hashes of different cost stand in one file, a wrong
- * answer is held back (auth_pace.h). Of guesses that a client knows to be wrong already, at most 16
- * are held back at once.
+ * Hashing runs in two helper threads, behind a bounded line for each client, and the clients take
+ * turns; the answer comes as a letter to the loop that asked. A success is remembered for a minute
+ * from its last use (keyed by an HMAC of name, password and the hash in the file: a changed file
+ * forgets it). Checks that ask the same while it waits or is being hashed share one hash: each
+ * waits in the line of its own client until it is the turn of one of them. An unknown user costs
+ * one hash as well, so that the time does not tell who exists. After ten different wrong guesses
+ * within a minute a client is throttled, but successes that are remembered still pass. A guess that
+ * the client made already in that minute is answered as wrong without a hash, and does not count as
+ * a new one. Where hashes of different cost stand in one file, a wrong answer is held back
+ * (auth_pace.h). Of guesses that a client knows to be wrong already, at most 16 are held back at
+ * once.
  */
 #ifndef ACCESS_AUTH_H
 #define ACCESS_AUTH_H
@@ -56,8 +57,8 @@ struct auth_check {
 /* Starts the helper threads, so it is called before any confinement. Returns 0 or a negative errno.
  */
 int auth_create(struct auth **ret_auth) MUST_CHECK;
-/* Contract: no check is under way. Waits until the helpers have finished the hashes at which they
- * are, although nobody asks for their results any more. */
+/* Contract: no check is under way. Waits until the helpers have finished the hashes that they are
+ * computing, although their results are not needed any more. */
 void auth_destroy(struct auth *auth);
 
 /* Returns the answer, or AUTH_PENDING. The credentials are copied when they must wait, and the copy

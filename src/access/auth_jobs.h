@@ -65,7 +65,7 @@ struct auth_job *auth_job_find(struct auth *auth, const uint8_t digest[AUTH_DIGE
 /* Returns a new job, of which the caller sets users, hash, is_user_known and password before it
  * lets go of the lock; or NULL when there are too many or there is no memory. */
 struct auth_job *auth_job_add(struct auth *auth, const uint8_t digest[AUTH_DIGEST_SIZE]);
-/* Frees a job that no helper has taken and nobody asks. */
+/* Frees a job that no helper has taken and no client asks for any more. */
 void auth_job_drop(struct auth *auth, struct auth_job *job);
 /* Tells every check that waits for the job, and frees it. By the time they are told, the password
  * is wiped. */

@@ -3,8 +3,7 @@
  * by its client.
  *
  * All entries of a table live equally long, so the list in the order of these times is also the
- * list in the order of expiry: whoever looks something up first removes what has expired at its
- * head.
+ * list in the order of expiry: each look-up first removes what has expired at the head of the list.
  */
 #include "access/auth_memory.h"
 
@@ -152,7 +151,7 @@ static uint64_t guess_of(const uint8_t digest[AUTH_DIGEST_SIZE])
     return guess;
 }
 
-/* `entry` may be NULL: the client has made no guess. */
+/* Returns whether the client made this guess before. `entry` is NULL when it has made none. */
 static bool has_guess(const struct memory_entry *entry, uint64_t guess)
 {
     for (unsigned i = 0; entry != NULL && i < entry->guess_count; i++) {

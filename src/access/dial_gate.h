@@ -22,7 +22,7 @@ struct dial_pass {
 
 /* Returns 0 or a negative errno. */
 int dial_gate_create(const struct fair_limits *limits, struct dial_gate **ret_gate) MUST_CHECK;
-/* Contract: nobody is inside or waits. */
+/* Contract: no pass is inside or waits. */
 void dial_gate_destroy(struct dial_gate *gate);
 
 /* Returns 0 when the pass is let in at once; on_entered is not called then. Returns -EINPROGRESS

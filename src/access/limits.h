@@ -58,7 +58,7 @@ static inline bool limit_pass_is_plain(const struct limit_pass *pass)
     return pass->user == NULL && pass->client == NULL && pass->throttle == NULL;
 }
 
-/* 0 or -errno. */
+/* Returns 0 or -errno. */
 int limits_create(struct limits **ret_limits) MUST_CHECK;
 /* Contract: no tunnel is counted any more. */
 void limits_destroy(struct limits *limits);

@@ -76,7 +76,7 @@ static struct fair_client *fair_client_find(struct fair_line *line, const struct
     return client;
 }
 
-/* A client that has nobody at work and nobody in line is forgotten. */
+/* Forgets a client that has no place at work and none in line. */
 static void client_release(struct fair_line *line, struct fair_client *client)
 {
     if (client->at_work > 0 || client->waiting > 0)

@@ -1,7 +1,7 @@
 /* An intrusive, circular, doubly linked list.
  *
  * A `struct list` is either a head or a link that is embedded in its element. An element that is in
- * no list is linked to itself, so that removing it twice is harmless. Nobody owns anything here.
+ * no list is linked to itself, so that removing it twice is harmless. A list owns no memory.
  */
 #ifndef BASE_LIST_H
 #define BASE_LIST_H

@@ -55,8 +55,8 @@ static bool skip_bytes(struct reader *reader, size_t size)
     return true;
 }
 
-/* A compression pointer (its two highest bits are set) ends a name. What it points to need not be
- * read, since names are only skipped here, so a loop of pointers does no harm. */
+/* A compression pointer (its two highest bits are set) ends a name. Names are only skipped here, so
+ * what it points to is not read, and a loop of pointers does no harm. */
 static bool skip_name(struct reader *reader)
 {
     while (reader->at < reader->end) {

@@ -26,12 +26,13 @@ struct dns_answer {
     struct ip_address addresses[RESOLVER_ADDRESSES_MAX];
 };
 
-/* `ares_status` and the message (NULL: none) as ares_query hands them to its callback. */
+/* Decodes an answer. `ares_status` and the message (NULL: none) are as ares_query hands them to its
+ * callback. */
 void dns_answer_read(int ares_status, const unsigned char *message, int length,
                      enum ip_family family, struct dns_answer *ret_answer);
-/* An answer without addresses, with the TTL that is usual for its status. */
+/* Makes an answer without addresses, with the TTL that is usual for its status. */
 void dns_answer_init(struct dns_answer *answer, enum resolver_status status);
-/* True if a name server spoke about the name itself, false for failures. */
+/* Returns true if a name server answered about the name itself, and false for failures. */
 bool dns_answer_is_conclusive(const struct dns_answer *answer);
 
 #endif

@@ -1,9 +1,9 @@
 /* Turns names into addresses: c-ares behind a TTL cache, one resolver per thread.
  *
  * A and AAAA are asked apart and answered apart (RFC 8305 3): a query's callback comes once per
- * family. Only one question per name and family is in flight, whoever asks; answers are cached (TTL
- * 1-300 s, negative 5-30 s, 4,096 names). /etc/hosts and `localhost` never cause a question.
- * Nothing is opened or read here: the supervisor sends the contents of the files.
+ * family. Only one question per name and family is in flight, however many queries wait for it;
+ * answers are cached (TTL 1-300 s, negative 5-30 s, 4,096 names). /etc/hosts and `localhost` never
+ * cause a question. Nothing is opened or read here: the supervisor sends the contents of the files.
  */
 #ifndef DNS_RESOLVER_H
 #define DNS_RESOLVER_H
@@ -74,7 +74,7 @@ void resolver_destroy(struct resolver *resolver);
  * anew within their old deadline. Before the first call the server is 127.0.0.1. Must not be called
  * from within on_answer. */
 void resolver_set_servers(struct resolver *resolver, const char *text, size_t length);
-/* The same with servers that were parsed already. */
+/* Does the same with servers that were parsed already. */
 void resolver_use_servers(struct resolver *resolver, const struct resolv_server_list *servers);
 /* Sets the bound for questions that are asked from now on. When that changes how long a try takes,
  * questions under way are asked anew, as with other servers. Must not be called from within

@@ -108,8 +108,8 @@ static size_t h1_loggable_length(const char *text, size_t length)
     return length;
 }
 
-/* Of a target that is not an authority only the host is logged, since userinfo, path and query may
- * hold secrets. */
+/* Returns what of a target that is not an authority may be logged: only the host, because userinfo,
+ * path and query may hold secrets. */
 static struct view h1_loggable_target(struct view target)
 {
     const char *end = target.start + target.length;

@@ -187,7 +187,7 @@ static void run_deadlines(struct loop *loop)
     }
 }
 
-/* The flag is cleared first, so whoever asks again from now on gets another turn. */
+/* The flag is cleared first, so a thread that asks again from now on is told of another turn. */
 static void tell_turned(struct loop *loop)
 {
     atomic_store(&loop->is_turn_awaited, false);

@@ -16,7 +16,7 @@
 
 struct stream;
 
-/* Embedded in whoever owns the stream. When all is zero, nothing lingers. The members are private.
+/* Embedded in the owner of the stream. When all is zero, nothing lingers. The members are private.
  */
 struct lingering {
     struct loop *loop;

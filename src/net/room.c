@@ -1,7 +1,7 @@
-/* Units of room are one atomic number, so whoever finds a free unit takes no lock. Guests, the
- * connections that may be displaced, stand in their client's line with the oldest first. Clients
- * stand in lists by their number of guests: one list per number, and the last list for all numbers
- * above. So the client with most guests is found without a walk over all clients.
+/* Units of room are one atomic number, so taking a free unit needs no lock. Guests, the connections
+ * that may be displaced, stand in their client's line with the oldest first. Clients stand in lists
+ * by their number of guests: one list per number, and the last list for all numbers above. So the
+ * client with most guests is found without a walk over all clients.
  *
  * When a guest is displaced, its unit is not counted anew. The newcomer has it at once, while the
  * guest may live on for as long as its letter takes. In that time the two need one descriptor more

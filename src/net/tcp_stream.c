@@ -4,10 +4,10 @@
  *
  * The surprises: a short read does not mean that the queue is empty once the FIN has arrived (no
  * further edge will come), nor at an urgent mark (reading stops there with bytes behind it). In
- * these cases only EAGAIN or 0 clears the bit. Whoever opens the socket must have made urgent bytes
- * ordinary ones (SO_OOBINLINE) before any can come, because a mark that arrives between an event
- * and the read is met before an event tells of it. Splice would stop at such a mark for good, so
- * once one was seen, kernel_read_fd does not give out the descriptor any more.
+ * these cases only EAGAIN or 0 clears the bit. The code that opens the socket must have made urgent
+ * bytes ordinary ones (SO_OOBINLINE) before any can come, because a mark that arrives between an
+ * event and the read is met before an event tells of it. Splice would stop at such a mark for good,
+ * so once one was seen, kernel_read_fd does not give out the descriptor any more.
  *
  * The kernel tells an error only once, to the call that comes first: a read, a write, or
  * stream_error. Therefore it is kept in `broken_by`.

@@ -11,8 +11,8 @@ struct stream;
  * (enum stream_ready): an accepted socket can be read and written at once. Returns 0 or -errno. */
 int tcp_stream_create(struct loop *loop, int fd, unsigned ready_bits,
                       struct stream **ret_stream) MUST_CHECK;
-/* Switches keepalive on: 60 s idle, 10 s apart, 6 probes. Sockets that a listener accepts inherit
- * it from the listener. Best effort. */
+/* Switches keepalive on: the first probe after 60 s of silence, then one every 10 s, 6 in all.
+ * Sockets that a listener accepts inherit it from the listener. Best effort. */
 void tcp_keep_alive(int fd);
 
 #endif

@@ -1,5 +1,5 @@
-/* All that a configuration was read from - its files, the matches of its globs, the environment -
- * so that it can be parsed again by a process that opens no file.
+/* A bundle holds all that a configuration was read from (its files, the matches of its globs, the
+ * environment), so that a process that opens no file can parse it again.
  *
  * The supervisor parses with a recorder, which reads files and remembers them; what was recorded
  * becomes a memfd; the worker parses with a reader over the memfd, and comes to the same result.

@@ -1,4 +1,4 @@
-/* Notices that /etc/hosts or /etc/resolv.conf changed, however that was done: written in place,
+/* Notices when /etc/hosts or /etc/resolv.conf changes, however that is done: written in place,
  * renamed over, removed, made again, or replaced as a symbolic link; also at any step of the path
  * that a link leads along, whether that step exists already or not. (A mount over a name is not
  * noticed.)

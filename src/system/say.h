@@ -9,7 +9,7 @@
 /* Prints `adit: `, the text, and a newline. Controls and bytes that are not UTF-8 are escaped. The
  * text says what happened, why, and what to do. */
 void say(const char *format, ...) PRINTF_LIKE(1, 2);
-/* The same without the prefix. */
+/* Does the same without the prefix. */
 void say_plainly(const char *format, ...) PRINTF_LIKE(1, 2);
 /* Prints several lines as they are. The time that it waits is bounded for all of them together. */
 void say_lines(const char *lines);

@@ -119,13 +119,13 @@ void relay_note_age(struct relay *relay);
 ssize_t pump_copy(struct relay *relay, unsigned from);
 ssize_t pump_splice(struct relay *relay, unsigned from);
 
-/* Write pending bytes as far as the sink takes them. */
+/* Write as many of the pending bytes as the sink takes. */
 void pump_copy_flush(struct relay *relay, unsigned from);
 void pump_splice_flush(struct relay *relay, unsigned from);
 
 /* Keeps bytes for later; nothing may be kept yet. Returns 0 or -ENOMEM. */
 int stash_put(struct relay *relay, unsigned from, const char *bytes, size_t length) MUST_CHECK;
-/* The same, but bytes may be kept already: then these go behind them. */
+/* Does the same when bytes may be kept already; the new ones go behind them. */
 int stash_append(struct relay *relay, unsigned from, const char *bytes, size_t length) MUST_CHECK;
 void stash_drop(struct relay *relay, unsigned from);
 

@@ -69,11 +69,12 @@ struct relay_plan {
         size_t length;
     } early[RELAY_ENDS];
     struct throttle *throttle; /* NULL: as fast as it can; stays the caller's */
-    /* NULL: none. Else the first bytes of both ends pass it, early ones, too (relay_gate.h), and
-     * on_passed comes when they have, maybe from within: then the gate may go. */
+    /* NULL when there is no gate. Otherwise the first bytes of both ends, with the early ones, have
+     * to pass it (relay_gate.h). on_passed is called when they have, maybe from within; the gate is
+     * not used any more then. */
     struct relay_gate *gate;
     void (*on_passed)(struct relay *relay);
-    /* Comes once, maybe from within; both streams are closed by then. */
+    /* Called once, maybe from within relay_start; both streams are closed by then. */
     void (*on_ended)(struct relay *relay, enum closed_by closed_by);
 };
 

@@ -1,5 +1,5 @@
 /* What the relays of one thread share. The deadline `tick` passes once per second, but only while
- * more than one pipe is idle: it closes the pipes that nobody has used for a second, except one. A
+ * more than one pipe is idle: it closes the pipes that were not used for a second, except one. A
  * thread whose tunnels are quiet therefore has no timer that wakes it.
  */
 #include "tunnel/relay_env.h"

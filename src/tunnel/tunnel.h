@@ -71,7 +71,7 @@ void tunnel_relay(struct tunnel *tunnel, struct stream *client, void *self);
  * error's text is used. */
 void tunnel_refuse(struct tunnel_env *env, const struct tunnel_request *request,
                    enum tunnel_error error, const char *details);
-/* The same for a request whose client left. */
+/* Counts and logs the same kind of request when its client left before an answer. */
 void tunnel_abandon(struct tunnel_env *env, const struct tunnel_request *request);
 
 /* A request that never became a tunnel (malformed, wrong method, too slow), to be counted and

@@ -18,7 +18,8 @@ struct tunnel_error_row {
 };
 
 const struct tunnel_error_row *tunnel_error_row(enum tunnel_error error);
-/* What a failed socket or connect call means for the client. `error` is a negative errno. */
+/* Returns what a failed socket or connect call means for the client. `error` is a negative errno.
+ */
 enum tunnel_error tunnel_error_from_errno(int error);
 
 #endif

@@ -1,6 +1,6 @@
-/* Steps of tunnels, in words, for `adit trace`. Private to tunnel/.
+/* Tells the steps of tunnels in words, for `adit trace`. Private to tunnel/.
  *
- * Whoever takes a step asks tunnel_is_traced first: nothing is called while nobody traces.
+ * A caller asks tunnel_is_traced first, so that nothing of this is called while tracing is off.
  */
 #ifndef TUNNEL_TUNNEL_TRACE_H
 #define TUNNEL_TUNNEL_TRACE_H

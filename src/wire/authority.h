@@ -50,7 +50,7 @@ enum authority_error authority_parse_host(const char *text, size_t length,
 const char *authority_error_text(enum authority_error error);
 /* Prints `name:443` or `[::1]:443`. */
 void authority_print(struct text *out, const struct authority *authority);
-/* The same without a struct text and without a NUL behind it. Returns the length. */
+/* Writes the same into plain memory, without a NUL behind it. Returns the length. */
 size_t authority_put(char out[AUTHORITY_TEXT_SIZE], const struct authority *authority);
 /* `localhost` and `*.localhost` are loopback and are never looked up (RFC 6761 6.3). */
 bool authority_host_is_localhost(const char *host, size_t length);

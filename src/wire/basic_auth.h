@@ -10,7 +10,7 @@
 #define BASIC_USER_MAX 255
 #define BASIC_PASSWORD_MAX 128
 
-/* Each text has a NUL behind it and none inside. Contract: whoever holds the credentials wipes
+/* Each text has a NUL behind it and none inside. Contract: the holder of the credentials wipes
  * them. */
 struct basic_credentials {
     size_t user_length;
