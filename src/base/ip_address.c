@@ -1,9 +1,8 @@
 /* IP addresses as values.
  *
  * Parsing is stricter than libc's: one spelling rule for IPv4 (no octal, no hex, no short forms),
- * no zone in IPv6. Whatever makes an ip_address goes through ip_address_from_v4 or _v6; the latter
- * turns an IPv4-mapped address into the IPv4 address, so nothing behind this file knows two forms
- * of one.
+ * no zone in IPv6. Every ip_address is made by ip_address_from_v4 or _v6. The latter turns an
+ * IPv4-mapped address into the IPv4 address, so no other code ever sees two forms of one address.
  */
 #include "base/ip_address.h"
 

@@ -39,9 +39,9 @@ bool hosts_file_lookup(const struct hosts_file *hosts, const char *name, size_t 
 
 /* Which name of the machine is looked for on the lines that have `own`, in lower case. */
 enum hosts_own_name {
-    HOSTS_OWN_FULL,  /* it goes on where that ends, as in `127.0.1.1 box.corp.example box` */
-    HOSTS_OWN_FIRST, /* with a domain, and the line's first: what `hostname -f` says; but for
-                        localhost.localdomain and the like */
+    HOSTS_OWN_FULL,  /* `own` with a domain, as in `127.0.1.1 box.corp.example box` */
+    HOSTS_OWN_FIRST, /* the line's first name, which `hostname -f` prints, if it has a domain and is
+                        not localhost.localdomain or similar */
 };
 /* Finds the first such name in the file. Returns false when there is none of less than `size`
  * bytes. */

@@ -1,5 +1,5 @@
-/* Line by line, as libc reads it: the keyword stands in the first column, blanks follow, the
- * address ends at the next blank, and whatever is behind it is ignored.
+/* The text is read line by line, as libc does it: the keyword stands in the first column, blanks
+ * follow, the address ends at the next blank, and whatever is behind it is ignored.
  */
 #include "dns/resolv_conf.h"
 

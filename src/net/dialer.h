@@ -1,9 +1,9 @@
 /* Opens one TCP connection to whichever of several addresses answers first (RFC 8305).
  *
  * The caller adds addresses as their families are answered; every address has been judged before.
- * The kernel gets the very address that was added, nothing else. Attempts start 250 ms apart, or at
- * once when the one before failed, families interleaved, IPv6 first; the first to connect wins and
- * the others are closed. When only IPv4 has been answered, IPv6 gets 50 ms to catch up.
+ * The kernel gets exactly the address that was added. Attempts start 250 ms apart, or at once when
+ * the one before failed, families interleaved, IPv6 first; the first to connect wins and the others
+ * are closed. When only IPv4 has been answered, IPv6 gets 50 ms to catch up.
  *
  * An attempt that runs beside another one needs a unit of room of its own (net/room.h). Where room
  * is short, addresses are tried one by one, and an attempt without an answer gives way after 1.5 s,

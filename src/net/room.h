@@ -5,10 +5,10 @@
  * when it is accepted; if it becomes a tunnel, it is given back when that is over. Further attempts
  * of a dial take one each, but only while half of all is free.
  *
- * When no unit is left, a newcomer gets that of a guest: a connection that still waits for its
+ * When no unit is left, a newcomer gets the unit of a guest: a connection that still waits for its
  * client (for the request, or for the client to take its refusal), or whose password is still being
- * checked. The client (base/client_key.h) with most guests loses its oldest, so that silent
- * connections lock nobody out but each other.
+ * checked. The client (base/client_key.h) with most guests loses its oldest one. So a client with
+ * many silent connections displaces its own and not those of others.
  */
 #ifndef NET_ROOM_H
 #define NET_ROOM_H

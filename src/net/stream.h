@@ -1,9 +1,10 @@
 /* One ordered byte stream. TCP is the first kind; TLS, an HTTP/2 stream and the tests' fake are
- * others. A kind's own things are asked for in its own header (net/tcp_stream.h), not here.
+ * others. What only one kind has stands in the header of that kind (net/tcp_stream.h), not here.
  *
  * A stream has one observer at a time (set by whoever owns the stream at the moment) and tells it
  * when something becomes possible. `ready` is what is known to be possible now: events set it, and
- * a read or write that gets -EAGAIN clears it. So no call is made only to see EAGAIN.
+ * a read or write that finds that nothing more is possible clears it. So no call is made only to
+ * see EAGAIN.
  *
  * Contract: the observer is told of *changes* only. After taking over a stream, or after it begins
  * to want something, look at `ready` before waiting.

@@ -1,8 +1,8 @@
 /* Carries whole lines from one thread to another, through bounded memory, without a lock.
  *
- * One thread puts, one takes; a line that finds no room is dropped and counted. A consumer that
- * sleeps has to arrange that the producer wakes it: putting is sequentially consistent, so that the
- * producer may look afterwards whether the consumer sleeps.
+ * One thread puts, one takes; a line that finds no room is dropped and counted. The ring wakes
+ * nobody: a consumer that sleeps has to arrange that the producer wakes it. Putting is sequentially
+ * consistent, so the producer may check afterwards whether the consumer sleeps.
  */
 #ifndef OBSERVE_LINE_RING_H
 #define OBSERVE_LINE_RING_H

@@ -181,8 +181,8 @@ static ssize_t receive_raw(int fd, struct raw *ret_raw, char text[CHANNEL_TEXT_M
     return count;
 }
 
-/* Returns what is wrong with the message, or NULL. A descriptor that was lost for want of room
- * counts as one that came. */
+/* Returns what is wrong with the message, or NULL. A descriptor that was lost because there was no
+ * room counts as one that came. */
 static const char *find_problem(const struct raw *raw, size_t size, const char *text,
                                 enum channel_side side)
 {

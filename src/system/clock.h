@@ -4,7 +4,7 @@
 
 #include <stdint.h>
 
-/* A moment that never comes. */
+/* A time that never comes. */
 #define CLOCK_NEVER_MS UINT64_MAX
 
 uint64_t clock_monotonic_ms(void); /* CLOCK_MONOTONIC: what loops read once per turn */

@@ -1,6 +1,6 @@
 /* A pump moves the bytes of one direction: by copying through the thread's buffer, or by splice
- * through a pipe that is lent for each move. Here are both pumps, and what relay.c, relay_gate.c
- * and the pumps share. Private to the relay.
+ * through a pipe that is lent for each move. This header declares both pumps, and what relay.c,
+ * relay_gate.c and the pumps share. Private to the relay.
  *
  * Both pumps return the number of bytes moved or dropped (> 0), 0 at the source's end, -EAGAIN when
  * the source is empty or the sink is full, or the source's negative errno. When the sink fails,

@@ -49,7 +49,8 @@ struct relay {
     void (*on_ended)(struct relay *relay, enum closed_by closed_by);
     uint64_t started_ms;
     uint64_t active_ms;    /* when a byte or an end was last seen */
-    uint32_t started_turn; /* of the loop: the success was written in it, the target is not read */
+    uint32_t started_turn; /* the loop's turn in which the success was written; the target is not
+                              read in it */
     uint32_t reset_unacknowledged; /* when a reset that waits was last looked at */
     uint16_t reset_wait_ms;        /* 0: no reset waits to be passed on */
     uint8_t closed_by;             /* enum closed_by; CLOSED_BY_COUNT until the first end is seen */

@@ -1,4 +1,4 @@
-/* A tunnel: judged, resolved, dialled, answered once, relayed, accounted. The core of adit.
+/* The core of adit: a tunnel is judged, resolved, dialled, answered once, relayed and accounted.
  *
  * A front-end that parsed a request, and knows who asks (front/front_login.h), calls tunnel_open.
  * Then comes one of two calls:
@@ -7,6 +7,7 @@
  * The client stream stays the front-end's until tunnel_relay takes it; way->ended says that this is
  * over. The front-end knows nothing of policy, DNS, dialling, metrics or logs, and the tunnel
  * nothing of the connection that it rides on.
+ *
  */
 #ifndef TUNNEL_TUNNEL_H
 #define TUNNEL_TUNNEL_H

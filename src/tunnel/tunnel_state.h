@@ -17,14 +17,15 @@
 /* Until the tunnel relays, `opening` is set; struct opening says what is valid in which of these
  * states. */
 enum tunnel_state {
-    TUNNEL_JUDGING,     /* the name phase; nothing has left this machine. */
-    TUNNEL_RESOLVING,   /* until one address passed, or none can. Counted by the limits */
+    TUNNEL_JUDGING,     /* the name is judged; nothing has left this machine */
+    TUNNEL_RESOLVING,   /* until an address is allowed, or none can be; counted by the limits from
+                           here on */
     TUNNEL_QUEUED,      /* waiting for room to dial; `rule` is set, and dns_ms if it was asked */
     TUNNEL_DIALLING,    /* more addresses may still be added; then `address` and dial_ms are set */
     TUNNEL_ESTABLISHED, /* the front-end writes the success */
     TUNNEL_RELAYING,    /* `relay`, `link` and opening_ms are set; `opening` is gone when no gate
                            of the relay has to decide any more */
-    TUNNEL_CLOSED,      /* only `garbage` is; whoever looks at it looks at the state first */
+    TUNNEL_CLOSED,      /* only `garbage` is set, so read the state before anything else */
     TUNNEL_STATE_COUNT,
 };
 
