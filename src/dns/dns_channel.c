@@ -1,14 +1,15 @@
 /* c-ares opens and closes its sockets itself and says so in a callback; we watch them, tell it what
  * is ready, and wake it for its retries.
  *
- * Our watch is edge-triggered, and c-ares was made for select: - Reading. A UDP socket is read
- * until EAGAIN, but from a TCP socket c-ares reads only one piece per call (the length, or what is
- * there of the body). So after every call poll(2) is asked whether there is more, which is right
- * however much a version of c-ares reads. (Not recv with MSG_PEEK: that would swallow the error of
- * a refused UDP socket.) A budget bounds it: the rest comes next turn. - Writing. The edge of a
- * writable socket may have passed before c-ares queues something, so whenever it begins to want
- * that, one write is tried in the next turn. If the socket is full or not connected yet, its edge
- * still comes.
+ * Our watch is edge-triggered, and c-ares was made for select:
+ *  - Reading. A UDP socket is read until EAGAIN, but from a TCP socket c-ares reads only one piece
+ *    per call (the length, or what is there of the body). So after every call poll(2) is asked
+ *    whether there is more, which is right however much a version of c-ares reads. (Not recv with
+ *    MSG_PEEK: that would swallow the error of a refused UDP socket.) A budget bounds it: the rest
+ *    comes in the next turn.
+ *  - Writing. The edge of a writable socket may have passed before c-ares queues something, so
+ *    whenever it begins to want that, one write is tried in the next turn. If the socket is full or
+ *    not connected yet, its edge still comes.
  *
  * A socket leaves the watch when c-ares reports (0, 0), which is before it closes the descriptor.
  * An event of this turn's batch may still name a slot that was taken by a new socket meanwhile: it

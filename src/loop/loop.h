@@ -1,14 +1,17 @@
 /* The event loop: one per thread, edge-triggered epoll, deadlines, work for the next turn, letters
  * from other threads.
  *
- * The rules: 1. A watch is embedded in its owner and reached by container_of. The loop allocates
- * nothing per watch. 2. A descriptor is registered once, for everything (IN, OUT, RDHUP, PRI;
- * edge-triggered), and leaves by watch_close. There is no epoll_ctl in between, except for
- * listeners that loops share. 3. The clock is read once per turn; loop_now_ms is the same in all of
- * a turn. 4. Close marks, the end of the turn frees: after watch_close no handler of the watch is
- * called any more, but its memory must live until loop_free_later has it freed. 5. A handler that
- * could go on for long stops at its budget and puts a task into the next turn. 6. Everything but
- * letter_post, loop_await_turn and loop_stop is for the loop's own thread.
+ * The rules:
+ *  1. A watch is embedded in its owner and reached by container_of. The loop allocates nothing per
+ *     watch.
+ *  2. A descriptor is registered once, for everything (IN, OUT, RDHUP, PRI; edge-triggered), and
+ *     leaves by watch_close. There is no epoll_ctl in between, except for listeners that loops
+ *     share.
+ *  3. The clock is read once per turn; loop_now_ms is the same in all of a turn.
+ *  4. Closing only marks, and the end of the turn frees: after watch_close no handler of the watch
+ *     is called any more, but its memory must live until loop_free_later has it freed.
+ *  5. A handler that could go on for long stops at its budget and puts a task into the next turn.
+ *  6. Only letter_post, loop_await_turn and loop_stop may be called by other threads.
  */
 #ifndef LOOP_LOOP_H
 #define LOOP_LOOP_H

@@ -23,9 +23,8 @@ struct judgement {
     enum resolver_status statuses[2]; /* of the families that are answered */
     unsigned answered_count;
     unsigned allowed_count; /* addresses that may be dialled */
-    struct verdict
-        allowed;    /* the verdict on the first of them; it stands for all until one is dialled */
-    bool is_denied; /* the name was, or an address; and `denied` is what the client hears */
+    struct verdict allowed; /* of the first of them; it counts until one is dialled */
+    bool is_denied;         /* the name was, or an address; and `denied` is what the client hears */
     struct verdict denied;
 };
 

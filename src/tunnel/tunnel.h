@@ -7,7 +7,6 @@
  * The client stream stays the front-end's until tunnel_relay takes it; way->ended says that this is
  * over. The front-end knows nothing of policy, DNS, dialling, metrics or logs, and the tunnel
  * nothing of the connection that it rides on.
- *
  */
 #ifndef TUNNEL_TUNNEL_H
 #define TUNNEL_TUNNEL_H
