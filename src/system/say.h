@@ -11,8 +11,8 @@
 void say(const char *format, ...) PRINTF_LIKE(1, 2);
 /* Does the same without the prefix. */
 void say_plainly(const char *format, ...) PRINTF_LIKE(1, 2);
-/* Prints several lines as they are. After a line that found no room it does not wait for the
- * others. */
+/* Prints several lines as they are. After a line that found no room it does not wait for the next
+ * one. */
 void say_lines(const char *lines);
 
 #endif
